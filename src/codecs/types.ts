@@ -1,0 +1,51 @@
+import type { Column } from '../kernel/columns.ts';
+import type { RecordSlab } from '../kernel/record-slab.ts';
+
+/** A field that somebody needs, and as what. One field may be wanted as two kinds (then it has two slots). */
+export interface ColumnWant {
+  readonly field: string;
+  readonly kind: 'number' | 'long' | 'string' | 'vector';
+  /** Values of a vector; 1 otherwise. */
+  readonly width: number;
+}
+
+/**
+ * Values ↔ columns. A decoder is compiled once a writer schema × wants, bound once a frame, called once a record.
+ * Promise: whatever the bytes, it returns; time and memory are bounded by their number.
+ */
+export interface ValueDecoder {
+  /** `columns[k]` belongs to `wants[k]` and is freshly made (everything missing). */
+  bind(arena: Buffer, columns: readonly Column[]): RowDecoder;
+}
+
+/** Decodes the value in arena[start..end) into entry `i`. False: not a value of this schema (entry `i` is then unspecified). */
+export type RowDecoder = (start: number, end: number, i: number) => boolean;
+
+/** Where an output field's values come from. */
+export type FieldSource =
+  | { readonly from: 'event'; readonly slot: number }
+  | { readonly from: 'prediction'; readonly slot: number }
+  | { readonly from: 'constant'; readonly value: string | number };
+
+export interface OutputField {
+  readonly name: string;
+  readonly source: FieldSource;
+}
+
+export interface ValueEncoder {
+  bind(columns: readonly Column[], predictions: readonly Column[]): RowEncoder;
+}
+
+/**
+ * Appends record `i`'s value to the slab's arena (from `slab.used` on, moving `used`, growing by `slab.reserve`).
+ * False: the values do not fit the schema (a null where it allows none, out of range); `used` is then as before.
+ */
+export type RowEncoder = (i: number, slab: RecordSlab) => boolean;
+
+/** A key made of text and fields: `"{origin}#{destination}"`. */
+export interface KeyTemplate {
+  readonly source: string;
+  readonly parts: readonly KeyPart[];
+}
+
+export type KeyPart = { readonly text: Buffer } | { readonly slot: number };

@@ -1,0 +1,97 @@
+import type { ColumnWant } from '../codecs/types.ts';
+import type { Column } from '../kernel/columns.ts';
+import type { Frame } from '../kernel/frame.ts';
+import type { ViewSpec } from '../kernel/views.ts';
+
+/** What the names in an expression mean. `event.x`, `VIEW.column`, `let` names, and after the model its outputs and `prediction.x`. */
+export interface Scope {
+  readonly event: ReadonlyMap<string, EventField>;
+  readonly views: ReadonlyMap<string, ViewRef>;
+}
+
+/** A field of the event's schema, as the expression language sees it. */
+export interface EventField {
+  readonly kind: 'number' | 'string' | 'vector';
+  readonly nullable: boolean;
+  /** Width of a vector; 0 when the expression must say it, `event.image[784]`. */
+  readonly width: number;
+}
+
+/** Where a view lies in a frame's reads. */
+export interface ViewRef {
+  /** Index into frame.reads. */
+  readonly read: number;
+  /** Index of the view within that read. */
+  readonly view: number;
+  readonly viewsInRead: number;
+  readonly rowWidth: number;
+  readonly spec: ViewSpec;
+  /** What the topology does where a value is not there; `impute` obliges the bundle to say with what (`??`). */
+  readonly onMissing: 'impute' | 'dead-letter' | 'drop';
+}
+
+/** One expression with the place it comes from. */
+export interface Line {
+  readonly name: string;
+  readonly expression: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Something wrong with an expression: which line, where in it, and the remedy. */
+export interface Finding {
+  readonly line: number;
+  readonly column: number;
+  readonly name: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/**
+ * Preprocessing, compiled: fills `frame.inputs` row by row for every OPEN record, sets `frame.rows` and `frame.rowOf`.
+ * A row with a value that is not finite in the input's dtype dead-letters its record as `feature-not-finite` and takes no row.
+ */
+export type RowFiller = (frame: Frame) => void;
+
+export interface InputProgram {
+  readonly name: string;
+  readonly dtype: 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
+  readonly lines: readonly Line[];
+}
+
+export interface CompiledInputs {
+  /** Event columns the program reads, in slot order: decode must deliver these. */
+  readonly wants: readonly ColumnWant[];
+  /** Values a row, by input. */
+  readonly widths: readonly number[];
+  /** A name a column of each input (`tod[0]`…), for people. */
+  readonly columnNames: readonly (readonly string[])[];
+  readonly fill: RowFiller;
+  /** The generated source, for people. */
+  readonly source: string;
+}
+
+/** A model output that predictions may name. */
+export interface OutputRef {
+  readonly name: string;
+  readonly width: number;
+}
+
+/**
+ * Postprocessing, compiled: reads `frame.outputs` (rows × width, in the order of `fetches`) and makes `frame.predictions`.
+ * A model output that is used and not finite dead-letters its record as `output-not-finite`.
+ */
+export interface CompiledPredictions {
+  /** Model outputs that are read, in the order of frame.outputs. */
+  readonly fetches: readonly string[];
+  /** In slot order. */
+  readonly predictions: readonly PredictionField[];
+  readonly predict: (frame: Frame) => void;
+  readonly source: string;
+}
+
+export interface PredictionField {
+  readonly name: string;
+  readonly kind: Extract<Column['kind'], 'number' | 'vector' | 'label'>;
+  readonly width: number;
+}

@@ -1,0 +1,75 @@
+/**
+ * Columns: one entry a record, typed arrays, no object a record.
+ *
+ * | kind   | entry of record i                                              | missing            |
+ * |--------|----------------------------------------------------------------|--------------------|
+ * | number | values[i]                                                      | NaN                |
+ * | long   | values[i]; words[2i] low and words[2i+1] high half (no BigInt) | present[i] === 0   |
+ * | string | bytes[start[i] .. end[i])  as UTF-8                            | start[i] === -1    |
+ * | vector | values[i*width .. (i+1)*width)                                 | present[i] === 0   |
+ * | label  | labels[codes[i]], a constant of the bundle, UTF-8              | codes[i] === -1    |
+ */
+export type Column = NumberColumn | LongColumn | StringColumn | VectorColumn | LabelColumn;
+export type ColumnKind = Column['kind'];
+
+export interface NumberColumn {
+  readonly kind: 'number';
+  readonly values: Float64Array;
+}
+
+/** 64-bit integers that are passed through: read and written as halves, because a BigInt is an object. Little-endian hosts. */
+export interface LongColumn {
+  readonly kind: 'long';
+  readonly values: BigInt64Array;
+  readonly words: Int32Array;
+  readonly present: Uint8Array;
+}
+
+export interface StringColumn {
+  readonly kind: 'string';
+  /** The frame's arena, or a slab of the decoder's where text had to be unescaped. */
+  bytes: Buffer;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+}
+
+export interface VectorColumn {
+  readonly kind: 'vector';
+  readonly width: number;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+}
+
+export interface LabelColumn {
+  readonly kind: 'label';
+  readonly labels: readonly Buffer[];
+  readonly codes: Int32Array;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+export function numberColumn(count: number): NumberColumn {
+  return { kind: 'number', values: new Float64Array(count).fill(Number.NaN) };
+}
+
+export function longColumn(count: number): LongColumn {
+  const values = new BigInt64Array(count);
+  return { kind: 'long', values, words: new Int32Array(values.buffer), present: new Uint8Array(count) };
+}
+
+export function stringColumn(count: number, bytes: Buffer = NO_BYTES): StringColumn {
+  return { kind: 'string', bytes, start: new Int32Array(count).fill(-1), end: new Int32Array(count) };
+}
+
+export function vectorColumn(count: number, width: number): VectorColumn {
+  return {
+    kind: 'vector',
+    width,
+    values: new Float64Array(count * width).fill(Number.NaN),
+    present: new Uint8Array(count),
+  };
+}
+
+export function labelColumn(count: number, labels: readonly Buffer[]): LabelColumn {
+  return { kind: 'label', labels, codes: new Int32Array(count).fill(-1) };
+}

@@ -1,0 +1,204 @@
+import type { Column } from './columns.ts';
+import { DEAD_LETTERED, OPEN, reasonCode } from './fate.ts';
+import { RecordSlab } from './record-slab.ts';
+
+/** One ownership period of one partition. Frames of one epoch share one Origin object; compare it by identity. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: number;
+}
+
+/** Feature rows that a frame's records point into, one set a read (table × key). Row 0 is the row that is not there: all NaN. */
+export interface FeatureRows {
+  /** Record → row. */
+  readonly index: Int32Array;
+  /** rows × rowWidth, NaN where missing. */
+  readonly values: Float64Array;
+  /** rows × views: when the store wrote the view, wall ms; NaN where row or view is absent, 0 where the store does not say. */
+  readonly writtenAtMs: Float64Array;
+}
+
+/**
+ * Up to about 512 records of one partition that travel together, as columns.
+ *
+ * `arena` holds a copy of every key, value and header block, so that what is retained is what `bytes` says.
+ * Everything below `schemaId` is empty until the stage named beside it has run.
+ */
+export class Frame {
+  readonly origin: Origin;
+  readonly count: number;
+  /** What the credit was charged: arena bytes. */
+  readonly bytes: number;
+  /** The position to commit once every record is settled: beyond gaps too (compaction, control records). */
+  readonly nextOffset: number;
+  /** Clock readings when the records reached Sluice. */
+  readonly receivedAtMs: number;
+  readonly receivedMonotonicMs: number;
+
+  readonly offsets: Float64Array;
+  /** Wall ms, from producer or broker. */
+  readonly timestamps: Float64Array;
+  readonly arena: Buffer;
+  /** Ranges into the arena; start -1 is null. Headers are in the record-batch layout, see headers.ts. */
+  readonly keyStart: Int32Array;
+  readonly keyEnd: Int32Array;
+  readonly valueStart: Int32Array;
+  readonly valueEnd: Int32Array;
+  readonly headersStart: Int32Array;
+  readonly headersEnd: Int32Array;
+  /** Bytes the value had on arrival; differs from its range only where the record was too large to keep. */
+  readonly valueBytes: Float64Array;
+
+  readonly fate: Uint8Array;
+  readonly reason: Uint8Array;
+  /** Records that are not settled yet; counts down to 0 exactly once (law L1). */
+  unsettled: number;
+
+  /** decode: writer schema id a record, -1 where there is none. */
+  readonly schemaId: Int32Array;
+  /** decode: one column for every field the plan wants, by slot. */
+  columns: readonly Column[] = [];
+  /** enrich: one entry a read of the plan. */
+  reads: readonly FeatureRows[] = [];
+  /** preprocess: records that go to the model, in order: row → record. */
+  rows = 0;
+  rowOf: Int32Array = new Int32Array(0);
+  /** preprocess: one row-major slab (rows × width) an ONNX input, in the dtype of that input. */
+  inputs: readonly Tensor[] = [];
+  /** infer: one row-major slab (rows × width) an ONNX output that the plan asks for. */
+  outputs: readonly Float64Array[] = [];
+  /** infer: the model that scored this frame, NAME@VERSION#digest12. */
+  model = '';
+  /** postprocess: one column a named prediction, entry by record. */
+  predictions: readonly Column[] = [];
+  /** encode: one output record an OPEN record, row = record index; see `encodedAs`. */
+  encoded: RecordSlab | undefined = undefined;
+  /** encode: record → row in `encoded`, -1 where none. */
+  encodedAs: Int32Array = new Int32Array(0);
+
+  constructor(fill: FrameFill) {
+    this.origin = fill.origin;
+    this.count = fill.count;
+    this.bytes = fill.bytes;
+    this.nextOffset = fill.nextOffset;
+    this.receivedAtMs = fill.receivedAtMs;
+    this.receivedMonotonicMs = fill.receivedMonotonicMs;
+    this.offsets = fill.offsets;
+    this.timestamps = fill.timestamps;
+    this.arena = fill.arena;
+    this.keyStart = fill.keyStart;
+    this.keyEnd = fill.keyEnd;
+    this.valueStart = fill.valueStart;
+    this.valueEnd = fill.valueEnd;
+    this.headersStart = fill.headersStart;
+    this.headersEnd = fill.headersEnd;
+    this.valueBytes = fill.valueBytes;
+    this.fate = fill.fate;
+    this.reason = fill.reason;
+    this.schemaId = new Int32Array(fill.count).fill(-1);
+    this.unsettled = fill.count;
+  }
+}
+
+export type Tensor = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+
+export type FrameFill = Pick<
+  Frame,
+  | 'origin'
+  | 'count'
+  | 'bytes'
+  | 'nextOffset'
+  | 'receivedAtMs'
+  | 'receivedMonotonicMs'
+  | 'offsets'
+  | 'timestamps'
+  | 'arena'
+  | 'keyStart'
+  | 'keyEnd'
+  | 'valueStart'
+  | 'valueEnd'
+  | 'headersStart'
+  | 'headersEnd'
+  | 'valueBytes'
+  | 'fate'
+  | 'reason'
+>;
+
+/** Gives record `i` a fate other than OPEN, with its reason. The first fate stays: a record has one. */
+export function decide(frame: Frame, i: number, fate: number, reason: number): void {
+  if (frame.fate[i] !== OPEN) return;
+  frame.fate[i] = fate;
+  frame.reason[i] = reason;
+}
+
+const TOO_LARGE = reasonCode('too-large');
+
+/**
+ * Fills a frame record by record, from whatever form a source has its records in.
+ * Size it first: `capacity` records and `arenaBytes` of keys, values and header blocks.
+ */
+export class FrameBuilder {
+  private readonly origin: Origin;
+  private readonly arena: Buffer;
+  private readonly slab: RecordSlab;
+  private readonly offsets: Float64Array;
+  private readonly valueBytes: Float64Array;
+  private readonly fate: Uint8Array;
+  private readonly reason: Uint8Array;
+
+  constructor(origin: Origin, capacity: number, arenaBytes: number) {
+    this.origin = origin;
+    this.slab = new RecordSlab(capacity, arenaBytes);
+    this.arena = this.slab.arena;
+    this.offsets = new Float64Array(capacity);
+    this.valueBytes = new Float64Array(capacity);
+    this.fate = new Uint8Array(capacity);
+    this.reason = new Uint8Array(capacity);
+  }
+
+  get count(): number {
+    return this.slab.count;
+  }
+
+  /** Copies one record in. `headers` is a block in the record-batch layout, or null for none. */
+  append(offset: number, timestampMs: number, key: Buffer | null, value: Buffer | null, headers: Buffer | null): void {
+    const i = this.slab.append(timestampMs, key, value, headers);
+    this.offsets[i] = offset;
+    this.valueBytes[i] = value === null ? 0 : value.length;
+  }
+
+  /** A record larger than the whole byte credit: kept by reference (topic, partition, offset, size), its body left behind. */
+  appendTooLarge(offset: number, timestampMs: number, valueBytes: number): void {
+    const i = this.slab.append(timestampMs, null, null, null);
+    this.offsets[i] = offset;
+    this.valueBytes[i] = valueBytes;
+    this.fate[i] = DEAD_LETTERED;
+    this.reason[i] = TOO_LARGE;
+  }
+
+  build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {
+    const { slab } = this;
+    if (slab.arena !== this.arena) throw new RangeError('frame arena was sized too small for its records');
+    return new Frame({
+      origin: this.origin,
+      count: slab.count,
+      bytes: slab.arena.length,
+      nextOffset,
+      receivedAtMs,
+      receivedMonotonicMs,
+      offsets: this.offsets,
+      timestamps: slab.timestamps,
+      arena: slab.arena,
+      keyStart: slab.keyStart,
+      keyEnd: slab.keyEnd,
+      valueStart: slab.valueStart,
+      valueEnd: slab.valueEnd,
+      headersStart: slab.headersStart,
+      headersEnd: slab.headersEnd,
+      valueBytes: this.valueBytes,
+      fate: this.fate,
+      reason: this.reason,
+    });
+  }
+}

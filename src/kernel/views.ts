@@ -1,0 +1,19 @@
+/** How feature rows lie in a store: `packed` one cell a view, `cells` one cell a column, `feast` as Feast writes. */
+export type Layout = 'packed' | 'cells' | 'feast';
+
+/** Columns of one row that are read together; in Bigtable a column family. */
+export interface ViewSpec {
+  /** Name in the topology: what expressions say. */
+  readonly name: string;
+  readonly family: string;
+  readonly columns: readonly ColumnSpec[];
+}
+
+export interface ColumnSpec {
+  readonly name: string;
+  readonly kind: 'number' | 'vector';
+  /** 1 for a number, n for a vector column `name[n]` (which may be 1). */
+  readonly width: number;
+  /** Position of its first number within the row. */
+  readonly offset: number;
+}

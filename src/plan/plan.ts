@@ -1,0 +1,38 @@
+import type { ColumnWant, KeyTemplate, OutputField } from '../codecs/types.ts';
+import type { CompiledInputs, CompiledPredictions } from '../features/types.ts';
+import type { Layout } from '../kernel/views.ts';
+import type { Bundle } from './bundle.ts';
+import type { CacheSettings, Topology, ViewSettings } from './topology.ts';
+
+/** A topology and a bundle that fit together, compiled: everything the stages need, resolved to slots and functions. */
+export interface Plan {
+  readonly topology: Topology;
+  readonly bundle: Bundle;
+  /** decode: event columns by slot; the first `inputs.wants.length` are the bundle's, then keys, then output fields. */
+  readonly wants: readonly ColumnWant[];
+  readonly reads: readonly ReadPlan[];
+  readonly inputs: CompiledInputs;
+  /** Shape of one row, dtype and name of each ONNX input, in the order of frame.inputs. */
+  readonly feeds: readonly {
+    readonly name: string;
+    readonly rowShape: readonly number[];
+    readonly dtype: InputDType;
+  }[];
+  readonly predictions: CompiledPredictions;
+  /** undefined: the input's key. */
+  readonly outputKey: KeyTemplate | undefined;
+  readonly outputFields: readonly OutputField[];
+}
+
+export type InputDType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
+
+/** One look-up a record: entries of the topology with the same table and key share it. */
+export interface ReadPlan {
+  readonly table: string;
+  readonly key: KeyTemplate;
+  readonly layout: Layout;
+  readonly views: readonly ViewSettings[];
+  readonly rowWidth: number;
+  readonly onMissing: readonly ('impute' | 'dead-letter' | 'drop')[];
+  readonly cache: CacheSettings | undefined;
+}

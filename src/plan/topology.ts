@@ -1,0 +1,95 @@
+import type { Layout, ViewSpec } from '../kernel/views.ts';
+
+/** A topology file, parsed: complete, frozen, in the program's units. Made by src/topology only. */
+export interface Topology {
+  readonly name: string;
+  /** The file it came from, as given. */
+  readonly file: string;
+  readonly connections: Connections;
+  readonly source: SourceSettings;
+  readonly enrich: readonly EnrichSettings[];
+  readonly model: { readonly bundle: string; readonly device: Device };
+  readonly flow: FlowSettings;
+  readonly output: OutputSettings;
+  readonly deadLetter: { readonly topic: string };
+}
+
+export type Device = 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
+
+export interface Connections {
+  readonly kafka: KafkaConnection | undefined;
+  readonly registry: { readonly url: string } | undefined;
+  readonly bigtable: BigtableConnection | undefined;
+}
+
+export interface KafkaConnection {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly sessionTimeoutMs: number;
+}
+
+export interface BigtableConnection {
+  readonly project: string;
+  readonly instance: string;
+}
+
+export interface SourceSettings {
+  readonly topics: readonly string[];
+  readonly group: string;
+  readonly from: 'earliest' | 'latest' | 'fail';
+  readonly value: ValueFormat;
+  readonly onTombstone: 'drop' | 'dead-letter';
+}
+
+/** How a value is written: the parsed .avsc, and what frames it. */
+export type ValueFormat =
+  | {
+      readonly kind: 'avro';
+      readonly schemaFile: string;
+      readonly schema: unknown;
+      /** confluent: a zero byte and a 4-byte schema id in front; plain: nothing in front. */
+      readonly wire: 'confluent' | 'plain';
+      /** Ids that mean this schema when there is no registry; the first is written. */
+      readonly ids: readonly number[];
+    }
+  | { readonly kind: 'json'; readonly schemaFile: string; readonly schema: unknown };
+
+export interface EnrichSettings {
+  readonly from: 'bigtable';
+  readonly table: string;
+  /** Template over event fields, `{origin}#{destination}`. */
+  readonly key: string;
+  readonly views: readonly ViewSettings[];
+  readonly onMissing: 'impute' | 'dead-letter' | 'drop';
+  readonly layout: Layout;
+  readonly cache: CacheSettings | undefined;
+}
+
+export interface ViewSettings extends ViewSpec {
+  readonly maxAgeMs: number | undefined;
+  readonly onStale: 'use' | 'missing' | 'dead-letter';
+}
+
+export interface CacheSettings {
+  readonly entries: number;
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+}
+
+export interface FlowSettings {
+  readonly latencyBudgetMs: number;
+  readonly maxBatch: number;
+  readonly maxInFlight: { readonly records: number; readonly bytes: number };
+  readonly order: 'partition' | 'none';
+  readonly delivery: 'at-least-once';
+  readonly drainMs: number;
+}
+
+export interface OutputSettings {
+  readonly topic: string;
+  /** Template over event fields; undefined: the input's key. */
+  readonly key: string | undefined;
+  readonly value: ValueFormat;
+  /** Output field → `event.x`, `prediction.x`, `model.digest`, `model.name`, `model.version`. */
+  readonly fields: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,55 @@
+import type { Layout, ViewSpec } from '../kernel/views.ts';
+
+/** A feature store: rows of numbers by table and key. Adapters hide layout and client. */
+export interface FeatureStore {
+  /** Connects and makes sure the tables exist (`table-missing` otherwise). */
+  open(tables: readonly string[]): Promise<void>;
+  /**
+   * Reads rows into `read.into`. Keys that are not there leave their row untouched (all NaN): absence is an answer.
+   * Rejects with disposition `retry` when the store could not answer for every key within `timeoutMs`
+   * (never a partial answer), `fatal` when it refuses (permission, unknown family).
+   */
+  read(read: FeatureRead): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FeatureRead {
+  readonly table: string;
+  readonly layout: Layout;
+  /** Distinct, non-empty, sorted bytewise, at most 4,096 bytes each. */
+  readonly keys: readonly Buffer[];
+  readonly views: readonly ViewSpec[];
+  /** Numbers a row: the sum of all column widths. */
+  readonly rowWidth: number;
+  readonly into: FeatureReadResult;
+  readonly timeoutMs: number;
+}
+
+/** Row k belongs to keys[k]. Pre-filled with NaN. */
+export interface FeatureReadResult {
+  /** keys × rowWidth. */
+  readonly values: Float64Array;
+  /** keys × views, wall ms of the view's cell; stays NaN where the view is absent. */
+  readonly writtenAtMs: Float64Array;
+}
+
+/** Loads rows into a table; used by `features load` and by tests. */
+export interface FeatureWriter {
+  /** Creates the table and families where they are missing. */
+  ensureTable(table: string, families: readonly string[]): Promise<void>;
+  write(write: FeatureWrite): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FeatureWrite {
+  readonly table: string;
+  readonly layout: Layout;
+  readonly views: readonly ViewSpec[];
+  readonly rowWidth: number;
+  readonly keys: readonly Buffer[];
+  /** keys × rowWidth; a view of which every number is NaN is not written. */
+  readonly values: Float64Array;
+  /** keys × views: 1 where the view is to be written. */
+  readonly present: Uint8Array;
+  readonly timestampMs: number;
+}

@@ -1,0 +1,46 @@
+import type { Tensor } from '../kernel/frame.ts';
+
+export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'uint8' | 'string' | 'other';
+
+/** An input or output of a model, as its file declares it. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  /** First axis is the batch. A number, or the name of a free dimension. */
+  readonly shape: readonly (number | string)[];
+}
+
+/** A loaded model on a device. One `run` at a time. */
+export interface ModelSession {
+  readonly device: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /**
+   * One batch: slabs of rows × width in the order of `feeds` given at load, at least `rows` rows long.
+   * Resolves to one slab (rows × width, row-major) a fetched output, in the order asked for at load.
+   * Rejects with `model-failed`.
+   */
+  run(feeds: readonly Tensor[], rows: number): Promise<readonly ModelOutput[]>;
+  close(): Promise<void>;
+}
+
+export interface ModelOutput {
+  readonly values: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+  /** Values a row. */
+  readonly width: number;
+}
+
+export interface ModelRuntime {
+  /** Reads the signature only. */
+  inspect(file: string): Promise<{ readonly inputs: readonly TensorSpec[]; readonly outputs: readonly TensorSpec[] }>;
+  load(options: ModelLoad): Promise<ModelSession>;
+}
+
+export interface ModelLoad {
+  readonly file: string;
+  readonly device: 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
+  /** Inputs in the order `run` gives them, with the full shape of one row (without the batch axis). */
+  readonly feeds: readonly { readonly name: string; readonly rowShape: readonly number[]; readonly dtype: DType }[];
+  /** Outputs to fetch, by name; nothing else is computed into JS. */
+  readonly fetches: readonly string[];
+}

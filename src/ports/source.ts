@@ -1,0 +1,70 @@
+import type { Credit } from '../kernel/credit.ts';
+import type { Deadline } from '../kernel/deadline.ts';
+import type { SluiceError } from '../kernel/errors.ts';
+import type { Frame, Origin } from '../kernel/frame.ts';
+
+/**
+ * Where records come from: one member of a consumer group, or a bounded file.
+ *
+ * A source takes credit before it makes a frame (records and arena bytes) and hands the frame over with `onFrame`;
+ * from then on the pipeline owns the credit. Frames of one origin come in offset order, without overlap.
+ */
+export interface Source {
+  /** Joins and begins to fetch; resolves once the first assignment is known (or the file is open). */
+  start(listener: SourceListener): Promise<void>;
+  /**
+   * Stores positions; one call at a time. Positions of epochs that have ended are left out (law L6) and counted.
+   * Rejects with disposition `retry` when the broker could not be asked.
+   */
+  commit(positions: readonly Position[]): Promise<void>;
+  /** No frame is handed over after this resolves; membership and heartbeats go on. Idempotent. */
+  halt(): Promise<void>;
+  /** Leaves the group and closes. */
+  close(): Promise<void>;
+  /** Records between our position and the end of the partition, and how far behind in seconds; NaN where unknown. */
+  lag(): readonly PartitionLag[];
+  /** Empty when progress is possible; otherwise why it is not. */
+  health(): SourceHealth;
+}
+
+export interface SourceDeps {
+  readonly credit: Credit;
+}
+
+export interface SourceListener {
+  /** An ownership period begins. */
+  onAssigned(origin: Origin): void;
+  onFrame(frame: Frame): void;
+  /**
+   * Partitions are about to be given up. Resolves when everything handed over is settled and committed, or the deadline has passed;
+   * true when it was all settled. The source hands over nothing meanwhile.
+   */
+  onRevoking(deadline: Deadline): Promise<boolean>;
+  /** An ownership period is over: late completions are dropped and counted. */
+  onRevoked(origin: Origin): void;
+  /** A bounded source has handed over its last frame. */
+  onEnd(): void;
+  /** The source cannot go on. */
+  onFailed(error: SluiceError): void;
+}
+
+export interface Position {
+  readonly origin: Origin;
+  /** The next offset to read. */
+  readonly offset: number;
+}
+
+export interface PartitionLag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: number;
+  readonly seconds: number;
+}
+
+export interface SourceHealth {
+  /** A member of the group with fresh fetches and heartbeats. */
+  readonly ready: boolean;
+  readonly reason: string;
+  /** False only when a restart would help. */
+  readonly live: boolean;
+}
