@@ -1,0 +1,33 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+
+export interface BundlePlace {
+  readonly folder: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+const VERSION = /^\d+$/;
+
+/**
+ * `MODELS/NAME` leads to its newest version, the folder with the highest number; `MODELS/NAME/VERSION` to that one.
+ * A folder with a bundle.yaml in it is a version, whatever its name. Undefined, with the reason, where there is none.
+ */
+export function locateBundle(path: string): BundlePlace | { readonly problem: string } {
+  if (!isDirectory(path)) return { problem: `there is no folder ${path}` };
+  const entries = readdirSync(path);
+  if (entries.includes('bundle.yaml')) return placeOf(path);
+  const versions = entries.filter((entry) => VERSION.test(entry) && isDirectory(join(path, entry)));
+  if (versions.length === 0) return { problem: `${path} has no bundle.yaml and no versions (folders named 1, 2, …)` };
+  versions.sort((a, b) => Number(BigInt(b) > BigInt(a)) - Number(BigInt(b) < BigInt(a)));
+  return placeOf(join(path, versions[0]));
+}
+
+function placeOf(folder: string): BundlePlace {
+  const absolute = resolve(folder);
+  return { folder, version: basename(absolute), name: basename(dirname(absolute)) };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

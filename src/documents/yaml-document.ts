@@ -1,0 +1,114 @@
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import type { CheckFinding } from './finding.ts';
+
+export type Path = readonly (string | number)[];
+
+/**
+ * A YAML (or JSON) text that knows where everything stands. Promise: one document, no duplicate keys, no tags beyond
+ * the YAML 1.2 core, no aliases; whatever breaks that is in `errors` with its place.
+ */
+export interface YamlDocument {
+  readonly file: string;
+  readonly document: Document;
+  readonly errors: readonly CheckFinding[];
+  /** The document as plain values, as it stands when called. */
+  toValue(): unknown;
+  /** A finding about the value at `path`, or its nearest parent that exists. */
+  at(path: Path, message: string, remedy: string, severity?: CheckFinding['severity']): CheckFinding;
+  /** A finding about the key that ends `path`. */
+  atKey(path: Path, message: string, remedy: string): CheckFinding;
+  atLine(line: number, column: number, path: Path, message: string, remedy: string): CheckFinding;
+  /** 1-based place of the value at `path`, or of its nearest parent that exists. */
+  locate(path: Path): { readonly line: number; readonly column: number };
+}
+
+export function parseYaml(file: string, text: string): YamlDocument {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, merge: false, stringKeys: true });
+  const lines = text.split(/\r?\n/);
+  const aliases: number[] = [];
+  // An alias of an alias of an alias… grows beyond memory when it is turned into values. No file needs one.
+  visit(document, { Alias: (_, node) => void aliases.push(node.range?.[0] ?? 0) });
+
+  function place(offset: number): { line: number; column: number } {
+    const { line, col } = counter.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+
+  function finding(
+    where: { line: number; column: number },
+    path: Path,
+    message: string,
+    remedy: string,
+    severity: CheckFinding['severity'] = 'error',
+  ): CheckFinding {
+    return { severity, file, ...where, path: dotted(path), message, remedy, excerpt: lines[where.line - 1] ?? '' };
+  }
+
+  const locate = (path: Path) => place(valueOffset(document, path));
+  return {
+    file,
+    document,
+    errors: [
+      ...[...document.errors, ...document.warnings].map((error) =>
+        finding(place(error.pos[0]), [], firstLine(error.message), 'repair the YAML at this place'),
+      ),
+      ...aliases.map((offset) => finding(place(offset), [], 'is a YAML alias', 'write the value itself in its place')),
+    ],
+    toValue: () => document.toJS({ maxAliasCount: 0 }),
+    at: (path, message, remedy, severity) => finding(locate(path), path, message, remedy, severity),
+    atKey: (path, message, remedy) => finding(place(keyOffset(document, path)), path, message, remedy),
+    atLine: (line, column, path, message, remedy) => finding({ line, column }, path, message, remedy),
+    locate,
+  };
+}
+
+/** `enrich[2].views.route`. */
+export function dotted(path: Path): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += text === '' ? step : `.${step}`;
+  }
+  return text;
+}
+
+function valueOffset(document: Document, path: Path): number {
+  let node: Node | null = document.contents;
+  let offset = startOf(node, 0);
+  for (const step of path) {
+    const next = child(node, step);
+    if (next === undefined) return offset;
+    offset = startOf(next.value, startOf(next.key, offset));
+    node = next.value;
+  }
+  return offset;
+}
+
+function keyOffset(document: Document, path: Path): number {
+  let node: Node | null = document.contents;
+  for (const step of path.slice(0, -1)) node = child(node, step)?.value ?? null;
+  const last = child(node, path[path.length - 1]);
+  return startOf(last?.key ?? null, valueOffset(document, path));
+}
+
+function child(node: Node | null, step: string | number): { key: Node | null; value: Node | null } | undefined {
+  if (isSeq(node) && typeof step === 'number') {
+    const item = node.items[step];
+    return item === undefined ? undefined : { key: null, value: item as Node };
+  }
+  if (!isMap(node)) return undefined;
+  for (const pair of node.items) {
+    if (isScalar(pair.key) && String(pair.key.value) === String(step))
+      return { key: pair.key, value: pair.value as Node | null };
+  }
+  return undefined;
+}
+
+function startOf(node: Node | null, otherwise: number): number {
+  return node?.range?.[0] ?? otherwise;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0];
+}

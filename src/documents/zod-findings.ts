@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { didYouMean } from './did-you-mean.ts';
+import type { CheckFinding } from './finding.ts';
+import type { YamlDocument } from './yaml-document.ts';
+
+/**
+ * zod → findings. Leaf schemas say what is wrong and the remedy in one error text, `message⏎remedy`
+ * (`said` writes it); maps made by `strict` bring the keys they know, for "did you mean".
+ */
+export function said(message: string, remedy: string): string {
+  return `${message}\n${remedy}`;
+}
+
+/** A map in which an unknown key is an error. */
+export function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys') return known.join('\n');
+      return missingOr(issue.input, 'is not a map of keys', `write a map with ${known.join(', ')}`);
+    },
+  });
+}
+
+/** The error text of a value that is missing, or is there and wrong. */
+export function missingOr(input: unknown, message: string, remedy: string): string {
+  return said(input === undefined || input === null ? 'is missing' : message, remedy);
+}
+
+/** A value as a message may show it: short, quoted where it is text. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
+  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
+}
+
+export function zodFindings(error: z.ZodError, yaml: YamlDocument): CheckFinding[] {
+  return error.issues.flatMap((issue) => findingsOf(issue, yaml));
+}
+
+function findingsOf(issue: z.core.$ZodIssue, yaml: YamlDocument): CheckFinding[] {
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.message.split('\n');
+    return issue.keys.map((key) =>
+      yaml.atKey([...path, key], `unknown key "${key}"${didYouMean(key, known)}`, `known here: ${known.join(', ')}`),
+    );
+  }
+  if (issue.code === 'invalid_key') {
+    const [message, remedy] = split(issue.issues[0]?.message ?? issue.message);
+    return [yaml.atKey(path, message, remedy)];
+  }
+  const [message, remedy] = split(issue.message);
+  return [yaml.at(path, message, remedy)];
+}
+
+function split(text: string): [string, string] {
+  const [message, ...rest] = text.split('\n');
+  return [message, rest.length === 0 ? 'see docs for what may stand here' : rest.join(' ')];
+}

@@ -1,0 +1,84 @@
+import type { ColumnSpec } from '../kernel/views.ts';
+import type { EnrichSettings, Topology, ValueFormat, ViewSettings } from '../plan/topology.ts';
+import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
+
+export interface ResolvedFiles {
+  readonly sourceValue: ValueFormat;
+  readonly outputValue: ValueFormat;
+  readonly bundle: string;
+}
+
+/** A judged topology file in the program's words and units, deeply frozen. */
+export function buildTopology(file: string, parsed: TopologyFile, files: ResolvedFiles): Topology {
+  const { connections, source, model, flow, output, deadLetter } = parsed;
+  const { kafka } = connections;
+  return deepFreeze({
+    name: parsed.topology,
+    file,
+    connections: {
+      kafka: kafka && {
+        brokers: kafka.brokers.split(',').map((broker) => broker.trim()),
+        clientId: kafka.clientId,
+        sessionTimeoutMs: kafka.sessionTimeout,
+      },
+      registry: connections.registry,
+      bigtable: connections.bigtable,
+    },
+    source: {
+      topics: source.topics,
+      group: source.group,
+      from: source.from,
+      value: files.sourceValue,
+      onTombstone: source.onTombstone,
+    },
+    enrich: parsed.enrich.map(buildEnrich),
+    model: { bundle: files.bundle, device: model.device },
+    flow: {
+      latencyBudgetMs: flow.latencyBudget,
+      maxBatch: flow.maxBatch,
+      maxInFlight: flow.maxInFlight,
+      order: flow.order,
+      delivery: flow.delivery,
+      drainMs: flow.drain,
+    },
+    output: { topic: output.topic, key: output.key, value: files.outputValue, fields: output.fields },
+    deadLetter,
+  });
+}
+
+function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {
+  let offset = 0;
+  const views: ViewSettings[] = [];
+  for (const [name, view] of Object.entries(entry.views)) {
+    const columns = view.columns.map((text) => {
+      const column = buildColumn(text, offset);
+      offset += column.width;
+      return column;
+    });
+    views.push({ name, family: view.family, columns, maxAgeMs: view.maxAge, onStale: view.onStale ?? 'use' });
+  }
+  const { cache } = entry;
+  return {
+    from: entry.from,
+    table: entry.table,
+    key: entry.key,
+    views,
+    onMissing: entry.onMissing,
+    layout: entry.layout,
+    cache: cache && { entries: cache.entries, ttlMs: cache.ttl, negativeTtlMs: cache.negativeTtl },
+  };
+}
+
+/** `late_share` or `n[96]`; `offset` is where its first number lies in the row of its entry. */
+function buildColumn(text: string, offset: number): ColumnSpec {
+  const [, name, width] = VIEW_COLUMN.exec(text) ?? [];
+  return { name, kind: width === undefined ? 'number' : 'vector', width: Number(width ?? 1), offset };
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return value;
+}

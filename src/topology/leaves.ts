@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { missingOr, said, shown } from '../documents/zod-findings.ts';
+import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts';
+
+/** The smallest pieces of the topology's schema: each says what is wrong with a value, and the remedy. */
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+
+export function text(what: string, example: string) {
+  const remedy = `write ${what}, for example ${example}`;
+  return z
+    .string({ error: (issue) => missingOr(issue.input, `${shown(issue.input)} is not text`, remedy) })
+    .min(1, { error: said('is empty', remedy) });
+}
+
+export function matching(pattern: RegExp, what: string, example: string) {
+  return text(what, example).regex(pattern, {
+    error: (issue) => said(`${shown(issue.input)} is not ${what}`, `write ${what}, for example ${example}`),
+  });
+}
+
+export const topic = () => matching(TOPIC, 'a topic name (letters, digits, . _ -; at most 249)', 'flights.departed');
+
+/** A name that expressions and fields can say. `__proto__` is no name: as a key of an object it means something else. */
+export const identifier = (what: string, example: string) =>
+  matching(NAME, `${what} (letters, digits, _; not starting with a digit)`, example).refine((v) => v !== '__proto__', {
+    error: said('"__proto__" is reserved', `choose another name for ${what}`),
+  });
+
+export function duration(example: string) {
+  const remedy = `write a whole number of milliseconds or more with its unit (ms, s, m, h, d), for example ${example}`;
+  return z
+    .string({ error: (issue) => missingOr(issue.input, `${shown(issue.input)} has no unit`, remedy) })
+    .regex(DURATION_PATTERN, { error: (issue) => said(`${shown(issue.input)} is not a duration`, remedy) })
+    .transform((value, context) => {
+      const ms = parseDurationMs(value);
+      if (ms !== undefined && ms > 0) return ms;
+      context.addIssue({ code: 'custom', message: said(`${shown(value)} is not a duration above zero`, remedy) });
+      return z.NEVER;
+    });
+}
+
+export function size(example: string) {
+  const remedy = `write a number of bytes with its unit (B, KiB, MiB, GiB), for example ${example}`;
+  return z
+    .string({ error: (issue) => missingOr(issue.input, `${shown(issue.input)} has no unit`, remedy) })
+    .regex(SIZE_PATTERN, { error: (issue) => said(`${shown(issue.input)} is not a size`, remedy) })
+    .transform((value, context) => {
+      const bytes = parseSizeBytes(value);
+      if (bytes !== undefined && bytes > 0) return bytes;
+      context.addIssue({ code: 'custom', message: said(`${shown(value)} is not a whole number of bytes`, remedy) });
+      return z.NEVER;
+    });
+}
+
+export function count(most: number, example: number) {
+  const error = (issue: { input: unknown }) =>
+    missingOr(
+      issue.input,
+      `${shown(issue.input)} is not a whole number from 1 to ${most}`,
+      `write a whole number from 1 to ${most}, for example ${example}`,
+    );
+  return z.int({ error }).min(1, { error }).max(most, { error });
+}
+
+/** One of `values`; those in `later` are known words that Sluice does not do yet, and say so. */
+export function choice<const Values extends readonly [string, ...string[]]>(
+  values: Values,
+  later: readonly string[] = [],
+) {
+  return z.enum(values, {
+    error: (issue) => {
+      const remedy = `write ${values.join(' or ')}`;
+      if (later.includes(String(issue.input))) return said(`${shown(issue.input)} is not supported yet`, remedy);
+      return missingOr(issue.input, `${shown(issue.input)} is not one of ${values.join(', ')}`, remedy);
+    },
+  });
+}
+
+/** A key that the format knows and Sluice does not do yet: refused, so that nobody believes it works. */
+export function notYet(what: string) {
+  return z.never({ error: said(`${what} is not supported yet`, 'leave this key out') }).optional();
+}
+
+export function list<Item extends z.ZodType>(item: Item, what: string, example: string) {
+  const remedy = `write a list of ${what}, for example ${example}`;
+  return z
+    .array(item, { error: (issue) => missingOr(issue.input, `${shown(issue.input)} is not a list`, remedy) })
+    .min(1, { error: said('is an empty list', remedy) });
+}
+
+export function mapOf<Key extends z.core.$ZodRecordKey, Value extends z.ZodType>(
+  key: Key,
+  value: Value,
+  what: string,
+  example: string,
+) {
+  const remedy = `write a map of ${what}, for example ${example}`;
+  return z
+    .record(key, value, { error: (issue) => missingOr(issue.input, `${shown(issue.input)} is not a map`, remedy) })
+    .refine((map) => Object.keys(map).length > 0, { error: said('is empty', remedy) });
+}

@@ -1,0 +1,122 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import type { CheckFinding } from '../documents/finding.ts';
+import { hasErrors } from '../documents/finding.ts';
+import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
+import { zodFindings } from '../documents/zod-findings.ts';
+import type { Topology, ValueFormat } from '../plan/topology.ts';
+import { buildTopology } from './build.ts';
+import { type Environment, interpolate } from './interpolate.ts';
+import { checkRules } from './rules.ts';
+import { type TopologyFile, topologySchema } from './schema.ts';
+
+export type LoadedTopology =
+  | {
+      readonly ok: true;
+      readonly topology: Topology;
+      /** Knows where each key stands, for findings of later checks. */
+      readonly source: YamlDocument;
+      /** Warnings. */
+      readonly findings: readonly CheckFinding[];
+    }
+  | { readonly ok: false; readonly findings: readonly CheckFinding[] };
+
+/**
+ * Reads a topology file: parsed, interpolated, judged and frozen. Reads it and the .avsc files that it names, nothing else;
+ * never throws for what a person wrote. All that is wrong is reported together, as far as one fault does not hide another.
+ *
+ * Paths in the file are looked up beside the topology file first, then from the current directory.
+ */
+export function loadTopology(file: string, env: Environment): LoadedTopology {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return failed([unreadable(file, parseYaml(file, ''), [], error)]);
+  }
+  const yaml = parseYaml(file, text);
+  if (yaml.errors.length > 0) return failed(yaml.errors);
+  const unresolved = interpolate(yaml, env);
+  if (unresolved.length > 0) return failed(unresolved);
+
+  const parsed = topologySchema.safeParse(yaml.toValue());
+  if (!parsed.success) return failed(zodFindings(parsed.error, yaml));
+
+  const findings = checkRules(parsed.data, yaml);
+  const sourceValue = readFormat(parsed.data.source.value, ['source', 'value'], yaml, findings);
+  const outputValue = readFormat(parsed.data.output.value, ['output', 'value'], yaml, findings);
+  if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined) return failed(findings);
+
+  const bundle = resolvePath(file, parsed.data.model.bundle);
+  const topology = buildTopology(file, parsed.data, { sourceValue, outputValue, bundle });
+  return { ok: true, topology, source: yaml, findings: inFileOrder(findings) };
+}
+
+/** Where a path written in a topology leads: beside the topology file if something is there, else as it stands. */
+export function resolvePath(topologyFile: string, path: string): string {
+  if (isAbsolute(path)) return path;
+  const beside = join(dirname(topologyFile), path);
+  return existsSync(beside) ? beside : path;
+}
+
+function readFormat(
+  value: TopologyFile['source']['value'],
+  path: Path,
+  yaml: YamlDocument,
+  findings: CheckFinding[],
+): ValueFormat | undefined {
+  const kind = value.avro === undefined ? 'json' : 'avro';
+  const written = value.avro ?? value.json;
+  if (written === undefined) return undefined;
+  const schemaFile = resolvePath(yaml.file, written);
+  let text: string;
+  try {
+    text = readFileSync(schemaFile, 'utf8');
+  } catch (error) {
+    findings.push(unreadable(schemaFile, yaml, [...path, kind], error));
+    return undefined;
+  }
+  const schema = parseJson(schemaFile, text, findings);
+  if (schema === undefined) return undefined;
+  if (kind === 'json') return { kind, schemaFile, schema };
+  return { kind, schemaFile, schema, wire: value.wire ?? 'plain', ids: value.ids ?? [] };
+}
+
+function parseJson(file: string, text: string, findings: CheckFinding[]): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? [];
+    const end = text.trimEnd().split('\n');
+    const at = line === undefined ? { line: end.length, column: end[end.length - 1].length + 1 } : undefined;
+    findings.push(
+      parseYaml(file, text).atLine(
+        at?.line ?? Number(line),
+        at?.column ?? Number(column),
+        [],
+        `is not JSON: ${message.replace(/ \(line.*/s, '')}`,
+        'repair the JSON at this place',
+      ),
+    );
+    return undefined;
+  }
+}
+
+function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown): CheckFinding {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  if (code !== 'ENOENT') return yaml.at(path, `cannot read ${file}: ${code}`, 'make it a readable file');
+  return yaml.at(
+    path,
+    `there is no file ${file}`,
+    'correct the path; it is looked up beside the topology file, then from the current directory',
+  );
+}
+
+function failed(findings: readonly CheckFinding[]): LoadedTopology {
+  return { ok: false, findings: inFileOrder(findings) };
+}
+
+function inFileOrder(findings: readonly CheckFinding[]): CheckFinding[] {
+  return [...findings].sort((a, b) => a.line - b.line || a.column - b.column);
+}

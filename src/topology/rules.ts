@@ -1,0 +1,172 @@
+import type { CheckFinding } from '../documents/finding.ts';
+import type { Path, YamlDocument } from '../documents/yaml-document.ts';
+import type { TopologyFile } from './schema.ts';
+
+/** What two keys of a topology may hold together. Every pair that cannot work is an error here, never repaired later. */
+
+type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
+
+const RESERVED_NAMES = ['event', 'prediction', 'model'];
+
+export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding[] {
+  const findings: CheckFinding[] = [];
+  const report: Report = (path, message, remedy, severity) => findings.push(yaml.at(path, message, remedy, severity));
+  checkConnections(file, report);
+  checkTopics(file, report);
+  checkValue(file, file.source.value, ['source', 'value'], report);
+  checkValue(file, file.output.value, ['output', 'value'], report);
+  checkViews(file, report);
+  checkSharedReads(file, report);
+  checkFlow(file, report);
+  if (file.output.key !== undefined) checkKey(file.output.key, ['output', 'key'], report);
+  return findings;
+}
+
+function checkConnections({ connections, enrich }: TopologyFile, report: Report): void {
+  if (enrich.length > 0 && connections.bigtable === undefined) {
+    report(
+      ['enrich', 0, 'from'],
+      'reads from bigtable, and connections names none',
+      'add connections.bigtable: { project: …, instance: … }; without it only `batch --features` can run',
+      'warning',
+    );
+  }
+}
+
+function checkTopics({ source, output, deadLetter }: TopologyFile, report: Report): void {
+  source.topics.forEach((topic, i) => {
+    if (source.topics.indexOf(topic) < i)
+      report(['source', 'topics', i], `topic "${topic}" is named twice`, 'name each topic once');
+  });
+  if (source.topics.includes(output.topic)) {
+    const message = `"${output.topic}" is a source topic too: predictions would be read as events`;
+    report(['output', 'topic'], message, 'write predictions to a topic of their own');
+  }
+  if (source.topics.includes(deadLetter.topic)) {
+    const message = `"${deadLetter.topic}" is a source topic too: a record that fails would come back for ever`;
+    report(['deadLetter', 'topic'], message, 'write dead letters to a topic of their own');
+  }
+  if (output.topic === deadLetter.topic) {
+    const message = `"${deadLetter.topic}" is the output topic too: readers would take dead letters for predictions`;
+    report(['deadLetter', 'topic'], message, 'write dead letters to a topic of their own');
+  }
+}
+
+function checkValue(file: TopologyFile, value: TopologyFile['source']['value'], path: Path, report: Report): void {
+  const registry = file.connections.registry;
+  if ((value.avro === undefined) === (value.json === undefined)) {
+    const message = value.avro === undefined ? 'names no schema' : 'names both avro and json';
+    report(path, message, 'write { avro: FILE.avsc, wire: confluent } or { json: FILE.avsc }');
+    return;
+  }
+  if (value.json !== undefined) {
+    if (value.wire !== undefined)
+      report(
+        [...path, 'wire'],
+        'frames Avro, and this value is JSON',
+        'leave wire out, or write avro: instead of json:',
+      );
+    if (value.ids !== undefined)
+      report([...path, 'ids'], 'are ids of Avro schemas, and this value is JSON', 'leave ids out');
+    return;
+  }
+  if (value.wire === undefined) {
+    report(
+      [...path, 'wire'],
+      'is missing',
+      'write wire: confluent (schema id in front) or wire: plain (nothing in front)',
+    );
+  } else if (value.wire === 'plain' && value.ids !== undefined) {
+    report(
+      [...path, 'ids'],
+      'mean nothing with wire: plain, which has no ids',
+      'leave ids out, or write wire: confluent',
+    );
+  } else if (value.wire === 'confluent' && registry === undefined && value.ids === undefined) {
+    report(
+      [...path, 'wire'],
+      'is confluent, and neither a registry nor ids say what its schema ids mean',
+      'add connections.registry: { url: … }, or ids: [3] here, or write wire: plain',
+    );
+  } else if (value.ids !== undefined && registry !== undefined) {
+    report(
+      [...path, 'ids'],
+      'are not used: connections.registry knows the ids',
+      'leave ids or the registry out',
+      'warning',
+    );
+  }
+}
+
+function checkViews({ enrich }: TopologyFile, report: Report): void {
+  const seen = new Map<string, string>();
+  enrich.forEach((entry, i) => {
+    checkKey(entry.key, ['enrich', i, 'key'], report);
+    for (const [name, view] of Object.entries(entry.views)) {
+      const path = ['enrich', i, 'views', name];
+      const other = seen.get(name);
+      if (RESERVED_NAMES.includes(name)) {
+        report(
+          path,
+          `"${name}" means something else in expressions`,
+          `choose another view name than ${RESERVED_NAMES.join(', ')}`,
+        );
+      } else if (other !== undefined) {
+        report(path, `view "${name}" exists already, in ${other}`, 'give each view a name of its own');
+      }
+      seen.set(name, `enrich[${i}]`);
+      if (view.onStale !== undefined && view.maxAge === undefined) {
+        report(
+          [...path, 'onStale'],
+          'says what becomes of stale rows, and no maxAge says what is stale',
+          'add maxAge, for example maxAge: 7d',
+        );
+      }
+      const names = view.columns.map((column) => column.replace(/\[.*/, ''));
+      names.forEach((column, k) => {
+        if (names.indexOf(column) < k)
+          report([...path, 'columns', k], `column "${column}" is named twice`, 'name each column once');
+      });
+    }
+  });
+}
+
+function checkSharedReads({ enrich }: TopologyFile, report: Report): void {
+  enrich.forEach((entry, i) => {
+    const shared = enrich.findIndex(
+      (other) => other.table === entry.table && other.key === entry.key && other.layout === entry.layout,
+    );
+    if (shared === i || entry.cache === undefined) return;
+    const first = enrich[shared].cache;
+    if (JSON.stringify(first) !== JSON.stringify(entry.cache)) {
+      const message = `shares one read with enrich[${shared}] (same table and key), which says otherwise about its cache`;
+      report(['enrich', i, 'cache'], message, 'say the same in both, or in the first only');
+    }
+  });
+}
+
+function checkFlow({ flow }: TopologyFile, report: Report): void {
+  if (flow.maxBatch > flow.maxInFlight.records) {
+    report(
+      ['flow', 'maxBatch'],
+      `is ${flow.maxBatch}, and only ${flow.maxInFlight.records} records may be in flight: a batch could never fill`,
+      'lower flow.maxBatch, or raise flow.maxInFlight.records',
+    );
+  }
+  if (flow.drain < flow.latencyBudget) {
+    report(
+      ['flow', 'drain'],
+      `is ${flow.drain} ms, less than the latencyBudget of ${flow.latencyBudget} ms: a shutdown would leave records behind`,
+      'give drain several times the latencyBudget, for example 20s',
+    );
+  }
+}
+
+function checkKey(key: string, path: Path, report: Report): void {
+  if (/\{[^{}]+\}/.test(key)) return;
+  report(
+    path,
+    `"${key}" names no field, so every record would have the same key`,
+    'name a field in braces, for example "{id}"',
+  );
+}

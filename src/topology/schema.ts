@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { strict } from '../documents/zod-findings.ts';
+import { choice, count, duration, identifier, list, mapOf, matching, notYet, size, text, topic } from './leaves.ts';
+
+/**
+ * The topology file, as one schema: the type of the parsed file, the JSON Schema for editors and the reference page.
+ * It says what each key may hold; what two keys may hold together is in rules.ts.
+ */
+
+const URL_PATTERN = /^https?:\/\/[^\s/?#]+\S*$/;
+const BROKERS_PATTERN = /^\s*[^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*$/;
+const BIGTABLE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,49}$/;
+const BIGTABLE_FAMILY = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
+const FIELD_SOURCE =
+  /^(event\.[A-Za-z_][A-Za-z0-9_]*|prediction\.[A-Za-z_][A-Za-z0-9_]*|model\.(digest|label|name|version))$/;
+export const VIEW_COLUMN = /^([A-Za-z_][A-Za-z0-9_]*)(?:\[([1-9]\d{0,4})\])?$/;
+
+const value = () =>
+  strict({
+    avro: text('the path of an .avsc file', 'schemas/event.avsc')
+      .describe('Avro; the path of its .avsc file')
+      .optional(),
+    json: text('the path of an .avsc file', 'schemas/event.avsc')
+      .describe('JSON; the path of the .avsc file that names its fields')
+      .optional(),
+    wire: choice(['confluent', 'plain'])
+      .describe('confluent: a zero byte and a 4-byte schema id in front; plain: nothing in front')
+      .optional(),
+    ids: list(count(2 ** 31 - 1, 3), 'schema ids', '[3]')
+      .describe('ids that mean this schema when there is no registry; the first is written')
+      .optional(),
+  });
+
+const kafka = strict({
+  brokers: matching(BROKERS_PATTERN, 'a list host:port,host:port', '"localhost:9092"').describe(
+    'host:port, comma-separated',
+  ),
+  clientId: text('a name', 'sluice').describe('shown in the logs of the brokers').default('sluice'),
+  sessionTimeout: duration('30s').describe('how long the group waits for a member that is silent').prefault('30s'),
+  ssl: notYet('ssl'),
+  sasl: notYet('sasl'),
+  client: notYet('another Kafka client'),
+});
+
+const registry = strict({
+  url: matching(URL_PATTERN, 'an http or https address', '"http://localhost:8081"').describe(
+    'Confluent Schema Registry',
+  ),
+});
+
+const bigtable = strict({
+  project: text('a project id', 'dev'),
+  instance: text('an instance id', 'dev').describe('the emulator is chosen by BIGTABLE_EMULATOR_HOST'),
+});
+
+const view = strict({
+  family: matching(BIGTABLE_FAMILY, 'a column family', 'agg').describe('the column family in Bigtable'),
+  columns: list(
+    matching(VIEW_COLUMN, 'a column: name, or name[width] for a vector of 1 to 99999 values', '"n[96]"'),
+    'columns',
+    '[late_share, "n[96]"]',
+  ).describe('columns that are read: `name`, or `name[width]` for a vector'),
+  maxAge: duration('7d').describe('older than this is stale').optional(),
+  onStale: choice(['use', 'missing', 'dead-letter']).describe('what becomes of a stale view').optional(),
+});
+
+const cache = strict({
+  entries: count(10_000_000, 100_000).describe('rows kept at most'),
+  ttl: duration('10m').describe('how long a row is believed').prefault('10m'),
+  negativeTtl: duration('1m').describe('how long it is believed that a row is not there').prefault('1m'),
+});
+
+const enrich = strict({
+  from: choice(['bigtable'], ['redis', 'dynamodb', 'firestore', 'datastore', 'feast', 'file', 'http']).describe(
+    'the store',
+  ),
+  table: matching(BIGTABLE_NAME, 'a table name', 'route'),
+  key: text('a template over fields of the event', '"{origin}#{destination}"').describe(
+    'braces name fields of the event',
+  ),
+  views: mapOf(
+    identifier('a view name', 'route'),
+    view,
+    'views',
+    '{ route: { family: agg, columns: [late_share] } }',
+  ).describe('view name, as expressions say it → what is read'),
+  onMissing: choice(['impute', 'dead-letter', 'drop']).describe('impute: the bundle says with what').default('impute'),
+  layout: choice(['packed'], ['cells', 'feast']).describe('packed: one cell a view').default('packed'),
+  cache: cache.optional(),
+});
+
+const maxInFlight = strict({
+  records: count(10_000_000, 20_000).describe('unsettled records at most').default(20_000),
+  bytes: size('64MiB').describe('unsettled bytes at most').prefault('64MiB'),
+});
+
+const flow = strict({
+  latencyBudget: duration('50ms')
+    .describe('the promise; how long a batch may wait is derived from it')
+    .prefault('50ms'),
+  maxBatch: count(65_536, 256).describe('rows a model run at most').default(256),
+  maxInFlight: maxInFlight.prefault({}),
+  order: choice(['partition', 'none'])
+    .describe('partition: records of one partition keep their order')
+    .default('partition'),
+  delivery: choice(['at-least-once'], ['exactly-once', 'at-most-once']).default('at-least-once'),
+  drain: duration('20s').describe('how long a shutdown may take to finish what it has begun').prefault('20s'),
+});
+
+export const topologySchema = strict({
+  topology: matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name (letters, digits, . _ -)', 'flight-delay').describe(
+    'the name of the pipeline',
+  ),
+  connections: strict({ kafka: kafka.optional(), registry: registry.optional(), bigtable: bigtable.optional() })
+    .describe('where the services are')
+    .prefault({}),
+  source: strict({
+    topics: list(topic(), 'topics', '[flights.departed]'),
+    group: text('a consumer group', 'flight-delay').describe('the consumer group'),
+    from: choice(['earliest', 'latest', 'fail'])
+      .describe('where to start without a committed offset, or with one that is out of range')
+      .default('earliest'),
+    value: value(),
+    onTombstone: choice(['drop', 'dead-letter']).describe('what becomes of a record without a value').default('drop'),
+  }),
+  enrich: z
+    .array(enrich, { error: () => 'is not a list\nwrite a list of { from, table, key, views }' })
+    .describe('what the model wants to know beyond the event')
+    .default([]),
+  model: strict({
+    bundle: text('the path of a bundle', 'models/flight-delay').describe(
+      'MODELS/NAME: its newest version; or MODELS/NAME/VERSION',
+    ),
+    device: choice(['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu']).describe('auto: cuda, then cpu').default('auto'),
+  }),
+  flow: flow.prefault({}),
+  output: strict({
+    topic: topic(),
+    key: text('a template over fields of the event', '"{id}"').describe("default: the input's key").optional(),
+    value: value(),
+    fields: mapOf(
+      identifier('an output field', 'probability'),
+      matching(
+        FIELD_SOURCE,
+        'event.FIELD, prediction.NAME, or model.digest, .label, .name, .version',
+        'prediction.probability',
+      ),
+      'output fields',
+      '{ probability: prediction.probability }',
+    ).describe('field of the output schema → event.FIELD, prediction.NAME, model.digest, .label, .name or .version'),
+  }),
+  deadLetter: strict({ topic: topic() }).describe('where records go that cannot be scored'),
+});
+
+/** The file with units resolved and defaults filled in; paths are still as written. */
+export type TopologyFile = z.infer<typeof topologySchema>;
