@@ -28,3 +28,10 @@ export interface Histogram {
   readonly count: number;
   readonly sum: number;
 }
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Where lines for people and log collectors go. Writing a line never throws and never waits. */
+export interface Log {
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
+}

@@ -1,0 +1,91 @@
+import { fastify } from 'fastify';
+import { SluiceError } from '../../kernel/errors.ts';
+
+export interface AdminDeps {
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  readonly health: () => Health;
+}
+
+export interface Health {
+  /** False only when a restart would help. */
+  readonly live: boolean;
+  /** True when progress is possible. */
+  readonly ready: boolean;
+  /** Empty when all is well. */
+  readonly reason: string;
+}
+
+export interface AdminOptions {
+  readonly host?: string;
+  /** 0 for any free one. */
+  readonly port?: number;
+}
+
+export interface Admin {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 5_000;
+const CONNECTION_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 64;
+const MAX_BODY_BYTES = 1024;
+
+/**
+ * What a cluster asks this process: `/metrics`, `/live`, `/ready`; anything else is 404. Read-only, and nothing in it is secret,
+ * but it listens on the loop-back interface unless told otherwise. Answers are made on the loop that moves records: the
+ * number of connections, their time and their bodies are bounded.
+ */
+export async function createAdmin(deps: AdminDeps, options: AdminOptions = {}): Promise<Admin> {
+  const { host = '127.0.0.1', port = 9464 } = options;
+  const server = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // A scraper keeps its connection open → close() would wait for it beyond the drain budget → connections are cut.
+    forceCloseConnections: true,
+    exposeHeadRoutes: true,
+  });
+  server.server.maxConnections = MAX_CONNECTIONS;
+
+  server.get('/metrics', async (_request, reply) => {
+    const { contentType, body } = await deps.metrics();
+    return reply.header('content-type', contentType).header('cache-control', 'no-store').send(body);
+  });
+  server.get('/live', async (_request, reply) => {
+    const { live, reason } = deps.health();
+    return reply.code(live ? 200 : 503).send({ live, reason: live ? '' : reason });
+  });
+  server.get('/ready', async (_request, reply) => {
+    const { live, ready, reason } = deps.health();
+    return reply.code(live && ready ? 200 : 503).send({ ready: live && ready, reason });
+  });
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'not found; there is /metrics, /live and /ready' }),
+  );
+
+  try {
+    const url = await server.listen({ host, port });
+    return { url, close: () => server.close() };
+  } catch (error) {
+    await server.close();
+    throw notListening(error as NodeJS.ErrnoException, host, port);
+  }
+}
+
+function notListening(error: NodeJS.ErrnoException, host: string, port: number): SluiceError {
+  if (error.code === 'EADDRINUSE') {
+    return new SluiceError(
+      'port-taken',
+      `port ${port} on ${host} is in use by another program; choose another with --listen HOST:PORT (port 0: any free one)`,
+      error,
+    );
+  }
+  return new SluiceError(
+    'usage-invalid',
+    `cannot listen on ${host}:${port}: ${error.message}; see --listen HOST:PORT`,
+    error,
+  );
+}

@@ -1,0 +1,71 @@
+import { bar, fit, percent } from './format.ts';
+import { dim, type Line, type Piece, plain } from './line.ts';
+import type { DisplayState } from './state.ts';
+
+/** The path as it is told everywhere; `batcher` is timed as part of infer. */
+export const PATH = ['source', 'decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'encode', 'deliver'] as const;
+
+const SHORT: Readonly<Record<string, string>> = { preprocess: 'prep', postprocess: 'post' };
+const ARROW = ' → ';
+const LISTED_WHEN_NARROW = 4;
+
+/** A picture of the path with how busy each stage is: three lines where there is room, else a list of the busiest. */
+export function pathLines(state: DisplayState, columns: number): Line[] {
+  const full = PATH.map((stage) => stage as string);
+  if (lengthOf(full) <= columns) return picture(state, full);
+  const short = full.map((stage) => SHORT[stage] ?? stage);
+  if (lengthOf(short) <= columns) return picture(state, short);
+  return list(state, columns);
+}
+
+function lengthOf(names: readonly string[]): number {
+  return names.join(ARROW).length + 1;
+}
+
+function picture(state: DisplayState, names: readonly string[]): Line[] {
+  const ratios = ratiosOf(state);
+  const labels: Piece[] = [plain(' ')];
+  const bars: Piece[] = [plain(' ')];
+  const shares: Piece[] = [plain(' ')];
+  PATH.forEach((stage, i) => {
+    const name = names[i];
+    const ratio = ratios.get(stage);
+    const slowest = stage === state.bottleneck;
+    if (i > 0) {
+      labels.push(dim(ARROW));
+      bars.push(plain('   '));
+      shares.push(plain('   '));
+    }
+    labels.push([slowest ? 'warn' : 'bold', name]);
+    if (ratio === undefined) {
+      bars.push(dim('·'.repeat(name.length)));
+      shares.push(plain(' '.repeat(name.length)));
+      return;
+    }
+    const [filled, rest] = bar(ratio, name.length);
+    bars.push([slowest ? 'warn' : 'accent', filled], dim(rest));
+    shares.push([slowest ? 'warn' : 'dim', fit(percent(ratio), name.length)]);
+  });
+  return [labels, bars, shares];
+}
+
+function list(state: DisplayState, columns: number): Line[] {
+  const width = Math.max(4, Math.min(24, columns - 20));
+  return [...state.busy]
+    .sort((a, b) => b.ratio - a.ratio)
+    .slice(0, LISTED_WHEN_NARROW)
+    .map(({ stage, ratio }) => {
+      const [filled, rest] = bar(ratio, width);
+      const slowest = stage === state.bottleneck;
+      return [
+        [slowest ? 'warn' : 'bold', ` ${fit(stage, 11)} `],
+        [slowest ? 'warn' : 'accent', filled],
+        dim(rest),
+        plain(` ${percent(ratio)}`),
+      ] satisfies Line;
+    });
+}
+
+function ratiosOf(state: DisplayState): ReadonlyMap<string, number> {
+  return new Map(state.busy.map(({ stage, ratio }) => [stage, ratio]));
+}

@@ -1,0 +1,102 @@
+import { FATES, REASONS } from '../kernel/fate.ts';
+
+/**
+ * Every metric that Sluice has, in one table: a name, label or label value that is not here does not exist.
+ * The names are a contract with dashboards and alerts (deploy/): append, never rename.
+ *
+ * Labels are for what an operator chooses or the program enumerates. Never a key, an offset or the text of an error:
+ * each would make series without end, and every series costs memory here and time in every scrape.
+ */
+export interface MetricSpec {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: Readonly<Record<string, LabelSpec>>;
+  /** Histograms: upper bounds of the buckets, ascending; the last, infinite one is implied. */
+  readonly buckets?: readonly number[];
+  /** Series of this metric at most; what comes later is counted in one series labelled `overflow`. */
+  readonly maxSeries: number;
+}
+
+/** The values a label may have, or `any` where they come from a topology, a broker or another table. */
+export type LabelSpec = 'any' | readonly string[];
+
+export type MetricTable = Readonly<Record<string, MetricSpec>>;
+
+/** 10 µs to 10 s: work of one stage on one frame or batch. */
+const WORK_SECONDS = [
+  1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+] as const;
+/** 1 ms to a minute, dense where latency budgets lie. */
+const RESIDENCE_SECONDS = [
+  1e-3, 2e-3, 5e-3, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+] as const;
+/** As above, and on to a day: a backlog is old. */
+const AGE_SECONDS = [...RESIDENCE_SECONDS, 300, 3600, 86_400] as const;
+const FEATURE_AGE_SECONDS = [
+  1, 10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 172_800, 604_800, 2_592_000, 7_776_000,
+] as const;
+const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
+const LOOP_SECONDS = [1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+const FINAL_FATES = FATES.filter((fate) => fate !== 'open');
+const GIVEN_REASONS = REASONS.filter((reason) => reason !== 'none');
+const PARTITION = { topic: 'any', partition: 'any' } as const;
+
+export const METRICS = {
+  sluice_records_total: counter('Records that settled, by fate.', { fate: FINAL_FATES }),
+  sluice_dead_letters_total: counter('Records that settled as dead letters, by reason.', { reason: GIVEN_REASONS }),
+  sluice_lag_records: gauge('Records between our position and the end of the partition.', PARTITION, 128),
+  sluice_lag_seconds: gauge('How far our position is behind the newest record, in seconds.', PARTITION, 128),
+  sluice_inflight_records: gauge('Records taken in and not settled.'),
+  sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
+  sluice_batches_total: counter('Batches given to the model.'),
+  sluice_batch_rows: histogram('Rows in a batch given to the model.', ROWS),
+  sluice_stage_seconds: histogram('Work of a stage on one frame or batch.', WORK_SECONDS, { stage: 'any' }, 16),
+  sluice_stage_busy_ratio: gauge('Share of the last seconds in which a stage worked; the highest is the bottleneck.', {
+    stage: 'any',
+  }),
+  sluice_record_age_seconds: histogram("From a record's timestamp to the acknowledgement of its output.", AGE_SECONDS),
+  sluice_residence_seconds: histogram(
+    'From the arrival of a record to the acknowledgement of its output.',
+    RESIDENCE_SECONDS,
+  ),
+  sluice_cache_requests_total: counter('Look-ups in the feature cache.', { view: 'any', result: 'any' }, 96),
+  sluice_feature_age_seconds: histogram('Age of a feature when it was used.', FEATURE_AGE_SECONDS, { view: 'any' }, 32),
+  sluice_retries_total: counter('Attempts that failed and were made again.', { what: 'any', reason: 'any' }, 48),
+  sluice_pauses_total: counter('Times the intake stood still, by reason.', { reason: 'any' }, 16),
+  sluice_commits_total: counter('Commits of positions, by result.', { result: 'any' }, 8),
+  sluice_drains_total: counter('Drains at shutdown or before a re-join, by result.', { result: 'any' }, 8),
+  sluice_rebalances_total: counter('Re-joins of the consumer group.'),
+  sluice_late_completions_total: counter('Records that settled after their epoch had ended; not committed.'),
+  sluice_duplicates_possible_total: counter(
+    'Records published whose position was not committed: a replay repeats them.',
+  ),
+  sluice_model_device: gauge('1 for the device that the model runs on.', { device: 'any' }, 8),
+  sluice_model_info: gauge('1 for the model in use.', { model: 'any', version: 'any', digest: 'any' }, 16),
+  sluice_event_loop_delay_seconds: histogram('How late the event loop was, sampled every 20 ms.', LOOP_SECONDS),
+  sluice_series_overflow_total: counter('Series asked for beyond the budget and counted together as `overflow`.'),
+  process_cpu_seconds_total: counter('Processor time of this process, user and system.'),
+  process_resident_memory_bytes: gauge('Resident memory of this process.'),
+  process_start_time_seconds: gauge('When this process started, in seconds since 1970.'),
+  nodejs_heap_size_used_bytes: gauge('JavaScript heap in use.'),
+  nodejs_external_memory_bytes: gauge('Memory outside the JavaScript heap that JavaScript objects hold.'),
+} as const satisfies MetricTable;
+
+export type MetricName = keyof typeof METRICS;
+
+function counter(help: string, labels: MetricSpec['labels'] = {}, maxSeries = 32): MetricSpec {
+  return { type: 'counter', help, labels, maxSeries };
+}
+
+function gauge(help: string, labels: MetricSpec['labels'] = {}, maxSeries = 32): MetricSpec {
+  return { type: 'gauge', help, labels, maxSeries };
+}
+
+function histogram(
+  help: string,
+  buckets: readonly number[],
+  labels: MetricSpec['labels'] = {},
+  maxSeries = 32,
+): MetricSpec {
+  return { type: 'histogram', help, labels, buckets, maxSeries };
+}

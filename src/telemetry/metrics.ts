@@ -1,0 +1,235 @@
+import type { Clock } from '../kernel/clock.ts';
+import { SluiceError } from '../kernel/errors.ts';
+import type { Counter, Histogram, Labels, Log, Telemetry } from '../ports/telemetry.ts';
+import { METRICS, type MetricSpec, type MetricTable } from './catalogue.ts';
+import { EVENTS, type EventTable } from './events.ts';
+import { CounterHandle, HistogramHandle } from './handles.ts';
+import { createSuppression, type Fields } from './suppression.ts';
+
+/** What was counted, for those who show it: the exposition, the display, tests. */
+export interface MetricStore extends Telemetry {
+  /** Metrics that have a series, in catalogue order. Arrays are the live ones: read them at once, do not keep them. */
+  snapshot(): readonly Family[];
+  /** The series of one metric. */
+  series(name: string): readonly Series[];
+  /** Called before every snapshot, for figures that are fetched from elsewhere. */
+  beforeSnapshot(hook: () => void): void;
+  /** Tells what is still held back of rate-limited events; for the end of the program. */
+  flush(): void;
+}
+
+export interface Family {
+  readonly name: string;
+  readonly spec: MetricSpec;
+  readonly series: readonly Series[];
+}
+
+export type Series = ValueSeries | HistogramSeries;
+
+export interface ValueSeries {
+  readonly kind: 'value';
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+export interface HistogramSeries {
+  readonly kind: 'histogram';
+  readonly labels: Labels;
+  readonly bounds: Float64Array;
+  /** One entry a bucket, not cumulative, the infinite one last. */
+  readonly counts: Float64Array;
+  readonly count: number;
+  readonly sum: number;
+}
+
+export interface TelemetryDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface TelemetryOptions {
+  /** Series altogether. A scrape is paid for by the same loop that moves records. */
+  readonly maxSeries?: number;
+  /** Added to the catalogue. */
+  readonly metrics?: MetricTable;
+  readonly events?: EventTable;
+}
+
+type Entry =
+  | { readonly kind: 'counter'; readonly labels: Labels; readonly handle: CounterHandle }
+  | { readonly kind: 'histogram'; readonly labels: Labels; readonly handle: HistogramHandle }
+  | { readonly kind: 'gauge'; readonly labels: Labels; read: () => number };
+
+interface Metric {
+  readonly name: string;
+  readonly spec: MetricSpec;
+  readonly labelNames: readonly string[];
+  readonly bounds: Float64Array;
+  readonly entries: Map<string, Entry>;
+  overflow: Entry | undefined;
+}
+
+const OVERFLOW = 'overflow';
+const MAX_LABEL_LENGTH = 256;
+
+/**
+ * Counters and histograms in typed arrays. Handles are resolved when a stage is made; using one is an array write.
+ *
+ * Promise: a name, label or label value that the catalogue does not know throws when the handle is made; memory is
+ * bounded by `maxSeries`, and what is beyond it is still counted, in one series a metric whose labels say `overflow`
+ * (a gauge beyond it is not read). Limit: counters are doubles, exact up to 2^53.
+ */
+export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions = {}): MetricStore {
+  const { clock, log } = deps;
+  const { maxSeries = 600 } = options;
+  const events: EventTable = { ...EVENTS, ...options.events };
+  const table: MetricTable = { ...METRICS, ...options.metrics };
+  const metrics = new Map<string, Metric>();
+  for (const [name, spec] of Object.entries(table)) {
+    metrics.set(name, {
+      name,
+      spec,
+      labelNames: Object.keys(spec.labels),
+      bounds: Float64Array.from(spec.buckets ?? []),
+      entries: new Map(),
+      overflow: undefined,
+    });
+  }
+  const counterValues = new Float64Array(maxSeries + metrics.size);
+  const suppression = createSuppression();
+  const hooks: (() => void)[] = [];
+  let counters = 0;
+  let series = 0;
+
+  function metricOf(name: string, type: MetricSpec['type']): Metric {
+    const metric = metrics.get(name);
+    if (metric === undefined) throw broken(`metric ${name} is not in the catalogue`);
+    if (metric.spec.type !== type) throw broken(`metric ${name} is a ${metric.spec.type}, not a ${type}`);
+    return metric;
+  }
+
+  function make(metric: Metric, labels: Labels): Entry {
+    const kind = metric.spec.type;
+    if (kind === 'histogram') return { kind, labels, handle: new HistogramHandle(metric.bounds) };
+    if (kind === 'gauge') return { kind, labels, read: () => Number.NaN };
+    return { kind, labels, handle: new CounterHandle(counterValues, counters++) };
+  }
+
+  function resolve(metric: Metric, labels: Labels): Entry {
+    const key = keyOf(metric, labels);
+    const known = metric.entries.get(key);
+    if (known !== undefined) return known;
+    if (series < maxSeries && metric.entries.size < metric.spec.maxSeries) {
+      const entry = make(metric, Object.freeze({ ...labels }));
+      metric.entries.set(key, entry);
+      series++;
+      return entry;
+    }
+    if (metric.overflow === undefined) {
+      metric.overflow = make(metric, Object.fromEntries(metric.labelNames.map((label) => [label, OVERFLOW])));
+      emit('series-overflow', { metric: metric.name, series: metric.entries.size });
+    }
+    overflowed.add(1);
+    return metric.overflow;
+  }
+
+  function emit(name: string, fields: Fields): void {
+    const spec = events[name];
+    if (spec === undefined) throw broken(`event ${name} is not in the catalogue`);
+    const nowMs = clock.monotonicMs();
+    suppression.release(nowMs, write);
+    const line = suppression.admit(name, spec, fields, nowMs);
+    if (line !== undefined) write(name, line);
+  }
+
+  function write(name: string, fields: Fields): void {
+    const { level, message, component } = events[name];
+    log.log(level, message, { ...fields, component, event: name });
+  }
+
+  // Made first: it must not itself depend on the budget.
+  const overflowed = counterOf(resolve(metricOf('sluice_series_overflow_total', 'counter'), {}));
+
+  return {
+    counter: (name, labels = {}) => counterOf(resolve(metricOf(name, 'counter'), labels)),
+    histogram: (name, labels = {}) => histogramOf(resolve(metricOf(name, 'histogram'), labels)),
+    gauge(name, labels, read) {
+      const metric = metricOf(name, 'gauge');
+      const entry = resolve(metric, labels);
+      if (entry.kind === 'gauge' && entry !== metric.overflow) entry.read = read;
+    },
+    removeGauge(name, labels) {
+      const metric = metricOf(name, 'gauge');
+      if (metric.entries.delete(keyOf(metric, labels))) series--;
+    },
+    event: (name, fields = {}) => emit(name, fields),
+    snapshot() {
+      for (const hook of hooks) hook();
+      suppression.release(clock.monotonicMs(), write);
+      const families: Family[] = [];
+      for (const metric of metrics.values()) {
+        const shown = seriesOf(metric);
+        if (shown.length > 0) families.push({ name: metric.name, spec: metric.spec, series: shown });
+      }
+      return families;
+    },
+    series(name) {
+      const metric = metrics.get(name);
+      if (metric === undefined) throw broken(`metric ${name} is not in the catalogue`);
+      return seriesOf(metric);
+    },
+    beforeSnapshot: (hook) => void hooks.push(hook),
+    flush: () => suppression.release(Number.POSITIVE_INFINITY, write),
+  };
+}
+
+/** A gauge that is NaN is not known, hence absent: one NaN would spoil every sum over its metric. */
+function seriesOf(metric: Metric): Series[] {
+  const shown: Series[] = [];
+  const entries =
+    metric.overflow === undefined ? metric.entries.values() : [...metric.entries.values(), metric.overflow];
+  for (const entry of entries) {
+    const { labels } = entry;
+    if (entry.kind === 'histogram') {
+      const { bounds, counts, count, sum } = entry.handle;
+      shown.push({ kind: 'histogram', labels, bounds, counts, count, sum });
+    } else {
+      const value = entry.kind === 'counter' ? entry.handle.value : entry.read();
+      if (!Number.isNaN(value)) shown.push({ kind: 'value', labels, value });
+    }
+  }
+  return shown;
+}
+
+function counterOf(entry: Entry): Counter {
+  if (entry.kind !== 'counter') throw broken(`a ${entry.kind} where a counter was expected`);
+  return entry.handle;
+}
+
+function histogramOf(entry: Entry): Histogram {
+  if (entry.kind !== 'histogram') throw broken(`a ${entry.kind} where a histogram was expected`);
+  return entry.handle;
+}
+
+function keyOf(metric: Metric, labels: Labels): string {
+  for (const label of Object.keys(labels)) {
+    if (!Object.hasOwn(metric.spec.labels, label)) throw broken(`metric ${metric.name} has no label ${label}`);
+  }
+  let key = '';
+  for (const label of metric.labelNames) {
+    const value = labels[label];
+    const allowed = metric.spec.labels[label];
+    if (typeof value !== 'string') throw broken(`metric ${metric.name} needs the label ${label}`);
+    if (allowed !== 'any' && !allowed.includes(value)) {
+      throw broken(`metric ${metric.name} knows no ${label} "${value.slice(0, 80)}"; it knows ${allowed.join(', ')}`);
+    }
+    if (value.length > MAX_LABEL_LENGTH)
+      throw broken(`metric ${metric.name}: a ${label} of ${value.length} characters`);
+    key += `${value}\u0000`;
+  }
+  return key;
+}
+
+function broken(what: string): SluiceError {
+  return new SluiceError('invariant-broken', `${what}; see src/telemetry for the catalogue`);
+}
