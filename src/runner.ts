@@ -1,0 +1,218 @@
+import type { Clock } from './kernel/clock.ts';
+import { Conditions } from './kernel/conditions.ts';
+import type { Credit } from './kernel/credit.ts';
+import { type Deadline, deadlineIn, within } from './kernel/deadline.ts';
+import { classify, type SluiceError } from './kernel/errors.ts';
+import type { Frame, Origin } from './kernel/frame.ts';
+import { Lifecycle, type State } from './kernel/lifecycle.ts';
+import { Watermarks } from './offsets/watermark.ts';
+import type { Source, SourceListener } from './ports/source.ts';
+import type { Telemetry } from './ports/telemetry.ts';
+import { type Commit, createCommit } from './stages/commit.ts';
+
+/** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
+export interface RunOutcome {
+  readonly result: 'done' | 'drain-budget' | 'failed';
+  readonly error: SluiceError | undefined;
+  /** Records handed over that were not settled at the end; they stay uncommitted and will be read again. */
+  readonly unsettledRecords: number;
+}
+
+export interface Health {
+  readonly live: boolean;
+  readonly ready: boolean;
+  /** Why not ready; empty when ready. */
+  readonly reason: string;
+}
+
+export interface Runner {
+  /** Starts the source and resolves when the run has ended; never rejects. */
+  run(): Promise<RunOutcome>;
+  /** Begins to drain; further calls change nothing. */
+  stop(): void;
+  health(): Health;
+  state(): State;
+}
+
+/** What the runner drives: the path over a frame, and the stages that it tells when nothing further will come. */
+export interface Drivable {
+  readonly path: (frame: Frame) => Promise<void>;
+  /** A frame takes its place in its origin's order. */
+  readonly admit: (frame: Frame) => void;
+  /** Nothing waits for company or lingers while true. */
+  readonly setFlushing: (flushing: boolean) => void;
+  /** Closes sink, store and model; bounded by the caller. */
+  readonly close: () => Promise<void>;
+}
+
+export interface RunnerDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly credit: Credit;
+  readonly source: Source;
+  /** Makes the path; handed what it needs from the runner. */
+  readonly build: (parts: RunnerParts) => Drivable;
+}
+
+export interface RunnerParts {
+  readonly commit: Commit;
+  readonly conditions: Conditions;
+  readonly abandon: AbortSignal;
+  readonly isCurrent: (origin: Origin) => boolean;
+}
+
+export interface RunnerOptions {
+  readonly drainMs: number;
+  readonly commitEveryMs: number;
+}
+
+/**
+ * Runs a pipeline from start to end: admits frames, drains before every re-join and at the end, fails as a whole.
+ *
+ * Promises: a frame that was handed over either settles or stays uncommitted; the end comes within the drain budget,
+ * whatever hangs (law L8), one deadline for all its steps; after a failure nothing further is published or committed but
+ * what was settled before it.
+ */
+export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
+  const { clock, telemetry, credit, source } = deps;
+  const lifecycle = new Lifecycle();
+  const conditions = new Conditions();
+  const watermarks = new Watermarks();
+  const abandon = new AbortController();
+  const commit = createCommit({ clock, telemetry, credit, watermarks, source, onFailed: fail }, { everyMs: options.commitEveryMs });
+  const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
+  const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
+  let underWay = 0;
+  let idleWaiters: (() => void)[] = [];
+  let failure: SluiceError | undefined;
+  let end: (() => void) | undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+
+  telemetry.gauge('sluice_inflight_records', {}, () => credit.records);
+  telemetry.gauge('sluice_inflight_bytes', {}, () => credit.bytes);
+
+  function fail(thrown: unknown): void {
+    const error = classify(thrown);
+    if (!lifecycle.on('fail')) return;
+    failure = error;
+    telemetry.event('failed', { code: error.code, reason: error.message });
+    abandon.abort();
+    end?.();
+  }
+
+  function stop(): void {
+    if (!lifecycle.on('stop')) return;
+    telemetry.event('draining', { records: credit.records, budgetMs: options.drainMs });
+    end?.();
+  }
+
+  /** Resolves when no frame is under way. */
+  function idle(): Promise<void> {
+    if (underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => idleWaiters.push(resolve));
+  }
+
+  function leave(): void {
+    underWay--;
+    if (underWay > 0) return;
+    const waiters = idleWaiters;
+    idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  /** Everything handed over is settled and committed: true; the deadline came first: false. */
+  async function settleAll(deadline: Deadline): Promise<boolean> {
+    driven.setFlushing(true);
+    const settled = await within(clock, deadline, idle());
+    const stored = await within(clock, deadline, commit.now());
+    driven.setFlushing(false);
+    return settled && stored && watermarks.committable().length === 0;
+  }
+
+  const listener: SourceListener = {
+    onAssigned(origin) {
+      watermarks.open(origin);
+      const { topic, partition } = origin;
+      const labels = { topic, partition: String(partition) };
+      const lag = () => source.lag().find((each) => each.topic === topic && each.partition === partition);
+      telemetry.gauge('sluice_lag_records', labels, () => lag()?.records ?? Number.NaN);
+      telemetry.gauge('sluice_lag_seconds', labels, () => lag()?.seconds ?? Number.NaN);
+      telemetry.event('assigned', { topic, partition, epoch: origin.epoch });
+    },
+    onFrame(frame) {
+      if (!watermarks.admit(frame)) {
+        credit.give(frame.count, frame.bytes);
+        return;
+      }
+      underWay++;
+      driven.admit(frame);
+      driven.path(frame).then(leave, (thrown) => {
+        leave();
+        fail(thrown);
+      });
+    },
+    async onRevoking(deadline) {
+      const clean = await settleAll(deadline);
+      telemetry.counter('sluice_drains_total', { result: clean ? 'clean' : 'deadline' }).add(1);
+      if (!clean) telemetry.event('rebalance-deadline-missed', { records: credit.records });
+      return clean;
+    },
+    onRevoked(origin) {
+      watermarks.close(origin);
+      const { topic, partition } = origin;
+      const labels = { topic, partition: String(partition) };
+      telemetry.removeGauge('sluice_lag_records', labels);
+      telemetry.removeGauge('sluice_lag_seconds', labels);
+      telemetry.event('revoked', { topic, partition, epoch: origin.epoch });
+    },
+    onEnd: stop,
+    onFailed: fail,
+  };
+
+  /** One deadline for everything that the end takes. */
+  async function shutDown(): Promise<RunOutcome> {
+    const deadline = deadlineIn(clock, options.drainMs);
+    const bounded = async (step: string, work: () => Promise<unknown>): Promise<boolean> => {
+      try {
+        return await within(clock, deadline, work());
+      } catch (thrown) {
+        telemetry.event('close-failed', { step, reason: classify(thrown).message });
+        return true;
+      }
+    };
+    commit.stop();
+    await bounded('halt', () => source.halt());
+    const clean = failure === undefined ? await settleAll(deadline) : await bounded('commit', () => commit.now());
+    if (!clean) abandon.abort();
+    const left = await bounded('leave', () => source.close());
+    const closed = await bounded('close', () => driven.close());
+    const unsettledRecords = credit.records;
+    if (failure !== undefined) return { result: 'failed', error: failure, unsettledRecords };
+    lifecycle.on('done');
+    const done = clean && left && closed;
+    telemetry.event(done ? 'drained' : 'drain-budget-exceeded', { records: unsettledRecords });
+    return { result: done ? 'done' : 'drain-budget', error: undefined, unsettledRecords };
+  }
+
+  return {
+    async run() {
+      commit.start();
+      source.start(listener).then(() => {
+        if (lifecycle.on('ready')) telemetry.event('ready');
+      }, fail);
+      await ended;
+      return shutDown();
+    },
+    stop,
+    state: () => lifecycle.state,
+    health() {
+      const from = source.health();
+      const { state } = lifecycle;
+      const waits = [state === 'running' ? '' : state, from.ready ? '' : from.reason, conditions.describe()];
+      const reason = waits.filter((each) => each !== '').join('; ');
+      return { live: from.live && state !== 'failed', ready: reason === '', reason };
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import type { Timer } from '../kernel/clock.ts';
+import { SluiceError } from '../kernel/errors.ts';
+import type { Frame } from '../kernel/frame.ts';
+import { RecordSlab } from '../kernel/record-slab.ts';
+import type { Sink } from '../ports/sink.ts';
+import { persist } from './outage.ts';
+import type { StageDeps } from './types.ts';
+
+/** Which records of which frames the rows of a chunk are, run by run. */
+export interface Run {
+  readonly frame: Frame;
+  readonly firstRow: number;
+  rows: number;
+}
+
+export interface Chunk {
+  readonly rows: RecordSlab;
+  /** Row → record index within its frame. */
+  readonly records: number[];
+  readonly runs: Run[];
+}
+
+export interface AccumulatorOptions {
+  readonly topic: string;
+  readonly partition: number;
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly lingerMs: number;
+  /** The chunk is durable. */
+  readonly onAcknowledged: (chunk: Chunk) => void;
+  /** One record that the broker will never take. */
+  readonly onUnpublishable: (frame: Frame, record: number, error: SluiceError) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * Rows on their way to one output partition: they leave when a chunk is full or has lingered, one call in flight, in order.
+ *
+ * A failed call is repeated with the same rows until it succeeds (law L7): the chunk behind it waits, so order holds.
+ * A chunk that the broker finds too large is halved until the record at fault is alone.
+ */
+export class Accumulator {
+  private readonly deps: StageDeps & { readonly sink: Sink };
+  private readonly options: AccumulatorOptions;
+  private open: Chunk | undefined;
+  private readonly full: Chunk[] = [];
+  private timer: Timer | undefined;
+  private sending = false;
+  private lingered = false;
+  private flushing = false;
+
+  constructor(deps: StageDeps & { readonly sink: Sink }, options: AccumulatorOptions) {
+    this.deps = deps;
+    this.options = options;
+  }
+
+  /** The slab to append one row to; call `appended` after it. */
+  slab(): RecordSlab {
+    this.open ??= { rows: new RecordSlab(64, 16 * 1024), records: [], runs: [] };
+    return this.open.rows;
+  }
+
+  /** The row last appended is record `record` of `frame`. */
+  appended(frame: Frame, record: number): void {
+    const chunk = this.open as Chunk;
+    const row = chunk.rows.count - 1;
+    chunk.records.push(record);
+    const last = chunk.runs.at(-1);
+    if (last !== undefined && last.frame === frame) last.rows++;
+    else chunk.runs.push({ frame, firstRow: row, rows: 1 });
+    if (chunk.rows.count >= this.options.maxRecords || chunk.rows.used >= this.options.maxBytes) this.close();
+  }
+
+  /** Called when the caller has nothing more to append for now. */
+  pump(): void {
+    if (this.sending) return;
+    if (this.full.length > 0) return void this.send(this.full.shift() as Chunk);
+    if (this.open === undefined) return;
+    if (this.flushing || this.lingered || this.options.lingerMs <= 0) {
+      this.close();
+      return void this.send(this.full.shift() as Chunk);
+    }
+    this.timer ??= this.deps.clock.after(this.options.lingerMs, () => {
+      this.timer = undefined;
+      this.lingered = true;
+      this.pump();
+    });
+  }
+
+  setFlushing(flushing: boolean): void {
+    this.flushing = flushing;
+    if (flushing) this.pump();
+  }
+
+  private close(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.lingered = false;
+    this.full.push(this.open as Chunk);
+    this.open = undefined;
+  }
+
+  private async send(chunk: Chunk): Promise<void> {
+    this.sending = true;
+    try {
+      await this.sendOrHalve(chunk);
+    } catch (thrown) {
+      // `sending` stays set: nothing may overtake what could not be sent.
+      this.options.onFailed(thrown);
+      return;
+    }
+    this.sending = false;
+    this.pump();
+  }
+
+  private async sendOrHalve(chunk: Chunk): Promise<void> {
+    const { topic, partition } = this.options;
+    const { sink } = this.deps;
+    try {
+      await persist(this.deps, { what: `broker ${topic}/${partition}`, kind: 'sink' }, () =>
+        sink.send(topic, partition, chunk.rows),
+      );
+    } catch (thrown) {
+      if (!(thrown instanceof SluiceError) || thrown.code !== 'record-too-large') throw thrown;
+      if (chunk.rows.count === 1) {
+        this.options.onUnpublishable(chunk.runs[0].frame, chunk.records[0], thrown);
+        return;
+      }
+      const middle = chunk.rows.count >> 1;
+      await this.sendOrHalve(part(chunk, 0, middle));
+      await this.sendOrHalve(part(chunk, middle, chunk.rows.count));
+      return;
+    }
+    this.options.onAcknowledged(chunk);
+  }
+}
+
+/** Rows [from, to) of a chunk as a chunk of their own. */
+function part(chunk: Chunk, from: number, to: number): Chunk {
+  const rows = new RecordSlab(to - from, 1024);
+  for (let row = from; row < to; row++) rows.appendRow(chunk.rows, row);
+  const runs: Run[] = [];
+  for (const run of chunk.runs) {
+    const first = Math.max(run.firstRow, from);
+    const end = Math.min(run.firstRow + run.rows, to);
+    if (first < end) runs.push({ frame: run.frame, firstRow: first - from, rows: end - first });
+  }
+  return { rows, records: chunk.records.slice(from, to), runs };
+}

@@ -1,0 +1,60 @@
+import type { Tensor } from '../kernel/frame.ts';
+import type { ModelOutput } from '../ports/model.ts';
+import type { Slice } from './batch-queue.ts';
+
+/**
+ * The tensors of a batch. One slice is handed on in place, as a view of its frame's slab; several are copied together into
+ * slabs that are reused from batch to batch (one run at a time, so nobody else reads them).
+ */
+export class BatchSlabs {
+  private readonly widths: readonly number[];
+  private readonly maxBatch: number;
+  private slabs: Tensor[] = [];
+
+  constructor(widths: readonly number[], maxBatch: number) {
+    this.widths = widths;
+    this.maxBatch = maxBatch;
+  }
+
+  /** One tensor an input, `rows` rows long. */
+  gather(slices: readonly Slice[], rows: number): readonly Tensor[] {
+    return this.widths.map((width, k) => {
+      if (slices.length === 1) {
+        const { frame, from } = slices[0];
+        return frame.inputs[k].subarray(from * width, (from + rows) * width);
+      }
+      const slab = this.slab(k, slices[0].frame.inputs[k]);
+      let at = 0;
+      for (const { frame, from, to } of slices) {
+        copyInto(slab, frame.inputs[k].subarray(from * width, to * width), at);
+        at += (to - from) * width;
+      }
+      return slab.subarray(0, rows * width);
+    });
+  }
+
+  /** Copies each slice's share of the outputs to its frame. */
+  scatter(slices: readonly Slice[], outputs: readonly ModelOutput[]): void {
+    for (let k = 0; k < outputs.length; k++) {
+      const { values, width } = outputs[k];
+      let at = 0;
+      for (const { frame, from, to } of slices) {
+        const target = frame.outputs[k];
+        const end = to * width;
+        for (let cell = from * width; cell < end; cell++) target[cell] = Number(values[at++]);
+      }
+    }
+  }
+
+  private slab(k: number, like: Tensor): Tensor {
+    const size = this.maxBatch * this.widths[k];
+    const Slab = like.constructor as new (length: number) => Tensor;
+    this.slabs[k] ??= new Slab(size);
+    return this.slabs[k];
+  }
+}
+
+function copyInto(to: Tensor, from: Tensor, at: number): void {
+  // All inputs of one name have one dtype, so the pair is never BigInt with number.
+  (to as Float64Array).set(from as Float64Array, at);
+}

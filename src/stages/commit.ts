@@ -1,0 +1,83 @@
+import type { Clock, Timer } from '../kernel/clock.ts';
+import type { Credit } from '../kernel/credit.ts';
+import type { Frame } from '../kernel/frame.ts';
+import type { Watermarks } from '../offsets/watermark.ts';
+import type { Source } from '../ports/source.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { classify } from '../kernel/errors.ts';
+
+export interface Commit {
+  /** A frame is settled: its credit returns, its origin's watermark may move. */
+  (frame: Frame): void;
+  /** Stores every watermark that moved; resolves when they are stored, or known not to be storable now. */
+  now(): Promise<void>;
+  start(): void;
+  stop(): void;
+}
+
+export interface CommitDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly credit: Credit;
+  readonly watermarks: Watermarks;
+  readonly source: Pick<Source, 'commit'>;
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * commit: watermarks → the group's offsets; on a timer, before every re-join and at the end. One call in flight.
+ * A commit that fails is tried again at the next tick with what is then the watermark: nothing is lost by being late.
+ */
+export function createCommit(deps: CommitDeps, options: { readonly everyMs: number }): Commit {
+  const { clock, telemetry, credit, watermarks, source } = deps;
+  const committed = telemetry.counter('sluice_commits_total', { result: 'stored' });
+  const failed = telemetry.counter('sluice_commits_total', { result: 'failed' });
+  const late = telemetry.counter('sluice_late_completions_total');
+  let inFlight: Promise<void> | undefined;
+  let timer: Timer | undefined;
+
+  async function store(): Promise<void> {
+    const positions = watermarks.committable();
+    if (positions.length === 0) return;
+    try {
+      await source.commit(positions);
+      for (const { origin, offset } of positions) watermarks.markCommitted(origin, offset);
+      committed.add(1);
+    } catch (thrown) {
+      const error = classify(thrown);
+      failed.add(1);
+      telemetry.event('commit-failed', { reason: error.message });
+      if (error.disposition !== 'retry') deps.onFailed(error);
+    }
+  }
+
+  async function now(): Promise<void> {
+    // Behind a call under way, because what it stores may be older than what is settled by now.
+    if (inFlight !== undefined) await inFlight;
+    inFlight ??= store().finally(() => {
+      inFlight = undefined;
+    });
+    await inFlight;
+  }
+
+  function arm(): void {
+    timer = clock.after(options.everyMs, () => {
+      void now().finally(() => {
+        if (timer !== undefined) arm();
+      });
+    });
+  }
+
+  const commit = (frame: Frame): void => {
+    credit.give(frame.count, frame.bytes);
+    if (!watermarks.advance(frame.origin)) late.add(frame.count);
+  };
+  return Object.assign(commit, {
+    now,
+    start: arm,
+    stop(): void {
+      timer?.cancel();
+      timer = undefined;
+    },
+  });
+}

@@ -1,0 +1,61 @@
+import { REASONS, STAGE_OF_REASON } from '../kernel/fate.ts';
+import type { Frame } from '../kernel/frame.ts';
+import { decodeHeaders, encodeHeaders, type Header } from '../kernel/headers.ts';
+import type { RecordSlab } from '../kernel/record-slab.ts';
+
+const PREFIX = '__dlq.';
+/** Where a header of the input that pretends to be ours is kept. */
+const FOREIGN_PREFIX = 'original.';
+
+export interface DeadLetterContext {
+  /** Names this process, so that its logs can be found. */
+  readonly instance: string;
+  readonly nowMs: number;
+}
+
+/**
+ * Appends record `i` as a dead letter: original key, value, headers and timestamp untouched, plus where it came from and why.
+ * Headers of the input that begin with `__dlq.` are not trusted: they are kept under `original.`. No exception text, which
+ * might carry a payload. A record that was too large to keep goes by reference: no body, its size in `__dlq.errors.bytes`.
+ */
+export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterContext, slab: RecordSlab): void {
+  const { origin, arena } = frame;
+  const reason = REASONS[frame.reason[i]];
+  const tooLarge = reason === 'too-large';
+  const errors: [string, string][] = [
+    ['topic', origin.topic],
+    ['partition', String(origin.partition)],
+    ['offset', String(frame.offsets[i])],
+    ['timestamp', String(frame.timestamps[i])],
+    ['stage', STAGE_OF_REASON[reason]],
+    ['reason', reason],
+    ['attempts', '1'],
+    ['first-seen', new Date(context.nowMs).toISOString()],
+    ['schema-id', frame.schemaId[i] < 0 ? '' : String(frame.schemaId[i])],
+    ['model', frame.model],
+    ['instance', context.instance],
+  ];
+  if (tooLarge) errors.push(['bytes', String(frame.valueBytes[i])]);
+  const headers: Header[] = [
+    ...originalHeaders(frame, i),
+    ...errors.map(([name, value]) => ({ name: `${PREFIX}errors.${name}`, value: Buffer.from(value) })),
+  ];
+  slab.append(
+    frame.timestamps[i],
+    range(arena, frame.keyStart[i], frame.keyEnd[i]),
+    range(arena, frame.valueStart[i], frame.valueEnd[i]),
+    encodeHeaders(headers),
+  );
+}
+
+function originalHeaders(frame: Frame, i: number): Header[] {
+  const block = range(frame.arena, frame.headersStart[i], frame.headersEnd[i]);
+  if (block === null) return [];
+  return decodeHeaders(block).map((header) =>
+    header.name.startsWith(PREFIX) ? { name: FOREIGN_PREFIX + header.name, value: header.value } : header,
+  );
+}
+
+function range(arena: Buffer, start: number, end: number): Buffer | null {
+  return start < 0 ? null : arena.subarray(start, end);
+}

@@ -1,0 +1,72 @@
+import { writeKey } from '../codecs/key-template.ts';
+import type { ValueEncoder } from '../codecs/types.ts';
+import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
+import { decide } from '../kernel/frame.ts';
+import { RecordSlab } from '../kernel/record-slab.ts';
+import type { Plan } from '../plan/plan.ts';
+import { MAX_KEY_BYTES } from './enrich-keys.ts';
+import { OutputHeaders } from './output-headers.ts';
+import type { SyncStage } from './types.ts';
+
+const ENCODE_FAILED = reasonCode('encode-failed');
+/** First guess of an output's size; the slab grows where it is short. */
+const GUESS_BYTES = 160;
+
+/**
+ * encode: predictions and event columns → output records (key, value, headers, the input's timestamp), one an OPEN record.
+ * Values that do not fit the output schema dead-letter as `encode-failed`; so does an output key with a missing part.
+ */
+export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
+  const { outputKey } = plan;
+
+  return (frame) => {
+    const { count, fate } = frame;
+    const slab = new RecordSlab(count, frame.rows * GUESS_BYTES);
+    const encodedAs = new Int32Array(count).fill(-1);
+    const value = encoder.bind(frame.columns, frame.predictions);
+    const headers = new OutputHeaders(frame);
+    for (let i = 0; i < count; i++) {
+      if (fate[i] !== OPEN) continue;
+      const row = slab.begin(frame.timestamps[i]);
+      const start = slab.used;
+      if (outputKey === undefined) {
+        if (frame.keyStart[i] >= 0) copyKey(slab, row, frame.arena, frame.keyStart[i], frame.keyEnd[i]);
+      } else {
+        const at = slab.reserve(MAX_KEY_BYTES);
+        const end = writeKey(outputKey, frame.columns, i, slab.arena, at);
+        if (end <= at) {
+          fail(row, start, i);
+          continue;
+        }
+        slab.keyStart[row] = at;
+        slab.keyEnd[row] = end;
+        slab.used = end;
+      }
+      const valueStart = slab.used;
+      if (!value(i, slab)) {
+        fail(row, start, i);
+        continue;
+      }
+      slab.valueStart[row] = valueStart;
+      slab.valueEnd[row] = slab.used;
+      headers.appendTo(slab, row, frame.offsets[i]);
+      encodedAs[i] = row;
+    }
+    frame.encoded = slab;
+    frame.encodedAs = encodedAs;
+
+    function fail(row: number, usedBefore: number, i: number): void {
+      slab.count = row;
+      slab.used = usedBefore;
+      decide(frame, i, DEAD_LETTERED, ENCODE_FAILED);
+    }
+  };
+}
+
+function copyKey(slab: RecordSlab, row: number, from: Buffer, start: number, end: number): void {
+  const at = slab.reserve(end - start);
+  from.copy(slab.arena, at, start, end);
+  slab.keyStart[row] = at;
+  slab.keyEnd[row] = at + end - start;
+  slab.used = at + end - start;
+}

@@ -1,0 +1,114 @@
+import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
+import { decide, type FeatureRows, type Frame } from '../kernel/frame.ts';
+import type { Plan, ReadPlan } from '../plan/plan.ts';
+import type { FeatureStore } from '../ports/feature-store.ts';
+import type { Histogram } from '../ports/telemetry.ts';
+import { KeyTable } from './enrich-keys.ts';
+import { type DistinctRows, FeatureReader } from './feature-reader.ts';
+import type { Stage, StageDeps } from './types.ts';
+
+const FEATURE_MISSING = reasonCode('feature-missing');
+const FEATURE_STALE = reasonCode('feature-stale');
+
+/**
+ * enrich: a column of keys → rows of features, one set a read. Distinct keys only; cached, shared between frames.
+ *
+ * A row or view that is not there is NaN, or by the topology's choice a dead letter or a drop (`feature-missing`);
+ * a view older than `maxAge` is used, missing, or a dead letter (`feature-stale`). A store that is down holds the frame.
+ */
+export function createEnrich(deps: StageDeps & { readonly store: FeatureStore }, plan: Plan): Stage {
+  const lookUps = plan.reads.map((read) => new LookUp(deps, read));
+
+  return (frame) => {
+    const answers = lookUps.map((lookUp) => lookUp.run(frame));
+    if (answers.every(isRows)) {
+      frame.reads = answers;
+      return;
+    }
+    return Promise.all(answers).then((reads) => {
+      frame.reads = reads;
+    });
+  };
+}
+
+class LookUp {
+  private readonly deps: StageDeps;
+  private readonly read: ReadPlan;
+  private readonly keys = new KeyTable();
+  private readonly reader: FeatureReader;
+  private readonly ages: readonly Histogram[];
+
+  constructor(deps: StageDeps & { readonly store: FeatureStore }, read: ReadPlan) {
+    this.deps = deps;
+    this.read = read;
+    this.reader = new FeatureReader(deps, read);
+    this.ages = read.views.map(({ name }) => deps.telemetry.histogram('sluice_feature_age_seconds', { view: name }));
+  }
+
+  run(frame: Frame): FeatureRows | Promise<FeatureRows> {
+    const index = this.keys.gather(frame, this.read.key);
+    const rows = this.reader.rowsFor(this.keys);
+    return rows instanceof Promise
+      ? rows.then((answered) => this.finish(frame, index, answered))
+      : this.finish(frame, index, rows);
+  }
+
+  private finish(frame: Frame, index: Int32Array, rows: DistinctRows): FeatureRows {
+    const stale = this.ageViews(rows);
+    this.read.views.forEach((view, v) => {
+      if (this.read.onMissing[v] !== 'impute') this.decideMissing(frame, index, rows, v);
+      if (view.onStale === 'dead-letter' && stale !== undefined) this.decideStale(frame, index, stale, v);
+    });
+    return { index, values: rows.values, writtenAtMs: rows.writtenAtMs };
+  }
+
+  /** Observes the ages; blanks stale views where that is asked for; marks those that dead-letter. */
+  private ageViews(rows: DistinctRows): Uint8Array | undefined {
+    const { views, rowWidth } = this.read;
+    const nowMs = this.deps.clock.wallMs();
+    const count = rows.writtenAtMs.length / views.length;
+    let stale: Uint8Array | undefined;
+    for (let v = 0; v < views.length; v++) {
+      const { maxAgeMs, onStale, columns } = views[v];
+      for (let row = 1; row < count; row++) {
+        const writtenAtMs = rows.writtenAtMs[row * views.length + v];
+        // NaN: no such view. 0: the store does not say when it was written.
+        if (!(writtenAtMs > 0)) continue;
+        const ageMs = Math.max(0, nowMs - writtenAtMs);
+        this.ages[v].observe(ageMs / 1000);
+        if (maxAgeMs === undefined || ageMs <= maxAgeMs || onStale === 'use') continue;
+        if (onStale === 'missing') {
+          rows.writtenAtMs[row * views.length + v] = Number.NaN;
+          for (const { offset, width } of columns) {
+            rows.values.fill(Number.NaN, row * rowWidth + offset, row * rowWidth + offset + width);
+          }
+        } else {
+          stale ??= new Uint8Array(rows.writtenAtMs.length);
+          stale[row * views.length + v] = 1;
+        }
+      }
+    }
+    return stale;
+  }
+
+  private decideMissing(frame: Frame, index: Int32Array, rows: DistinctRows, v: number): void {
+    const fate = this.read.onMissing[v] === 'drop' ? DROPPED : DEAD_LETTERED;
+    const width = this.read.views.length;
+    for (let i = 0; i < frame.count; i++) {
+      if (frame.fate[i] === OPEN && Number.isNaN(rows.writtenAtMs[index[i] * width + v])) {
+        decide(frame, i, fate, FEATURE_MISSING);
+      }
+    }
+  }
+
+  private decideStale(frame: Frame, index: Int32Array, stale: Uint8Array, v: number): void {
+    const width = this.read.views.length;
+    for (let i = 0; i < frame.count; i++) {
+      if (frame.fate[i] === OPEN && stale[index[i] * width + v] === 1) decide(frame, i, DEAD_LETTERED, FEATURE_STALE);
+    }
+  }
+}
+
+function isRows(answer: FeatureRows | Promise<FeatureRows>): answer is FeatureRows {
+  return !(answer instanceof Promise);
+}

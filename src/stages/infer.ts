@@ -1,0 +1,169 @@
+import { ArrivalRate } from '../batching/arrivals.ts';
+import { LatencyModel } from '../batching/latency-model.ts';
+import { decide as nextBatch, type PolicyLimits } from '../batching/policy.ts';
+import type { Timer } from '../kernel/clock.ts';
+import { classify, SluiceError } from '../kernel/errors.ts';
+import { DEAD_LETTERED, reasonCode } from '../kernel/fate.ts';
+import { decide, type Frame } from '../kernel/frame.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { ModelSession } from '../ports/model.ts';
+import { BatchQueue, type Slice } from './batch-queue.ts';
+import { BatchSlabs } from './batch-slabs.ts';
+import type { StageDeps } from './types.ts';
+
+const MODEL_FAILED = reasonCode('model-failed');
+const ARRIVAL_WINDOW_MS = 100;
+const INITIAL_RUN_MS = 1;
+/** The share of the latency budget that waiting for and running a batch may use; fetch, enrich and produce have the rest. */
+const INFER_SHARE = 0.5;
+
+export interface Infer {
+  /** Resolves when every row of the frame has been through the model, its outputs in `frame.outputs`. */
+  (frame: Frame): undefined | Promise<void>;
+  /** While flushing, nothing waits for company. */
+  setFlushing(flushing: boolean): void;
+}
+
+/**
+ * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a time.
+ *
+ * A run that fails is bisected until the rows at fault are alone: these dead-letter as `model-failed`, the others are published.
+ * A model output of another size than asked for is a failed run: a wrong shape never passes silently.
+ */
+export function createInfer(deps: StageDeps & { readonly session: ModelSession }, plan: Plan): Infer {
+  const { clock, telemetry, session } = deps;
+  const { flow } = plan.topology;
+  const limits: PolicyLimits = { maxBatch: flow.maxBatch, budgetMs: flow.latencyBudgetMs * INFER_SHARE };
+  const queue = new BatchQueue();
+  const model = new LatencyModel({ initialFixedMs: INITIAL_RUN_MS });
+  const arrivals = new ArrivalRate({ windowMs: ARRIVAL_WINDOW_MS });
+  const slabs = new BatchSlabs(plan.inputs.widths, flow.maxBatch);
+  const batchRows = telemetry.histogram('sluice_batch_rows');
+  const waiting = new Map<Frame, Waiting>();
+  let timer: Timer | undefined;
+  let running = false;
+  let flushing = false;
+
+  function pump(): void {
+    if (running) return;
+    timer?.cancel();
+    timer = undefined;
+    const nowMs = clock.monotonicMs();
+    const decision = nextBatch(
+      { nowMs, rows: queue.rows, oldestMs: queue.oldestMs(), arrivalsPerMs: arrivals.perMs(nowMs), flushing },
+      model,
+      limits,
+    );
+    if ('go' in decision) void runBatch(queue.cut(decision.go), decision.go);
+    else if (Number.isFinite(decision.waitUntilMs)) timer = clock.after(decision.waitUntilMs - nowMs, pump);
+  }
+
+  async function runBatch(slices: Slice[], rows: number): Promise<void> {
+    running = true;
+    try {
+      const startedMs = clock.monotonicMs();
+      await runOrBisect(slices, rows);
+      model.observe(rows, clock.monotonicMs() - startedMs);
+      for (const { frame, from, to } of slices) done(frame, to - from);
+    } catch (thrown) {
+      for (const { frame } of slices) fail(frame, thrown);
+    } finally {
+      running = false;
+      pump();
+    }
+  }
+
+  async function runOrBisect(slices: readonly Slice[], rows: number): Promise<void> {
+    batchRows.observe(rows);
+    try {
+      await runOnce(slices, rows);
+    } catch (thrown) {
+      const error = classify(thrown);
+      if (error.code !== 'model-failed') throw error;
+      if (rows === 1) {
+        const { frame, from } = slices[0];
+        decide(frame, frame.rowOf[from], DEAD_LETTERED, MODEL_FAILED);
+        telemetry.event('row-failed', { model: plan.bundle.label, reason: error.message });
+        return;
+      }
+      telemetry.counter('sluice_retries_total', { what: 'model', reason: error.code }).add(1);
+      const [left, right] = halves(slices, rows >> 1);
+      await runOrBisect(left, rows >> 1);
+      await runOrBisect(right, rows - (rows >> 1));
+    }
+  }
+
+  async function runOnce(slices: readonly Slice[], rows: number): Promise<void> {
+    const outputs = await session.run(slabs.gather(slices, rows), rows);
+    for (let k = 0; k < outputs.length; k++) {
+      const { values, width } = outputs[k];
+      if (values.length < rows * width || width !== widthOf(k)) {
+        throw new SluiceError(
+          'model-failed',
+          `${plan.bundle.label} answered ${rows} rows of "${plan.predictions.fetches[k]}" with ${values.length} values of ${width} a row, not ${widthOf(k)} a row`,
+        );
+      }
+    }
+    slabs.scatter(slices, outputs);
+  }
+
+  const outputWidths = plan.predictions.fetches.map((name) => {
+    const spec = session.outputs.find((output) => output.name === name);
+    return spec === undefined ? 0 : spec.shape.slice(1).reduce<number>((a, b) => a * (typeof b === 'number' ? b : Number.NaN), 1);
+  });
+  /** NaN where the model does not say. */
+  const widthOf = (k: number): number => outputWidths[k];
+
+  function done(frame: Frame, rows: number): void {
+    const entry = waiting.get(frame);
+    if (entry === undefined) return;
+    entry.rows -= rows;
+    if (entry.rows > 0) return;
+    waiting.delete(frame);
+    entry.resolve();
+  }
+
+  function fail(frame: Frame, thrown: unknown): void {
+    const entry = waiting.get(frame);
+    waiting.delete(frame);
+    entry?.reject(thrown);
+  }
+
+  const infer = (frame: Frame): undefined | Promise<void> => {
+    frame.model = plan.bundle.label;
+    frame.outputs = outputWidths.map((width) => new Float64Array(frame.rows * width).fill(Number.NaN));
+    if (frame.rows === 0) return undefined;
+    arrivals.add(clock.monotonicMs(), frame.rows);
+    queue.push(frame, 0, frame.rows);
+    return new Promise<void>((resolve, reject) => {
+      waiting.set(frame, { rows: frame.rows, resolve, reject });
+      pump();
+    });
+  };
+  return Object.assign(infer, {
+    setFlushing(value: boolean): void {
+      flushing = value;
+      if (value) pump();
+    },
+  });
+}
+
+interface Waiting {
+  rows: number;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** The first `rows` rows and the rest. */
+function halves(slices: readonly Slice[], rows: number): [Slice[], Slice[]] {
+  const left: Slice[] = [];
+  const right: Slice[] = [];
+  let room = rows;
+  for (const { frame, from, to } of slices) {
+    const take = Math.min(room, to - from);
+    if (take > 0) left.push({ frame, from, to: from + take });
+    if (from + take < to) right.push({ frame, from: from + take, to });
+    room -= take;
+  }
+  return [left, right];
+}

@@ -1,0 +1,34 @@
+import { retry } from '../kernel/retry.ts';
+import type { Outage, StageDeps } from './types.ts';
+
+const INITIAL_MS = 50;
+const MAX_MS = 2_000;
+
+/**
+ * Calls `attempt` until it succeeds: a dependency that is down holds the frame, it never changes a record's fate.
+ * Each retry is counted with its reason; while it lasts, `/ready` says what is waited for.
+ * Rejects on failures of another disposition, and when the pipeline gives up on the frame.
+ */
+export async function persist<T>(deps: StageDeps, outage: Outage, attempt: () => Promise<T>): Promise<T> {
+  const { clock, random, telemetry, conditions, abandon } = deps;
+  let failed = false;
+  try {
+    return await retry(
+      { clock, random },
+      {
+        initialMs: INITIAL_MS,
+        maxMs: MAX_MS,
+        signal: abandon,
+        onRetry(error, attempts, delayMs) {
+          telemetry.counter('sluice_retries_total', { what: outage.kind, reason: error.code }).add(1);
+          conditions.set(outage.what, error.message);
+          if (!failed) telemetry.event('outage', { what: outage.what, reason: error.message, attempts, delayMs });
+          failed = true;
+        },
+      },
+      attempt,
+    );
+  } finally {
+    if (failed && conditions.clear(outage.what)) telemetry.event('outage-over', { what: outage.what });
+  }
+}
