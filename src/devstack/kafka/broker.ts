@@ -1,0 +1,131 @@
+/**
+ * A Kafka broker in this process, for development and tests: the real wire protocol over 127.0.0.1, any number of
+ * nodes with a port each over one shared log. Everything is in memory and gone at `close`. There are no replicas,
+ * transactions, TLS or authentication; consumer groups are of the classic protocol; record batches are version 2.
+ */
+import { randomUUID } from 'node:crypto';
+import * as admin from './api-admin.ts';
+import * as data from './api-data.ts';
+import * as groups from './api-groups.ts';
+import { type Call, Cluster, type ClusterOptions, type Handler } from './cluster.ts';
+import { API, ERROR, VERSIONS } from './protocol.ts';
+import { type Fault, listen, type RequestInfo, type Server } from './server.ts';
+
+export type BrokerOptions = Partial<ClusterOptions> & {
+  /** How many nodes; their ids count from 1. */
+  readonly brokers?: number;
+  /** Port of the first node, the others following; 0 (the default) lets the system choose. */
+  readonly port?: number;
+  readonly maxRequestBytes?: number;
+  readonly hooks?: { onRequest?(request: RequestInfo): Fault | undefined };
+  readonly log?: (line: string) => void;
+};
+
+export type EmbeddedBroker = {
+  /** host:port of each node. */
+  readonly brokers: string[];
+  createTopic(name: string, options?: { partitions?: number; configs?: Record<string, string> }): void;
+  topics(): string[];
+  /** The stored record batches of a partition, a buffer each. */
+  read(topic: string, partition: number): Buffer[];
+  /** Log end offset of each partition. */
+  endOffsets(topic: string): number[];
+  /** Committed offsets by topic and partition. */
+  groupOffsets(groupId: string): Record<string, Record<number, number>>;
+  moveLeader(topic: string, partition: number, nodeId: number): void;
+  moveCoordinator(groupId: string, nodeId: number): void;
+  close(): Promise<void>;
+};
+
+const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
+  [API.produce, data.produce],
+  [API.fetch, data.fetch],
+  [API.listOffsets, data.listOffsets],
+  [API.metadata, admin.metadata],
+  [API.offsetCommit, groups.offsetCommit],
+  [API.offsetFetch, groups.offsetFetch],
+  [API.findCoordinator, groups.findCoordinator],
+  [API.joinGroup, groups.joinGroup],
+  [API.heartbeat, groups.heartbeat],
+  [API.leaveGroup, groups.leaveGroup],
+  [API.syncGroup, groups.syncGroup],
+  [API.describeGroups, groups.describeGroups],
+  [API.listGroups, groups.listGroups],
+  [API.apiVersions, admin.apiVersions],
+  [API.createTopics, admin.createTopics],
+  [API.deleteTopics, admin.deleteTopics],
+  [API.deleteRecords, data.deleteRecords],
+  [API.initProducerId, data.initProducerId],
+  [API.describeConfigs, admin.describeConfigs],
+  [API.createPartitions, admin.createPartitions],
+  [API.deleteGroups, groups.deleteGroups],
+]);
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // above it setTimeout fires at once
+const DEFAULTS: ClusterOptions = {
+  maxMessageBytes: 1 << 20,
+  retentionBytes: Infinity,
+  autoCreateTopics: false,
+  minSessionTimeoutMs: 1,
+  newId: randomUUID,
+  after(delayMs, fire) {
+    const timer = setTimeout(fire, Math.min(delayMs, LONGEST_TIMER_MS)).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+export async function createBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
+  const { brokers = 1, port = 0, hooks, maxRequestBytes = 100 << 20 } = options;
+  const { log = (line) => process.stderr.write(`kafka devstack: ${line}\n`) } = options;
+  const cluster = new Cluster({ ...DEFAULTS, ...options });
+  const servers: Server[] = [];
+  const onRequest = (request: RequestInfo): Fault | undefined => hooks?.onRequest?.(request);
+  const handle = (call: Call): void | Promise<void> => dispatch(call, cluster);
+  const host = '127.0.0.1';
+  for (let nodeId = 1; nodeId <= brokers; nodeId++) {
+    const wish = port === 0 ? 0 : port + nodeId - 1;
+    const { after } = cluster.options;
+    const server = await listen({ nodeId, host, port: wish, maxRequestBytes, after, handle, onRequest, log });
+    servers.push(server);
+    cluster.nodes.push({ id: nodeId, host, port: server.port });
+  }
+  const logOf = (topic: string, partition: number) => {
+    const found = cluster.topics.get(topic)?.partitions[partition];
+    if (!found) throw new Error(`the embedded broker has no partition ${topic}/${partition}: create the topic first`);
+    return found;
+  };
+  return {
+    brokers: cluster.nodes.map((node) => `${node.host}:${node.port}`),
+    createTopic(name, { partitions = 1, configs = {} } = {}) {
+      const errorCode = cluster.createTopic(name, partitions, new Map(Object.entries(configs)));
+      if (errorCode !== ERROR.none)
+        throw new Error(`the embedded broker cannot create topic ${name}: error ${errorCode}`);
+    },
+    topics: () => [...cluster.topics.keys()],
+    read: (topic, partition) => [...logOf(topic, partition).batches()],
+    endOffsets: (topic) => cluster.topics.get(topic)?.partitions.map((partition) => partition.endOffset) ?? [],
+    groupOffsets(groupId) {
+      const topics = [...(cluster.groups.get(groupId)?.offsets ?? [])];
+      const plain = (partitions: ReadonlyMap<number, { offset: number }>): Record<number, number> =>
+        Object.fromEntries([...partitions].map(([partition, { offset }]) => [partition, offset]));
+      return Object.fromEntries(topics.map(([topic, partitions]) => [topic, plain(partitions)]));
+    },
+    moveLeader: (topic, partition, nodeId) => logOf(topic, partition).lead(nodeId),
+    moveCoordinator: (groupId, nodeId) => cluster.moveCoordinator(groupId, nodeId),
+    async close() {
+      for (const group of cluster.groups.values()) group.close();
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}
+
+function dispatch(call: Call, cluster: Cluster): void | Promise<void> {
+  const { apiKey, version, clientId } = call;
+  const handler = HANDLERS.get(apiKey);
+  const [min, max] = VERSIONS.get(apiKey) ?? [0, -1];
+  // ApiVersions answers any version: it is how a client learns what there is.
+  const supported = apiKey === API.apiVersions || (version >= (apiKey === API.produce ? 3 : min) && version <= max);
+  if (!handler || !supported)
+    throw new Error(`client "${clientId}" sent call ${apiKey} in version ${version}, unknown here`);
+  return handler(call, cluster);
+}
