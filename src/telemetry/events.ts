@@ -20,10 +20,27 @@ export type EventTable = Readonly<Record<string, EventSpec>>;
 
 const OFTEN_MS = 10_000;
 
+type Limit = Pick<EventSpec, 'everyMs' | 'per' | 'sum'>;
+
+function limited(per?: string, sum?: string): Limit {
+  return { everyMs: OFTEN_MS, per, sum };
+}
+
+function of(component: string): (level: LogLevel, message: string, limit?: Limit) => EventSpec {
+  return (level, message, limit = {}) => ({ component, level, message, ...limit });
+}
+
+const pipeline = of('pipeline');
+const source = of('source');
+const sink = of('sink');
+const schemas = of('schemas');
+const model = of('model');
+const store = of('store');
+
 export const EVENTS = {
   started: pipeline('info', 'started'),
   ready: pipeline('info', 'ready: assigned, connected and able to make progress'),
-  'not-ready': pipeline('warn', 'not ready', { everyMs: OFTEN_MS, per: 'reason' }),
+  'not-ready': pipeline('warn', 'not ready', limited()),
   progress: pipeline('info', 'progress'),
   draining: pipeline('info', 'draining: taking in nothing more, settling what is in flight'),
   drained: pipeline('info', 'drained: everything taken in is settled and committed'),
@@ -31,6 +48,7 @@ export const EVENTS = {
     'error',
     'the drain budget ran out; what is unsettled stays uncommitted and will be replayed',
   ),
+  'close-failed': pipeline('warn', 'a step of the shutdown failed'),
   stopped: pipeline('info', 'stopped'),
   failed: pipeline('error', 'failed'),
 
@@ -41,46 +59,69 @@ export const EVENTS = {
     'warn',
     'not drained before the re-join; records in flight may be published twice',
   ),
-  'late-completion': pipeline('warn', 'records settled after their epoch had ended; not committed', {
-    everyMs: OFTEN_MS,
-    sum: 'records',
-  }),
-  'commit-failed': pipeline('warn', 'commit failed; it will be tried again', { everyMs: OFTEN_MS, per: 'reason' }),
+  'late-completion': pipeline(
+    'warn',
+    'settled after the epoch had ended; not committed',
+    limited(undefined, 'records'),
+  ),
+  'commit-failed': pipeline('warn', 'commit failed; it will be tried again', limited()),
 
-  'dead-lettered': pipeline('warn', 'records dead-lettered', { everyMs: OFTEN_MS, per: 'reason', sum: 'records' }),
-  dropped: pipeline('info', 'records dropped by declared policy', { everyMs: OFTEN_MS, per: 'reason', sum: 'records' }),
-  unpublishable: pipeline('warn', 'the broker refuses an output record; it is dead-lettered', {
-    everyMs: OFTEN_MS,
-    sum: 'records',
-  }),
-  'batch-failed': pipeline('warn', 'the model failed on a batch', { everyMs: OFTEN_MS, per: 'reason', sum: 'rows' }),
+  'dead-lettered': pipeline('warn', 'dead-lettered', limited('reason', 'records')),
+  dropped: pipeline('info', 'dropped by declared policy', limited('reason', 'records')),
+  unpublishable: pipeline(
+    'warn',
+    'the broker refuses an output record; it is dead-lettered',
+    limited(undefined, 'records'),
+  ),
+  outage: pipeline('warn', 'waiting for a dependency; records are held, none is dead-lettered', limited('what')),
+  'outage-over': pipeline('info', 'dependency is back', limited('what')),
 
-  'store-unavailable': pipeline('warn', 'feature store unavailable; intake is paused until it answers', {
-    everyMs: OFTEN_MS,
-  }),
-  'store-recovered': pipeline('info', 'feature store answers again'),
-  'sink-unavailable': pipeline('warn', 'output cannot be written; it will be tried again', {
-    everyMs: OFTEN_MS,
-    per: 'topic',
-  }),
-  'sink-recovered': pipeline('info', 'output is written again'),
-  'schema-resolved': pipeline('info', 'writer schema resolved'),
-  'schema-unknown': pipeline('warn', 'a record names a schema that does not exist', {
-    everyMs: OFTEN_MS,
-    per: 'schema',
-  }),
-  'model-loaded': pipeline('info', 'model loaded'),
-  'model-warm': pipeline('info', 'model warmed up'),
+  'store-unavailable': store('warn', 'feature store unavailable; intake is paused until it answers', limited()),
+  'store-recovered': store('info', 'feature store answers again', limited()),
 
-  'series-overflow': {
-    component: 'telemetry',
-    level: 'warn',
-    message: 'too many series; further ones are counted as overflow',
-  },
+  'kafka-client': source('debug', 'kafka client says'),
+  'kafka-connect-retry': source('warn', 'cannot reach the brokers; it will be tried again', limited()),
+  'group-joined': source('info', 'joined the group'),
+  'group-rejoining': source('info', 'the group rebalances: handing over stops, draining'),
+  'group-drained': source('info', 'drained before re-joining the group'),
+  'group-fenced': source('warn', 'this member of the group was fenced: its partitions are given up undrained'),
+  'position-chosen': source('info', 'position chosen'),
+  'offset-reset': source('warn', 'the committed offset is out of range: going on elsewhere, as source.from says'),
+  'commit-left-out': source('debug', 'positions of ended epochs are not committed'),
+  'commit-fenced': source('warn', 'commit refused by the group coordinator'),
+  'coordinator-moved': source('info', 'the group has a new coordinator'),
+  'consumer-restarting': source('warn', 'kafka client crashed and starts again'),
+  'fetch-discarded': source('debug', 'a fetch from another offset than expected is discarded'),
+  'batch-unreadable': source('warn', 'a record batch was left behind: it cannot be read', limited()),
+  'source-close-overdue': source('warn', 'consumer did not leave the group in time'),
+
+  'sink-unavailable': sink('warn', 'output cannot be written; it will be tried again', limited('topic')),
+  'sink-recovered': sink('info', 'output is written again', limited('topic')),
+  'producer-replaced': sink('warn', 'a send failed: the producer is replaced', limited('topic')),
+  'ack-mismatch': sink('error', 'the acknowledgement of the broker does not fit what was sent'),
+  'header-null-as-empty': sink(
+    'warn',
+    'a header without a value is sent with an empty one: the client cannot send null',
+    limited('topic'),
+  ),
+  'topic-metadata-stale': sink('warn', 'metadata of topics could not be refreshed', limited()),
+  'sink-close-overdue': sink('warn', 'producer did not disconnect in time'),
+
+  'schema-resolved': schemas('info', 'writer schema resolved'),
+  'schema-unknown': schemas('warn', 'a record names a schema that does not exist', limited('schema')),
+  'schema-refused': schemas('warn', 'records with this schema id are dead-lettered', limited('id')),
+  'schema-fetched': schemas('debug', 'writer schema fetched'),
+  'schema-registered': schemas('info', 'schema registered'),
+  'registry-throttled': schemas('warn', 'too many unknown schema ids: look-ups are limited', limited()),
+
+  'model-loaded': model('info', 'model loaded'),
+  'model-warm': model('info', 'model warmed up'),
+  'batch-failed': model('warn', 'the model failed on a batch', limited(undefined, 'rows')),
+  'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
+  'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
+  'device-skipped': model('info', 'a device is not to be had on this machine'),
+
+  'series-overflow': of('telemetry')('warn', 'too many series; further ones are counted as overflow'),
 } as const satisfies EventTable;
 
 export type EventName = keyof typeof EVENTS;
-
-function pipeline(level: LogLevel, message: string, limit: Pick<EventSpec, 'everyMs' | 'per' | 'sum'> = {}): EventSpec {
-  return { component: 'pipeline', level, message, ...limit };
-}
