@@ -1,0 +1,144 @@
+import type { Column, StringColumn } from '../kernel/columns.ts';
+import { SluiceError } from '../kernel/errors.ts';
+import { type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
+import { type ResolvedWant, resolveWants } from './avro-resolve.ts';
+import { RUNTIME } from './avro-runtime.ts';
+import { type AvroEnum, type AvroType, parseAvroRecord } from './avro-schema.ts';
+import { SkipWriter } from './avro-skip.ts';
+import { ColumnText } from './column-text.ts';
+import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
+import type { ColumnWant, RowDecoder, ValueDecoder } from './types.ts';
+
+export interface AvroDecoderOptions {
+  /** The schema that the values were written with (parsed JSON). */
+  readonly writer: unknown;
+  /** The schema whose fields are wanted; the writer's where it is absent. */
+  readonly reader?: unknown;
+  readonly wants: readonly ColumnWant[];
+}
+
+/**
+ * Avro binary → columns, by one function generated for a writer schema × wants: no object a record, fields that nobody wants
+ * are stepped over.
+ *
+ * Promise, for any bytes: it never throws, reads nothing outside [start, end), and takes time linear in their number (counts
+ * are checked against the bytes left, recursive types end at 64 levels). Not a value of the schema: a range that ends early or
+ * late, a varint beyond its type, a boolean other than 0 or 1, a branch or symbol that does not exist, a wanted string that
+ * is not UTF-8, a long beyond ±(2^53−1) wanted as a number, a vector of another width.
+ * Limits: what nobody wants is only walked over, so its text may be anything and its sized blocks may hold anything.
+ *
+ * Throws `schema-incompatible` (a bad writer schema, or one that cannot be read as the reader's) or `contract-broken`
+ * (a bad reader schema, or a want that it cannot serve).
+ */
+export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
+  const { wants } = options;
+  const writer = parseAvroRecord(
+    options.writer,
+    options.reader === undefined ? 'contract-broken' : 'schema-incompatible',
+  );
+  const reader = options.reader === undefined ? writer : parseAvroRecord(options.reader);
+  const resolved = resolveWants(writer, reader, wants);
+
+  const skips = new SkipWriter();
+  const texts: Buffer[][] = wants.map(() => []);
+  const tables: SymbolTable[] = [];
+  const defaults: (DefaultEntry | undefined)[] = wants.map(() => undefined);
+  let body = '';
+  for (const [index, field] of writer.fields.entries()) {
+    const readers = resolved.flatMap((from, slot) => (from.writerIndex === index ? [{ ...from, slot }] : []));
+    if (readers.length === 0) body += skips.skip(field.type, 'return false;', '0');
+    for (const [turn, { want, field: wanted, slot }] of readers.entries()) {
+      if (readers.length > 1) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
+      const target: ReadTarget = {
+        want,
+        slot,
+        skips,
+        symbols: (from, to) => addSymbols(tables, texts[slot], from, to),
+      };
+      body += readCode(field.type, wanted.type, target);
+    }
+  }
+  for (const [slot, from] of resolved.entries()) body += defaultCode(from, slot, defaults, texts[slot]);
+
+  const bind = new Function('R', 'T', 'defaults', 'putDefault', source(wants, skips, tables.length, body))(
+    RUNTIME,
+    tables,
+    defaults,
+    putDefault,
+  ) as (arena: Buffer, view: DataView, columns: readonly Column[], bases: readonly number[]) => RowDecoder;
+  const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
+
+  return {
+    bind(arena, columns) {
+      const bases = wants.map((want, slot) => {
+        const column = columns[slot];
+        if (column?.kind !== want.kind) {
+          throw new SluiceError(
+            'invariant-broken',
+            `field "${want.field}" was wanted as a ${want.kind} but is bound to a ${column?.kind ?? 'nothing'}`,
+          );
+        }
+        if (column.kind !== 'string') return 0;
+        if (column.bytes.length === 0) column.bytes = arena;
+        return columnTexts[slot]?.baseIn(column as StringColumn) ?? 0;
+      });
+      const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
+      return bind(arena, view, columns, bases);
+    },
+  };
+}
+
+/** Places an enum's symbols in a want's text. */
+function addSymbols(tables: SymbolTable[], text: Buffer[], written: AvroType, reader: AvroType): string {
+  const from = written as AvroEnum;
+  const to = reader as AvroEnum;
+  const table = { start: new Int32Array(from.symbols.length).fill(-1), end: new Int32Array(from.symbols.length) };
+  let at = text.reduce((bytes, part) => bytes + part.length, 0);
+  for (const [index, symbol] of from.symbols.entries()) {
+    const known = to.symbols.includes(symbol) ? symbol : to.default;
+    if (known === undefined) continue;
+    const bytes = Buffer.from(known);
+    text.push(bytes);
+    table.start[index] = at;
+    at += bytes.length;
+    table.end[index] = at;
+  }
+  tables.push(table);
+  return `t${tables.length - 1}`;
+}
+
+function defaultCode(from: ResolvedWant, slot: number, defaults: (DefaultEntry | undefined)[], text: Buffer[]): string {
+  if (from.writerIndex >= 0) return '';
+  const entry = defaultEntry(from.field, from.want);
+  if (entry === undefined) return '';
+  defaults[slot] = entry;
+  text.push(entry.text);
+  return `putDefault(columns[${slot}], d${slot}, b${slot}, i);\n`;
+}
+
+function source(wants: readonly ColumnWant[], skips: SkipWriter, tables: number, body: string): string {
+  const columns = wants.map(({ kind }, slot) => {
+    const of = `columns[${slot}]`;
+    const base = `const b${slot} = bases[${slot}];\n`;
+    switch (kind) {
+      case 'number':
+        return `const c${slot} = ${of}.values;\n${base}`;
+      case 'long':
+        return `const w${slot} = ${of}.words, p${slot} = ${of}.present;\n${base}`;
+      case 'string':
+        return `const s${slot} = ${of}.start, e${slot} = ${of}.end;\n${base}`;
+      default:
+        return `const x${slot} = ${of}.values, p${slot} = ${of}.present;\n${base}`;
+    }
+  });
+  return `'use strict';
+const { ${Object.keys(RUNTIME).join(', ')} } = R;
+${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${wants.map((_, slot) => `const d${slot} = defaults[${slot}];\n`).join('')}${skips.functions.join('')}
+return function bind(A, D, columns, bases) {
+${columns.join('')}
+return function decodeRow(start, end, i) {
+let at = start, n = 0, v = 0, r = 0;
+${body}return at === end;
+};
+};`;
+}

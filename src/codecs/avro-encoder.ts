@@ -1,0 +1,192 @@
+import type { Column } from '../kernel/columns.ts';
+import { encodeConstant } from './avro-defaults.ts';
+import type { AvroType } from './avro-schema.ts';
+import { WRITERS } from './avro-writers.ts';
+import { type ColumnPlan, checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
+import type { RowEncoder, ValueEncoder } from './types.ts';
+
+export interface AvroEncoderOptions extends EncoderOptions {
+  /** Written in front of every value: see wire.ts; empty for plain values. */
+  readonly prefix: Buffer;
+}
+
+/**
+ * Columns → Avro binary, by one function generated for a schema × output fields, straight into the slab.
+ *
+ * Answers false where a value does not fit: missing without a null branch, a fraction or a number out of range for int or
+ * long, not finite (or not so as a float32) for float and double, neither 0 nor 1 for boolean, no symbol of the enum.
+ * Fields that no output field fills are written as their default. Throws `contract-broken` as planOutput does.
+ */
+export function compileAvroEncoder(options: AvroEncoderOptions): ValueEncoder {
+  const plans = planOutput(options);
+  const constants: Buffer[] = [];
+  const symbols: (readonly Buffer[])[] = [];
+  const columns: ColumnPlan[] = [];
+  let declare = '';
+  let measure = '';
+  let write = '';
+  let fixedBytes = options.prefix.length;
+  let pending = options.prefix;
+  // Neighbouring constants (prefix, defaults) become one copy.
+  const flush = (): void => {
+    if (pending.length === 0) return;
+    write += `at = putBytes(A, at, K[${constants.length}], 0, ${pending.length});\n`;
+    constants.push(pending);
+    pending = Buffer.alloc(0);
+  };
+  for (const plan of plans) {
+    if (plan.from === 'constant') {
+      const bytes = encodeConstant(plan.field.type, plan.json, plan.field.name);
+      fixedBytes += bytes.length;
+      pending = Buffer.concat([pending, bytes]);
+      continue;
+    }
+    flush();
+    const code = columnCode(plan, columns.length, symbols);
+    columns.push(plan);
+    declare += code.declare;
+    measure += code.measure;
+    write += code.write;
+    fixedBytes += code.maxBytes;
+  }
+  flush();
+
+  const source = `'use strict';
+const { ${Object.keys(WRITERS).join(', ')} } = W;
+return function bind(columns) {
+${declare}
+return function encodeRow(i, slab) {
+let bytes = ${fixedBytes};
+${measure}let at = slab.reserve(bytes);
+const A = slab.arena;
+let v = 0, n = 0;
+${write}slab.used = at;
+return true;
+};
+};`;
+  const bind = new Function('W', 'K', 'symbols', source)(WRITERS, constants, symbols) as (
+    columns: readonly Column[],
+  ) => RowEncoder;
+
+  return {
+    bind(events, predictions) {
+      const bound = columns.map((plan) => {
+        const column = (plan.from === 'event' ? events : predictions)[plan.slot];
+        checkColumn(plan, column);
+        return column;
+      });
+      return bind(bound);
+    },
+  };
+}
+
+interface ColumnCode {
+  /** Once a frame: local names for the column's parts. */
+  readonly declare: string;
+  /** Adds to `bytes` what depends on the record. */
+  readonly measure: string;
+  readonly write: string;
+  /** What does not. */
+  readonly maxBytes: number;
+}
+
+const FAIL = 'return false;';
+
+/** Code for one column; `k` is its number among the bound columns. */
+function columnCode(plan: ColumnPlan, k: number, symbols: (readonly Buffer[])[]): ColumnCode {
+  const of = `columns[${k}]`;
+  const missing = plan.nullIndex < 0 ? FAIL : `A[at++] = ${indexByte(plan.nullIndex)};`;
+  const branch = plan.branchIndex < 0 ? '' : `A[at++] = ${indexByte(plan.branchIndex)};\n`;
+  const otherwise = (isMissing: string, write: string): string =>
+    `if (${isMissing}) { ${missing} }\nelse {\n${branch}${write}}\n`;
+  const type = plan.branch;
+  switch (plan.column.kind) {
+    case 'number':
+      return {
+        declare: `const c${k} = ${of}.values;\n`,
+        measure: '',
+        write: otherwise(`(v = c${k}[i]) !== v`, numberCode(type)),
+        maxBytes: 11,
+      };
+    case 'long':
+      return {
+        declare: `const w${k} = ${of}.words, p${k} = ${of}.present;\n`,
+        measure: '',
+        write: otherwise(`p${k}[i] === 0`, longCode(type, k)),
+        maxBytes: 11,
+      };
+    case 'string':
+      return {
+        declare: `const b${k} = ${of}.bytes, s${k} = ${of}.start, e${k} = ${of}.end;\n`,
+        measure: `if (s${k}[i] >= 0) bytes += e${k}[i] - s${k}[i];\n`,
+        write: otherwise(`s${k}[i] < 0`, textCode(type, `b${k}`, `s${k}[i]`, `e${k}[i]`, symbols)),
+        maxBytes: 6,
+      };
+    case 'label':
+      return {
+        declare: `const l${k} = ${of}.labels, d${k} = ${of}.codes;\n`,
+        measure: `const t${k} = d${k}[i] < 0 ? undefined : l${k}[d${k}[i]];\nif (t${k} !== undefined) bytes += t${k}.length;\n`,
+        write: otherwise(`t${k} === undefined`, textCode(type, `t${k}`, '0', `t${k}.length`, symbols)),
+        maxBytes: 6,
+      };
+    case 'vector': {
+      const { width } = plan.column;
+      const items = (type as { readonly items: AvroType }).items;
+      const write =
+        width === 0
+          ? 'A[at++] = 0;\n'
+          : `at = putInteger(A, at, ${width});
+for (n = i * ${width}; n < (i + 1) * ${width}; n++) {
+v = x${k}[n];
+if (v !== v) ${FAIL}
+${numberCode(items)}}
+A[at++] = 0;
+`;
+      return {
+        declare: `const x${k} = ${of}.values, p${k} = ${of}.present;\n`,
+        measure: '',
+        write: otherwise(`p${k}[i] === 0`, write),
+        maxBytes: 7 + 10 * width,
+      };
+    }
+  }
+}
+
+/** Writes `v`, which is not NaN. */
+function numberCode(type: AvroType): string {
+  switch (type.type) {
+    case 'boolean':
+      return `if (v !== 0 && v !== 1) ${FAIL}\nA[at++] = v;\n`;
+    case 'int':
+      return `if ((v | 0) !== v) ${FAIL}\nat = putLong(A, at, v | 0, (v | 0) >> 31);\n`;
+    case 'long':
+      return `if (!Number.isSafeInteger(v)) ${FAIL}\nat = putInteger(A, at, v);\n`;
+    case 'float':
+      return `v = Math.fround(v);\nif (v - v !== 0) ${FAIL}\nat = putFloat(A, at, v);\n`;
+    default:
+      return `if (v - v !== 0) ${FAIL}\nat = putDouble(A, at, v);\n`;
+  }
+}
+
+function longCode(type: AvroType, k: number): string {
+  const words = `w${k}[2 * i], w${k}[2 * i + 1]`;
+  if (type.type === 'long') return `at = putLong(A, at, ${words});\n`;
+  const toNumber = `v = w${k}[2 * i + 1] * 4294967296 + (w${k}[2 * i] >>> 0);\n`;
+  if (type.type === 'int') return `${toNumber}${numberCode(type)}`;
+  return `${toNumber}if (!Number.isSafeInteger(v)) ${FAIL}\n${numberCode(type)}`;
+}
+
+function textCode(type: AvroType, bytes: string, start: string, end: string, symbols: (readonly Buffer[])[]): string {
+  if (type.type === 'enum') {
+    symbols.push(type.symbols.map((symbol) => Buffer.from(symbol)));
+    return `if ((n = symbolAt(symbols[${symbols.length - 1}], ${bytes}, ${start}, ${end})) < 0) ${FAIL}
+at = putInteger(A, at, n);
+`;
+  }
+  return `at = putInteger(A, at, ${end} - ${start});\nat = putBytes(A, at, ${bytes}, ${start}, ${end});\n`;
+}
+
+/** A union's branch as a varint of one byte (planOutput refuses wider unions). */
+function indexByte(index: number): number {
+  return 2 * index;
+}

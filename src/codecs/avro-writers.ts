@@ -1,0 +1,65 @@
+import { symbolAt } from './output-plan.ts';
+
+/**
+ * What generated encoders call: each writes at `at`, where there is room, and returns the position after it.
+ */
+
+/** Below this length a loop beats a native copy. */
+const NATIVE_FROM_BYTES = 32;
+
+/** Little-endian scratch: cheaper than a view of every arena. */
+const FLOAT = new Float32Array(1);
+const DOUBLE = new Float64Array(1);
+const FLOAT_BYTES = new Uint8Array(FLOAT.buffer);
+const DOUBLE_BYTES = new Uint8Array(DOUBLE.buffer);
+
+/** A 64-bit integer, given as its halves, as a zigzag varint. */
+export function putLong(into: Buffer, at: number, low: number, high: number): number {
+  const sign = high >> 31;
+  high = ((high << 1) | (low >>> 31)) ^ sign;
+  low = (low << 1) ^ sign;
+  while (high !== 0) {
+    into[at++] = (low & 0x7f) | 0x80;
+    low = (low >>> 7) | (high << 25);
+    high >>>= 7;
+  }
+  low >>>= 0;
+  while (low > 0x7f) {
+    into[at++] = (low & 0x7f) | 0x80;
+    low >>>= 7;
+  }
+  into[at++] = low;
+  return at;
+}
+
+/** A safe integer as a zigzag varint. */
+export function putInteger(into: Buffer, at: number, value: number): number {
+  return putLong(into, at, value | 0, Math.floor(value / 4294967296));
+}
+
+export function putFloat(into: Buffer, at: number, value: number): number {
+  FLOAT[0] = value;
+  into[at] = FLOAT_BYTES[0];
+  into[at + 1] = FLOAT_BYTES[1];
+  into[at + 2] = FLOAT_BYTES[2];
+  into[at + 3] = FLOAT_BYTES[3];
+  return at + 4;
+}
+
+export function putDouble(into: Buffer, at: number, value: number): number {
+  DOUBLE[0] = value;
+  for (let k = 0; k < 8; k++) into[at + k] = DOUBLE_BYTES[k];
+  return at + 8;
+}
+
+/** bytes[start..end) as they are. */
+export function putBytes(into: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  if (end - start >= NATIVE_FROM_BYTES) {
+    bytes.copy(into, at, start, end);
+    return at + end - start;
+  }
+  while (start < end) into[at++] = bytes[start++];
+  return at;
+}
+
+export const WRITERS = { putLong, putInteger, putFloat, putDouble, putBytes, symbolAt };

@@ -1,0 +1,25 @@
+import type { StringColumn } from '../kernel/columns.ts';
+
+/**
+ * Constant text (enum symbols, defaults) that entries of a string column may point at although no record holds it.
+ * It is appended to a copy of the column's bytes, so that ranges into the arena stay what they are; once a column,
+ * because decoders of several writer schemas may take turns over the records of one frame.
+ */
+export class ColumnText {
+  private readonly text: Buffer;
+  private readonly bases = new WeakMap<StringColumn, number>();
+
+  constructor(text: Buffer) {
+    this.text = text;
+  }
+
+  /** Where the text begins in `column.bytes`. */
+  baseIn(column: StringColumn): number {
+    const known = this.bases.get(column);
+    if (known !== undefined) return known;
+    const base = column.bytes.length;
+    column.bytes = Buffer.concat([column.bytes, this.text]);
+    this.bases.set(column, base);
+    return base;
+  }
+}
