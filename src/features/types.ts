@@ -38,14 +38,23 @@ export interface Line {
   readonly column: number;
 }
 
-/** Something wrong with an expression: which line, where in it, and the remedy. */
+/**
+ * Something wrong with an expression: which line, where in it, and the remedy.
+ * An `error` stops the program; a `warning` says that some records will be dead-lettered.
+ */
 export interface Finding {
+  readonly severity: 'error' | 'warning';
   readonly line: number;
   readonly column: number;
   readonly name: string;
   readonly message: string;
   readonly remedy: string;
 }
+
+/** What a compilation gives: with a program all findings are warnings, without one at least one is an error. */
+export type Compiled<T> =
+  | { readonly ok: true; readonly program: T; readonly findings: readonly Finding[] }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /**
  * Preprocessing, compiled: fills `frame.inputs` row by row for every OPEN record, sets `frame.rows` and `frame.rowOf`.

@@ -1,0 +1,112 @@
+import { anyMissing } from '../emit.ts';
+import { elementwiseSpec, type FunctionSpec } from './spec.ts';
+
+const STAYS = 'A missing argument gives missing.';
+
+/** Largest magnitude up to which x - n·floor(x/n) is exact for whole n (see `modCode`). */
+const EXACT = 2 ** 52;
+const WHOLE_LIMIT = 2 ** 31;
+
+function one(
+  name: string,
+  doc: string,
+  formula: string,
+  example: readonly [string, number],
+  code: (x: string) => string,
+  missing = STAYS,
+): FunctionSpec {
+  const [expression, gives] = example;
+  const spec = { name, signature: `${name}(x)`, doc, formula, missing, example: { expression, gives } };
+  return elementwiseSpec(spec, 1, code);
+}
+
+function two(
+  signature: string,
+  doc: string,
+  formula: string,
+  example: readonly [string, number],
+  code: (x: string, y: string) => string,
+  missing = STAYS,
+): FunctionSpec {
+  const [expression, gives] = example;
+  const name = signature.slice(0, signature.indexOf('('));
+  return elementwiseSpec({ name, signature, doc, formula, missing, example: { expression, gives } }, 2, code);
+}
+
+/**
+ * Floor modulo. The machine's remainder of doubles is slow (tens of ns) → for a whole constant n and |x| ≤ 2^52 the quotient's
+ * floor is right or one too large, and both products are exact, so the corrected difference equals the exact remainder.
+ */
+function modCode(x: string, n: string): string {
+  const whole = /^\d+$/.test(n) && Number(n) > 0 && Number(n) <= WHOLE_LIMIT;
+  if (!whole) return `$mod(${x}, ${n})`;
+  const difference = `${x} - ${n} * Math.floor(${x} / ${n})`;
+  return `(Math.abs(${x}) <= ${EXACT} ? (${difference} < 0 ? ${difference} + ${n} : ${difference}) : $mod(${x}, ${n}))`;
+}
+
+export const MATH: readonly FunctionSpec[] = [
+  one('abs', 'Magnitude.', '|x|', ['abs(-2.5)', 2.5], (x) => `Math.abs(${x})`),
+  one('floor', 'Next whole number below.', '⌊x⌋', ['floor(-1.5)', -2], (x) => `Math.floor(${x})`),
+  one('ceil', 'Next whole number above.', '⌈x⌉', ['ceil(1.2)', 2], (x) => `Math.ceil(${x})`),
+  one('round', 'Nearest whole number, halves upwards.', '⌊x + ½⌋', ['round(-2.5)', -2], (x) => `Math.round(${x})`),
+  one('sqrt', 'Square root.', '√x', ['sqrt(9)', 3], (x) => `Math.sqrt(${x})`, `${STAYS} Below 0 gives missing.`),
+  one('exp', 'Power of e.', 'e^x', ['exp(0)', 1], (x) => `Math.exp(${x})`),
+  one(
+    'log',
+    'Natural logarithm.',
+    'ln x',
+    ['log(1)', 0],
+    (x) => `Math.log(${x})`,
+    `${STAYS} Below 0 gives missing, 0 gives minus infinity.`,
+  ),
+  one(
+    'log1p',
+    'Natural logarithm of 1 + x, exact for small x: for counts and amounts with a long tail.',
+    'ln(1 + x)',
+    ['log1p(1)', Math.LN2],
+    // Counts are often 0, and the library call costs more than the test.
+    (x) => `(${x} === 0 ? ${x} : Math.log1p(${x}))`,
+    `${STAYS} Below -1 gives missing, -1 gives minus infinity.`,
+  ),
+  one('sin', 'Sine of radians.', 'sin x', ['sin(0)', 0], (x) => `Math.sin(${x})`),
+  one('cos', 'Cosine of radians.', 'cos x', ['cos(0)', 1], (x) => `Math.cos(${x})`),
+  one('sign', 'Which side of 0: -1, 0 or 1.', 'x / |x|, 0 for 0', ['sign(-7)', -1], (x) => `Math.sign(${x})`),
+  two('pow(x, y)', 'x to the power y.', 'x^y', ['pow(2, 10)', 1024], (x, y) => `Math.pow(${x}, ${y})`),
+  two('min(x, y)', 'The smaller of two.', 'min(x, y)', ['min(3, -1)', -1], (x, y) => `Math.min(${x}, ${y})`),
+  two('max(x, y)', 'The larger of two.', 'max(x, y)', ['max(3, -1)', 3], (x, y) => `Math.max(${x}, ${y})`),
+  two(
+    'mod(x, n)',
+    'What floorDiv leaves: from 0 up to n, for negative x too (% gives those a negative rest).',
+    'x - n·⌊x/n⌋',
+    ['mod(-1, 1440)', 1439],
+    modCode,
+    `${STAYS} n = 0 gives missing.`,
+  ),
+  two(
+    'floorDiv(x, n)',
+    'Whole quotient, rounded down, never towards 0.',
+    '⌊x/n⌋',
+    ['floorDiv(-1, 60000)', -1],
+    (x, n) => `Math.floor(${x} / ${n})`,
+    `${STAYS} n = 0 gives infinity, or missing for x = 0.`,
+  ),
+  {
+    name: 'between',
+    signature: 'between(x, low, high)',
+    doc: 'Whether x lies within bounds, both included: 1 or 0.',
+    formula: '1 if low ≤ x ≤ high, else 0',
+    missing: STAYS,
+    example: { expression: 'between(5, 0, 10)', gives: 1 },
+    build: (call) => {
+      call.arity(3);
+      return call.map(
+        3,
+        (x, low, high) => `(${anyMissing(x, low, high)} ? NaN : ${x} >= ${low} && ${x} <= ${high} ? 1 : 0)`,
+      );
+    },
+  },
+];
+
+/** Set up for every program: floor modulo for any operands, exact as C's fmod is. */
+export const MOD_HELPER =
+  'const $mod = (x, n) => { const r = x % n; return r === 0 ? 0 : r < 0 !== n < 0 ? r + n : r; };';

@@ -1,0 +1,152 @@
+import { ExpressionError } from '../syntax.ts';
+import {
+  type Absence,
+  describe,
+  isNumeric,
+  type NumericValue,
+  read,
+  scalar,
+  union,
+  type Value,
+  vector,
+} from '../value.ts';
+
+/** One function of the expression language: its page in the reference, its examples (they run as tests), and its code. */
+export interface FunctionSpec {
+  readonly name: string;
+  readonly signature: string;
+  readonly doc: string;
+  readonly formula: string;
+  /** What becomes of missing (null, NaN) and impossible arguments. */
+  readonly missing: string;
+  readonly example: Example;
+  readonly build: (call: Call) => Value;
+}
+
+/** `gives`: NaN for missing; a string is a label. */
+export interface Example {
+  readonly expression: string;
+  readonly gives: number | string | readonly number[];
+}
+
+/** A function at the place where it is called. Its methods end in an ExpressionError where the arguments do not fit. */
+export class Call {
+  readonly spec: FunctionSpec;
+  readonly args: readonly Value[];
+  readonly at: number;
+  readonly lineIndex: number;
+  private readonly places: readonly number[];
+
+  constructor(spec: FunctionSpec, args: readonly Value[], places: readonly number[], at: number, lineIndex: number) {
+    this.spec = spec;
+    this.args = args;
+    this.places = places;
+    this.at = at;
+    this.lineIndex = lineIndex;
+  }
+
+  fail(message: string, argument?: number): never {
+    const at = argument === undefined ? this.at : (this.places[argument] ?? this.at);
+    throw new ExpressionError(at, `${this.spec.name}: ${message}`, `write ${this.spec.signature}`);
+  }
+
+  arity(least: number, most = least): void {
+    const given = this.args.length;
+    if (given >= least && given <= most) return;
+    const count =
+      least === most ? `${least}` : most === Number.POSITIVE_INFINITY ? `${least} or more` : `${least} to ${most}`;
+    this.fail(`takes ${count} argument${count === '1' ? '' : 's'}, not ${given}`);
+  }
+
+  /** A number or a vector. */
+  numeric(i: number): NumericValue {
+    const value = this.args[i];
+    if (!isNumeric(value)) this.fail(`argument ${i + 1} is ${describe(value)}, not a number`, i);
+    return value;
+  }
+
+  number(i: number): NumericValue {
+    const value = this.numeric(i);
+    if (value.kind !== 'number') this.fail(`argument ${i + 1} is ${describe(value)}, not one number`, i);
+    return value;
+  }
+
+  vector(i: number): NumericValue {
+    const value = this.args[i];
+    if (value.kind !== 'vector') this.fail(`argument ${i + 1} is ${describe(value)}, not a vector`, i);
+    return value;
+  }
+
+  /** A number known when compiling. */
+  constant(i: number): number {
+    const { constant } = this.number(i);
+    if (constant === undefined) this.fail(`argument ${i + 1} must be a constant`, i);
+    return constant;
+  }
+
+  integer(i: number, least: number, most: number): number {
+    const value = this.constant(i);
+    if (!Number.isInteger(value) || value < least || value > most) {
+      this.fail(`argument ${i + 1} must be a whole number from ${least} to ${most}, not ${value}`, i);
+    }
+    return value;
+  }
+
+  text(i: number): string {
+    const value = this.args[i];
+    if (value.kind !== 'text') this.fail(`argument ${i + 1} is ${describe(value)}, not a string in quotes`, i);
+    return value.text;
+  }
+
+  /** This call as a reason for a value to be missing. */
+  absence(message: string): Absence {
+    return {
+      what: `${this.spec.name}(…)`,
+      severity: 'warning',
+      message,
+      remedy: `write ${this.spec.name}(…) ?? DEFAULT`,
+      lineIndex: this.lineIndex,
+      at: this.at,
+    };
+  }
+
+  /** Element by element over arguments 0..count: numbers go with every element of the vectors, which must be equally wide. */
+  map(count: number, code: (...atoms: string[]) => string, missing: readonly Absence[] = []): NumericValue {
+    const values = Array.from({ length: count }, (_, i) => this.numeric(i));
+    return elementwise(values, code, (i, message) => this.fail(message, i), missing);
+  }
+}
+
+export function elementwise(
+  values: readonly NumericValue[],
+  code: (...atoms: string[]) => string,
+  fail: (argument: number, message: string) => never,
+  extra: readonly Absence[] = [],
+): NumericValue {
+  const missing = union(...values.map((value) => value.missing), extra);
+  const first = values.find((value) => value.kind === 'vector');
+  if (first === undefined) {
+    return scalar(missing, (root) => code(...values.map((value) => read(value, root, 0))));
+  }
+  values.forEach((value, i) => {
+    if (value.kind === 'vector' && value.width !== first.width) {
+      fail(i, `a vector of ${value.width} does not go with one of ${first.width}`);
+    }
+  });
+  return vector(first.width, missing, (block, k) => code(...values.map((value) => read(value, block, k))));
+}
+
+/** A function that works element by element on all of its arguments. */
+export function elementwiseSpec(
+  spec: Omit<FunctionSpec, 'build'>,
+  count: number,
+  code: (...atoms: string[]) => string,
+): FunctionSpec {
+  return {
+    ...spec,
+    build: (call) => {
+      call.arity(count);
+      return call.map(count, code);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
+import { decide } from '../kernel/frame.ts';
+import { assemble, indent } from './assemble.ts';
+import { Checker } from './check.ts';
+import { DTYPES } from './dtypes.ts';
+import { Block, indexSum, Program } from './emit.ts';
+import { InputNames, Wants } from './names.ts';
+import type { Compiled, CompiledInputs, InputProgram, Line, RowFiller, Scope } from './types.ts';
+import { describe, isNumeric, type NumericValue, remembered } from './value.ts';
+
+/** Widest row of one input. */
+const MAX_ROW_WIDTH = 1 << 20;
+
+export interface InputsSpec {
+  readonly let: readonly Line[];
+  readonly inputs: readonly InputProgram[];
+  readonly scope: Scope;
+}
+
+/** Compiles a bundle's preprocessing: all inputs and the values they share, as one function over a frame. */
+export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
+  const wants = new Wants();
+  const names = new InputNames(spec.scope, wants);
+  const checker = new Checker(names);
+  for (const line of spec.let) {
+    const value = checker.check(line);
+    if (!checker.isNewName(line, (name) => names.taken(name))) continue;
+    names.lets.set(line.name, value !== undefined && isNumeric(value) ? remembered(value) : value);
+  }
+  const typed = spec.inputs.map((input) => typeInput(checker, input));
+  const { findings } = checker;
+  if (checker.failed) return { ok: false, findings };
+
+  const program = new Program();
+  const body = new Block(program);
+  typed.forEach((lines, k) => emitInput(body, spec.inputs[k], k, lines));
+  const source = assemble(program, [
+    'return function fill(frame) {',
+    '  const { count, fate, columns, reads } = frame;',
+    ...indent(program.frame, 1),
+    ...indent(
+      typed.flatMap((lines, k) => declareSlab(spec.inputs[k], k, widthOf(lines))),
+      1,
+    ),
+    '  const rowOf = new Int32Array(count);',
+    '  let rows = 0;',
+    '  for (let i = 0; i < count; i++) {',
+    `    if (fate[i] !== ${OPEN}) continue;`,
+    '    let bad = 0;',
+    ...indent(body.lines, 2),
+    '    if (bad < 0) notFinite(frame, i);',
+    '    else rowOf[rows++] = i;',
+    '  }',
+    `  frame.inputs = [${typed.map((_, k) => `s${k}`).join(', ')}];`,
+    '  frame.rowOf = rowOf;',
+    '  frame.rows = rows;',
+    '};',
+  ]);
+  const compiled: CompiledInputs = {
+    wants: wants.list,
+    widths: typed.map(widthOf),
+    columnNames: typed.map((lines) => lines.flatMap(({ line, value }) => columnNames(line.name, value))),
+    fill: source.evaluate({ notFinite }) as RowFiller,
+    source: source.text,
+  };
+  return { ok: true, program: compiled, findings };
+}
+
+const NOT_FINITE = reasonCode('feature-not-finite');
+
+function notFinite(frame: Parameters<typeof decide>[0], i: number): void {
+  decide(frame, i, DEAD_LETTERED, NOT_FINITE);
+}
+
+interface TypedLine {
+  readonly line: Line;
+  readonly value: NumericValue;
+}
+
+function typeInput(checker: Checker, input: InputProgram): readonly TypedLine[] {
+  const typed: TypedLine[] = [];
+  const seen = new Set<string>();
+  for (const line of input.lines) {
+    const value = checker.check(line);
+    if (seen.has(line.name)) checker.error(line, `the line ${line.name} stands there twice`, 'use another name');
+    seen.add(line.name);
+    if (value === undefined) continue;
+    if (!isNumeric(value)) {
+      const remedy = 'compare text with ==, turn views into columns, use labels in predictions';
+      checker.error(line, `an input takes numbers, not ${describe(value)}`, remedy);
+      continue;
+    }
+    checker.unhandled(value);
+    typed.push({ line, value });
+    if (widthOf(typed) > MAX_ROW_WIDTH) {
+      checker.error(line, `the row is wider than ${MAX_ROW_WIDTH}`, 'use fewer or narrower vectors');
+      return typed;
+    }
+  }
+  return typed;
+}
+
+function emitInput(body: Block, input: InputProgram, k: number, lines: readonly TypedLine[]): void {
+  const dtype = DTYPES[input.dtype];
+  const row = body.bind(`rows * ${widthOf(lines)}`);
+  let offset = 0;
+  for (const { line, value } of lines) {
+    body.comment(`${line.name}: ${line.expression}`);
+    const first = offset;
+    body.each(value.width, (block, j) => {
+      dtype.store(block, `s${k}`, `w${k}`, `${row} + ${indexSum(first, j)}`, value.code(block, j));
+    });
+    offset += value.width;
+  }
+}
+
+function declareSlab(input: InputProgram, k: number, width: number): string[] {
+  const { slab, words } = DTYPES[input.dtype];
+  const lines = [`const s${k} = new ${slab}(count * ${width});`];
+  if (words) lines.push(`const w${k} = new Int32Array(s${k}.buffer);`);
+  return lines;
+}
+
+function widthOf(lines: readonly TypedLine[]): number {
+  return lines.reduce((sum, { value }) => sum + value.width, 0);
+}
+
+function columnNames(name: string, value: NumericValue): string[] {
+  return value.kind === 'number' ? [name] : Array.from({ length: value.width }, (_, j) => `${name}[${j}]`);
+}

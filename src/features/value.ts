@@ -1,0 +1,132 @@
+import { type Block, type Index, numberCode } from './emit.ts';
+import type { ViewRef } from './types.ts';
+
+/**
+ * What an expression means once its names and types are known: what it is, when it can be missing, how its code is made.
+ * Numbers are float64, missing is NaN, booleans are 0 and 1.
+ */
+export type Value = NumericValue | TextValue | StringValue | LabelValue | ViewValue;
+
+/** A way in which a value can be missing: whoever uses it says `??`, or hears of it. */
+export interface Absence {
+  /** `route.late_share`, `at(…)`: the culprit. */
+  readonly what: string;
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly remedy: string;
+  /** Where it is: index of the line among all lines of the program, and character in it. */
+  readonly lineIndex: number;
+  readonly at: number;
+}
+
+/** A number, or a vector of them: `code` gives element k. For a number k is ignored. */
+export interface NumericValue {
+  readonly kind: 'number' | 'vector';
+  readonly width: number;
+  readonly missing: readonly Absence[];
+  /** Known when compiling. */
+  readonly constant?: number;
+  /** Elements are read, not computed: no need to store them before reading them twice. */
+  readonly stored: boolean;
+  code(block: Block, k: Index): string;
+}
+
+/** A string constant. */
+export interface TextValue {
+  readonly kind: 'text';
+  readonly text: string;
+}
+
+/** A string column of the event. */
+export interface StringValue {
+  readonly kind: 'string';
+  readonly missing: readonly Absence[];
+  /** Its place among the frame's columns; asking makes the column wanted. */
+  slot(): number;
+}
+
+/** One of a fixed list of strings, as its index; -1 where missing. */
+export interface LabelValue {
+  readonly kind: 'label';
+  readonly labels: readonly string[];
+  readonly missing: readonly Absence[];
+  code(block: Block): string;
+}
+
+export interface ViewValue {
+  readonly kind: 'view';
+  readonly name: string;
+  readonly ref: ViewRef;
+}
+
+export function isNumeric(value: Value): value is NumericValue {
+  return value.kind === 'number' || value.kind === 'vector';
+}
+
+export function describe(value: Value): string {
+  switch (value.kind) {
+    case 'number':
+      return 'a number';
+    case 'vector':
+      return `a vector of ${value.width}`;
+    case 'text':
+    case 'string':
+      return 'text';
+    case 'label':
+      return 'a label';
+    case 'view':
+      return `the view ${value.name}`;
+  }
+}
+
+export function constantNumber(value: number): NumericValue {
+  return { kind: 'number', width: 1, missing: [], constant: value, stored: true, code: () => numberCode(value) };
+}
+
+/** A number computed by `code` from the record alone. */
+export function scalar(missing: readonly Absence[], code: (block: Block) => string): NumericValue {
+  return { kind: 'number', width: 1, missing, stored: false, code: (block) => code(block.root) };
+}
+
+export function vector(
+  width: number,
+  missing: readonly Absence[],
+  code: (block: Block, k: Index) => string,
+): NumericValue {
+  return { kind: 'vector', width, missing, stored: false, code };
+}
+
+/** The atom that holds element k of a vector, or the number: numbers do not depend on k and go outside loops. */
+export function read(value: NumericValue, block: Block, k: Index): string {
+  return value.kind === 'number' ? block.root.bind(value.code(block.root, 0)) : block.bind(value.code(block, k));
+}
+
+/** The same value, computed at most once a record, however often it is used. */
+export function remembered(value: NumericValue): NumericValue {
+  if (value.constant !== undefined || value.stored) return value;
+  let atom: string | undefined;
+  if (value.kind === 'number') {
+    const code = (block: Block): string => {
+      atom ??= block.root.bind(value.code(block.root, 0));
+      return atom;
+    };
+    return { ...value, code };
+  }
+  return {
+    ...value,
+    stored: true,
+    code: (block, k) => {
+      if (atom === undefined) {
+        const room = block.program.scratch(value.width);
+        block.root.each(value.width, (inner, j) => inner.push(`${room}[${j}] = ${value.code(inner, j)};`));
+        atom = room;
+      }
+      return `${atom}[${k}]`;
+    },
+  };
+}
+
+export function union(...lists: (readonly Absence[])[]): readonly Absence[] {
+  const all = lists.flat();
+  return all.length < 2 ? all : [...new Set(all)];
+}
