@@ -39,6 +39,8 @@ const store = of('store');
 
 export const EVENTS = {
   started: pipeline('info', 'started'),
+  listening: pipeline('info', 'metrics and health are served'),
+  signal: pipeline('info', 'a signal asks for the end'),
   ready: pipeline('info', 'ready: assigned, connected and able to make progress'),
   'not-ready': pipeline('warn', 'not ready', limited()),
   progress: pipeline('info', 'progress'),
