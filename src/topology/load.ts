@@ -10,12 +10,19 @@ import { type Environment, interpolate } from './interpolate.ts';
 import { checkRules } from './rules.ts';
 import { type TopologyFile, topologySchema } from './schema.ts';
 
+/** Where everything stands in the files, for findings of later checks. */
+export interface TopologySource {
+  readonly yaml: YamlDocument;
+  /** The .avsc of source.value and of output.value. */
+  readonly sourceSchema: YamlDocument;
+  readonly outputSchema: YamlDocument;
+}
+
 export type LoadedTopology =
   | {
       readonly ok: true;
       readonly topology: Topology;
-      /** Knows where each key stands, for findings of later checks. */
-      readonly source: YamlDocument;
+      readonly source: TopologySource;
       /** Warnings. */
       readonly findings: readonly CheckFinding[];
     }
@@ -48,8 +55,13 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined) return failed(findings);
 
   const bundle = resolvePath(file, parsed.data.model.bundle);
-  const topology = buildTopology(file, parsed.data, { sourceValue, outputValue, bundle });
-  return { ok: true, topology, source: yaml, findings: inFileOrder(findings) };
+  const files = { sourceValue: sourceValue.format, outputValue: outputValue.format, bundle };
+  return {
+    ok: true,
+    topology: buildTopology(file, parsed.data, files),
+    source: { yaml, sourceSchema: sourceValue.document, outputSchema: outputValue.document },
+    findings: inFileOrder(findings),
+  };
 }
 
 /** Where a path written in a topology leads: beside the topology file if something is there, else as it stands. */
@@ -64,7 +76,7 @@ function readFormat(
   path: Path,
   yaml: YamlDocument,
   findings: CheckFinding[],
-): ValueFormat | undefined {
+): { format: ValueFormat; document: YamlDocument } | undefined {
   const kind = value.avro === undefined ? 'json' : 'avro';
   const written = value.avro ?? value.json;
   if (written === undefined) return undefined;
@@ -78,8 +90,11 @@ function readFormat(
   }
   const schema = parseJson(schemaFile, text, findings);
   if (schema === undefined) return undefined;
-  if (kind === 'json') return { kind, schemaFile, schema };
-  return { kind, schemaFile, schema, wire: value.wire ?? 'plain', ids: value.ids ?? [] };
+  // JSON is YAML too, as far as places go.
+  const document = parseYaml(schemaFile, text);
+  if (kind === 'json') return { format: { kind, schemaFile, schema }, document };
+  const { wire = 'plain', ids = [] } = value;
+  return { format: { kind, schemaFile, schema, wire, ids }, document };
 }
 
 function parseJson(file: string, text: string, findings: CheckFinding[]): unknown {

@@ -1,3 +1,4 @@
+import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import type { TopologyFile } from './schema.ts';
@@ -162,11 +163,14 @@ function checkFlow({ flow }: TopologyFile, report: Report): void {
   }
 }
 
+/** Whether the fields exist is for the contract check, which has the schemas at hand. */
 function checkKey(key: string, path: Path, report: Report): void {
-  if (/\{[^{}]+\}/.test(key)) return;
-  report(
-    path,
-    `"${key}" names no field, so every record would have the same key`,
-    'name a field in braces, for example "{id}"',
-  );
+  const remedy = 'name a field in braces, for example "{id}"';
+  let fields = 0;
+  try {
+    parseKeyTemplate(key, () => fields++);
+    if (fields === 0) report(path, `"${key}" names no field, so every record would have the same key`, remedy);
+  } catch (error) {
+    report(path, error instanceof Error ? error.message : String(error), remedy);
+  }
 }

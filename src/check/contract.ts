@@ -1,0 +1,84 @@
+import { type CheckFinding, hasErrors } from '../documents/finding.ts';
+import type { YamlDocument } from '../documents/yaml-document.ts';
+import type { Bundle } from '../plan/bundle.ts';
+import type { Plan, ReadPlan } from '../plan/plan.ts';
+import type { Topology } from '../plan/topology.ts';
+import type { TensorSpec } from '../ports/model.ts';
+import type { TopologySource } from '../topology/load.ts';
+import { compileBundle } from './bundle-program.ts';
+import { eventScope, readRecordSchema } from './event-schema.ts';
+import { compileKey } from './keys.ts';
+import { resolveOutputFields } from './output-fields.ts';
+import { mergeReads, viewScope } from './reads.ts';
+import { createWantList } from './wants.ts';
+
+export interface ContractParts {
+  readonly topology: Topology;
+  readonly topologySource: TopologySource;
+  readonly bundle: Bundle;
+  readonly bundleSource: YamlDocument;
+  /** What the model file declares. */
+  readonly signature: { readonly inputs: readonly TensorSpec[]; readonly outputs: readonly TensorSpec[] };
+}
+
+export interface CheckedContract {
+  /** Undefined where there is an error among the findings. */
+  readonly plan: Plan | undefined;
+  readonly findings: readonly CheckFinding[];
+}
+
+/**
+ * Proves that Avro schema → expressions → ONNX signature → output schema fit together (names, types, shapes, nulls, widths)
+ * and compiles them to a plan. Touches no network and no file; reports all that is wrong, as far as one fault does not hide
+ * another. Limit: a writer's schema that differs from the topology's is judged when its records come.
+ */
+export function checkContract(parts: ContractParts): CheckedContract {
+  const { topology, topologySource, bundle } = parts;
+  const { yaml } = topologySource;
+  const findings: CheckFinding[] = [];
+  const event = readRecordSchema(topology.source.value.schema, topologySource.sourceSchema, findings);
+  const output = readRecordSchema(topology.output.value.schema, topologySource.outputSchema, findings);
+  if (event === undefined || output === undefined) return { plan: undefined, findings };
+
+  const merged = mergeReads(topology.enrich);
+  const program = compileBundle(
+    {
+      bundle,
+      source: parts.bundleSource,
+      signature: parts.signature,
+      scope: { event: eventScope(event), views: viewScope(merged) },
+      maxBatch: topology.flow.maxBatch,
+    },
+    findings,
+  );
+  // The bundle's columns keep the slots that its compiled code says; keys and output fields come behind.
+  const wants = createWantList(program.inputs?.wants ?? []);
+  const keys = { yaml, event, wants, findings };
+  const reads = merged.map(({ entry, ...read }): ReadPlan | undefined => {
+    const key = compileKey(read.key, ['enrich', entry, 'key'], keys);
+    return key && { ...read, key };
+  });
+  const outputKey =
+    topology.output.key === undefined ? undefined : compileKey(topology.output.key, ['output', 'key'], keys);
+  const outputFields = resolveOutputFields(topology.output.fields, {
+    ...keys,
+    output,
+    bundle,
+    predictions: program.predictions?.predictions,
+  });
+
+  const { inputs, predictions, feeds } = program;
+  if (inputs === undefined || predictions === undefined || hasErrors(findings)) return { plan: undefined, findings };
+  const plan: Plan = {
+    topology,
+    bundle,
+    wants: Object.freeze([...wants.wants]),
+    reads: reads.filter((read) => read !== undefined),
+    inputs,
+    feeds,
+    predictions,
+    outputKey,
+    outputFields,
+  };
+  return { plan: Object.freeze(plan), findings };
+}

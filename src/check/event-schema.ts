@@ -1,0 +1,57 @@
+import { type FieldSummary, fieldsOf } from '../codecs/avro-fields.ts';
+import { type AvroRecord, parseAvroRecord } from '../codecs/avro-schema.ts';
+import type { CheckFinding } from '../documents/finding.ts';
+import type { YamlDocument } from '../documents/yaml-document.ts';
+import type { EventField } from '../features/types.ts';
+
+/** An .avsc as the checks need it: its tree, its fields by name, and where they stand. */
+export interface RecordSchema {
+  readonly record: AvroRecord;
+  readonly fields: ReadonlyMap<string, FieldSummary>;
+  readonly document: YamlDocument;
+}
+
+/** Reads a schema; what is not an Avro record becomes a finding in its file. */
+export function readRecordSchema(
+  schema: unknown,
+  document: YamlDocument,
+  findings: CheckFinding[],
+): RecordSchema | undefined {
+  try {
+    const fields = new Map(fieldsOf(schema).map((field) => [field.name, field]));
+    return { record: parseAvroRecord(schema), fields, document };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const path = placeIn(schema, message);
+    findings.push(
+      document.at(path, message, 'a value needs an Avro record schema: { "type": "record", "name": …, "fields": […] }'),
+    );
+    return undefined;
+  }
+}
+
+/** `schemas/x.avsc:8:15`, where a field stands. */
+export function placeOf({ record, document }: RecordSchema, field: string): string {
+  const index = record.fields.findIndex((candidate) => candidate.name === field);
+  const { line, column } = document.locate(['fields', index]);
+  return `${document.file}:${line}:${column}`;
+}
+
+/** What `event.x` means in expressions. Fields that cannot be columns are left out. */
+export function eventScope({ fields }: RecordSchema): ReadonlyMap<string, EventField> {
+  const scope = new Map<string, EventField>();
+  for (const { name, kind, nullable, width } of fields.values()) {
+    if (kind === 'other') continue;
+    scope.set(name, { kind: kind === 'long' ? 'number' : kind, nullable, width });
+  }
+  return scope;
+}
+
+/** The parser of schemas names the bad part as `schema.fields[2]` or `schema.FIELD`: the field's place, or the file's. */
+function placeIn(schema: unknown, message: string): (string | number)[] {
+  const [, index, name] = /schema\.(?:fields\[(\d+)\]|([A-Za-z_][A-Za-z0-9_]*))/.exec(message) ?? [];
+  if (index !== undefined) return ['fields', Number(index)];
+  const fields = (schema as { fields?: unknown } | null)?.fields;
+  const found = Array.isArray(fields) ? fields.findIndex((field) => field?.name === name) : -1;
+  return found >= 0 ? ['fields', found] : [];
+}

@@ -1,0 +1,94 @@
+import { branchesOf, describe, isNullable, isNumber } from '../codecs/avro-fields.ts';
+import type { AvroType } from '../codecs/avro-schema.ts';
+import type { PredictionField } from '../features/types.ts';
+
+/** Whether values from one source can stand in a field of the output schema: undefined where they can, else why not and the remedy. */
+export interface Misfit {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** Where each kind of event value may go, as Avro promotes numbers; float takes any number, because predictions are float32. */
+const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
+  boolean: ['boolean'],
+  int: ['int', 'long', 'float', 'double'],
+  long: ['long', 'float', 'double'],
+  float: ['float', 'double'],
+  double: ['float', 'double'],
+  string: ['string'],
+};
+
+/** `name` is the source as written, `event.id`; `where` the place of the output field in its .avsc. */
+export function eventMisfit(name: string, from: AvroType, to: AvroType, where: string): Misfit | undefined {
+  const targets = valuesOf(to);
+  for (const branch of valuesOf(from)) {
+    if (targets.some((target) => accepts(branch, target))) continue;
+    return {
+      message: `${name} is ${describe(from)}, and the field is ${describe(to)} (${where})`,
+      remedy: 'change the type of the field in the output schema, or map another value to it',
+    };
+  }
+  if (!isNullable(from) || isNullable(to)) return undefined;
+  return {
+    message: `${name} may be null, and the field (${where}) allows none: such records would dead-letter`,
+    remedy: `declare the field as ["null", ${quoted(to)}], or map a value that is never null`,
+  };
+}
+
+function accepts(from: AvroType, to: AvroType): boolean {
+  if (from.type === 'array') return to.type === 'array' && isNumber(from.items) && isFloating(to.items);
+  if (from.type === 'enum')
+    return to.type === 'string' || (to.type === 'enum' && from.symbols.every((symbol) => to.symbols.includes(symbol)));
+  return PROMOTIONS[from.type]?.includes(to.type) ?? false;
+}
+
+/** Predictions that are whole numbers by construction may go into int and long; the expression's outermost call says so. */
+export function predictionMisfit(
+  prediction: PredictionField,
+  integral: boolean,
+  to: AvroType,
+  where: string,
+): Misfit | undefined {
+  const targets = valuesOf(to);
+  const name = `prediction.${prediction.name}`;
+  const field = `the field is ${describe(to)} (${where})`;
+  if (prediction.kind === 'label') {
+    if (targets.some((target) => target.type === 'string' || target.type === 'enum')) return undefined;
+    return { message: `${name} is a label, and ${field}`, remedy: 'declare the field as string' };
+  }
+  if (prediction.kind === 'vector') {
+    if (targets.some((target) => target.type === 'array' && isFloating(target.items))) return undefined;
+    return {
+      message: `${name} is a vector of ${prediction.width}, and ${field}`,
+      remedy: `declare the field as an array of float, or map one value: ${prediction.name}[0]`,
+    };
+  }
+  if (targets.some(isFloating)) return undefined;
+  const whole = targets.some((target) => target.type === 'int' || target.type === 'long');
+  if (whole && integral) return undefined;
+  const remedy = whole
+    ? 'declare the field as float, or round in the bundle, for example floor(…)'
+    : 'declare the field as float';
+  return { message: `${name} is a number${whole ? ' that may have a fraction' : ''}, and ${field}`, remedy };
+}
+
+export function textMisfit(name: string, value: string, to: AvroType, where: string): Misfit | undefined {
+  const fits = (type: AvroType) => type.type === 'string' || (type.type === 'enum' && type.symbols.includes(value));
+  if (valuesOf(to).some(fits)) return undefined;
+  return {
+    message: `${name} is text, and the field is ${describe(to)} (${where})`,
+    remedy: 'declare the field as string',
+  };
+}
+
+function valuesOf(type: AvroType): readonly AvroType[] {
+  return branchesOf(type).filter((branch) => branch.type !== 'null');
+}
+
+function isFloating(type: AvroType): boolean {
+  return type.type === 'float' || type.type === 'double';
+}
+
+function quoted(type: AvroType): string {
+  return 'name' in type || type.type === 'array' || type.type === 'map' ? '…' : `"${describe(type)}"`;
+}

@@ -1,0 +1,50 @@
+import { branchesOf, serves } from '../codecs/avro-fields.ts';
+import { parseKeyTemplate } from '../codecs/key-template.ts';
+import type { KeyTemplate } from '../codecs/types.ts';
+import { didYouMean } from '../documents/did-you-mean.ts';
+import type { CheckFinding } from '../documents/finding.ts';
+import type { Path, YamlDocument } from '../documents/yaml-document.ts';
+import type { RecordSchema } from './event-schema.ts';
+import type { WantList } from './wants.ts';
+
+export interface KeyContext {
+  readonly yaml: YamlDocument;
+  readonly event: RecordSchema;
+  readonly wants: WantList;
+  readonly findings: CheckFinding[];
+}
+
+/** Compiles a key template over fields of the event. Text and whole numbers make keys; anything else is a finding. */
+export function compileKey(text: string, path: Path, context: KeyContext): KeyTemplate | undefined {
+  const { yaml, event, wants, findings } = context;
+  const before = findings.length;
+  const report = (message: string, remedy: string): number => {
+    findings.push(yaml.at(path, message, remedy));
+    return 0;
+  };
+
+  function slotOf(field: string): number {
+    const known = event.record.fields.find((candidate) => candidate.name === field);
+    if (known === undefined) {
+      const names = [...event.fields.keys()];
+      const hint = didYouMean(field, names);
+      return report(`{${field}} names no field of ${event.document.file}${hint}`, `its fields are ${names.join(', ')}`);
+    }
+    const values = branchesOf(known.type).filter((branch) => branch.type !== 'null');
+    if (values.every((branch) => serves(branch, 'string'))) return wants.slotOf(field, 'string');
+    if (values.every((branch) => serves(branch, 'long'))) return wants.slotOf(field, 'long');
+    const { avroType } = event.fields.get(field) ?? { avroType: 'unknown' };
+    return report(`{${field}} is ${avroType}, which makes no key`, 'use fields that are string, enum, int or long');
+  }
+
+  try {
+    const template = parseKeyTemplate(text, slotOf);
+    return findings.length === before ? template : undefined;
+  } catch (error) {
+    report(
+      error instanceof Error ? error.message : String(error),
+      'write text and {field}, for example "{origin}#{destination}"',
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import type { CheckFinding } from '../documents/finding.ts';
+import type { YamlDocument } from '../documents/yaml-document.ts';
+import type { OutputRef } from '../features/types.ts';
+import type { Bundle } from '../plan/bundle.ts';
+import type { TensorSpec } from '../ports/model.ts';
+import { isFixed, product, shapeText } from './model-inputs.ts';
+
+const READABLE: readonly string[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'];
+
+export interface ReadableOutputs {
+  readonly refs: readonly OutputRef[];
+  /** Outputs that a prediction names and that cannot be read; each has a finding. */
+  readonly refused: number;
+}
+
+/**
+ * The model outputs that predictions can name.
+ *
+ * Sequences, maps and strings fail only when they are fetched (a classifier exported with ZipMap has one) → a model that
+ * seems to load dies at its first batch → an output that is no numeric tensor is refused here, where a prediction names it.
+ */
+export function readableOutputs(
+  bundle: Bundle,
+  yaml: YamlDocument,
+  tensors: readonly TensorSpec[],
+  findings: CheckFinding[],
+): ReadableOutputs {
+  const refs: OutputRef[] = [];
+  let refused = 0;
+  for (const tensor of tensors) {
+    const problem = problemOf(tensor);
+    if (problem === undefined) refs.push({ name: tensor.name, width: product(tensor.shape.slice(1) as number[]) });
+    else {
+      const line = bundle.prediction.find(({ expression }) => mentions(expression, tensor.name));
+      if (line === undefined) continue;
+      refused++;
+      const path = ['prediction', line.name];
+      findings.push(yaml.at(path, `the model's output "${tensor.name}" ${problem.what}`, problem.remedy));
+    }
+  }
+  return { refs, refused };
+}
+
+function problemOf({ dtype, shape }: TensorSpec): { what: string; remedy: string } | undefined {
+  if (dtype === 'other' || dtype === 'string')
+    return {
+      what: dtype === 'string' ? 'holds strings' : 'is no numeric tensor',
+      remedy: 'use an output of numbers; export scikit-learn classifiers with zipmap: false',
+    };
+  if (!READABLE.includes(dtype))
+    return { what: `has values of ${dtype}`, remedy: `export it as ${READABLE.join(', ')}` };
+  const [batch, ...axes] = shape;
+  if (batch === undefined)
+    return { what: 'is one value a run, not one a row', remedy: 'export it with the batch as first axis' };
+  if (!axes.every(isFixed))
+    return {
+      what: `leaves its width open (${shapeText(shape)})`,
+      remedy: 'export it with fixed axes behind the first',
+    };
+  return undefined;
+}
+
+/** Whether an expression names it, outside of `prediction.x` and strings. */
+function mentions(expression: string, name: string): boolean {
+  const bare = expression.replace(/"[^"]*"|'[^']*'/g, '""');
+  return bare.split(/[^A-Za-z0-9_.$]+/).includes(name);
+}

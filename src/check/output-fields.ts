@@ -1,0 +1,130 @@
+import { branchesOf, describe, serves } from '../codecs/avro-fields.ts';
+import type { AvroField } from '../codecs/avro-schema.ts';
+import type { ColumnWant, FieldSource, OutputField } from '../codecs/types.ts';
+import { didYouMean } from '../documents/did-you-mean.ts';
+import type { CheckFinding } from '../documents/finding.ts';
+import type { YamlDocument } from '../documents/yaml-document.ts';
+import { parseExpression } from '../features/syntax.ts';
+import type { PredictionField } from '../features/types.ts';
+import type { Bundle } from '../plan/bundle.ts';
+import { placeOf, type RecordSchema } from './event-schema.ts';
+import { eventMisfit, type Misfit, predictionMisfit, textMisfit } from './field-fit.ts';
+import type { WantList } from './wants.ts';
+
+export interface OutputContext {
+  readonly yaml: YamlDocument;
+  readonly event: RecordSchema;
+  readonly output: RecordSchema;
+  readonly bundle: Bundle;
+  /** Undefined where they did not compile: fields that name predictions are then passed over. */
+  readonly predictions: readonly PredictionField[] | undefined;
+  readonly wants: WantList;
+  readonly findings: CheckFinding[];
+}
+
+/** Resolves `output.fields` to where their values come from, and checks each against the output schema. */
+export function resolveOutputFields(
+  fields: Readonly<Record<string, string>>,
+  context: OutputContext,
+): readonly OutputField[] {
+  const { output, yaml, findings } = context;
+  const resolved: OutputField[] = [];
+  const known = [...output.fields.keys()];
+  for (const [name, source] of Object.entries(fields)) {
+    const target = output.record.fields.find((field) => field.name === name);
+    if (target === undefined) {
+      const hint = didYouMean(name, known);
+      const message = `${output.document.file} has no field "${name}"${hint}`;
+      findings.push(
+        yaml.atKey(['output', 'fields', name], message, `its fields are ${known.join(', ')}; or add it there`),
+      );
+      continue;
+    }
+    const found = resolveSource(source, target, context);
+    if ('message' in found) findings.push(yaml.at(['output', 'fields', name], found.message, found.remedy));
+    else if (found.from !== 'nothing') resolved.push({ name, source: found });
+  }
+  for (const field of output.record.fields) {
+    if (field.name in fields || field.default !== undefined) continue;
+    const message = `nothing fills "${field.name}" (${describe(field.type)}, ${placeOf(output, field.name)}), and it has no default`;
+    findings.push(
+      yaml.at(['output', 'fields'], message, `add ${field.name}: …, or give the field a default in the schema`),
+    );
+  }
+  return resolved;
+}
+
+type Resolved = FieldSource | Misfit | { readonly from: 'nothing' };
+
+function resolveSource(source: string, target: AvroField, context: OutputContext): Resolved {
+  const [owner, name] = source.split('.');
+  const where = placeOf(context.output, target.name);
+  if (owner === 'event') return resolveEvent(name, target, where, context);
+  if (owner === 'prediction') return resolvePrediction(name, target, where, context);
+  const value = modelText(name, context.bundle);
+  return textMisfit(source, value, target.type, where) ?? { from: 'constant', value };
+}
+
+function resolveEvent(name: string, target: AvroField, where: string, { event, wants }: OutputContext): Resolved {
+  const field = event.record.fields.find((candidate) => candidate.name === name);
+  const known = [...event.fields.keys()];
+  if (field === undefined)
+    return {
+      message: `${event.document.file} has no field "${name}"${didYouMean(name, known)}`,
+      remedy: `its fields are ${known.join(', ')}`,
+    };
+  const misfit = eventMisfit(`event.${name}`, field.type, target.type, where);
+  if (misfit !== undefined) return misfit;
+  const kind = passedAs(field, target);
+  if (kind !== 'vector') return { from: 'event', slot: wants.slotOf(name, kind) };
+  const vector = wants.wants.find((want) => want.field === name && want.kind === 'vector');
+  if (vector !== undefined) return { from: 'event', slot: wants.slotOf(name, 'vector', vector.width) };
+  return {
+    message: `event.${name} is ${describe(field.type)}, and nothing says how many values it has`,
+    remedy: `use it in the bundle with its width, event.${name}[N], or leave it out`,
+  };
+}
+
+/** Longs go as 64 bits, text as bytes; a whole number that becomes a float goes as one. */
+function passedAs(field: AvroField, target: AvroField): ColumnWant['kind'] {
+  const every = (kind: ColumnWant['kind']) =>
+    branchesOf(field.type).every((branch) => branch.type === 'null' || serves(branch, kind));
+  if (every('string')) return 'string';
+  const whole = branchesOf(target.type).some((branch) => branch.type === 'int' || branch.type === 'long');
+  if (whole && every('long')) return 'long';
+  return every('number') ? 'number' : 'vector';
+}
+
+function resolvePrediction(
+  name: string,
+  target: AvroField,
+  where: string,
+  { predictions, bundle }: OutputContext,
+): Resolved {
+  if (predictions === undefined) return { from: 'nothing' };
+  const slot = predictions.findIndex((prediction) => prediction.name === name);
+  if (slot < 0) {
+    const known = predictions.map((prediction) => prediction.name);
+    return {
+      message: `the bundle predicts no "${name}"${didYouMean(name, known)}`,
+      remedy: `it predicts ${known.join(', ')} (${bundle.file})`,
+    };
+  }
+  const misfit = predictionMisfit(predictions[slot], isWhole(name, bundle), target.type, where);
+  return misfit ?? { from: 'prediction', slot };
+}
+
+/** Functions whose result is a whole number. */
+const WHOLE = new Set(['argMax', 'threshold', 'floor', 'ceil', 'round', 'floorDiv', 'missing']);
+
+function isWhole(name: string, bundle: Bundle): boolean {
+  const line = bundle.prediction.find((candidate) => candidate.name === name);
+  const outermost = line && parseExpression(line.expression);
+  return outermost?.kind === 'call' && WHOLE.has(outermost.name);
+}
+
+function modelText(name: string, bundle: Bundle): string {
+  if (name === 'digest') return bundle.digest.slice(0, 12);
+  if (name === 'label') return bundle.label;
+  return name === 'name' ? bundle.name : bundle.version;
+}

@@ -1,0 +1,61 @@
+import type { ViewRef } from '../features/types.ts';
+import type { EnrichSettings, ViewSettings } from '../plan/topology.ts';
+
+/** One look-up a record, its key still as text. */
+export interface MergedRead {
+  readonly table: string;
+  readonly key: string;
+  readonly layout: EnrichSettings['layout'];
+  readonly views: readonly ViewSettings[];
+  readonly rowWidth: number;
+  /** By view. */
+  readonly onMissing: readonly EnrichSettings['onMissing'][];
+  readonly cache: EnrichSettings['cache'];
+  /** Index of the first entry of the topology that asks for it. */
+  readonly entry: number;
+}
+
+/** Entries with the same table, key and layout become one read; columns are laid out anew over the merged row. */
+export function mergeReads(enrich: readonly EnrichSettings[]): readonly MergedRead[] {
+  const groups = new Map<string, number[]>();
+  enrich.forEach((entry, i) => {
+    const same = JSON.stringify([entry.from, entry.table, entry.key, entry.layout]);
+    groups.set(same, [...(groups.get(same) ?? []), i]);
+  });
+  return [...groups.values()].map((indexes) => {
+    const entries = indexes.map((i) => enrich[i]);
+    const [{ table, key, layout }] = entries;
+    let offset = 0;
+    const views = entries
+      .flatMap((entry) => entry.views)
+      .map((view) => {
+        const columns = view.columns.map((column) => {
+          const moved = { ...column, offset };
+          offset += column.width;
+          return moved;
+        });
+        return { ...view, columns };
+      });
+    return {
+      table,
+      key,
+      layout,
+      views,
+      rowWidth: offset,
+      onMissing: entries.flatMap((entry) => entry.views.map(() => entry.onMissing)),
+      cache: entries.find((entry) => entry.cache !== undefined)?.cache,
+      entry: indexes[0],
+    };
+  });
+}
+
+/** What view names mean in expressions. */
+export function viewScope(reads: readonly MergedRead[]): ReadonlyMap<string, ViewRef> {
+  const scope = new Map<string, ViewRef>();
+  reads.forEach(({ views, rowWidth, onMissing }, read) => {
+    views.forEach((spec, view) => {
+      scope.set(spec.name, { read, view, viewsInRead: views.length, rowWidth, spec, onMissing: onMissing[view] });
+    });
+  });
+  return scope;
+}

@@ -1,0 +1,20 @@
+import type { ColumnWant } from '../codecs/types.ts';
+
+/** The event columns that somebody needs, each once, in the order they were first asked for: what decode must deliver. */
+export interface WantList {
+  readonly wants: readonly ColumnWant[];
+  /** The slot of a column; the column is added where nobody has asked for it yet. */
+  slotOf(field: string, kind: ColumnWant['kind'], width?: number): number;
+}
+
+/** `first` keep their slots. */
+export function createWantList(first: readonly ColumnWant[]): WantList {
+  const wants = [...first];
+  return {
+    wants,
+    slotOf(field, kind, width = 1) {
+      const known = wants.findIndex((want) => want.field === field && want.kind === kind && want.width === width);
+      return known >= 0 ? known : wants.push({ field, kind, width }) - 1;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { GoldenRecord } from '../bundle/golden.ts';
+import { type PrepareDeps, prepare } from '../check/prepare.ts';
+import { formatSummary, summarize } from '../check/summary.ts';
+import { type CheckFinding, formatFindings, hasErrors } from '../documents/finding.ts';
+import { EXIT } from '../kernel/errors.ts';
+import type { Plan } from '../plan/plan.ts';
+
+export interface CheckOptions {
+  readonly topology: string;
+  readonly json: boolean;
+}
+
+export interface CheckIo extends PrepareDeps {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** Runs golden records through the compiled path; what is off becomes a finding in the golden file. */
+  replay?(plan: Plan, records: readonly GoldenRecord[]): Promise<readonly CheckFinding[]>;
+}
+
+/** `sluice check`: findings on stderr and the contract on stdout, or both as JSON on stdout. Gives the exit code. */
+export async function check(options: CheckOptions, io: CheckIo): Promise<number> {
+  const { plan, findings: prepared, golden } = await prepare(options.topology, io);
+  const findings = [...prepared];
+  if (plan !== undefined && golden.length > 0 && io.replay !== undefined)
+    findings.push(...(await io.replay(plan, golden)));
+  const ok = plan !== undefined && !hasErrors(findings);
+  const contract = plan && summarize(plan);
+
+  if (options.json) {
+    io.stdout(`${JSON.stringify({ ok, findings, contract: contract ?? null }, null, 2)}\n`);
+  } else {
+    if (findings.length > 0) io.stderr(`${formatFindings(findings)}\n`);
+    if (ok && contract) io.stdout(formatSummary(contract));
+    io.stderr(`${closing(findings, golden.length, io.replay !== undefined && plan !== undefined)}\n`);
+  }
+  return ok ? EXIT.done : EXIT.usage;
+}
+
+function closing(findings: readonly CheckFinding[], golden: number, replayed: boolean): string {
+  const errors = findings.filter((finding) => finding.severity === 'error').length;
+  const warnings = findings.length - errors;
+  const counted = `${many(errors, 'error')}, ${many(warnings, 'warning')}`;
+  if (errors > 0) return counted;
+  const agreed = replayed && golden > 0 ? `; ${many(golden, 'golden record')} agree` : '';
+  return `the contract holds: ${counted}${agreed}`;
+}
+
+function many(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
