@@ -33,7 +33,7 @@ export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
 
   const program = new Program();
   const body = new Block(program);
-  typed.forEach((lines, k) => emitInput(body, spec.inputs[k], k, lines));
+  for (const [k, lines] of typed.entries()) emitInput(body, spec.inputs[k], k, lines);
   const source = assemble(program, [
     'return function fill(frame) {',
     '  const { count, fate, columns, reads } = frame;',
