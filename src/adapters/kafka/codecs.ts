@@ -1,0 +1,83 @@
+import { promisify } from 'node:util';
+import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+
+/**
+ * Codecs of record batches, bounded: a batch of 500 KB can inflate to 500 MB → the process dies of one record
+ * batch → inflation stops at MAX_INFLATED_BYTES.
+ *
+ * gzip and zstd are read with node:zlib. Snappy and LZ4 are refused with an error that names them.
+ * The client keeps its codecs in one table a process, so the bound is a constant, not an option.
+ */
+export const MAX_INFLATED_BYTES = 64 * 1024 * 1024;
+
+/** Thrown inside the client's fetch; the source finds out which partition it was and says so. */
+export class CodecError extends Error {
+  readonly codec: string;
+  /** The client takes anything without `false` here for worth a retry. */
+  readonly retriable = false;
+
+  constructor(codec: string, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'CodecError';
+    this.codec = codec;
+  }
+}
+
+interface Codec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
+  decompress(bytes: Buffer): Promise<Buffer>;
+}
+
+type Inflate = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>;
+
+export function boundedCodec(
+  name: string,
+  deflate: (bytes: Buffer) => Promise<Buffer>,
+  inflate: Inflate,
+  maxBytes: number = MAX_INFLATED_BYTES,
+): Codec {
+  return {
+    compress: (encoder) => deflate(encoder.buffer),
+    async decompress(bytes) {
+      try {
+        return await inflate(bytes, { maxOutputLength: maxBytes });
+      } catch (thrown) {
+        const code = (thrown as { code?: string }).code;
+        const why =
+          code === 'ERR_BUFFER_TOO_LARGE'
+            ? `inflates to more than ${maxBytes} bytes`
+            : `is not valid ${name} (${code})`;
+        throw new CodecError(name, `a record batch of ${bytes.length} bytes ${why}`, thrown);
+      }
+    },
+  };
+}
+
+function refusedCodec(name: string): Codec {
+  const refuse = async (): Promise<Buffer> => {
+    throw new CodecError(name, `a record batch is compressed with ${name}, which is not supported`);
+  };
+  return { compress: refuse, decompress: refuse };
+}
+
+/** Puts the codecs into the client's table. Idempotent. */
+export function installCodecs(): void {
+  const table: Record<number, () => Codec> = CompressionCodecs;
+  const gzipCodec = boundedCodec(
+    'gzip',
+    promisify(gzip) as (bytes: Buffer) => Promise<Buffer>,
+    promisify(gunzip) as Inflate,
+  );
+  const zstdCodec = boundedCodec(
+    'zstd',
+    promisify(zstdCompress) as (bytes: Buffer) => Promise<Buffer>,
+    promisify(zstdDecompress) as Inflate,
+  );
+  const snappy = refusedCodec('snappy');
+  const lz4 = refusedCodec('lz4');
+  table[CompressionTypes.GZIP] = () => gzipCodec;
+  table[CompressionTypes.ZSTD] = () => zstdCodec;
+  table[CompressionTypes.Snappy] = () => snappy;
+  table[CompressionTypes.LZ4] = () => lz4;
+}

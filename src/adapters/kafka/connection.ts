@@ -1,0 +1,119 @@
+import { type Admin, Kafka, type KafkaConfig, type logCreator, logLevel, type SASLOptions } from 'kafkajs';
+import { type Clock, pause } from '../../kernel/clock.ts';
+import { deadlineIn } from '../../kernel/deadline.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { isTopicMissing, messageOf, translate } from './errors.ts';
+
+/** How to reach a cluster: what source and sink have in common. */
+export interface KafkaConnection {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: KafkaConfig['ssl'];
+  readonly sasl?: SASLOptions;
+  /** One connection attempt. */
+  readonly dialTimeoutMs?: number;
+  /** One request. */
+  readonly requestTimeoutMs?: number;
+  /** How long `start` and `open` keep trying before they reject with `broker-unavailable`. */
+  readonly reachWithinMs?: number;
+  /** Whether KAFKAJS_DEBUG_PROTOCOL_BUFFERS is set in the environment. */
+  readonly debugProtocolBuffers?: boolean;
+}
+
+export interface ConnectionDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+const LEVELS: Readonly<Record<number, string>> = { 1: 'error', 2: 'warn', 4: 'info', 5: 'debug' };
+
+export function createKafkaClient(connection: KafkaConnection, telemetry: Telemetry): Kafka {
+  // The client logs ERROR for every retriable answer → alarms nobody can act on → its lines are debug events;
+  // what matters is counted and logged by this adapter. Only the message is taken: the rest may hold configuration.
+  const quiet: logCreator = () => (entry) => {
+    telemetry.event('kafka-client', {
+      severity: LEVELS[entry.level] ?? 'info',
+      component: entry.namespace,
+      message: entry.log.message,
+    });
+  };
+  return new Kafka({
+    brokers: [...connection.brokers],
+    clientId: connection.clientId,
+    ssl: connection.ssl,
+    sasl: connection.sasl,
+    connectionTimeout: connection.dialTimeoutMs ?? 3_000,
+    requestTimeout: connection.requestTimeoutMs ?? 30_000,
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 5 },
+    logLevel: logLevel.INFO,
+    logCreator: quiet,
+  });
+}
+
+/** Connects an admin client, trying for `reachWithinMs`. */
+export async function reach(deps: ConnectionDeps, connection: KafkaConnection, kafka: Kafka): Promise<Admin> {
+  const { clock, telemetry, random } = deps;
+  const { brokers } = connection;
+  const deadline = deadlineIn(clock, connection.reachWithinMs ?? 30_000);
+  for (let attempt = 1; ; attempt++) {
+    const admin = kafka.admin({ retry: { retries: 0 } });
+    try {
+      await admin.connect();
+      return admin;
+    } catch (thrown) {
+      await admin.disconnect();
+      const error = translate(thrown, `connect to Kafka at ${brokers.join(', ')}`, brokers);
+      if (error.disposition !== 'retry') throw error;
+      if (deadline.passed()) {
+        throw new SluiceError(
+          'broker-unavailable',
+          `none of the brokers ${brokers.join(', ')} could be reached in ${attempt} attempts (${messageOf(thrown)}): check the addresses, and that the cluster runs`,
+          thrown,
+        );
+      }
+      const delayMs = Math.min(2_000, 100 * 2 ** attempt) * (0.5 + random() / 2);
+      telemetry.counter('sluice_retries_total', { what: 'kafka-connect', reason: error.code }).add(1);
+      telemetry.event('kafka-connect-retry', { brokers: brokers.join(','), error: messageOf(thrown), delayMs });
+      await pause(clock, Math.min(delayMs, deadline.remainingMs()));
+    }
+  }
+}
+
+/** Partitions of each topic. Rejects with `topic-missing`, naming the topic and how to create it. */
+export async function partitionCounts(
+  admin: Admin,
+  topics: readonly string[],
+  brokers: readonly string[],
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const topic of topics) {
+    try {
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: [topic] });
+      counts.set(topic, found[0].partitions.length);
+    } catch (thrown) {
+      if (isTopicMissing(thrown)) throw topicMissing(topic, brokers, thrown);
+      // A metadata request that every broker fails makes the client read a property of null → TypeError → not a defect of ours.
+      if (thrown instanceof TypeError) {
+        throw new SluiceError(
+          'broker-unavailable',
+          `no broker of ${brokers.join(', ')} answered about topic "${topic}"; it is tried again`,
+          thrown,
+        );
+      }
+      throw translate(thrown, `read the metadata of topic "${topic}"`, brokers);
+    }
+  }
+  return counts;
+}
+
+export function topicMissing(topic: string, brokers: readonly string[], cause?: unknown): SluiceError {
+  return new SluiceError(
+    'topic-missing',
+    `topic "${topic}" does not exist on ${brokers.join(', ')}, and a pipeline never creates topics: ` +
+      `kafka-topics.sh --bootstrap-server ${brokers[0]} --create --topic ${topic} --partitions N`,
+    cause,
+  );
+}

@@ -1,0 +1,114 @@
+import { type ErrorCode, SluiceError } from '../../kernel/errors.ts';
+
+/** Vendor errors → ours. Nothing else in the program knows the client's error names. */
+
+interface VendorError {
+  readonly name?: string;
+  readonly type?: string;
+  readonly code?: string | number;
+  readonly message?: string;
+  readonly cause?: unknown;
+}
+
+/** The member no longer speaks for its partitions; the client finds out by itself and joins again. */
+const FENCED: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
+const TOO_LARGE: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_FETCH_SIZE']);
+const REFUSED: ReadonlySet<string> = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'SASL_AUTHENTICATION_FAILED',
+  'SECURITY_DISABLED',
+]);
+const MISSING: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']);
+
+/** Answers with which a broker says that it wrote nothing. Anything else (a timeout, a lost connection) leaves it open. */
+const NOT_WRITTEN: ReadonlySet<string> = new Set([
+  ...TOO_LARGE,
+  ...REFUSED,
+  ...MISSING,
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'NOT_ENOUGH_REPLICAS',
+  'INVALID_TIMESTAMP',
+  'INVALID_RECORD',
+  'INVALID_REQUIRED_ACKS',
+  'UNSUPPORTED_COMPRESSION_TYPE',
+]);
+
+/** The Kafka error name somewhere down the chain of causes, or ''. */
+export function kafkaType(thrown: unknown): string {
+  return find(thrown, (error) => (typeof error.type === 'string' && error.type !== '' ? error.type : undefined)) ?? '';
+}
+
+export function isFenced(thrown: unknown): boolean {
+  return FENCED.has(kafkaType(thrown));
+}
+
+export function isRejoin(thrown: unknown): boolean {
+  const type = kafkaType(thrown);
+  return FENCED.has(type) || type === 'REBALANCE_IN_PROGRESS';
+}
+
+/** The coordinator cannot be reached, or is another broker by now; the membership itself may be fine. */
+export function isCoordinatorLost(thrown: unknown): boolean {
+  const type = kafkaType(thrown);
+  if (type === 'NOT_COORDINATOR_FOR_GROUP' || type === 'GROUP_COORDINATOR_NOT_AVAILABLE') return true;
+  const name = (thrown as VendorError | null)?.name;
+  return (
+    name === 'KafkaJSConnectionError' || name === 'KafkaJSConnectionClosedError' || name === 'KafkaJSBrokerNotFound'
+  );
+}
+
+export function isTopicMissing(thrown: unknown): boolean {
+  return MISSING.has(kafkaType(thrown));
+}
+
+export function mayBeWritten(thrown: unknown): boolean {
+  return !NOT_WRITTEN.has(kafkaType(thrown));
+}
+
+/** `doing` completes "could not …", with the name of the thing. Total. */
+export function translate(thrown: unknown, doing: string, brokers: readonly string[]): SluiceError {
+  if (thrown instanceof SluiceError) return thrown;
+  const type = kafkaType(thrown);
+  const said = messageOf(thrown);
+  const make = (code: ErrorCode, advice: string): SluiceError =>
+    new SluiceError(
+      code,
+      `could not ${doing}: ${said}${type === '' || said.includes(type) ? '' : ` (${type})`}; ${advice}`,
+      thrown,
+    );
+  if (TOO_LARGE.has(type)) return make('record-too-large', 'raise max.message.bytes of the topic, or send less');
+  if (REFUSED.has(type) || nameInChain(thrown, 'KafkaJSSASLAuthenticationError')) {
+    return make('broker-refused', 'give this user the right to do it, or check its credentials');
+  }
+  if (MISSING.has(type)) return make('topic-missing', 'create the topic: a pipeline never does');
+  if (type !== '') return make('broker-rejected', 'it is tried again');
+  if (find(thrown, (error) => (UNRECOVERABLE.has(error.name ?? '') ? true : undefined)) === true) {
+    return make('unexpected', 'this is a defect, of Sluice or of its Kafka client');
+  }
+  return make('broker-unavailable', `it is tried again; brokers: ${brokers.join(', ')}`);
+}
+
+const UNRECOVERABLE: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+export function nameInChain(thrown: unknown, name: string): boolean {
+  return find(thrown, (error) => (error.name === name ? true : undefined)) === true;
+}
+
+function find<T>(thrown: unknown, pick: (error: VendorError) => T | undefined): T | undefined {
+  let at = thrown as VendorError | null | undefined;
+  for (let depth = 0; depth < 8 && typeof at === 'object' && at !== null; depth++) {
+    const found = pick(at);
+    if (found !== undefined) return found;
+    at = at.cause as VendorError | null | undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,136 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Credit } from '../../kernel/credit.ts';
+import type { Frame } from '../../kernel/frame.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { type CutLimits, cut, endOf, fill } from './frames.ts';
+import type { Gate } from './gate.ts';
+import type { Heartbeats } from './heartbeats.ts';
+import type { ConsumerGroup, FetchedBatch } from './internals.ts';
+import { goTo, type Lane, type Lanes } from './lanes.ts';
+
+/**
+ * From a fetched batch to frames: cut, wait for credit, copy, hand over, move the position.
+ *
+ * Promise: a record is handed over at most once an epoch, in order, and only while its lane is alive and the gate open;
+ * whatever is not handed over stays where the lane's position says, and is fetched again.
+ */
+export interface Handover {
+  /** Leaves out what a fetch brought that no frame can come of, moving positions over gaps. */
+  admit(batches: readonly FetchedBatch[]): FetchedBatch[];
+  /** Hands one batch over. Rejects with the client's error when the group re-forms meanwhile, so that the client re-joins. */
+  deliver(group: ConsumerGroup, batch: FetchedBatch): Promise<void>;
+  /** Batches that wait for credit. */
+  readonly waiting: number;
+}
+
+export interface HandoverDeps {
+  readonly credit: Credit;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly lanes: Lanes;
+  readonly gate: Gate;
+  readonly heartbeats: Heartbeats;
+  readonly onFrame: (frame: Frame) => void;
+}
+
+export function createHandover(
+  deps: HandoverDeps,
+  options: { readonly frameRecords: number; readonly frameBytes: number },
+): Handover {
+  const { credit, clock, telemetry, lanes, gate, heartbeats } = deps;
+  const limits: CutLimits = {
+    maxRecords: Math.min(options.frameRecords, credit.maxRecords),
+    maxBytes: Math.min(options.frameBytes, credit.maxBytes),
+    maxRecordBytes: credit.maxBytes,
+  };
+  const pauses = telemetry.counter('sluice_pauses_total', { reason: 'credit' });
+  const discarded = telemetry.counter('sluice_fetches_discarded_total');
+  let waiting = 0;
+
+  /** The lane of a batch that begins exactly where the lane stands. */
+  function laneAt(batch: FetchedBatch): Lane | undefined {
+    const lane = lanes.of(batch.topic, batch.partition);
+    if (lane === undefined) return undefined;
+    const from = Number(batch.fetchedOffset);
+    if (lane.position === from) return lane;
+    // With several brokers one fetch may be under way while another one re-joins → it brings records from a position
+    // of before → they would come twice, or leave a gap → only a batch that continues the lane is taken.
+    if (!Number.isNaN(lane.position)) {
+      discarded.add(1);
+      const { topic, partition } = lane.origin;
+      telemetry.event('fetch-discarded', { topic, partition, from, expected: lane.position });
+      goTo(lane, lane.position);
+    }
+    return undefined;
+  }
+
+  /** True when the credit was granted; then the frame must be made. */
+  async function takeCredit(group: ConsumerGroup, records: number, bytes: number): Promise<boolean> {
+    if (credit.tryTake(records, bytes)) return true;
+    pauses.add(1);
+    waiting++;
+    let lost: unknown;
+    try {
+      const granted = await gate.whileOpen((signal) =>
+        heartbeats.during(group, credit.take(records, bytes, signal), (error) => {
+          lost = error;
+          gate.close('re-joining');
+        }),
+      );
+      if (lost !== undefined) {
+        if (granted) credit.give(records, bytes);
+        throw lost;
+      }
+      return granted;
+    } finally {
+      waiting--;
+    }
+  }
+
+  return {
+    get waiting() {
+      return waiting;
+    },
+
+    admit(batches) {
+      return batches.filter((batch) => {
+        const lane = lanes.of(batch.topic, batch.partition);
+        if (lane !== undefined) lane.endOffset = Number(batch.highWatermark);
+        if (batch.rawMessages.length === 0) return false;
+        if (batch.messages.length > 0) return true;
+        // Only control records, aborted records or leftovers of compaction: nothing to hand over, but a way to go.
+        const at = laneAt(batch);
+        if (at !== undefined) goTo(at, Math.max(endOf(batch), Number(batch.fetchedOffset) + 1));
+        return false;
+      });
+    },
+
+    async deliver(group, batch) {
+      const lane = gate.open ? laneAt(batch) : undefined;
+      if (lane === undefined) return;
+      const receivedAtMs = clock.wallMs();
+      const receivedMonotonicMs = clock.monotonicMs();
+      const { messages } = batch;
+      for (let from = 0; from < messages.length; ) {
+        const next = cut(messages, from, limits);
+        const records = next.to - next.from;
+        if (!(await takeCredit(group, records, next.bytes))) return;
+        // The credit may have come in the same turn in which the gate shut or the epoch ended.
+        if (!gate.open || lanes.ofOrigin(lane.origin) !== lane) {
+          credit.give(records, next.bytes);
+          return;
+        }
+        const nextOffset = next.to === messages.length ? endOf(batch) : Number(messages[next.to].offset);
+        const frame = fill(lane.origin, messages, next, limits, { nextOffset, receivedAtMs, receivedMonotonicMs });
+        goTo(lane, nextOffset);
+        lane.handedOver = nextOffset;
+        lane.lastTimestampMs = frame.timestamps[records - 1];
+        deps.onFrame(frame);
+        from = next.to;
+        // One fetch holds up to fetchMaxBytes: without a break the stages would see nothing until all of it is cut.
+        if (from < messages.length) await nextTurn();
+      }
+    },
+  };
+}

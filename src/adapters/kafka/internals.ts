@@ -1,0 +1,153 @@
+import { createRequire } from 'node:module';
+import type { PartitionAssigner } from 'kafkajs';
+import { SluiceError } from '../../kernel/errors.ts';
+
+/**
+ * The parts of kafkajs 2.2.4 that have no public name, as far as they are used here, and the one hook put into them.
+ *
+ * Promise: nothing is touched unless the installed version is exactly the one these types were read from.
+ * Limit: the hook sits on a shared prototype; consumers that did not register are passed through unchanged.
+ */
+export const SUPPORTED_CLIENT = '2.2.4';
+
+/** kafkajs' OffsetManager: one a generation, bound to the member id and generation it was made for. */
+export interface OffsetManager {
+  coordinator: Coordinator;
+  commitOffsets(offsets: { readonly topics: readonly CommitTopic[] }): Promise<void>;
+  /** Sets the next fetch to `offset` + 1. */
+  resolveOffset(at: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
+  /** Where a fetch begins that has nothing resolved yet; partitions without an entry are not fetched. */
+  committedOffsets(): Record<string, Record<number, string>>;
+}
+
+export interface CommitTopic {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
+
+export interface Coordinator {
+  readonly nodeId: number;
+  offsetFetch(request: {
+    readonly groupId: string;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number }[];
+    }[];
+  }): Promise<{ readonly responses: readonly TopicOffsets[] }>;
+}
+
+export interface TopicOffsets {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
+
+export interface FetchBroker {
+  fetch(request: Record<string, unknown>): Promise<unknown>;
+}
+
+export interface Cluster {
+  findGroupCoordinator(request: { readonly groupId: string }): Promise<Coordinator>;
+  findBroker(request: { readonly nodeId: string | number }): Promise<FetchBroker>;
+  refreshMetadata(): Promise<void>;
+  fetchTopicsOffset(
+    topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number }[];
+      readonly fromBeginning: boolean;
+    }[],
+  ): Promise<readonly TopicOffsets[]>;
+}
+
+export interface BatchContext {
+  readonly firstOffset: string;
+  readonly lastOffsetDelta: number;
+}
+
+export interface FetchedMessage {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly batchContext?: BatchContext;
+}
+
+/** What one fetch brought for one partition. */
+export interface FetchedBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fetchedOffset: string;
+  readonly highWatermark: string;
+  readonly rawMessages: readonly FetchedMessage[];
+  readonly messages: readonly FetchedMessage[];
+  lastOffset(): string;
+}
+
+export interface ConsumerGroup {
+  readonly cluster: Cluster;
+  readonly groupId: string;
+  memberId: string | null;
+  generationId: number | null;
+  coordinator: Coordinator;
+  readonly offsetManager: OffsetManager;
+  /** Partitions of each subscribed topic, as known at the last join. */
+  readonly partitionsPerSubscribedTopic: ReadonlyMap<string, readonly number[]> | null;
+  assigned(): readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+  joinAndSync(): Promise<void>;
+  leave(): Promise<void>;
+  heartbeat(options: { readonly interval: number }): Promise<void>;
+  fetch(nodeId: string): Promise<FetchedBatch[]>;
+  recoverFromFetch(error: unknown): Promise<void>;
+  recoverFromOffsetOutOfRange(error: { readonly topic: string; readonly partition: number }): Promise<void>;
+}
+
+/** Called in place of every (re-)join of a group; `join` is the client's own. */
+export type JoinHook = (group: ConsumerGroup, join: () => Promise<void>) => Promise<void>;
+
+const require = createRequire(import.meta.url);
+const hooks = new WeakMap<Cluster, JoinHook>();
+let installed = false;
+
+/** Throws `client-unsupported` unless the client is the one that was read, and does not write payloads to its log. */
+export function checkClient(client: { readonly version: string; readonly debugProtocolBuffers: boolean }): void {
+  if (client.version !== SUPPORTED_CLIENT) {
+    throw new SluiceError(
+      'client-unsupported',
+      `kafkajs ${client.version} is installed, but the re-join hook was written for ${SUPPORTED_CLIENT} only: install exactly kafkajs@${SUPPORTED_CLIENT}`,
+    );
+  }
+  // KAFKAJS_DEBUG_PROTOCOL_BUFFERS → the client logs whole payloads → they end where logs end: refuse.
+  if (client.debugProtocolBuffers) {
+    throw new SluiceError(
+      'client-unsupported',
+      'KAFKAJS_DEBUG_PROTOCOL_BUFFERS is set, with which the Kafka client writes record payloads to its log: unset it',
+    );
+  }
+}
+
+export function installedClientVersion(): string {
+  return (require('kafkajs/package.json') as { version: string }).version;
+}
+
+/**
+ * Registers `hook` for the consumer that is made with the returned assigner: an assigner is the one place where
+ * the client hands out the cluster object that its consumer groups (a new one after each crash) keep.
+ */
+export function hookJoins(roundRobin: PartitionAssigner, hook: JoinHook): PartitionAssigner {
+  install();
+  return (config) => {
+    hooks.set((config as unknown as { cluster: Cluster }).cluster, hook);
+    return roundRobin(config);
+  };
+}
+
+function install(): void {
+  if (installed) return;
+  installed = true;
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup };
+  const join = prototype.joinAndSync;
+  prototype.joinAndSync = function (this: ConsumerGroup): Promise<void> {
+    const hook = hooks.get(this.cluster);
+    return hook === undefined ? join.call(this) : hook(this, () => join.call(this));
+  };
+}

@@ -1,0 +1,228 @@
+import { type Clock, pause } from '../../kernel/clock.ts';
+import { type Deadline, deadlineIn, within } from '../../kernel/deadline.ts';
+import type { SluiceError } from '../../kernel/errors.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { isFenced } from './errors.ts';
+import type { Gate } from './gate.ts';
+import type { Handover } from './handover.ts';
+import { type Heartbeats, withCoordinator } from './heartbeats.ts';
+import type { ConsumerGroup, FetchedBatch } from './internals.ts';
+import type { Lanes } from './lanes.ts';
+import type { Positions } from './positions.ts';
+
+/**
+ * What happens around the client's membership in the group (law L6).
+ *
+ * | state     | event                                    | then                                                             |
+ * |-----------|------------------------------------------|------------------------------------------------------------------|
+ * | outside   | client joins                             | joined: lanes begin, start positions are found, gate opens       |
+ * | joined    | client re-joins                          | draining: gate shut, heartbeats go on, listener settles, commits |
+ * | draining  | all settled, deadline passed, or fenced  | joining: the client's own join                                   |
+ * | joining   | GROUP_JOIN                               | joined: lanes kept, ended and begun, gate opens                  |
+ * | joining   | join failed                              | joining: the gate stays shut until a join succeeds               |
+ * | joined    | client leaves (crash, close)             | outside: drained unless closing, lanes end                       |
+ */
+export interface Membership {
+  join(group: ConsumerGroup, join: () => Promise<void>): Promise<void>;
+  /** Synchronously within the client's GROUP_JOIN event: another broker's fetch may be next. */
+  joined(): void;
+  /** No drain any more when the client leaves. */
+  closing(): void;
+  readonly group: ConsumerGroup | undefined;
+}
+
+export interface MembershipDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly lanes: Lanes;
+  readonly gate: Gate;
+  readonly heartbeats: Heartbeats;
+  readonly positions: Positions;
+  readonly handover: Handover;
+  readonly onRevoking: (deadline: Deadline) => Promise<boolean>;
+  readonly onFailed: (thrown: unknown) => void;
+  readonly onJoined: () => void;
+  /** The client showed that it is alive. */
+  readonly onActivity: () => void;
+  /** Makes an error of the client's fetch into a fatal one of ours, where it is one. */
+  readonly explain: (group: ConsumerGroup, nodeId: string, thrown: unknown) => Promise<SluiceError | undefined>;
+}
+
+export interface MembershipOptions {
+  readonly groupId: string;
+  /** A drain before a re-join lasts at most this long. */
+  readonly drainMs: number;
+  readonly maxWaitMs: number;
+}
+
+const REJOINING = 're-joining';
+
+export function createMembership(deps: MembershipDeps, options: MembershipOptions): Membership {
+  const { clock, telemetry, lanes, gate, heartbeats, positions, handover } = deps;
+  const rebalances = telemetry.counter('sluice_rebalances_total');
+  const pauses = telemetry.counter('sluice_pauses_total', { reason: 'rebalance' });
+  let group: ConsumerGroup | undefined;
+  let joining: Promise<void> | undefined;
+  let isClosing = false;
+  /** A join failed half way: the client would go on fetching as a member without an assignment. */
+  let broken = false;
+
+  /** True when everything handed over is settled and committed. Never rejects, never outlasts its deadline. */
+  async function drain(member: ConsumerGroup): Promise<boolean> {
+    const { drainMs } = options;
+    const startedAtMs = clock.monotonicMs();
+    telemetry.event('group-rejoining', { group: options.groupId, drainMs });
+    pauses.add(1);
+    const deadline = deadlineIn(clock, drainMs);
+    let settled = false;
+    try {
+      const ended = new Promise<void>((resolve, reject) => {
+        const work = deps.onRevoking(deadline).then((all) => {
+          settled = all;
+        });
+        // Once fenced, nothing can be committed any more: waiting longer would only keep the others waiting.
+        const beating = heartbeats.during(member, work, (error) => {
+          if (isFenced(error)) resolve();
+        });
+        beating.then(resolve, reject);
+      });
+      await within(clock, deadline, ended);
+    } catch (thrown) {
+      deps.onFailed(thrown);
+    }
+    telemetry.event('group-drained', {
+      group: options.groupId,
+      settled,
+      tookMs: Math.round(clock.monotonicMs() - startedAtMs),
+    });
+    return settled;
+  }
+
+  /** Before partitions are given up: drained if this is still the member, and without delay if not. */
+  async function giveUp(member: ConsumerGroup): Promise<void> {
+    gate.close(REJOINING);
+    if (lanes.size === 0) return;
+    if (lanes.belongTo(member)) {
+      await drain(member);
+      return;
+    }
+    telemetry.event('group-fenced', { group: options.groupId, partitions: lanes.size });
+    lanes.endAll();
+  }
+
+  async function joinOnce(member: ConsumerGroup, join: () => Promise<void>): Promise<void> {
+    if (group !== member) adopt(member);
+    if (lanes.size > 0) rebalances.add(1);
+    await giveUp(member);
+    deps.onActivity();
+    broken = true;
+    await join();
+    broken = false;
+    deps.onActivity();
+    await positions.ensure(member).catch((thrown: unknown) => failed(thrown));
+    gate.reopen(REJOINING);
+    gate.reopen('not joined');
+    deps.onJoined();
+  }
+
+  /** A failure by policy is final; one of the network is met again by the next fetch, which has the client's recovery around it. */
+  function failed(thrown: unknown): void {
+    if ((thrown as SluiceError).code === 'offset-out-of-range') deps.onFailed(thrown);
+  }
+
+  async function fetchBatches(
+    member: ConsumerGroup,
+    nodeId: string,
+    fetch: typeof member.fetch,
+  ): Promise<FetchedBatch[]> {
+    // While nothing may be handed over, fetching would bring the same records again and again.
+    if (!gate.open) {
+      await pause(clock, options.maxWaitMs);
+      deps.onActivity();
+      if (broken && joining === undefined && !isClosing) await member.joinAndSync();
+      return [];
+    }
+    try {
+      await positions.ensure(member);
+    } catch (thrown) {
+      failed(thrown);
+      await member.recoverFromFetch(thrown);
+      return [];
+    }
+    try {
+      const batches = handover.admit(await fetch.call(member, nodeId));
+      deps.onActivity();
+      return batches;
+    } catch (thrown) {
+      const fatal = await deps.explain(member, nodeId, thrown);
+      if (fatal !== undefined) deps.onFailed(fatal);
+      throw thrown;
+    }
+  }
+
+  /** Takes over the points of one group object that the client calls. A crashed client makes a new one. */
+  function adopt(member: ConsumerGroup): void {
+    lanes.endAll();
+    group = member;
+    const { fetch, heartbeat, leave } = member;
+    member.fetch = (nodeId) => fetchBatches(member, nodeId, fetch);
+    member.heartbeat = (interval) =>
+      withCoordinator(
+        member,
+        () => heartbeat.call(member, interval),
+        (node) => telemetry.event('coordinator-moved', { group: options.groupId, node }),
+      );
+    member.recoverFromOffsetOutOfRange = async ({ topic, partition }) => {
+      const lane = lanes.of(topic, partition);
+      if (lane === undefined) return;
+      try {
+        await positions.reset(member, lane);
+      } catch (thrown) {
+        failed(thrown);
+        throw thrown;
+      }
+    };
+    // The client leaves without asking when it crashes → what is in flight would be redelivered → drain first.
+    member.leave = async () => {
+      if (isClosing) gate.close('closed');
+      else await giveUp(member);
+      lanes.endAll();
+      await leave.call(member);
+    };
+  }
+
+  return {
+    get group() {
+      return group;
+    },
+
+    join(member, join) {
+      // Fetches of several brokers may each ask for a join at the same time; one answers them all.
+      joining ??= joinOnce(member, join).finally(() => {
+        joining = undefined;
+      });
+      return joining;
+    },
+
+    joined() {
+      if (group === undefined) return;
+      try {
+        const kept = lanes.assign(group);
+        telemetry.event('group-joined', {
+          group: options.groupId,
+          member: group.memberId,
+          generation: group.generationId,
+          partitions: lanes.size,
+          kept,
+        });
+      } catch (thrown) {
+        // A listener that throws inside the client's event stops its recovery for good.
+        deps.onFailed(thrown);
+      }
+    },
+
+    closing() {
+      isClosing = true;
+    },
+  };
+}

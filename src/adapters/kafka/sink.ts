@@ -1,0 +1,227 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { type Clock, pause } from '../../kernel/clock.ts';
+import { deadlineIn, within } from '../../kernel/deadline.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { RecordSlab } from '../../kernel/record-slab.ts';
+import type { Sink } from '../../ports/sink.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { acknowledgementProblem } from './acknowledgement.ts';
+import { createKafkaClient, type KafkaConnection, reach, topicMissing } from './connection.ts';
+import { isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
+import { checkClient, installedClientVersion } from './internals.ts';
+import { toMessages } from './messages.ts';
+import { createProducers, type ProducerLease, type Producers } from './producers.ts';
+import { createTopics, type Topics } from './topics.ts';
+
+/**
+ * Kafka as a sink, over an idempotent kafkajs producer.
+ *
+ * Promise: the port's (src/ports/sink.ts). One call is one partition (a call over several can skip messages when a
+ * leader moves), one produce request an attempt; attempts repeat the same bytes through the same producer, so that the
+ * broker recognises them; when they end in failure the producer is replaced, and the rows may come twice (counted).
+ * Limits: header order across names is the client's; a null header value is sent empty.
+ */
+export interface KafkaSinkDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** In place of the client's own, for tests. */
+  readonly createClient?: (connection: KafkaConnection, telemetry: Telemetry) => Kafka;
+}
+
+export interface KafkaSinkOptions extends KafkaConnection {
+  /** No attempt begins later than this after the first; the caller decides what then. */
+  readonly sendWithinMs?: number;
+  /** How long the broker may wait for its replicas. */
+  readonly replicasMs?: number;
+  readonly metadataRefreshMs?: number;
+  readonly closeMs?: number;
+}
+
+/** The client groups messages in quadratic time → more rows than this go in several requests. */
+const ROWS_A_REQUEST = 1_000;
+/** Bytes a record adds at least to a batch, and a batch to itself. */
+const RECORD_OVERHEAD = 7;
+const BATCH_OVERHEAD = 61;
+
+export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions): Sink {
+  const { clock, telemetry, random } = deps;
+  const { brokers } = options;
+  const duplicates = telemetry.counter('sluice_duplicates_possible_total');
+  const nullHeaders = new Set<string>();
+  let admin: Admin | undefined;
+  let topics: Topics | undefined;
+  let producers: Producers | undefined;
+
+  function opened(): { readonly topics: Topics; readonly producers: Producers } {
+    if (topics === undefined || producers === undefined) {
+      throw new SluiceError('invariant-broken', 'the Kafka sink is used before open or after close');
+    }
+    return { topics, producers };
+  }
+
+  function nullHeader(topic: string): void {
+    if (nullHeaders.has(topic)) return;
+    nullHeaders.add(topic);
+    telemetry.event('header-null-as-empty', { topic });
+  }
+
+  async function judge(
+    topic: string,
+    partition: number,
+    answer: Parameters<typeof acknowledgementProblem>[0],
+    repeated: boolean,
+  ) {
+    const { topics: known } = opened();
+    const sent = { topic, partition, repeated, logAppendTime: known.of(topic).logAppendTime };
+    let problem = acknowledgementProblem(answer, sent);
+    if (problem !== undefined && !sent.logAppendTime) {
+      // The topic may have been switched to append times since they were read.
+      await known.refresh();
+      problem = acknowledgementProblem(answer, { ...sent, logAppendTime: known.of(topic).logAppendTime });
+    }
+    if (problem === undefined) return;
+    telemetry.event('ack-mismatch', { topic, partition, problem });
+    throw new SluiceError(
+      'broker-rejected',
+      `acknowledgement for ${topic}/${partition} does not fit what was sent: ${problem}`,
+    );
+  }
+
+  /** One request, repeated with the same bytes through the same producer while that may help. */
+  async function request(
+    lease: ProducerLease,
+    topic: string,
+    partition: number,
+    rows: RecordSlab,
+    from: number,
+    to: number,
+  ) {
+    const messages = toMessages(rows, from, to, partition, () => nullHeader(topic));
+    const deadline = deadlineIn(clock, options.sendWithinMs ?? 15_000);
+    const doing = `send ${to - from} rows to ${topic}/${partition}`;
+    let maybeWritten = false;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await lease.producer.send({ topic, messages, acks: -1, timeout: options.replicasMs ?? 10_000 });
+        await judge(topic, partition, answer, attempt > 1);
+        return;
+      } catch (thrown) {
+        maybeWritten ||= mayBeWritten(thrown);
+        const missing = isTopicMissing(thrown);
+        const error = translate(thrown, doing, brokers);
+        const again = (error.disposition === 'retry' && !(thrown instanceof SluiceError)) || missing;
+        if (!again || deadline.passed()) {
+          throw new Failed(missing ? await whetherMissing(topic, error, thrown) : error, maybeWritten);
+        }
+        telemetry.counter('sluice_retries_total', { what: 'kafka-send', reason: error.code }).add(1);
+        await pause(clock, Math.min(1_000, 25 * 2 ** attempt) * (0.5 + random() / 2));
+      }
+    }
+  }
+
+  /** Brokers that do not know a topic yet, or no longer lead it, say the same as when it does not exist. */
+  async function whetherMissing(topic: string, error: SluiceError, cause: unknown): Promise<SluiceError> {
+    try {
+      await opened().topics.refresh();
+      return new SluiceError('broker-rejected', error.message, cause);
+    } catch (thrown) {
+      return isTopicMissing(thrown) || (thrown as SluiceError).code === 'topic-missing'
+        ? topicMissing(topic, brokers, cause)
+        : new SluiceError('broker-unavailable', error.message, cause);
+    }
+  }
+
+  return {
+    async open(names) {
+      checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+      const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
+      admin = await reach(deps, options, kafka);
+      const refreshMs = options.metadataRefreshMs ?? 60_000;
+      topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs });
+      producers = createProducers(
+        {
+          kafka,
+          onDisconnectFailed: (thrown) =>
+            telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) }),
+        },
+        { metadataMaxAgeMs: refreshMs },
+      );
+      await topics.open(names);
+      const lease = await producers.lease().catch((thrown: unknown) => {
+        throw translate(thrown, 'begin to produce', brokers);
+      });
+      lease.release();
+    },
+
+    partitionCount: (topic) => opened().topics.of(topic).partitions,
+
+    async send(topic, partition, rows) {
+      const { topics: known, producers: pool } = opened();
+      const { maxBytes } = known.of(topic);
+      const bytes = BATCH_OVERHEAD + payloadBytes(rows) + RECORD_OVERHEAD * rows.count;
+      if (rows.count <= ROWS_A_REQUEST && bytes > maxBytes) {
+        throw new SluiceError(
+          'record-too-large',
+          `${rows.count} rows of at least ${bytes} bytes do not fit into topic "${topic}", which takes ${maxBytes} a batch: send fewer, or raise max.message.bytes`,
+        );
+      }
+      let lease: ProducerLease;
+      try {
+        lease = await pool.lease();
+      } catch (thrown) {
+        throw translate(thrown, `send ${rows.count} rows to ${topic}/${partition}`, brokers);
+      }
+      try {
+        for (let from = 0; from < rows.count; from += ROWS_A_REQUEST) {
+          await request(lease, topic, partition, rows, from, Math.min(rows.count, from + ROWS_A_REQUEST));
+        }
+      } catch (thrown) {
+        const { error, maybeWritten } =
+          thrown instanceof Failed ? thrown : new Failed(translate(thrown, 'send', brokers), true);
+        if (error.code === 'record-too-large' && !maybeWritten && rows.count <= ROWS_A_REQUEST) throw error;
+        const possible = maybeWritten || rows.count > ROWS_A_REQUEST ? rows.count : 0;
+        if (possible > 0) duplicates.add(possible);
+        lease.poison();
+        telemetry.event('producer-replaced', {
+          topic,
+          partition,
+          rows: rows.count,
+          error: error.message,
+          duplicates: possible,
+        });
+        throw error;
+      } finally {
+        lease.release();
+      }
+    },
+
+    async close() {
+      topics?.close();
+      const ends = Promise.all([producers?.close(), admin?.disconnect()]);
+      topics = undefined;
+      producers = undefined;
+      const timeoutMs = options.closeMs ?? 5_000;
+      if (!(await within(clock, deadlineIn(clock, timeoutMs), ends)))
+        telemetry.event('sink-close-overdue', { timeoutMs });
+    },
+  };
+}
+
+class Failed extends Error {
+  readonly error: SluiceError;
+  readonly maybeWritten: boolean;
+
+  constructor(error: SluiceError, maybeWritten: boolean) {
+    super(error.message);
+    this.error = error;
+    this.maybeWritten = maybeWritten;
+  }
+}
+
+function payloadBytes(rows: RecordSlab): number {
+  let bytes = 0;
+  for (let i = 0; i < rows.count; i++) bytes += rows.rowBytes(i);
+  return bytes;
+}

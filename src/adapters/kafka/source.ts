@@ -1,0 +1,255 @@
+import { type Consumer, PartitionAssigners } from 'kafkajs';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Credit } from '../../kernel/credit.ts';
+import { deadlineIn, within } from '../../kernel/deadline.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
+import type { PartitionLag, Position, Source, SourceHealth, SourceListener } from '../../ports/source.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { installCodecs } from './codecs.ts';
+import { createCommitter } from './committer.ts';
+import { createKafkaClient, type KafkaConnection, partitionCounts, reach } from './connection.ts';
+import { messageOf, nameInChain, translate } from './errors.ts';
+import { explainFetch } from './explain.ts';
+import { Gate } from './gate.ts';
+import { createHandover } from './handover.ts';
+import { createHeartbeats } from './heartbeats.ts';
+import { checkClient, type FetchedBatch, hookJoins, installedClientVersion } from './internals.ts';
+import { Lanes } from './lanes.ts';
+import { createMembership } from './membership.ts';
+import { createPositions, type FromPolicy } from './positions.ts';
+import { createWatchdog } from './watchdog.ts';
+
+/**
+ * A member of a Kafka consumer group, over kafkajs 2.2.4 with its offsets, re-joins and resets taken into our hands.
+ *
+ * Promise: the port's (src/ports/source.ts), on any broker that the client can speak to.
+ * Limits: a fetch (`fetchMaxBytes` a broker, compressed) is held besides the credit; no record is checked against its
+ * CRC; header names are text and values of one name lie together; batches of more than about 120,000 records are fatal.
+ */
+export interface KafkaSourceDeps {
+  readonly credit: Credit;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+export interface KafkaSourceOptions extends KafkaConnection {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly from: FromPolicy;
+  readonly drainMs: number;
+  readonly sessionTimeoutMs?: number;
+  readonly heartbeatMs?: number;
+  readonly rebalanceTimeoutMs?: number;
+  readonly frameRecords?: number;
+  readonly frameBytes?: number;
+  /** One fetch from one broker. */
+  readonly fetchMaxBytes?: number;
+  readonly partitionMaxBytes?: number;
+  /** How long a broker holds a fetch that finds nothing; also the pace while nothing may be fetched. */
+  readonly maxWaitMs?: number;
+  readonly metadataMaxAgeMs?: number;
+  readonly closeMs?: number;
+}
+
+export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOptions): Source {
+  const { clock, telemetry, credit } = deps;
+  const { groupId, topics, brokers } = options;
+  const sessionTimeoutMs = options.sessionTimeoutMs ?? 30_000;
+  const heartbeatMs = options.heartbeatMs ?? Math.min(3_000, sessionTimeoutMs / 5);
+  const maxWaitMs = options.maxWaitMs ?? 200;
+  // Half a session: a member that drains is alive, but the rest of the group stands still for it.
+  const drainMs = Math.min(options.drainMs, sessionTimeoutMs / 2);
+  const rebalanceTimeoutMs = options.rebalanceTimeoutMs ?? Math.max(60_000, 2 * sessionTimeoutMs);
+  const deadAfterMs = Math.max(10 * sessionTimeoutMs, 180_000);
+
+  const gate = new Gate();
+  let listener: SourceListener | undefined;
+  let consumer: Consumer | undefined;
+  let failure: SluiceError | undefined;
+  let joinedOnce = false;
+  let first: { readonly resolve: () => void; readonly reject: (error: SluiceError) => void } | undefined;
+
+  function fail(thrown: unknown): void {
+    if (failure !== undefined || gate.reasons.includes('closed')) return;
+    failure = classify(thrown);
+    gate.close('failed');
+    watchdog.stop();
+    if (joinedOnce) listener?.onFailed(failure);
+    else first?.reject(failure);
+  }
+
+  const lanes = new Lanes({
+    onAssigned: (origin) => listener?.onAssigned(origin),
+    onRevoked: (origin) => listener?.onRevoked(origin),
+  });
+  const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
+  const positions = createPositions({ lanes, telemetry }, { groupId, from: options.from });
+  const handover = createHandover(
+    { credit, clock, telemetry, lanes, gate, heartbeats, onFrame: (frame) => listener?.onFrame(frame) },
+    { frameRecords: options.frameRecords ?? 512, frameBytes: options.frameBytes ?? 256 * 1024 },
+  );
+  const membership = createMembership(
+    {
+      clock,
+      telemetry,
+      lanes,
+      gate,
+      heartbeats,
+      positions,
+      handover,
+      onRevoking: (deadline) => (listener as SourceListener).onRevoking(deadline),
+      onFailed: fail,
+      onJoined: () => {
+        if (failure !== undefined) return;
+        joinedOnce = true;
+        first?.resolve();
+      },
+      onActivity: () => watchdog.touch(),
+      explain: (group, nodeId, thrown) => explainFetch(lanes, group, nodeId, thrown),
+    },
+    { groupId, drainMs, maxWaitMs },
+  );
+  const committer = createCommitter({ lanes, telemetry, membership }, { groupId, brokers });
+  const watchdog = createWatchdog(
+    {
+      clock,
+      excused: () => !joinedOnce || handover.waiting > 0 || failure !== undefined,
+      onDead: (silentMs) =>
+        fail(
+          new SluiceError(
+            'consumer-dead',
+            `the Kafka client of group ${groupId} has done nothing for ${Math.round(silentMs / 1000)} s: the process must be started anew`,
+          ),
+        ),
+    },
+    { deadAfterMs },
+  );
+
+  /** Errors of ours thrown inside the client's callbacks would end in its own crash handling, unseen. */
+  async function eachBatch(batch: FetchedBatch): Promise<void> {
+    const { group } = membership;
+    if (group === undefined || failure !== undefined) return;
+    try {
+      await handover.deliver(group, batch);
+    } catch (thrown) {
+      if ((thrown as { name?: string }).name?.startsWith('KafkaJS')) throw thrown;
+      fail(thrown);
+    }
+  }
+
+  function listen(client: Consumer): void {
+    client.on(client.events.GROUP_JOIN, () => membership.joined());
+    client.on(client.events.CRASH, ({ payload }) => {
+      watchdog.touch();
+      const error = translate(payload.error, `keep consuming in group ${groupId}`, brokers);
+      if (!payload.restart) {
+        fail(
+          error.disposition === 'fatal'
+            ? error
+            : new SluiceError('consumer-dead', `the Kafka client gave up: ${messageOf(payload.error)}`, payload.error),
+        );
+        return;
+      }
+      // The client counts a refused login as worth another try, for ever.
+      if (error.code === 'broker-refused' || nameInChain(payload.error, 'KafkaJSSASLAuthenticationError')) fail(error);
+      telemetry.counter('sluice_retries_total', { what: 'kafka-consumer', reason: error.code }).add(1);
+      telemetry.event('consumer-restarting', { group: groupId, error: messageOf(payload.error) });
+    });
+  }
+
+  async function start(to: SourceListener): Promise<void> {
+    checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+    installCodecs();
+    listener = to;
+    const kafka = createKafkaClient(options, telemetry);
+    const admin = await reach(deps, options, kafka);
+    try {
+      await partitionCounts(admin, topics, brokers);
+    } finally {
+      await admin.disconnect();
+    }
+    consumer = kafka.consumer({
+      groupId,
+      sessionTimeout: sessionTimeoutMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      maxWaitTimeInMs: maxWaitMs,
+      maxBytes: options.fetchMaxBytes ?? 4 * 1024 * 1024,
+      maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
+      metadataMaxAge: options.metadataMaxAgeMs ?? 60_000,
+      allowAutoTopicCreation: false,
+      retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 5 },
+      partitionAssigners: [hookJoins(PartitionAssigners.roundRobin, membership.join)],
+    });
+    listen(consumer);
+    const joined = new Promise<void>((resolve, reject) => {
+      first = { resolve, reject };
+    });
+    const run = async (client: Consumer): Promise<void> => {
+      await client.connect();
+      await client.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
+      await client.run({
+        // Committing after every batch, and the position of what was fetched rather than settled.
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        // Batches of one fetch take turns for credit, so that no partition waits for another one's end.
+        partitionsConsumedConcurrently: 16,
+        eachBatch: ({ batch }) => eachBatch(batch as unknown as FetchedBatch),
+      });
+    };
+    run(consumer).catch((thrown: unknown) => fail(translate(thrown, `join group ${groupId}`, brokers)));
+    const deadline = deadlineIn(clock, rebalanceTimeoutMs + (options.reachWithinMs ?? 30_000));
+    if (await within(clock, deadline, joined)) return;
+    throw new SluiceError(
+      'broker-unavailable',
+      `group ${groupId} took no new member for ${Math.round((rebalanceTimeoutMs + 30_000) / 1000)} s; brokers: ${brokers.join(', ')}`,
+    );
+  }
+
+  async function close(): Promise<void> {
+    gate.close('closed');
+    membership.closing();
+    watchdog.stop();
+    if (consumer === undefined) return;
+    const timeoutMs = options.closeMs ?? 5_000;
+    const left = consumer.disconnect().catch((thrown: unknown) => {
+      telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) });
+    });
+    consumer = undefined;
+    if (!(await within(clock, deadlineIn(clock, timeoutMs), left))) {
+      telemetry.event('source-close-overdue', { group: groupId, timeoutMs });
+    }
+  }
+
+  return {
+    start,
+    commit: (list: readonly Position[]) => committer.commit(list),
+    async halt() {
+      gate.close('halted');
+    },
+    close,
+    lag: () => [...lanes.all()].map((lane) => lagOf(lane, clock.wallMs())),
+    health(): SourceHealth {
+      if (failure !== undefined) return { ready: false, reason: failure.message, live: false };
+      if (!joinedOnce) return { ready: false, reason: `joining group ${groupId}`, live: true };
+      if (!gate.open) return { ready: false, reason: gate.reasons.join(', '), live: true };
+      const silentMs = handover.waiting > 0 ? 0 : watchdog.silentMs();
+      if (silentMs > Math.max(sessionTimeoutMs, 5_000)) {
+        return { ready: false, reason: `no fetch ended for ${Math.round(silentMs / 1000)} s`, live: true };
+      }
+      return { ready: true, reason: '', live: true };
+    },
+  };
+}
+
+function lagOf(
+  lane: { readonly origin: Position['origin']; position: number; endOffset: number; lastTimestampMs: number },
+  nowMs: number,
+): PartitionLag {
+  const { topic, partition } = lane.origin;
+  const records = Math.max(0, lane.endOffset - lane.position);
+  const seconds = records === 0 ? 0 : Math.max(0, nowMs - lane.lastTimestampMs) / 1000;
+  return { topic, partition, records, seconds };
+}
