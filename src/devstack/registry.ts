@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { unescape as decode } from 'node:querystring'; // unlike decodeURIComponent it never throws
 
 export type RegistryOptions = {
   /** 0 (the default) lets the system choose. */
@@ -24,26 +25,25 @@ export type Registry = {
 };
 
 type Answer = { readonly status: number; readonly body: unknown };
-type Stored = {
-  readonly id: number;
-  readonly schema: string;
-  readonly schemaType: string;
-  readonly references: Reference[];
-};
-const MAX_BODY_BYTES = 4 << 20;
+type Stored = { readonly id: number; readonly shown: object };
 
 export async function createRegistry({ port = 0, hooks }: RegistryOptions = {}): Promise<Registry> {
   const store = new Store();
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage): Promise<Answer> => {
     const method = request.method ?? 'GET';
     const path = (request.url ?? '/').replace(/[?#].*/, '');
-    const fault = hooks?.onRequest?.(method, path) ?? {};
-    if (fault.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs).unref());
-    let answer: Answer;
-    if (fault.status) answer = failure(fault.status, fault.status, 'Injected fault');
-    else answer = route(store, method, path, await readBody(request));
-    response.writeHead(answer.status, { 'content-type': 'application/vnd.schemaregistry.v1+json' });
-    response.end(JSON.stringify(answer.body));
+    const { delayMs, status } = hooks?.onRequest?.(method, path) ?? {};
+    if (delayMs) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+    return status ? failure(status, status, 'Injected fault') : route(store, method, path, await readBody(request));
+  };
+  const server = createServer((request, response) => {
+    answer(request).then(
+      ({ status, body }) => {
+        response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' });
+        response.end(JSON.stringify(body));
+      },
+      (error) => response.destroy(error), // the client hung up in the middle of its request
+    );
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -63,39 +63,32 @@ export async function createRegistry({ port = 0, hooks }: RegistryOptions = {}):
 }
 
 function route(store: Store, method: string, path: string, body: unknown): Answer {
-  const [root, first, second, third] = path.split('/').slice(1).map(decodeURIComponent);
-  const get = method === 'GET';
-  if (get && root === '') return ok({});
+  const [root, first, second, third] = path.split('/').slice(1).map(decode);
+  const [get, post] = [method === 'GET', method === 'POST'];
   if (get && root === 'config') return ok({ compatibilityLevel: 'NONE' });
-  if (get && root === 'schemas' && first === 'types') return ok(['AVRO', 'JSON', 'PROTOBUF']);
   if (get && root === 'schemas' && first === 'ids') {
     const stored = store.byId.get(Number(second));
-    return stored ? ok(describe(stored)) : failure(404, 40403, `Schema ${second} not found`);
+    return stored ? ok(stored.shown) : failure(404, 40403, `Schema ${second} not found`);
   }
-  if (root !== 'subjects') return failure(404, 404, 'HTTP 404 Not Found');
+  if (root !== 'subjects' || !(get || post)) return failure(404, 404, 'HTTP 404 Not Found');
   if (get && first === undefined) return ok([...store.subjects.keys()]);
-  if (method === 'POST' && second === 'versions') {
-    const stored = store.register(first, body as SchemaInput);
+  if (post && second === 'versions') {
+    const stored = store.register(first, body);
     return stored ? ok({ id: stored.id }) : failure(422, 42201, 'Invalid schema');
   }
   const versions = store.subjects.get(first);
   if (!versions) return failure(404, 40401, `Subject '${first}' not found.`);
-  if (method === 'POST' && second === undefined) {
-    const known = store.find(body as SchemaInput);
-    const version = known ? versions.indexOf(known) + 1 : 0;
-    return known && version
-      ? ok({ subject: first, version, ...describe(known), id: known.id })
-      : failure(404, 40403, 'Schema not found');
+  const show = (stored: Stored): Answer =>
+    ok({ subject: first, version: versions.indexOf(stored) + 1, id: stored.id, ...stored.shown });
+  if (post) {
+    const stored = store.find(body);
+    return stored && versions.includes(stored) ? show(stored) : failure(404, 40403, 'Schema not found');
   }
-  if (!get || second !== 'versions') return failure(405, 405, 'HTTP 405 Method Not Allowed');
   if (third === undefined) return ok(versions.map((_, index) => index + 1));
   const version = third === 'latest' ? versions.length : Number(third);
-  if (!Number.isInteger(version) || version < 1)
-    return failure(422, 42202, `The specified version '${third}' is not a valid version id.`);
+  if (!(version >= 1)) return failure(422, 42202, `The specified version '${third}' is not a valid version id.`);
   const stored = versions[version - 1];
-  return stored
-    ? ok({ subject: first, version, id: stored.id, ...describe(stored) })
-    : failure(404, 40402, `Version ${version} not found.`);
+  return stored ? show(stored) : failure(404, 40402, `Version ${third} not found.`);
 }
 
 class Store {
@@ -105,38 +98,34 @@ class Store {
   readonly #byContent = new Map<string, Stored>();
 
   /** Null where the schema is not valid. */
-  register(subject: string, input: SchemaInput): Stored | null {
-    const schema = normalize(input);
-    if (schema === null) return null;
-    const content = contentOf(input, schema);
-    let stored = this.#byContent.get(content);
-    if (!stored) {
-      const { schemaType = 'AVRO', references = [] } = input;
-      stored = { id: this.byId.size + 1, schema, schemaType, references };
-      this.#byContent.set(content, stored);
-      this.byId.set(stored.id, stored);
-    }
+  register(subject: string, input: unknown): Stored | null {
+    const shown = normalize(input);
+    if (shown === null) return null;
+    const content = JSON.stringify(shown);
+    const stored = this.#byContent.get(content) ?? { id: this.byId.size + 1, shown };
+    this.#byContent.set(content, stored);
+    this.byId.set(stored.id, stored);
     const versions = this.subjects.get(subject) ?? [];
     if (!versions.includes(stored)) versions.push(stored);
     this.subjects.set(subject, versions);
     return stored;
   }
 
-  find(input: SchemaInput): Stored | undefined {
-    const schema = normalize(input);
-    return schema === null ? undefined : this.#byContent.get(contentOf(input, schema));
+  find(input: unknown): Stored | undefined {
+    return this.#byContent.get(JSON.stringify(normalize(input)));
   }
 }
 
-const contentOf = ({ schemaType = 'AVRO', references = [] }: SchemaInput, schema: string): string =>
-  JSON.stringify([schemaType, schema, references.map(({ name, subject, version }) => [name, subject, version])]);
-
-/** One spelling of a schema, or null where it is none. */
-function normalize(input: SchemaInput | null): string | null {
-  if (typeof input?.schema !== 'string') return null;
-  if (input.schemaType === 'PROTOBUF') return input.schema;
-  const parsed = parseJson(input.schema);
-  return parsed === null ? null : JSON.stringify(parsed);
+/** A schema as the registry shows it, in one spelling; what is usual, Avro without references, goes unsaid. */
+function normalize(input: unknown): object | null {
+  const { schema, schemaType = 'AVRO', references = [] } = (input ?? {}) as Partial<SchemaInput>;
+  const parsed = typeof schema === 'string' && schemaType !== 'PROTOBUF' ? parseJson(schema) : schema;
+  if (parsed === null || parsed === undefined) return null;
+  return {
+    schema: schemaType === 'PROTOBUF' ? parsed : JSON.stringify(parsed),
+    ...(schemaType === 'AVRO' ? {} : { schemaType }),
+    ...(references.length === 0 ? {} : { references }),
+  };
 }
 
 /** Null for what is not JSON: neither a schema nor a request is ever the literal null. */
@@ -151,23 +140,12 @@ function parseJson(text: string): unknown {
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return null;
-    chunks.push(chunk);
-  }
+  for await (const chunk of request) chunks.push(chunk);
   return parseJson(Buffer.concat(chunks).toString());
 }
 
-/** As the registry shows a schema: what is usual — Avro, no references — goes unsaid. */
-const describe = ({ schema, schemaType, references }: Stored): Record<string, unknown> => ({
-  schema,
-  ...(schemaType === 'AVRO' ? {} : { schemaType }),
-  ...(references.length === 0 ? {} : { references }),
-});
 const ok = (body: unknown): Answer => ({ status: 200, body });
-const failure = (status: number, error_code: number, message: string): Answer => ({
+const failure = (status: number, code: number, message: string): Answer => ({
   status,
-  body: { error_code, message },
+  body: { error_code: code, message },
 });

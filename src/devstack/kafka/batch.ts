@@ -11,8 +11,8 @@ const HEADER_BYTES = 61;
 const MAX_INFLATED_BYTES = 256 << 20;
 
 /** The error code for what a client wants appended: exactly one whole, undamaged batch. */
-export function checkBatch(batch: Buffer | null, maxBytes: number): number {
-  if (batch === null || batch.length < HEADER_BYTES) return ERROR.corruptMessage;
+export function checkBatch(batch: Buffer, maxBytes: number): number {
+  if (batch.length < HEADER_BYTES) return ERROR.corruptMessage;
   const size = 12 + batch.readInt32BE(8);
   if (size < HEADER_BYTES || size > batch.length || batch[16] !== 2) return ERROR.corruptMessage;
   if (size < batch.length) return ERROR.invalidRecord; // a second batch behind the first

@@ -4,11 +4,9 @@
  * transactions, TLS or authentication; consumer groups are of the classic protocol; record batches are version 2.
  */
 import { randomUUID } from 'node:crypto';
-import * as admin from './api-admin.ts';
-import * as data from './api-data.ts';
-import * as groups from './api-groups.ts';
-import { type Call, Cluster, type ClusterOptions, type Handler } from './cluster.ts';
-import { API, ERROR, VERSIONS } from './protocol.ts';
+import { dispatch } from './calls.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+import { type Call, ERROR } from './protocol.ts';
 import { type Fault, listen, type RequestInfo, type Server } from './server.ts';
 
 export type BrokerOptions = Partial<ClusterOptions> & {
@@ -37,36 +35,11 @@ export type EmbeddedBroker = {
   close(): Promise<void>;
 };
 
-const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
-  [API.produce, data.produce],
-  [API.fetch, data.fetch],
-  [API.listOffsets, data.listOffsets],
-  [API.metadata, admin.metadata],
-  [API.offsetCommit, groups.offsetCommit],
-  [API.offsetFetch, groups.offsetFetch],
-  [API.findCoordinator, groups.findCoordinator],
-  [API.joinGroup, groups.joinGroup],
-  [API.heartbeat, groups.heartbeat],
-  [API.leaveGroup, groups.leaveGroup],
-  [API.syncGroup, groups.syncGroup],
-  [API.describeGroups, groups.describeGroups],
-  [API.listGroups, groups.listGroups],
-  [API.apiVersions, admin.apiVersions],
-  [API.createTopics, admin.createTopics],
-  [API.deleteTopics, admin.deleteTopics],
-  [API.deleteRecords, data.deleteRecords],
-  [API.initProducerId, data.initProducerId],
-  [API.describeConfigs, admin.describeConfigs],
-  [API.createPartitions, admin.createPartitions],
-  [API.deleteGroups, groups.deleteGroups],
-]);
-
 const LONGEST_TIMER_MS = 2 ** 31 - 1; // above it setTimeout fires at once
 const DEFAULTS: ClusterOptions = {
   maxMessageBytes: 1 << 20,
   retentionBytes: Infinity,
   autoCreateTopics: false,
-  minSessionTimeoutMs: 1,
   newId: randomUUID,
   after(delayMs, fire) {
     const timer = setTimeout(fire, Math.min(delayMs, LONGEST_TIMER_MS)).unref();
@@ -117,15 +90,4 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
       await Promise.all(servers.map((server) => server.close()));
     },
   };
-}
-
-function dispatch(call: Call, cluster: Cluster): void | Promise<void> {
-  const { apiKey, version, clientId } = call;
-  const handler = HANDLERS.get(apiKey);
-  const [min, max] = VERSIONS.get(apiKey) ?? [0, -1];
-  // ApiVersions answers any version: it is how a client learns what there is.
-  const supported = apiKey === API.apiVersions || (version >= (apiKey === API.produce ? 3 : min) && version <= max);
-  if (!handler || !supported)
-    throw new Error(`client "${clientId}" sent call ${apiKey} in version ${version}, unknown here`);
-  return handler(call, cluster);
 }

@@ -5,37 +5,38 @@
  *     ▲                     ▲ └──nobody left──▶ Empty                       │                               │
  *     └─────────────────────┴───join, leave, session expiry, sync deadline──┴───────────────────────────────┘
  *
+ * Methods return an error code; 0 from `join` and `sync` means that the callback is told, now or later.
  * Group instance ids are stored and shown, but a static member is treated like any other.
  */
 import { ERROR } from './protocol.ts';
 
 export type Timer = { cancel(): void };
 export type After = (delayMs: number, fire: () => void) => Timer;
-export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
-export type Committed = { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string };
-type Protocol = { readonly name: string; readonly metadata: Buffer };
-type OnJoined = (errorCode: number, memberId: string) => void;
-type OnSynced = (errorCode: number, assignment: Buffer) => void;
+export type Committed = { readonly offset: number; readonly metadata: string };
+type OnJoined = (errorCode: number, group?: Group) => void;
+type OnSynced = (errorCode: number, assignment?: Buffer) => void;
+/** What a client says of itself when it joins; protocols (assignors) in its order of preference. */
 type Profile = {
+  readonly id: string;
   readonly clientId: string;
   readonly instanceId: string | null;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly protocolType: string;
-  readonly protocols: readonly Protocol[];
+  readonly protocols: ReadonlyMap<string, Buffer>;
 };
-export type Member = {
-  readonly id: string;
+type Member = {
   profile: Profile;
   assignment: Buffer;
-  session: Timer | null;
-  onJoined: OnJoined | null;
-  onSynced: OnSynced | null;
+  session?: Timer;
+  /** Waiting for the answer to its join or its sync. */
+  onJoined?: OnJoined;
+  onSynced?: OnSynced;
 };
 const NOTHING = Buffer.alloc(0);
 
 export class Group {
-  state: GroupState = 'Empty';
+  state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' = 'Empty';
   generation = 0;
   protocol = '';
   leaderId = '';
@@ -44,7 +45,7 @@ export class Group {
   readonly offsets = new Map<string, Map<number, Committed>>();
   /** Ids handed out whose owners have still to join with them; a rebalance waits for them. */
   readonly #promised = new Map<string, Timer>();
-  #deadline: Timer | null = null;
+  #deadline: Timer | undefined;
   readonly #after: After;
 
   constructor(after: After) {
@@ -52,45 +53,50 @@ export class Group {
   }
 
   get protocolType(): string {
-    return this.#anyMember()?.profile.protocolType ?? '';
+    return this.#first()?.profile.protocolType ?? '';
   }
 
-  /** `freshId` is for a client without one; it is sent home to come back with it where `mustKnowId`. */
-  join(memberId: string, freshId: string, mustKnowId: boolean, profile: Profile, onJoined: OnJoined): void {
-    const member = this.members.get(memberId);
-    if (!this.#fits(memberId, profile)) return onJoined(ERROR.inconsistentGroupProtocol, memberId);
+  /** A client without an id is admitted, or introduced: told its id, with which it must come back. */
+  join(how: 'introduce' | 'admit' | 'known', profile: Profile, onJoined: OnJoined): number {
+    const { id } = profile;
+    const member = this.members.get(id);
+    if (!this.#fits(profile)) return ERROR.inconsistentGroupProtocol;
     if (member) {
-      const same = sameProtocols(member.profile.protocols, profile.protocols);
-      const rejoins = this.state === 'PreparingRebalance' || (this.state === 'Stable' && memberId === this.leaderId);
-      if (same && !rejoins) return onJoined(ERROR.none, memberId); // it missed the answer: the generation stands
-      member.profile = profile;
+      const rejoins = this.state === 'PreparingRebalance' || (this.state === 'Stable' && id === this.leaderId);
       member.onJoined = onJoined;
-      return this.#prepare();
+      if (!rejoins && sameProtocols(member.profile, profile)) {
+        this.#answerJoin(member, ERROR.none); // it missed the answer: the generation stands
+        return ERROR.none;
+      }
+      member.profile = profile;
+    } else if (how === 'introduce') {
+      this.#promised.set(
+        id,
+        this.#after(profile.sessionTimeoutMs, () => this.leave(id)),
+      );
+      return ERROR.memberIdRequired;
+    } else {
+      if (how === 'known' && !this.#promised.has(id)) return ERROR.unknownMemberId;
+      this.#promised.get(id)?.cancel();
+      this.#promised.delete(id);
+      this.members.set(id, { profile, assignment: NOTHING, onJoined });
     }
-    if (memberId === '' && mustKnowId) {
-      const forget = (): void => this.#forget(freshId);
-      this.#promised.set(freshId, this.#after(profile.sessionTimeoutMs, forget));
-      return onJoined(ERROR.memberIdRequired, freshId);
-    }
-    if (memberId !== '' && !this.#promised.has(memberId)) return onJoined(ERROR.unknownMemberId, memberId);
-    const id = memberId || freshId;
-    this.#promised.get(id)?.cancel();
-    this.#promised.delete(id);
-    this.members.set(id, { id, profile, assignment: NOTHING, session: null, onJoined, onSynced: null });
-    this.#prepare();
+    this.#rebalance();
+    return ERROR.none;
   }
 
-  sync(memberId: string, generation: number, plan: ReadonlyMap<string, Buffer>, onSynced: OnSynced): void {
+  sync(memberId: string, generation: number, plan: ReadonlyMap<string, Buffer>, onSynced: OnSynced): number {
     const member = this.members.get(memberId);
     const errorCode = this.#check(memberId, generation);
-    if (!member || errorCode !== ERROR.none) return onSynced(errorCode, NOTHING);
-    if (this.state === 'PreparingRebalance') return onSynced(ERROR.rebalanceInProgress, NOTHING);
+    if (!member || errorCode !== ERROR.none) return errorCode;
+    if (this.state === 'PreparingRebalance') return ERROR.rebalanceInProgress;
     member.onSynced = onSynced;
     if (this.state === 'CompletingRebalance' && memberId === this.leaderId) {
-      for (const each of this.members.values()) each.assignment = plan.get(each.id) ?? NOTHING;
+      for (const [id, each] of this.members) each.assignment = plan.get(id) ?? NOTHING;
       this.#enter('Stable');
     }
     if (this.state === 'Stable') this.#answerSyncs(ERROR.none);
+    return ERROR.none;
   }
 
   heartbeat(memberId: string, generation: number): number {
@@ -101,13 +107,12 @@ export class Group {
   }
 
   leave(memberId: string): number {
-    if (this.#promised.has(memberId)) {
-      this.#forget(memberId);
-      return ERROR.none;
-    }
-    if (!this.members.has(memberId)) return ERROR.unknownMemberId;
+    this.#promised.get(memberId)?.cancel();
+    const known = this.#promised.delete(memberId) || this.members.has(memberId);
+    if (!known) return ERROR.unknownMemberId;
+    const wasMember = this.members.has(memberId);
     this.#remove(memberId);
-    this.#membersChanged();
+    if (wasMember || this.state === 'PreparingRebalance') this.#rebalance();
     return ERROR.none;
   }
 
@@ -122,12 +127,11 @@ export class Group {
   }
 
   commit(topic: string, partition: number, committed: Committed): void {
-    let partitions = this.offsets.get(topic);
-    if (!partitions) this.offsets.set(topic, (partitions = new Map()));
-    partitions.set(partition, committed);
+    const partitions = this.offsets.get(topic) ?? new Map<number, Committed>();
+    this.offsets.set(topic, partitions.set(partition, committed));
   }
 
-  /** Sends everyone who waits for an answer away, as a coordinator that moves does. */
+  /** Gives everyone who waits this answer, as a coordinator that moves does. */
   sendAway(errorCode: number): void {
     for (const member of this.members.values()) this.#answerJoin(member, errorCode);
     this.#answerSyncs(errorCode);
@@ -139,77 +143,61 @@ export class Group {
     for (const member of this.members.values()) member.session?.cancel();
   }
 
-  #anyMember(): Member | undefined {
+  #first(): Member | undefined {
     return this.members.values().next().value;
   }
   #check(memberId: string, generation: number): number {
     if (!this.members.has(memberId)) return ERROR.unknownMemberId;
     return generation === this.generation ? ERROR.none : ERROR.illegalGeneration;
   }
-  #fits(memberId: string, { protocolType, protocols }: Profile): boolean {
-    if (protocolType === '' || protocols.length === 0) return false;
-    const others = [...this.members.values()].filter((member) => member.id !== memberId);
-    if (others.some((other) => other.profile.protocolType !== protocolType)) return false;
-    return protocols.some(({ name }) => others.every((other) => supports(other, name)));
+  #fits({ id, protocolType, protocols }: Profile): boolean {
+    const others = [...this.members.values()].map((member) => member.profile).filter((other) => other.id !== id);
+    const shared = [...protocols.keys()].some((name) => others.every((other) => other.protocols.has(name)));
+    return protocolType !== '' && shared && others.every((other) => other.protocolType === protocolType);
   }
-  #enter(state: GroupState, deadline: Timer | null = null): void {
+  #enter(state: Group['state'], atDeadline?: () => void): void {
+    const timeoutsMs = [...this.members.values()].map((member) => member.profile.rebalanceTimeoutMs);
     this.state = state;
     this.#deadline?.cancel();
-    this.#deadline = deadline;
+    this.#deadline = atDeadline && this.#after(Math.max(0, ...timeoutsMs), atDeadline);
   }
-  #rebalanceTimeoutMs(): number {
-    return Math.max(0, ...[...this.members.values()].map((member) => member.profile.rebalanceTimeoutMs));
-  }
-  #prepare(): void {
+  /** Calls all members to join again, or goes on waiting for them. */
+  #rebalance(): void {
     this.#answerSyncs(ERROR.rebalanceInProgress);
-    if (this.state !== 'PreparingRebalance') {
-      const giveUp = (): void => this.#complete();
-      this.#enter('PreparingRebalance', this.#after(this.#rebalanceTimeoutMs(), giveUp));
-    }
-    this.#completeIfAllJoined();
-  }
-  #completeIfAllJoined(): void {
-    if (this.#promised.size > 0) return;
-    for (const member of this.members.values()) if (!member.onJoined) return;
-    this.#complete();
+    if (this.state !== 'PreparingRebalance') this.#enter('PreparingRebalance', () => this.#complete());
+    const absent = [...this.members.values()].some((member) => !member.onJoined);
+    if (!absent && this.#promised.size === 0) this.#complete();
   }
   #complete(): void {
-    for (const member of this.members.values()) if (!member.onJoined) this.#remove(member.id);
+    for (const [id, member] of this.members) if (!member.onJoined) this.#remove(id);
     this.generation++;
-    const first = this.#anyMember();
-    if (!first) return this.#enter('Empty');
-    if (!this.members.has(this.leaderId)) this.leaderId = first.id;
-    this.protocol = this.#elect();
-    const giveUp = (): void => this.#dropUnsynced();
-    this.#enter('CompletingRebalance', this.#after(this.#rebalanceTimeoutMs(), giveUp));
-    for (const member of this.members.values()) this.#answerJoin(member, ERROR.none);
-  }
-  /** Each member votes for the first of its protocols that all support. */
-  #elect(): string {
     const members = [...this.members.values()];
-    const votes = new Map<string, number>();
-    for (const { profile } of members) {
-      const vote = profile.protocols.find(({ name }) => members.every((member) => supports(member, name)));
-      if (vote) votes.set(vote.name, (votes.get(vote.name) ?? 0) + 1);
+    if (members.length === 0) {
+      this.#enter('Empty');
+      return;
     }
-    return [...votes].reduce((best, next) => (next[1] > best[1] ? next : best), ['', 0])[0];
+    const leader = this.members.get(this.leaderId) ?? members[0];
+    const common = (name: string): boolean => members.every((member) => member.profile.protocols.has(name));
+    this.leaderId = leader.profile.id;
+    this.protocol = [...leader.profile.protocols.keys()].find(common) ?? '';
+    this.#enter('CompletingRebalance', () => this.#dropUnsynced());
+    for (const member of members) this.#answerJoin(member, ERROR.none);
   }
   #dropUnsynced(): void {
-    for (const member of this.members.values()) if (!member.onSynced) this.#remove(member.id);
-    this.#prepare();
+    for (const [id, member] of this.members) if (!member.onSynced) this.#remove(id);
+    this.#rebalance();
   }
   #answerJoin(member: Member, errorCode: number): void {
-    if (!member.onJoined) return;
-    member.onJoined(errorCode, member.id);
-    member.onJoined = null;
-    this.#alive(member.id);
+    member.onJoined?.(errorCode, errorCode === ERROR.none ? this : undefined);
+    member.onJoined = undefined;
+    this.#alive(member.profile.id);
   }
   #answerSyncs(errorCode: number): void {
-    for (const member of this.members.values()) {
+    for (const [id, member] of this.members) {
       if (!member.onSynced) continue;
-      member.onSynced(errorCode, errorCode === ERROR.none ? member.assignment : NOTHING);
-      member.onSynced = null;
-      this.#alive(member.id);
+      member.onSynced(errorCode, errorCode === ERROR.none ? member.assignment : undefined);
+      member.onSynced = undefined;
+      this.#alive(id);
     }
   }
   #alive(memberId: string): void {
@@ -220,26 +208,19 @@ export class Group {
       if (!member.onJoined && !member.onSynced) this.leave(memberId); // who waits for us cannot send heartbeats
     });
   }
-  #forget(promisedId: string): void {
-    this.#promised.get(promisedId)?.cancel();
-    this.#promised.delete(promisedId);
-    if (this.state === 'PreparingRebalance') this.#completeIfAllJoined();
-  }
   #remove(memberId: string): void {
     const member = this.members.get(memberId);
     this.members.delete(memberId);
     member?.session?.cancel();
-    member?.onJoined?.(ERROR.unknownMemberId, memberId);
-    member?.onSynced?.(ERROR.unknownMemberId, NOTHING);
-  }
-  #membersChanged(): void {
-    if (this.state === 'PreparingRebalance') this.#completeIfAllJoined();
-    else this.#prepare();
+    member?.onJoined?.(ERROR.unknownMemberId);
+    member?.onSynced?.(ERROR.unknownMemberId);
   }
 }
 
-const supports = (member: Member, name: string): boolean => member.profile.protocols.some((p) => p.name === name);
-
-function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
-  return a.length === b.length && a.every((p, i) => p.name === b[i].name && p.metadata.equals(b[i].metadata));
+function sameProtocols(a: Profile, b: Profile): boolean {
+  const [ours, theirs] = [[...a.protocols], [...b.protocols]];
+  return (
+    ours.length === theirs.length &&
+    ours.every(([name, bytes], i) => name === theirs[i][0] && bytes.equals(theirs[i][1]))
+  );
 }

@@ -20,14 +20,14 @@ type Segment = {
   readonly starts: number[];
   readonly maxTimestampsMs: number[];
 };
-export type Appended = { readonly errorCode: number; readonly baseOffset: number; readonly logAppendTimeMs: number };
+export type Appended = { readonly errorCode: number; readonly baseOffset: number; readonly timestampMs: number };
 
 export class PartitionLog {
   startOffset = 0;
   /** Offset of the next record; also the high watermark, as the only copy is here. */
   endOffset = 0;
   leaderId: number;
-  leaderEpoch = 0;
+  #leaderEpoch = 0;
   /** Called with the bytes appended, or with Infinity when the answer to a waiting fetch changed otherwise. */
   readonly watchers = new Set<(bytes: number) => void>();
   readonly #segments: Segment[] = [];
@@ -39,19 +39,19 @@ export class PartitionLog {
     this.#retentionBytes = retentionBytes;
   }
 
-  append(batch: Buffer | null, maxBytes: number): Appended {
+  append(batch: Buffer, maxBytes: number): Appended {
     const errorCode = checkBatch(batch, maxBytes);
-    if (errorCode !== ERROR.none || batch === null) return { errorCode, baseOffset: -1, logAppendTimeMs: -1 };
+    if (errorCode !== ERROR.none) return { errorCode, baseOffset: -1, timestampMs: -1 };
     const idempotent = producerId(batch) >= 0;
     if (idempotent) {
       const { errorCode, duplicate } = this.#producers.check(batch);
-      if (errorCode !== ERROR.none) return { errorCode, baseOffset: -1, logAppendTimeMs: -1 };
+      if (errorCode !== ERROR.none) return { errorCode, baseOffset: -1, timestampMs: -1 };
       // Like Kafka, answer a duplicate with a time although the topic keeps the client's: it betrays that nothing was written.
-      if (duplicate) return { errorCode, baseOffset: duplicate.offset, logAppendTimeMs: duplicate.timestampMs };
+      if (duplicate) return { errorCode, baseOffset: duplicate.offset, timestampMs: duplicate.timestampMs };
     }
     const baseOffset = this.endOffset;
     const segment = this.#segmentFor(batch.length);
-    place(batch, baseOffset, this.leaderEpoch);
+    place(batch, baseOffset, this.#leaderEpoch);
     batch.copy(segment.bytes, segment.used);
     segment.bases.push(baseOffset);
     segment.starts.push(segment.used);
@@ -61,7 +61,7 @@ export class PartitionLog {
     if (idempotent) this.#producers.appended(batch, baseOffset);
     this.#retain();
     for (const wake of this.watchers) wake(batch.length);
-    return { errorCode: ERROR.none, baseOffset, logAppendTimeMs: -1 };
+    return { errorCode: ERROR.none, baseOffset, timestampMs: -1 };
   }
 
   /** Whole batches from the one that holds `offset`; `always`: at least one of them, however large. */
@@ -117,7 +117,7 @@ export class PartitionLog {
 
   lead(nodeId: number): void {
     this.leaderId = nodeId;
-    this.leaderEpoch++;
+    this.#leaderEpoch++;
     this.wake();
   }
 

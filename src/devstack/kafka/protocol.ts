@@ -1,84 +1,51 @@
-/** Numbers of the Kafka protocol that this broker knows: calls, the versions it answers, error codes. */
-export const API = {
-  produce: 0,
-  fetch: 1,
-  listOffsets: 2,
-  metadata: 3,
-  offsetCommit: 8,
-  offsetFetch: 9,
-  findCoordinator: 10,
-  joinGroup: 11,
-  heartbeat: 12,
-  leaveGroup: 13,
-  syncGroup: 14,
-  describeGroups: 15,
-  listGroups: 16,
-  apiVersions: 18,
-  createTopics: 19,
-  deleteTopics: 20,
-  deleteRecords: 21,
-  initProducerId: 22,
-  describeConfigs: 32,
-  createPartitions: 37,
-  deleteGroups: 42,
-} as const;
+/** Error codes of the Kafka protocol, and what every handler of a call gets. */
+import type { Cluster } from './cluster.ts';
+import type { Reader, Writer } from './wire.ts';
 
-/**
- * Per call the lowest and highest version. Apart from ApiVersions each ends before its first flexible version.
- * Produce names 0 to 2 although only the batches of 3 and later pass: librdkafka takes their absence for a broker
- * without compression codecs and sends everything uncompressed (Kafka 4 announces them for the same reason).
- */
-export const VERSIONS: ReadonlyMap<number, readonly [min: number, max: number]> = new Map([
-  [API.produce, [0, 7]],
-  [API.fetch, [4, 11]],
-  [API.listOffsets, [1, 5]],
-  [API.metadata, [0, 8]],
-  [API.offsetCommit, [2, 7]],
-  [API.offsetFetch, [1, 5]],
-  [API.findCoordinator, [0, 2]],
-  [API.joinGroup, [0, 5]],
-  [API.heartbeat, [0, 3]],
-  [API.leaveGroup, [0, 3]],
-  [API.syncGroup, [0, 3]],
-  [API.describeGroups, [0, 4]],
-  [API.listGroups, [0, 2]],
-  [API.apiVersions, [0, 3]],
-  [API.createTopics, [0, 4]],
-  [API.deleteTopics, [0, 3]],
-  [API.deleteRecords, [0, 1]],
-  [API.initProducerId, [0, 1]],
-  [API.describeConfigs, [0, 3]],
-  [API.createPartitions, [0, 1]],
-  [API.deleteGroups, [0, 1]],
-]);
-
+// biome-ignore format: a table
 export const ERROR = {
-  none: 0,
-  offsetOutOfRange: 1,
-  corruptMessage: 2,
-  unknownTopicOrPartition: 3,
-  notLeaderOrFollower: 6,
-  messageTooLarge: 10,
-  notCoordinator: 16,
-  invalidTopic: 17,
-  invalidRequiredAcks: 21,
-  illegalGeneration: 22,
-  inconsistentGroupProtocol: 23,
-  invalidGroupId: 24,
-  unknownMemberId: 25,
-  invalidSessionTimeout: 26,
-  rebalanceInProgress: 27,
-  unsupportedVersion: 35,
-  topicAlreadyExists: 36,
-  invalidPartitions: 37,
-  invalidReplicationFactor: 38,
-  invalidRequest: 42,
-  outOfOrderSequence: 45,
-  invalidProducerEpoch: 47,
-  nonEmptyGroup: 68,
-  groupIdNotFound: 69,
-  fencedLeaderEpoch: 74,
-  unknownLeaderEpoch: 76,
-  memberIdRequired: 79,
-  invalidRecord: 87,
+  none: 0, offsetOutOfRange: 1, corruptMessage: 2, unknownTopicOrPartition: 3, notLeaderOrFollower: 6,
+  messageTooLarge: 10, notCoordinator: 16, invalidTopic: 17, invalidRequiredAcks: 21, illegalGeneration: 22,
+  inconsistentGroupProtocol: 23, invalidGroupId: 24, unknownMemberId: 25, rebalanceInProgress: 27,
+  unsupportedVersion: 35, topicAlreadyExists: 36, invalidPartitions: 37, invalidReplicationFactor: 38,
+  invalidRequest: 42, outOfOrderSequence: 45, invalidProducerEpoch: 47, nonEmptyGroup: 68, groupIdNotFound: 69,
+  memberIdRequired: 79, invalidRecord: 87,
 } as const;
+
+/** One request on its way through a handler, which reads as much of `r` as it needs and writes the body to `w`. */
+export type Call = {
+  readonly apiKey: number;
+  readonly version: number;
+  readonly clientId: string;
+  readonly nodeId: number;
+  readonly r: Reader;
+  readonly w: Writer;
+  /** An error code to answer with instead of doing the work, or 0. */
+  readonly fault: number;
+  /** Set by the handler: there is no response to this call. */
+  silent: boolean;
+  /** Set by the handler while it waits: the client has gone. */
+  onGone: (() => void) | null;
+};
+export type Handler = (call: Call, cluster: Cluster) => void | Promise<void>;
+
+/** Reads an array and writes one of the same length: most responses are built like their requests. */
+export function mirror({ r, w }: Call, item: () => void): void {
+  const items = Math.max(0, r.count());
+  w.i32(items);
+  for (let i = 0; i < items; i++) item();
+}
+
+/** The same for topics and their partitions, each level written under its name or number. */
+export function mirrorPartitions(call: Call, item: (topic: string, partition: number) => void): void {
+  const { r, w } = call;
+  mirror(call, () => {
+    const topic = r.str();
+    w.str(topic);
+    mirror(call, () => {
+      const partition = r.i32();
+      w.i32(partition);
+      item(topic, partition);
+    });
+  });
+}

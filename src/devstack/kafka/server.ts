@@ -4,11 +4,9 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { Call } from './cluster.ts';
 import type { After } from './group.ts';
+import type { Call } from './protocol.ts';
 import { Reader, Writer } from './wire.ts';
-
-const PAUSE_ABOVE_BYTES = 4 << 20;
 
 export type RequestInfo = {
   readonly apiKey: number;
@@ -65,25 +63,19 @@ class Connection {
   #bytes = 0;
   #busy = false;
   #call: Call | null = null;
-  #onWritable: (() => void) | null = null;
 
   constructor(socket: Socket, options: ServerOptions) {
     this.#socket = socket;
     this.#options = options;
     socket.on('data', (chunk) => this.#received(chunk));
-    socket.on('drain', () => this.#onWritable?.());
     socket.on('error', () => socket.destroy()); // a client that resets is not news; 'close' follows
-    socket.on('close', () => {
-      this.#call?.onGone?.();
-      this.#onWritable?.();
-    });
+    socket.on('close', () => this.#call?.onGone?.());
   }
 
   #received(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     if (!this.#busy) void this.#serveAll();
-    else if (this.#bytes > PAUSE_ABOVE_BYTES) this.#socket.pause();
   }
 
   async #serveAll(): Promise<void> {
@@ -96,7 +88,6 @@ class Connection {
       this.#socket.destroy();
     }
     this.#busy = false;
-    this.#socket.resume();
   }
 
   /** The next whole request, without its length; its bytes are copied only if they came in several chunks. */
@@ -133,6 +124,5 @@ class Connection {
     this.#socket.cork();
     for (const piece of w.finish()) this.#socket.write(piece);
     this.#socket.uncork();
-    if (this.#socket.writableNeedDrain) await new Promise<void>((resolve) => (this.#onWritable = resolve));
   }
 }
