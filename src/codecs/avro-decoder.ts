@@ -1,10 +1,10 @@
-import type { Column, StringColumn } from '../kernel/columns.ts';
-import { SluiceError } from '../kernel/errors.ts';
+import type { Column } from '../kernel/columns.ts';
 import { type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
 import { type ResolvedWant, resolveWants } from './avro-resolve.ts';
 import { RUNTIME } from './avro-runtime.ts';
 import { type AvroEnum, type AvroType, parseAvroRecord } from './avro-schema.ts';
 import { SkipWriter } from './avro-skip.ts';
+import { bindColumns } from './bind-columns.ts';
 import { ColumnText } from './column-text.ts';
 import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
 import type { ColumnWant, RowDecoder, ValueDecoder } from './types.ts';
@@ -70,18 +70,8 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
 
   return {
     bind(arena, columns) {
-      const bases = wants.map((want, slot) => {
-        const column = columns[slot];
-        if (column?.kind !== want.kind) {
-          throw new SluiceError(
-            'invariant-broken',
-            `field "${want.field}" was wanted as a ${want.kind} but is bound to a ${column?.kind ?? 'nothing'}`,
-          );
-        }
-        if (column.kind !== 'string') return 0;
-        if (column.bytes.length === 0) column.bytes = arena;
-        return columnTexts[slot]?.baseIn(column as StringColumn) ?? 0;
-      });
+      bindColumns(arena, wants, columns);
+      const bases = columnTexts.map((text, slot) => text?.baseIn(columns[slot]) ?? 0);
       const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
       return bind(arena, view, columns, bases);
     },

@@ -1,4 +1,4 @@
-import type { StringColumn } from '../kernel/columns.ts';
+import type { Column, StringColumn } from '../kernel/columns.ts';
 
 /**
  * Constant text (enum symbols, defaults) that entries of a string column may point at although no record holds it.
@@ -14,7 +14,8 @@ export class ColumnText {
   }
 
   /** Where the text begins in `column.bytes`. */
-  baseIn(column: StringColumn): number {
+  baseIn(column: Column): number {
+    if (column.kind !== 'string') return 0;
     const known = this.bases.get(column);
     if (known !== undefined) return known;
     const base = column.bytes.length;

@@ -1,0 +1,87 @@
+import { branchesOf, isNullable, wantedField } from './avro-fields.ts';
+import type { AvroRecord, AvroType } from './avro-schema.ts';
+import { type DefaultEntry, defaultEntry } from './default-entry.ts';
+import { symbolAt } from './output-plan.ts';
+import type { ColumnWant } from './types.ts';
+
+/** Numeric types that a value may have, as bits. */
+export const INT = 1;
+export const LONG = 2;
+export const FLOAT = 4;
+export const DOUBLE = 8;
+
+const NUMERIC: Readonly<Partial<Record<AvroType['type'], number>>> = {
+  int: INT,
+  long: LONG,
+  float: FLOAT,
+  double: DOUBLE,
+};
+
+/** A wanted field: what its schema allows, and the columns it goes to. */
+export interface JsonField {
+  readonly name: string;
+  readonly nameBytes: Buffer;
+  readonly nullable: boolean;
+  readonly allowsBoolean: boolean;
+  readonly numbers: number;
+  readonly allowsText: boolean;
+  /** Symbols, where text must be one. */
+  readonly symbols: readonly Buffer[] | undefined;
+  /** Numeric types of the items of a vector. */
+  readonly items: number;
+  /** Columns that it goes to, and the entry that each gets where the field is absent (undefined: missing). */
+  readonly slots: readonly number[];
+  readonly fallback: readonly (DefaultEntry | undefined)[];
+  /** The field may be absent. */
+  readonly optional: boolean;
+}
+
+/** The distinct fields that are wanted. Throws `contract-broken` as wantedField does. */
+export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): readonly JsonField[] {
+  const names = [...new Set(wants.map((want) => want.field))];
+  return names.map((name) => {
+    const slots = wants.flatMap((want, slot) => (want.field === name ? [slot] : []));
+    const field = wantedField(record, wants[slots[0]]);
+    for (const slot of slots) wantedField(record, wants[slot]);
+    const branches = branchesOf(field.type);
+    const enums = branches.flatMap((branch) => (branch.type === 'enum' ? branch.symbols : []));
+    const anyText = branches.some((branch) => branch.type === 'string');
+    const hasDefault = field.default !== undefined;
+    return {
+      name,
+      nameBytes: Buffer.from(name),
+      nullable: isNullable(field.type),
+      allowsBoolean: branches.some((branch) => branch.type === 'boolean'),
+      numbers: numericBits(branches),
+      allowsText: anyText || enums.length > 0,
+      symbols: anyText ? undefined : enums.map((symbol) => Buffer.from(symbol)),
+      items: numericBits(branches.map(itemType)),
+      slots,
+      fallback: slots.map((slot) => (hasDefault ? defaultEntry(field, wants[slot]) : undefined)),
+      optional: hasDefault || isNullable(field.type),
+    };
+  });
+}
+
+/** A number as a value of the first type of `bits` that it fits; NaN: of none. */
+export function fitNumber(bits: number, value: number): number {
+  if ((bits & INT) !== 0 && (value | 0) === value) return value + 0;
+  if ((bits & LONG) !== 0 && Number.isSafeInteger(value)) return value + 0;
+  const rounded = (bits & DOUBLE) !== 0 ? value : (bits & FLOAT) !== 0 ? Math.fround(value) : Number.NaN;
+  return Number.isFinite(rounded) ? rounded : Number.NaN;
+}
+
+export function textFits(field: JsonField, bytes: Buffer, start: number, end: number): boolean {
+  return field.symbols === undefined || symbolAt(field.symbols, bytes, start, end) >= 0;
+}
+
+function numericBits(types: readonly AvroType[]): number {
+  return types.reduce((bits, type) => bits | (NUMERIC[type.type] ?? 0), 0);
+}
+
+/** What the items of a vector are; bytes and fixed hold float32, and are arrays of numbers in plain JSON. */
+function itemType(type: AvroType): AvroType {
+  if (type.type === 'array') return type.items;
+  if (type.type === 'bytes' || type.type === 'fixed') return { type: 'float', logicalType: undefined };
+  return { type: 'null', logicalType: undefined };
+}

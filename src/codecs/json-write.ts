@@ -1,0 +1,48 @@
+import { putBytes } from './avro-writers.ts';
+
+/** By byte: the letter after the backslash; 1: as \u00xx; 0: the byte stands for itself. */
+const ESCAPE = new Uint8Array(256).fill(1, 0, 0x20);
+for (const [byte, letter] of [
+  ['"', '"'],
+  ['\\', '\\'],
+  ['\b', 'b'],
+  ['\f', 'f'],
+  ['\n', 'n'],
+  ['\r', 'r'],
+  ['\t', 't'],
+]) {
+  ESCAPE[byte.charCodeAt(0)] = letter.charCodeAt(0);
+}
+
+const HEX_DIGITS = Buffer.from('0123456789abcdef');
+
+/** Bytes that a text of this many bytes takes at most. */
+export function maxTextBytes(bytes: number): number {
+  return 6 * bytes + 2;
+}
+
+/** bytes[start..end), UTF-8, as a JSON string with its quotes. */
+export function writeText(into: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  into[at++] = 0x22;
+  let plain = start;
+  for (let k = start; k < end; k++) {
+    const byte = bytes[k];
+    const escape = ESCAPE[byte];
+    if (escape === 0) continue;
+    at = putBytes(into, at, bytes, plain, k);
+    plain = k + 1;
+    into[at++] = 0x5c;
+    if (escape !== 1) {
+      into[at++] = escape;
+      continue;
+    }
+    into[at++] = 0x75;
+    into[at++] = 0x30;
+    into[at++] = 0x30;
+    into[at++] = HEX_DIGITS[byte >> 4];
+    into[at++] = HEX_DIGITS[byte & 15];
+  }
+  at = putBytes(into, at, bytes, plain, end);
+  into[at++] = 0x22;
+  return at;
+}
