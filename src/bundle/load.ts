@@ -11,7 +11,12 @@ import { bundleSchema } from './schema.ts';
 
 export type LoadedBundle =
   | { readonly ok: true; readonly bundle: Bundle; readonly source: YamlDocument }
-  | { readonly ok: false; readonly findings: readonly CheckFinding[] };
+  | {
+      readonly ok: false;
+      readonly findings: readonly CheckFinding[];
+      /** There is no bundle at that path at all: whoever named it is wrong. */
+      readonly absent: boolean;
+    };
 
 /**
  * Reads a bundle folder: bundle.yaml parsed, names checked, every file hashed, links refused; frozen.
@@ -22,7 +27,7 @@ export function loadBundle(path: string): LoadedBundle {
   const place = locateBundle(path);
   if ('problem' in place) {
     const remedy = 'give the path MODELS/NAME or MODELS/NAME/VERSION of a bundle';
-    return failed([parseYaml(path, '').at([], place.problem, remedy)]);
+    return { ok: false, findings: [parseYaml(path, '').at([], place.problem, remedy)], absent: true };
   }
   const file = join(place.folder, 'bundle.yaml');
   let text: string;
@@ -146,5 +151,5 @@ function textPlace(yaml: YamlDocument, path: Path): { line: number; column: numb
 }
 
 function failed(findings: readonly CheckFinding[]): LoadedBundle {
-  return { ok: false, findings };
+  return { ok: false, findings, absent: false };
 }

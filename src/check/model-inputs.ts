@@ -37,7 +37,7 @@ export function pairInputs(
   for (const { name } of tensors) {
     if (bundle.inputs.some((input) => input.name === name)) continue;
     findings.push(
-      yaml.at(
+      yaml.atKey(
         ['inputs'],
         `the model has an input "${name}" that nothing fills`,
         `add ${name}: with its lines below inputs`,

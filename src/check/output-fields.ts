@@ -48,7 +48,7 @@ export function resolveOutputFields(
     if (field.name in fields || field.default !== undefined) continue;
     const message = `nothing fills "${field.name}" (${describe(field.type)}, ${placeOf(output, field.name)}), and it has no default`;
     findings.push(
-      yaml.at(['output', 'fields'], message, `add ${field.name}: …, or give the field a default in the schema`),
+      yaml.atKey(['output', 'fields'], message, `add ${field.name}: …, or give the field a default in the schema`),
     );
   }
   return resolved;

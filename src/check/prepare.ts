@@ -6,7 +6,7 @@ import type { Bundle } from '../plan/bundle.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime, TensorSpec } from '../ports/model.ts';
 import type { Environment } from '../topology/interpolate.ts';
-import { type LoadedTopology, loadTopology } from '../topology/load.ts';
+import { loadTopology } from '../topology/load.ts';
 import { checkContract } from './contract.ts';
 
 export interface PrepareDeps {
@@ -31,8 +31,11 @@ export async function prepare(topologyFile: string, { env, runtime }: PrepareDep
   if (!topology.ok) return { plan: undefined, findings: topology.findings, golden: [] };
   const loaded = loadBundle(topology.topology.model.bundle);
   if (!loaded.ok) {
-    const pointer = pointToBundle(topology, loaded.findings);
-    return { plan: undefined, findings: [...topology.findings, ...pointer, ...loaded.findings], golden: [] };
+    // A bundle that is not there is the mistake of the line that names it.
+    const found = loaded.findings.map(({ message, remedy, ...rest }) =>
+      loaded.absent ? topology.source.yaml.at(['model', 'bundle'], message, remedy) : { message, remedy, ...rest },
+    );
+    return { plan: undefined, findings: [...topology.findings, ...found], golden: [] };
   }
   const { bundle, source } = loaded;
   const findings = [...topology.findings];
@@ -48,19 +51,6 @@ export async function prepare(topologyFile: string, { env, runtime }: PrepareDep
   });
   findings.push(...checked.findings);
   return { plan: hasErrors(findings) ? undefined : checked.plan, findings, golden };
-}
-
-/** A bundle that is not there at all is the topology's mistake: say which line named it. */
-function pointToBundle(topology: LoadedTopology, findings: readonly CheckFinding[]): readonly CheckFinding[] {
-  if (!topology.ok || findings.some((finding) => finding.excerpt !== '')) return [];
-  const { bundle } = topology.topology.model;
-  return [
-    topology.source.yaml.at(
-      ['model', 'bundle'],
-      `${bundle} is not a bundle that can be used`,
-      'see the findings below it',
-    ),
-  ];
 }
 
 function readGolden(bundle: Bundle, findings: CheckFinding[]): readonly GoldenRecord[] {

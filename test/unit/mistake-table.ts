@@ -8,6 +8,8 @@ export interface Mistake {
   readonly line: number;
   readonly column: number;
   readonly path: string;
+  /** Where the place names a file, `bundle 5:9 let.late`. */
+  readonly file: string | undefined;
   readonly message: string;
   readonly remedy: string;
 }
@@ -17,11 +19,12 @@ export function readMistakes(file: URL): Mistake[] {
   const [, ...blocks] = readFileSync(file, 'utf8').split('\n# ');
   return blocks.map((block) => {
     const [name, from, to, place, message, remedy] = block.split('\n');
-    const [, line, column, path] = /^(\d+):(\d+) (.*)$/.exec(place) ?? [];
+    const [, file, line, column, path] = /^(?:(\w+) )?(\d+):(\d+) (.*)$/.exec(place) ?? [];
     if (!from.startsWith('- ') || !to.startsWith('+ ') || path === undefined || remedy === undefined)
       throw new Error(`block "${name}" is not as the head of the table says`);
     const text = (written: string) => written.slice(2).replaceAll('\\n', '\n');
-    return { name, from: text(from), to: text(to), line: Number(line), column: Number(column), path, message, remedy };
+    const at = { file, line: Number(line), column: Number(column), path };
+    return { name, from: text(from), to: text(to), ...at, message, remedy };
   });
 }
 
