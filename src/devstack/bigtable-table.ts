@@ -37,10 +37,11 @@ export interface RowSet {
 }
 
 /** Applies all or nothing; returns what is wrong. */
-export function mutate(table: Table, key: Buffer, mutations: readonly Mutation[], nowMs: number): string | undefined {
+export function mutate(table: Table, key: Buffer, mutations: readonly Mutation[], nowMs?: number): string | undefined {
   for (const { setCell, deleteFromRow } of mutations) {
     if (!setCell && !deleteFromRow) return 'this look-alike has setCell and deleteFromRow only';
     if (setCell && !table.families.has(setCell.familyName)) return `unknown family "${setCell.familyName}"`;
+    if (setCell?.timestampMicros === -1 && nowMs === undefined) return 'a cell without a time, and no clock here';
     if (setCell && setCell.timestampMicros !== -1 && setCell.timestampMicros % 1000 !== 0) {
       return `invalid timestamp ${setCell.timestampMicros}`;
     }
@@ -54,7 +55,7 @@ export function mutate(table: Table, key: Buffer, mutations: readonly Mutation[]
     const cell: Cell = {
       family: setCell.familyName,
       qualifier: setCell.columnQualifier.toString('latin1'),
-      timestampMicros: setCell.timestampMicros === -1 ? Math.floor(nowMs) * 1000 : setCell.timestampMicros,
+      timestampMicros: setCell.timestampMicros === -1 ? Math.floor(nowMs ?? 0) * 1000 : setCell.timestampMicros,
       value: Buffer.from(setCell.value), // a slice of the request, which would otherwise live as long as this cell
     };
     cells = [...cells.filter((old) => compare(old, cell) !== 0), cell].sort(compare);

@@ -21,7 +21,7 @@ import {
 export interface BigtableOptions {
   /** 0 (the default): any free one. */
   readonly port?: number;
-  /** Wall time of cells that are written without one. */
+  /** Dates cells that are written without a time; without it they are refused. */
   readonly wallMs?: () => number;
   /** A message is sent when it holds this much. */
   readonly messageBytes?: number;
@@ -67,7 +67,7 @@ type Modification = {
 
 /** Starts a server on 127.0.0.1. Rejects when the port is taken. */
 export async function createBigtable(options: BigtableOptions = {}): Promise<Bigtable> {
-  const wallMs = options.wallMs ?? (() => performance.timeOrigin + performance.now());
+  const { wallMs } = options;
   const { messageBytes = 65_536, partBytes = 1_048_576 } = options;
   const tables = new Map<string, Table>();
   const stats = { reads: 0, rows: 0 };
@@ -113,7 +113,7 @@ export async function createBigtable(options: BigtableOptions = {}): Promise<Big
   const data = {
     ReadRows: (call: Stream<ReadRowsRequest>) => void readRows(call).catch((error) => call.emit('error', error)),
     MutateRow: unary<Entry & { tableName: string }>(({ tableName, rowKey, mutations }) => {
-      const wrong = mutate(tableOf(tableName), rowKey, mutations, wallMs());
+      const wrong = mutate(tableOf(tableName), rowKey, mutations, wallMs?.());
       if (wrong !== undefined) throw failure(grpc.status.UNKNOWN, wrong);
       return {};
     }),
@@ -123,7 +123,7 @@ export async function createBigtable(options: BigtableOptions = {}): Promise<Big
         throw failure(grpc.status.INVALID_ARGUMENT, 'No mutations provided');
       }
       const entries = request.entries.map(({ rowKey, mutations }, index) => {
-        const message = mutate(table, rowKey, mutations, wallMs());
+        const message = mutate(table, rowKey, mutations, wallMs?.());
         return { index, status: message === undefined ? {} : { code: grpc.status.INTERNAL, message } };
       });
       return { entries };

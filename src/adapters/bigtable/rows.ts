@@ -1,0 +1,170 @@
+/**
+ * Puts the chunks of a ReadRows stream together and their numbers where they go.
+ *
+ * A row is applied when the server commits it, never before: a reset, a split cell or a broken stream leaves no trace.
+ * Of two cells of one family that both hold a column, the newer counts.
+ */
+import type { protos } from '@google-cloud/bigtable-api';
+import type { FeatureReadResult } from '../../ports/feature-store.ts';
+import type { CellPlan, FamilyPlan } from './layout.ts';
+
+type Chunk = protos.google.bigtable.v2.ReadRowsResponse.ICellChunk;
+
+/** Where the rows of a read go, and what was wrong with them. Shared by its calls. */
+export interface RowTarget {
+  readonly families: ReadonlyMap<string, FamilyPlan>;
+  readonly keys: readonly Buffer[];
+  readonly viewCount: number;
+  readonly rowWidth: number;
+  readonly into: FeatureReadResult;
+  /** Told of each cell whose length is not what its qualifier says; its numbers stay missing. */
+  readonly onCorrupt: (plan: CellPlan, bytes: number) => void;
+}
+
+/** For one call, whose keys are a slice of the target's from `first`; rows come in the order of the keys. */
+export class RowMerger {
+  private readonly target: RowTarget;
+  private row: number;
+  private inRow = false;
+  private family: FamilyPlan | undefined;
+  private plan: CellPlan | null = null;
+  private writtenAtMs = 0;
+  private parts: Uint8Array[] = [];
+  /** Cells of the row, 0..cells. */
+  private cells = 0;
+  private readonly plans: CellPlan[] = [];
+  private readonly times: number[] = [];
+  private readonly values: Uint8Array[] = [];
+  /** The row's key, while `inRow`. */
+  private key: Uint8Array = Buffer.alloc(0);
+
+  constructor(target: RowTarget, first: number) {
+    this.target = target;
+    this.row = first;
+  }
+
+  /** Throws Error when the stream breaks the protocol: then nothing after it can be believed. */
+  add(chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) this.addChunk(chunk);
+  }
+
+  /** Throws when the stream ended inside a row. */
+  end(): void {
+    if (this.inRow) throw new Error('the stream ended inside a row');
+  }
+
+  private addChunk(chunk: Chunk): void {
+    if (chunk.resetRow) {
+      this.leaveRow();
+      return;
+    }
+    const key = chunk.rowKey as Uint8Array;
+    if (!this.inRow) {
+      if (key.length === 0) throw new Error('a row came without a key');
+      this.inRow = true;
+      this.key = key;
+    } else if (key.length > 0 && Buffer.compare(key, this.key) !== 0) {
+      throw new Error('a row began before the one in front of it was committed');
+    }
+    if (this.parts.length === 0) this.beginCell(chunk);
+    const value = chunk.value as Uint8Array;
+    if (chunk.valueSize) this.parts.push(value);
+    else this.endCell(value);
+    if (chunk.commitRow) this.commit();
+  }
+
+  private beginCell(chunk: Chunk): void {
+    if (chunk.familyName) this.family = this.target.families.get(chunk.familyName.value as string);
+    if (chunk.qualifier) this.plan = this.family?.cell((chunk.qualifier.value ?? NOTHING) as Buffer) ?? null;
+    const micros = chunk.timestampMicros as number | { toNumber(): number };
+    this.writtenAtMs = (typeof micros === 'number' ? micros : micros.toNumber()) / 1000;
+  }
+
+  private endCell(last: Uint8Array): void {
+    let value = last;
+    if (this.parts.length > 0) {
+      this.parts.push(last);
+      value = Buffer.concat(this.parts);
+      this.parts = [];
+    }
+    if (this.plan === null) return;
+    const i = this.cells++;
+    this.plans[i] = this.plan;
+    this.times[i] = this.writtenAtMs;
+    this.values[i] = value;
+  }
+
+  private commit(): void {
+    if (this.parts.length > 0) throw new Error('a row was committed inside a cell');
+    const { keys } = this.target;
+    while (this.row < keys.length && keys[this.row].compare(this.key) < 0) this.row++;
+    if (this.row === keys.length || keys[this.row].compare(this.key) !== 0) {
+      throw new Error('a row came that was not asked for, or out of order');
+    }
+    if (this.cells > 1) this.oldestFirst();
+    for (let i = 0; i < this.cells; i++) this.apply(i);
+    this.leaveRow();
+  }
+
+  private apply(i: number): void {
+    const plan = this.plans[i];
+    const value = this.values[i];
+    const double = value.length === plan.bytesAsF64;
+    if (!double && value.length !== plan.bytesAsF32) {
+      this.target.onCorrupt(plan, value.length);
+      return;
+    }
+    if (value.length > scratch.bytes.length) scratch = createScratch(value.length * 2);
+    scratch.bytes.set(value); // cells begin anywhere in a message, typed arrays only at multiples of their width
+    const numbers = double ? scratch.f64 : scratch.f32;
+    const { into, rowWidth, viewCount } = this.target;
+    for (const { view, from, to, count } of plan.copies) {
+      const base = this.row * rowWidth + to;
+      for (let n = 0; n < count; n++) into.values[base + n] = numbers[from + n];
+      const at = this.row * viewCount + view;
+      if (!(into.writtenAtMs[at] > this.times[i])) into.writtenAtMs[at] = this.times[i];
+    }
+  }
+
+  /** Insertion sort by time: rows have a few cells, as a rule in order already. */
+  private oldestFirst(): void {
+    const { plans, times, values } = this;
+    for (let i = 1; i < this.cells; i++) {
+      const plan = plans[i];
+      const time = times[i];
+      const value = values[i];
+      let at = i;
+      for (; at > 0 && times[at - 1] > time; at--) {
+        plans[at] = plans[at - 1];
+        times[at] = times[at - 1];
+        values[at] = values[at - 1];
+      }
+      plans[at] = plan;
+      times[at] = time;
+      values[at] = value;
+    }
+  }
+
+  private leaveRow(): void {
+    this.inRow = false;
+    this.family = undefined;
+    this.plan = null;
+    this.parts = [];
+    this.cells = 0;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+interface Scratch {
+  readonly bytes: Uint8Array;
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
+}
+
+function createScratch(bytes: number): Scratch {
+  const buffer = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
+  return { bytes: new Uint8Array(buffer), f32: new Float32Array(buffer), f64: new Float64Array(buffer) };
+}
+
+let scratch = createScratch(4_096);
