@@ -41,7 +41,8 @@ export const VECTORS: readonly FunctionSpec[] = [
       return vector(to - from + 1, union(v.missing, centre.missing), (block, k) => {
         const { root } = block;
         const atom = read(centre, root, 0);
-        const rest = root.bind(`(${atom} >= 0 && ${atom} < ${v.width} ? ${atom} : $mod(${atom}, ${v.width}))`);
+        const turned = `${atom} === Math.floor(${atom}) ? $mod(${atom}, ${v.width}) : NaN`;
+        const rest = root.bind(`(${atom} >= 0 && ${atom} < ${v.width} ? ${atom} : ${turned})`);
         const whole = root.bind(`${rest} | 0`);
         const place = block.bind(`(${whole} + ${indexSum(shift, k)}) % ${v.width}`);
         return `(${whole} === ${rest} ? ${v.code(block, place)} : NaN)`;
