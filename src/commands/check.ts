@@ -41,7 +41,8 @@ function closing(findings: readonly CheckFinding[], golden: number, replayed: bo
   const warnings = findings.length - errors;
   const counted = `${many(errors, 'error')}, ${many(warnings, 'warning')}`;
   if (errors > 0) return counted;
-  const agreed = replayed && golden > 0 ? `; ${many(golden, 'golden record')} agree` : '';
+  const agreed =
+    replayed && golden > 0 ? `; ${many(golden, 'golden record')} ${golden === 1 ? 'agrees' : 'agree'}` : '';
   return `the contract holds: ${counted}${agreed}`;
 }
 
