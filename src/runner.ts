@@ -79,7 +79,10 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const conditions = new Conditions();
   const watermarks = new Watermarks();
   const abandon = new AbortController();
-  const commit = createCommit({ clock, telemetry, credit, watermarks, source, onFailed: fail }, { everyMs: options.commitEveryMs });
+  const commit = createCommit(
+    { clock, telemetry, credit, watermarks, source, onFailed: fail },
+    { everyMs: options.commitEveryMs },
+  );
   const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
   const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
   let underWay = 0;
@@ -107,6 +110,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     telemetry.event('draining', { records: credit.records, budgetMs: options.drainMs });
     end?.();
   }
+
+  const ending = (): boolean => lifecycle.state !== 'running' && lifecycle.state !== 'starting';
 
   /** Resolves when no frame is under way. */
   function idle(): Promise<void> {
@@ -142,7 +147,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       telemetry.event('assigned', { topic, partition, epoch: origin.epoch });
     },
     onFrame(frame) {
-      if (!watermarks.admit(frame)) {
+      // A response that arrives after the stop must not be processed: it would be published here and read again elsewhere.
+      if (ending() || !watermarks.admit(frame)) {
         credit.give(frame.count, frame.bytes);
         return;
       }
@@ -167,7 +173,11 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       telemetry.removeGauge('sluice_lag_seconds', labels);
       telemetry.event('revoked', { topic, partition, epoch: origin.epoch });
     },
-    onEnd: stop,
+    onEnd() {
+      // The end of the input is no signal: what is under way takes the time it takes.
+      driven.setFlushing(true);
+      void idle().then(stop);
+    },
     onFailed: fail,
   };
 
@@ -183,15 +193,16 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       }
     };
     commit.stop();
-    await bounded('halt', () => source.halt());
+    const halting = bounded('halt', () => source.halt());
     const clean = failure === undefined ? await settleAll(deadline) : await bounded('commit', () => commit.now());
     if (!clean) abandon.abort();
+    const halted = await halting;
     const left = await bounded('leave', () => source.close());
     const closed = await bounded('close', () => driven.close());
     const unsettledRecords = credit.records;
     if (failure !== undefined) return { result: 'failed', error: failure, unsettledRecords };
     lifecycle.on('done');
-    const done = clean && left && closed;
+    const done = clean && halted && left && closed;
     telemetry.event(done ? 'drained' : 'drain-budget-exceeded', { records: unsettledRecords });
     return { result: done ? 'done' : 'drain-budget', error: undefined, unsettledRecords };
   }

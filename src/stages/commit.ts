@@ -1,10 +1,10 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import type { Credit } from '../kernel/credit.ts';
+import { classify } from '../kernel/errors.ts';
 import type { Frame } from '../kernel/frame.ts';
 import type { Watermarks } from '../offsets/watermark.ts';
 import type { Source } from '../ports/source.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { classify } from '../kernel/errors.ts';
 
 export interface Commit {
   /** A frame is settled: its credit returns, its origin's watermark may move. */

@@ -79,7 +79,9 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
   async function learn(id: number): Promise<void> {
     let found: ValueDecoder | Refusal;
     try {
-      const writer = await persist(deps, { what: 'schema registry', kind: 'registry' }, () => deps.schemas.writerSchema(id));
+      const writer = await persist(deps, { what: 'schema registry', kind: 'registry' }, () =>
+        deps.schemas.writerSchema(id),
+      );
       found = compileAvroDecoder({ writer, reader: value.schema, wants });
       deps.telemetry.event('schema-resolved', { id });
     } catch (thrown) {

@@ -44,7 +44,9 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     [output.topic, []],
     [deadLetter.topic, []],
   ]);
-  const fateCounters = FATES.map((fate) => (fate === 'open' ? undefined : telemetry.counter('sluice_records_total', { fate })));
+  const fateCounters = FATES.map((fate) =>
+    fate === 'open' ? undefined : telemetry.counter('sluice_records_total', { fate }),
+  );
   const reasonCounters = REASONS.map((reason) =>
     reason === 'none' ? undefined : telemetry.counter('sluice_dead_letters_total', { reason }),
   );
@@ -100,7 +102,11 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
         touched.add(target);
       } else if (fate[i] === DEAD_LETTERED) deadLetterRecord(frame, i);
       else if (fate[i] === DROPPED) dropped++;
-      else throw new SluiceError('invariant-broken', `record ${origin.topic}/${origin.partition}/${frame.offsets[i]} was not encoded; please report this`);
+      else
+        throw new SluiceError(
+          'invariant-broken',
+          `record ${origin.topic}/${origin.partition}/${frame.offsets[i]} was not encoded; please report this`,
+        );
     }
     if (dropped > 0) {
       fateCounters[DROPPED]?.add(dropped);
@@ -138,7 +144,14 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   function onUnpublishable(frame: Frame, i: number, error: SluiceError): void {
     if (frame.fate[i] === DEAD_LETTERED) {
       const remedy = `raise max.message.bytes of ${deadLetter.topic}`;
-      return fail(new SluiceError('broker-refused', `dead letter ${sourceOf(frame, i)} was refused: ${error.message}; ${remedy}`, error));
+      fail(
+        new SluiceError(
+          'broker-refused',
+          `dead letter ${sourceOf(frame, i)} was refused: ${error.message}; ${remedy}`,
+          error,
+        ),
+      );
+      return;
     }
     telemetry.event('unpublishable', { source: sourceOf(frame, i), reason: error.message });
     frame.fate[i] = DEAD_LETTERED;
@@ -153,7 +166,13 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     if (frame.unsettled > 0) return;
     const entry = settling.get(frame);
     if (frame.unsettled < 0 || entry === undefined) {
-      return fail(new SluiceError('invariant-broken', `a record of frame ${sourceOf(frame, 0)} settled twice; please report this`));
+      fail(
+        new SluiceError(
+          'invariant-broken',
+          `a record of frame ${sourceOf(frame, 0)} settled twice; please report this`,
+        ),
+      );
+      return;
     }
     settling.delete(frame);
     observeLatency(frame);

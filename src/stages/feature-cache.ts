@@ -70,7 +70,14 @@ export class FeatureCache {
   }
 
   /** Stores row `row` of the sources under a key, replacing what it had. Keeps `key`: hand over bytes of its own. */
-  put(key: Buffer, values: Float64Array, writtenAt: Float64Array, row: number, present: boolean, expiresAtMs: number): void {
+  put(
+    key: Buffer,
+    values: Float64Array,
+    writtenAt: Float64Array,
+    row: number,
+    present: boolean,
+    expiresAtMs: number,
+  ): void {
     const hash = murmur2(key, 0, key.length);
     const entry = this.place(key, hash);
     copyRow(values, row, this.values, entry, this.rowWidth);

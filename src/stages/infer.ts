@@ -109,7 +109,9 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
 
   const outputWidths = plan.predictions.fetches.map((name) => {
     const spec = session.outputs.find((output) => output.name === name);
-    return spec === undefined ? 0 : spec.shape.slice(1).reduce<number>((a, b) => a * (typeof b === 'number' ? b : Number.NaN), 1);
+    return spec === undefined
+      ? 0
+      : spec.shape.slice(1).reduce<number>((a, b) => a * (typeof b === 'number' ? b : Number.NaN), 1);
   });
   /** NaN where the model does not say. */
   const widthOf = (k: number): number => outputWidths[k];

@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import { createKafkaSink } from '../../adapters/kafka/sink.ts';
+import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
+import { createLog } from '../../adapters/pino/log.ts';
+import { createRegistrySchemas } from '../../adapters/registry/registry.ts';
+import { assemble } from '../../assemble.ts';
+import { EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { SchemaSource } from '../../ports/schemas.ts';
+import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
+import { createRecentState, readDisplayState } from '../display/state.ts';
+import { createDisplay, type Display, summary } from '../display.ts';
+import type { Io } from '../io.ts';
+import { preparePlan } from '../prepare.ts';
+import { createWorld } from '../world.ts';
+import { createFeeder, type Feeder } from './feeder.ts';
+import { describeLedger, readLedger, sound } from './ledger.ts';
+import { createSamples } from './samples.ts';
+import { provision, type Services, startServices } from './services.ts';
+
+export interface DemoOptions {
+  readonly topology: string;
+  readonly records: number;
+  readonly rate: number;
+  readonly exit: boolean;
+  readonly port: number;
+  readonly json: boolean;
+}
+
+const EVENTS = 'examples/flight-delay/flights.jsonl.gz';
+const FEATURES = 'examples/flight-delay/features';
+const POLL_MS = 50;
+
+/**
+ * `sluice demo`: the embedded services, the example's data, the unchanged topology, live figures. Resolves with the exit code:
+ * failed when the ledger, read from the topics by an independent reader, does not add up.
+ */
+export async function demo(options: DemoOptions, io: Io): Promise<number> {
+  for (const path of [EVENTS, FEATURES, options.topology]) {
+    if (existsSync(path)) continue;
+    throw new SluiceError(
+      'file-missing',
+      `the demo needs ${path}: run it in the folder of the repository (npm run demo)`,
+    );
+  }
+  const services = await startServices({ port: options.port });
+  try {
+    return await stream(options, { ...io, env: { ...io.env, ...services.env } }, services);
+  } finally {
+    await services.close();
+  }
+}
+
+async function stream(options: DemoOptions, io: Io, services: Services): Promise<number> {
+  const { clock, stderr } = io;
+  let display: Display | undefined;
+  const color = stderr.isTTY === true && io.env.NO_COLOR === undefined;
+  const write = (line: string): void => (display ? display.print(line) : void stderr.write(line));
+  const telemetry = createTelemetry({
+    clock,
+    log: createLog({ clock }, { level: 'warn', pretty: true, color, write }),
+  });
+  const runtime = createOnnxRuntime({ telemetry });
+  const plan = await preparePlan(options.topology, runtime, io);
+  const { topology } = plan;
+  const tables = await provision(topology, services, FEATURES, io, telemetry);
+  welcome(services, plan, tables, io);
+
+  const world = await createWorld(plan, runtime, telemetry, io);
+  const samples = createSamples(world.sink, topology.output);
+  const runner = assemble(plan, { ...world, sink: samples.sink });
+  const feeder = await openFeeder(plan, options, world.schemas, io);
+  const about = {
+    topology: topology.name,
+    maxInflightRecords: topology.flow.maxInFlight.records,
+    maxInflightBytes: topology.flow.maxInFlight.bytes,
+    startedMonotonicMs: clock.monotonicMs(),
+    phase: () => runner.state(),
+    samples: samples.read,
+  };
+  display = createDisplay(
+    {
+      clock,
+      out: stderr,
+      isTTY: stderr.isTTY === true,
+      columns: () => stderr.columns ?? 80,
+      rows: () => stderr.rows ?? Number.POSITIVE_INFINITY,
+    },
+    createRecentState({ clock, telemetry }, about),
+    { color },
+  );
+
+  const stopping = new AbortController();
+  const forget = io.onSignal(() => {
+    stopping.abort();
+    runner.stop();
+  });
+  const running = runner.run().finally(() => stopping.abort());
+  if (!options.json) display.start();
+  let feedFailure: unknown;
+  try {
+    await feeder.run(stopping.signal);
+    if (options.exit) await settled(feeder, telemetry, stopping.signal, io);
+    else await aborted(stopping.signal);
+  } catch (thrown) {
+    feedFailure = thrown;
+  }
+  runner.stop();
+  const finished = readDisplayState({ clock, telemetry }, about);
+  const outcome = await running;
+  forget();
+  await feeder.close();
+  display.stop();
+  telemetry.flush();
+  if (feedFailure !== undefined) throw feedFailure;
+  if (outcome.error !== undefined) {
+    io.stderr.write(`sluice: ${outcome.error.message}\n`);
+    return exitCodeOf(outcome.error);
+  }
+  const ledger = readLedger(services.broker, {
+    inputs: topology.source.topics,
+    output: topology.output.topic,
+    deadLetter: topology.deadLetter.topic,
+  });
+  const whole = options.exit && !interrupted(feeder, options);
+  if (options.json) io.stdout.write(`${JSON.stringify({ ...finished, ledger })}\n`);
+  else {
+    io.stdout.write(`\n${summary(finished, { columns: stderr.columns ?? 80, color })}\n`);
+    io.stdout.write(`${describeLedger(ledger)}\n`);
+  }
+  if (outcome.result === 'drain-budget') return EXIT.drainBudget;
+  return sound(ledger, whole) ? EXIT.done : EXIT.failed;
+}
+
+/** Says what was started, and that nothing of it is kept. */
+function welcome(services: Services, plan: Plan, tables: readonly { table: string; rows: number }[], io: Io): void {
+  const { topology } = plan;
+  const loaded = tables.map(({ table, rows }) => `${rows.toLocaleString('en')} ${table}s`).join(' and ');
+  io.stderr.write(
+    [
+      `Embedded Kafka at ${services.env.KAFKA_BROKERS}, schema registry at ${services.env.SCHEMA_REGISTRY_URL}, Bigtable at ${services.env.BIGTABLE_EMULATOR_HOST}:`,
+      `in this process, in memory, gone at the end.${loaded === '' ? '' : ` Features of ${loaded} are loaded.`}`,
+      `${topology.source.topics.join(', ')} → ${plan.bundle.label} → ${topology.output.topic}. Ctrl-C drains and ends.`,
+      '',
+      '',
+    ].join('\n'),
+  );
+}
+
+async function openFeeder(
+  plan: Plan,
+  options: DemoOptions,
+  schemas: SchemaSource,
+  io: Io,
+): Promise<Feeder & { close(): Promise<void> }> {
+  const { clock, random } = io;
+  const { source, connections } = plan.topology;
+  // A producer of its own, as an upstream team would have; what it counts is not the pipeline's.
+  const silent = createTelemetry({ clock, log: { log: () => undefined } });
+  const brokers = connections.kafka?.brokers ?? [];
+  const sink = createKafkaSink(
+    { clock, telemetry: silent, random },
+    { brokers, clientId: 'sluice-demo-producer', debugProtocolBuffers: false },
+  );
+  await sink.open(source.topics);
+  const url = connections.registry?.url;
+  const upstream = url === undefined ? schemas : createRegistrySchemas({ clock, telemetry: silent, random }, { url });
+  const feeder = await createFeeder(
+    { clock, sink, schemas: upstream },
+    { source, file: EVENTS, records: options.records, perSecond: options.rate },
+  );
+  return {
+    run: (signal) => feeder.run(signal),
+    get sent() {
+      return feeder.sent;
+    },
+    close: () => sink.close(),
+  };
+}
+
+/** Resolves when everything that was sent is settled. */
+async function settled(feeder: Feeder, telemetry: MetricStore, signal: AbortSignal, { clock }: Io): Promise<void> {
+  const done = (): number =>
+    telemetry.series('sluice_records_total').reduce((sum, one) => sum + (one.kind === 'value' ? one.value : 0), 0);
+  while (!signal.aborted && done() < feeder.sent) {
+    await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve));
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function interrupted(feeder: Feeder, options: DemoOptions): boolean {
+  return feeder.sent < options.records;
+}

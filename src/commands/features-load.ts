@@ -1,0 +1,126 @@
+import { featureFileOf, featureRowsOf, shapeOf, type TableRead } from '../adapters/files/feature-rows.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { SluiceError } from '../kernel/errors.ts';
+import type { ColumnSpec, Layout } from '../kernel/views.ts';
+import type { Topology } from '../plan/topology.ts';
+import type { FeatureWrite, FeatureWriter } from '../ports/feature-store.ts';
+
+export interface FeaturesLoadOptions {
+  readonly topology: Topology;
+  /** Folder of feature files. */
+  readonly dir: string;
+  /** `FAMILY.COLUMN` or `FAMILY.COLUMN[n]`: instead of the columns that the topology reads. */
+  readonly columns?: readonly string[] | undefined;
+}
+
+export interface FeaturesLoadDeps {
+  readonly writer: FeatureWriter;
+  readonly clock: Clock;
+  /** Told every thousand rows, and at the end of a table. */
+  readonly progress?: (progress: LoadedTable) => void;
+}
+
+export interface LoadedTable {
+  readonly table: string;
+  readonly rows: number;
+  /** Views written, over all rows: a row whose family is not in the file lacks that view. */
+  readonly views: number;
+}
+
+const BATCH_ROWS = 200;
+const PROGRESS_ROWS = 1_000;
+
+/**
+ * Feature files → the tables that a topology reads; tables and families are made where they are missing.
+ * Loading again writes newer cells: rows that are no longer in the files stay. Every cell has the time of the start.
+ */
+export async function featuresLoad(
+  options: FeaturesLoadOptions,
+  deps: FeaturesLoadDeps,
+): Promise<{ readonly tables: readonly LoadedTable[] }> {
+  const { topology, dir, columns } = options;
+  const layouts = new Map(
+    topology.enrich.map(({ table, layout }) => [JSON.stringify([table, layout]), { table, layout }]),
+  );
+  const wanted = [...layouts.values()].map(({ table, layout }) => {
+    const reads = topology.enrich.filter((entry) => entry.table === table && entry.layout === layout);
+    return { table, layout, reads: columns === undefined ? reads : [namedColumns(table, columns, topology)] };
+  });
+  const files = wanted.map(({ table }) => featureFileOf(dir, table));
+  const timestampMs = deps.clock.wallMs();
+  const tables: LoadedTable[] = [];
+  for (const [i, { table, layout, reads }] of wanted.entries()) {
+    tables.push(await loadTable({ table, layout, reads, file: files[i], timestampMs }, deps));
+  }
+  return { tables };
+}
+
+interface TableLoad {
+  readonly table: string;
+  readonly layout: Layout;
+  readonly reads: readonly TableRead[];
+  readonly file: string;
+  readonly timestampMs: number;
+}
+
+async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps): Promise<LoadedTable> {
+  const { table, layout, timestampMs } = load;
+  const { views, rowWidth } = shapeOf(table, load.reads);
+  await writer.ensureTable(
+    table,
+    views.map(({ family }) => family),
+  );
+  const values = new Float64Array(BATCH_ROWS * rowWidth);
+  const present = new Uint8Array(BATCH_ROWS * views.length);
+  let keys: Buffer[] = [];
+  let rows = 0;
+  let written = 0;
+  const flush = async (): Promise<void> => {
+    if (keys.length === 0) return;
+    const batch: FeatureWrite = { table, layout, views, rowWidth, keys, values, present, timestampMs };
+    await writer.write(batch);
+    keys = [];
+  };
+  for await (const row of featureRowsOf(load.file, { views, rowWidth })) {
+    values.set(row.values, keys.length * rowWidth);
+    present.set(row.present, keys.length * views.length);
+    keys.push(row.key);
+    rows++;
+    for (const there of row.present) written += there;
+    if (keys.length === BATCH_ROWS) await flush();
+    if (rows % PROGRESS_ROWS === 0) progress?.({ table, rows, views: written });
+  }
+  await flush();
+  const loaded = { table, rows, views: written };
+  progress?.(loaded);
+  return loaded;
+}
+
+/** `--columns` for one table: of the families that the topology reads from it, and of those it reads from no table. */
+function namedColumns(table: string, names: readonly string[], topology: Topology): TableRead {
+  const read = (family: string, from?: string): readonly ColumnSpec[] | undefined => {
+    const views = topology.enrich
+      .filter((entry) => from === undefined || entry.table === from)
+      .flatMap((entry) => entry.views);
+    const found = views.filter((view) => view.family === family);
+    return found.length === 0 ? undefined : found.flatMap((view) => view.columns);
+  };
+  const views = names.flatMap((text) => {
+    const match = /^([-\w.]+?)\.([^.,[\]]+)(?:\[([1-9]\d{0,6})\])?$/.exec(text);
+    if (match === null) {
+      throw new SluiceError('usage-invalid', `--columns: "${text}" is not FAMILY.COLUMN or FAMILY.COLUMN[WIDTH]`);
+    }
+    const [, family, name, width] = match;
+    const here = read(family, table);
+    if (here === undefined && read(family) !== undefined) return [];
+    const known = here?.find((column) => column.name === name);
+    const stated: ColumnSpec = {
+      name,
+      kind: width === undefined ? 'number' : 'vector',
+      width: Number(width ?? 1),
+      offset: 0,
+    };
+    return [{ name: family, family, columns: [width === undefined && known ? known : stated] }];
+  });
+  return { table, views };
+}

@@ -1,0 +1,126 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
+import type { Io } from './io.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 done (dead letters are counted, not a failure; so is a clean drain after a signal)
+            1 failed   2 wrong usage or invalid topology   3 the drain budget ran out`;
+
+/** Parses the command line and runs the command; resolves with the exit code. Each command is loaded only when it is asked for. */
+export async function program(argv: readonly string[], io: Io): Promise<number> {
+  let code: number = EXIT.done;
+  const root = new Command('sluice')
+    .description('Streaming inference: Kafka events, Bigtable features, ONNX Runtime, predictions back to Kafka.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .showHelpAfterError('(--help tells more)')
+    .addHelpText('after', EXIT_CODES);
+
+  root
+    .command('demo')
+    .description(
+      'Real flights scored in real time: embedded Kafka, registry and Bigtable, the unchanged example topology.',
+    )
+    .option('--records <n>', 'flights to stream; more than the week has start it again with other ids', whole, 116_729)
+    .option('--rate <n>', 'flights a second, 0 for as fast as they are taken', wholeOrZero, 5_000)
+    .option('--exit', 'end when all of them are settled, after checking that each was answered exactly once', false)
+    .option('--topology <file>', 'the pipeline to run', 'topologies/flight-delay.yaml')
+    .option('--port <n>', 'port of the embedded broker; the default lets the system choose', wholeOrZero, 0)
+    .option('--json', 'the summary as JSON on standard output', false)
+    .action(async (options) => {
+      const { demo } = await import('./demo/demo.ts');
+      code = await demo(options, io);
+    });
+
+  root
+    .command('run')
+    .argument('<topology>', 'topology file')
+    .description('The production processor: consumes until it is told to stop (SIGTERM), then drains.')
+    .option('--dry', 'check, connect, then stop', false)
+    .addOption(
+      new Option('--listen <host:port>', 'metrics, health: /metrics /live /ready')
+        .default('127.0.0.1:9464')
+        .argParser(address),
+    )
+    .option('--no-listen', 'no HTTP')
+    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .option('--json', 'log lines as JSON, on a terminal too', false)
+    .action(async (topology, options) => {
+      const { run } = await import('./run.ts');
+      const listen = typeof options.listen === 'string' ? address(options.listen) : options.listen || undefined;
+      code = await run({ topology, ...options, listen }, io);
+    });
+
+  root
+    .command('batch')
+    .argument('<topology>', 'topology file')
+    .description('The same path over a file: one prediction a line, in input order.')
+    .requiredOption('--input <file>', 'JSON Lines, .gz too')
+    .requiredOption('--output <file>', 'JSON Lines, .gz too; - is standard output')
+    .option('--features <dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
+    .option('--dead-letters <file>', 'where records that cannot be scored go, with the reason')
+    .option('--limit <n>', 'stop after this many records', whole, Number.POSITIVE_INFINITY)
+    .option('--json', 'the summary as JSON', false)
+    .action(async (topology, options) => {
+      const { batch } = await import('./batch.ts');
+      code = await batch({ topology, ...options }, io);
+    });
+
+  root
+    .command('check')
+    .argument('<topology>', 'topology file')
+    .description(
+      'Proves that schemas, expressions, model and output fit together; says which line is wrong when they do not.',
+    )
+    .option('--json', 'findings as JSON', false)
+    .action(async (topology, options) => {
+      const { runCheck } = await import('./run-check.ts');
+      code = await runCheck({ topology, ...options }, io);
+    });
+
+  const features = root.command('features').description('The feature store of a topology.');
+  features
+    .command('load')
+    .argument('<topology>', 'topology file')
+    .argument('<dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
+    .description(
+      'Loads the columns that the topology reads into its store; makes tables and families that are missing.',
+    )
+    .option('--columns <list>', 'FAMILY.COLUMN,… instead', (text: string) => text.split(','))
+    .option('--json', 'the summary as JSON on standard output', false)
+    .action(async (topology, dir, options) => {
+      const { runFeaturesLoad } = await import('./run-features-load.ts');
+      code = await runFeaturesLoad({ topology, dir, ...options }, io);
+    });
+
+  try {
+    await root.parseAsync([...argv]);
+    return code;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const error = classify(thrown);
+    const detail = error.code === 'unexpected' && error.cause instanceof Error ? `\n${error.cause.stack}` : '';
+    io.stderr.write(`sluice: ${error.message}${detail}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
+  return value;
+}
+
+function wholeOrZero(text: string): number {
+  return text === '0' ? 0 : whole(text);
+}
+
+function address(text: string): { host: string; port: number } {
+  const [, host, port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || Number(port) > 65_535)
+    throw new InvalidArgumentError('give HOST:PORT, such as 127.0.0.1:9464.');
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}

@@ -1,0 +1,128 @@
+import type { GoldenRecord } from '../bundle/golden.ts';
+import { compileJsonDecoder } from '../codecs/json-decoder.ts';
+import type { CheckFinding } from '../documents/finding.ts';
+import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import { OPEN, REASONS } from '../kernel/fate.ts';
+import { type FeatureRows, type Frame, FrameBuilder } from '../kernel/frame.ts';
+import type { Plan, ReadPlan } from '../plan/plan.ts';
+import type { ModelRuntime } from '../ports/model.ts';
+
+/**
+ * Runs a bundle's golden records through the compiled path — decode, preprocess, model, postprocess — and compares.
+ * Returns a finding for each record that comes out otherwise, at its line of the golden file.
+ */
+export async function replayGolden(
+  plan: Plan,
+  records: readonly GoldenRecord[],
+  runtime: ModelRuntime,
+): Promise<readonly CheckFinding[]> {
+  const session = await runtime.load({
+    file: plan.bundle.modelFile,
+    device: 'cpu',
+    feeds: plan.feeds,
+    fetches: plan.predictions.fetches,
+  });
+  try {
+    const frame = frameOf(plan, records);
+    plan.inputs.fill(frame);
+    const outputs = await session.run(frame.inputs, frame.rows);
+    frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number>));
+    plan.predictions.predict(frame);
+    return records.flatMap((record, i) => differences(plan, frame, record, i));
+  } finally {
+    await session.close();
+  }
+}
+
+function frameOf(plan: Plan, records: readonly GoldenRecord[]): Frame {
+  const values = records.map(({ event }) => Buffer.from(JSON.stringify(event)));
+  const bytes = values.reduce((sum, value) => sum + value.length, 0);
+  const builder = new FrameBuilder({ topic: 'golden', partition: 0, epoch: 0 }, records.length, bytes);
+  values.forEach((value, i) => void builder.append(records[i].line, 0, null, value, null));
+  const frame = builder.build(records.length, 0, 0);
+  frame.columns = plan.wants.map(({ kind, width }): Column => {
+    if (kind === 'number') return numberColumn(frame.count);
+    if (kind === 'long') return longColumn(frame.count);
+    if (kind === 'string') return stringColumn(frame.count, frame.arena);
+    return vectorColumn(frame.count, width);
+  });
+  const { schema } = plan.topology.source.value;
+  const decode = compileJsonDecoder({ schema, wants: plan.wants }).bind(frame.arena, frame.columns);
+  for (let i = 0; i < frame.count; i++) {
+    if (!decode(frame.valueStart[i], frame.valueEnd[i], i)) frame.fate[i] = UNDECODED;
+  }
+  frame.reads = plan.reads.map((read) => rowsOf(read, records));
+  return frame;
+}
+
+/** Any fate but OPEN, so that later steps pass the record over. */
+const UNDECODED = 3;
+
+/** A row a record, from the views that the record states. */
+function rowsOf(read: ReadPlan, records: readonly GoldenRecord[]): FeatureRows {
+  const { views, rowWidth } = read;
+  const values = new Float64Array((records.length + 1) * rowWidth).fill(Number.NaN);
+  const writtenAtMs = new Float64Array((records.length + 1) * views.length).fill(Number.NaN);
+  records.forEach(({ features }, i) => {
+    views.forEach((view, v) => {
+      const stated = features[view.name];
+      if (stated === null || stated === undefined) return;
+      writtenAtMs[(i + 1) * views.length + v] = 0;
+      for (const { name, offset } of view.columns) {
+        const value = stated[name];
+        if (value !== undefined) values.set(typeof value === 'number' ? [value] : value, (i + 1) * rowWidth + offset);
+      }
+    });
+  });
+  return { index: Int32Array.from(records, (_, i) => i + 1), values, writtenAtMs };
+}
+
+function differences(plan: Plan, frame: Frame, record: GoldenRecord, i: number): CheckFinding[] {
+  const file = plan.bundle.goldenFile ?? plan.bundle.file;
+  const finding = (path: string, message: string): CheckFinding => ({
+    severity: 'error',
+    file,
+    line: record.line,
+    column: 1,
+    path,
+    message,
+    remedy: 'mend the expression or the model, or make the golden records anew from the pipeline that trained it',
+    excerpt: '',
+  });
+  if (frame.fate[i] !== OPEN) {
+    const why = frame.fate[i] === UNDECODED ? 'the event does not fit its schema' : REASONS[frame.reason[i]];
+    return [finding('event', `the record is not scored: ${why}`)];
+  }
+  return Object.entries(record.expected).flatMap(([name, expected]) => {
+    const slot = plan.predictions.predictions.findIndex((prediction) => prediction.name === name);
+    if (slot < 0) return [finding(`expected.${name}`, `the bundle predicts no "${name}"`)];
+    const got = predicted(frame.predictions[slot], i);
+    return agrees(got, expected, record.tolerance)
+      ? []
+      : [
+          finding(
+            `expected.${name}`,
+            `the path says ${JSON.stringify(got)}, the golden record ${JSON.stringify(expected)}`,
+          ),
+        ];
+  });
+}
+
+function predicted(column: Column, i: number): number | string | readonly number[] {
+  if (column.kind === 'number') return column.values[i];
+  if (column.kind === 'label') return column.labels[column.codes[i]]?.toString('utf8') ?? '';
+  if (column.kind === 'vector') return [...column.values.subarray(i * column.width, (i + 1) * column.width)];
+  return '';
+}
+
+function agrees(
+  got: number | string | readonly number[],
+  expected: number | string | readonly number[],
+  tolerance: number,
+): boolean {
+  if (typeof got === 'number' && typeof expected === 'number') return Math.abs(got - expected) <= tolerance;
+  if (typeof got === 'object' && typeof expected === 'object') {
+    return got.length === expected.length && got.every((value, k) => Math.abs(value - expected[k]) <= tolerance);
+  }
+  return got === expected;
+}

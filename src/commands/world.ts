@@ -1,0 +1,119 @@
+import { createBigtableStore } from '../adapters/bigtable/store.ts';
+import { createFileSchemas } from '../adapters/files/file-schemas.ts';
+import { createKafkaSink } from '../adapters/kafka/sink.ts';
+import { createKafkaSource } from '../adapters/kafka/source.ts';
+import { createRegistrySchemas } from '../adapters/registry/registry.ts';
+import type { World } from '../assemble.ts';
+import { compileAvroEncoder } from '../codecs/avro-encoder.ts';
+import { compileJsonEncoder } from '../codecs/json-encoder.ts';
+import type { ValueEncoder } from '../codecs/types.ts';
+import { confluentPrefix } from '../codecs/wire.ts';
+import { Credit } from '../kernel/credit.ts';
+import { SluiceError } from '../kernel/errors.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { FeatureStore } from '../ports/feature-store.ts';
+import type { ModelRuntime, ModelSession } from '../ports/model.ts';
+import type { SchemaSource } from '../ports/schemas.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Io } from './io.ts';
+
+/** Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts. */
+export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: Telemetry, io: Io): Promise<World> {
+  const { clock, random, env, instance } = io;
+  const { topology } = plan;
+  const { kafka } = topology.connections;
+  if (kafka === undefined) {
+    throw new SluiceError('topology-invalid', `${topology.file} names no connections.kafka, which running it needs`);
+  }
+  const credit = new Credit({
+    maxRecords: topology.flow.maxInFlight.records,
+    maxBytes: topology.flow.maxInFlight.bytes,
+  });
+  const session = await loadModel(plan, runtime, telemetry);
+  const schemas = createSchemas(plan, telemetry, io);
+  const encoder = await createEncoder(plan, schemas);
+  const store = createStore(plan, telemetry, io);
+  await store.open([...new Set(plan.reads.map(({ table }) => table))]);
+  const connection = {
+    brokers: kafka.brokers,
+    clientId: kafka.clientId,
+    debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
+  };
+  const sink = createKafkaSink({ clock, telemetry, random }, connection);
+  await sink.open([topology.output.topic, topology.deadLetter.topic]);
+  const source = createKafkaSource(
+    { clock, telemetry, credit, random },
+    {
+      ...connection,
+      groupId: topology.source.group,
+      topics: topology.source.topics,
+      from: topology.source.from,
+      sessionTimeoutMs: kafka.sessionTimeoutMs,
+      drainMs: topology.flow.drainMs,
+    },
+  );
+  return { clock, random, telemetry, credit, source, schemas, store, session, encoder, sink, instance };
+}
+
+/** Loads the bundle's model and says which, and on what device, in the metrics. */
+export async function loadModel(plan: Plan, runtime: ModelRuntime, telemetry: Telemetry): Promise<ModelSession> {
+  const { bundle, topology } = plan;
+  const session = await runtime.load({
+    file: bundle.modelFile,
+    device: topology.model.device,
+    feeds: plan.feeds,
+    fetches: plan.predictions.fetches,
+  });
+  telemetry.gauge('sluice_model_device', { device: session.device }, () => 1);
+  const { name, version, digest } = bundle;
+  telemetry.gauge('sluice_model_info', { model: name, version, digest: digest.slice(0, 12) }, () => 1);
+  telemetry.event('model-loaded', { model: bundle.label, device: session.device });
+  return session;
+}
+
+function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
+  const { source, output, connections } = plan.topology;
+  if (connections.registry !== undefined) {
+    const { clock, random } = io;
+    return createRegistrySchemas({ clock, telemetry, random }, { url: connections.registry.url });
+  }
+  const formats = [source.value, output.value];
+  const ids = formats.flatMap((format) =>
+    format.kind === 'avro' ? format.ids.map((id) => ({ id, schema: format.schema })) : [],
+  );
+  return createFileSchemas({ ids });
+}
+
+async function createEncoder(plan: Plan, schemas: SchemaSource): Promise<ValueEncoder> {
+  const { value, topic } = plan.topology.output;
+  const shape = {
+    schema: value.schema,
+    fields: plan.outputFields,
+    wants: plan.wants,
+    predictions: plan.predictions.predictions,
+  };
+  if (value.kind === 'json') return compileJsonEncoder(shape);
+  if (value.wire === 'plain') return compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
+  const id = await schemas.idFor(`${topic}-value`, value.schema);
+  return compileAvroEncoder({ ...shape, prefix: confluentPrefix(id) });
+}
+
+function createStore(plan: Plan, telemetry: Telemetry, io: Io): FeatureStore {
+  const { bigtable } = plan.topology.connections;
+  if (plan.reads.length === 0) return NO_STORE;
+  if (bigtable === undefined) {
+    throw new SluiceError(
+      'topology-invalid',
+      `${plan.topology.file} enriches from Bigtable but names no connections.bigtable`,
+    );
+  }
+  const { clock, env } = io;
+  return createBigtableStore({ clock, telemetry }, { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST });
+}
+
+/** For topologies that look nothing up. */
+export const NO_STORE: FeatureStore = {
+  open: () => Promise.resolve(),
+  read: () => Promise.reject(new SluiceError('invariant-broken', 'a topology without look-ups read features')),
+  close: () => Promise.resolve(),
+};

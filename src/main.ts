@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { hostname } from 'node:os';
+import { program } from './commands/program.ts';
+import { EXIT } from './kernel/errors.ts';
+import { createSystemClock } from './kernel/system-clock.ts';
+
+// The one place that reads the environment, the clock, chance and the process; everything else is handed them.
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
+const code = await program(process.argv, {
+  env: process.env,
+  clock: createSystemClock(),
+  random: Math.random,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  instance: `${hostname()}-${process.pid}`,
+  onSignal(stop) {
+    for (const signal of signals) process.on(signal, stop);
+    return () => {
+      for (const signal of signals) process.off(signal, stop);
+    };
+  },
+});
+
+// What hangs past the drain budget (a socket, a native run) must not keep the process: what is unsettled is uncommitted.
+process.exitCode = code;
+setTimeout(() => process.exit(code), code === EXIT.drainBudget ? 0 : 1_000).unref();
