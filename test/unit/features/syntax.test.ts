@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Expr,
+  ExpressionError,
+  MAX_EXPRESSION_CHARS,
+  MAX_EXPRESSION_DEPTH,
+  parseExpression,
+} from '../../../src/features/syntax.ts';
+
+/** The tree as text with every operation in parentheses. */
+function shape(expr: Expr): string {
+  switch (expr.kind) {
+    case 'number':
+      return String(expr.value);
+    case 'text':
+      return JSON.stringify(expr.value);
+    case 'name':
+      return expr.name;
+    case 'member':
+      return `${expr.object}.${expr.name}`;
+    case 'index':
+      return `${shape(expr.of)}[${shape(expr.index)}]`;
+    case 'list':
+      return `[${expr.items.map(shape).join(' ')}]`;
+    case 'call':
+      return `${expr.name}<${expr.args.map(shape).join(' ')}>`;
+    case 'unary':
+      return `(${expr.op}${shape(expr.of)})`;
+    case 'binary':
+      return `(${shape(expr.left)} ${expr.op} ${shape(expr.right)})`;
+    case 'choose':
+      return `(${shape(expr.test)} ? ${shape(expr.yes)} : ${shape(expr.no)})`;
+  }
+}
+
+const READS: readonly (readonly [string, string])[] = [
+  ['route.late_share ?? 0.2', '(route.late_share ?? 0.2)'],
+  ['a ?? b + 1', '(a ?? (b + 1))'],
+  ['a ?? b < 1', '(a ?? (b < 1))'],
+  ['a ?? b ?? c', '((a ?? b) ?? c)'],
+  ['(a || b) ?? c', '((a || b) ?? c)'],
+  ['a ?? (b && c)', '(a ?? (b && c))'],
+  ['(route.mean_delay ?? 6.5) / 30', '((route.mean_delay ?? 6.5) / 30)'],
+  ['log1p(atLeast(event.distance, 0) ?? 569)', 'log1p<(atLeast<event.distance 0> ?? 569)>'],
+  ['a || b && !c', '(a || (b && (!c)))'],
+  ['a - b - c', '((a - b) - c)'],
+  ['-a * b', '((-a) * b)'],
+  ['a ? b : c ? d : e', '(a ? b : (c ? d : e))'],
+  ['a ?? b ? c : d', '((a ?? b) ? c : d)'],
+  ['event.image[784][0]', 'event.image[784][0]'],
+  ['window(slots.n, slot, -4, 1) ?? 0', '(window<slots.n slot (-4) 1> ?? 0)'],
+  ["band(p, 'a\\'b', .5, \"c\")", 'band<p "a\'b" 0.5 "c">'],
+  ['[1, x, 3]', '[1 x 3]'],
+  ['true && false', '(1 && 0)'],
+];
+
+for (const [text, wanted] of READS) {
+  test(`reads ${text}`, () => assert.equal(shape(parseExpression(text)), wanted));
+}
+
+/** Text, where the finding points, and a piece of its message or remedy. */
+const REFUSED: readonly (readonly [string, number, RegExp])[] = [
+  ['', 0, /empty/],
+  ['a ||', 4, /Expected expression/],
+  ['a ?? b || c', 0, /mixed.*parentheses/],
+  ['a && b ?? c', 0, /mixed/],
+  ['f(a b)', 4, /expected , or \)/],
+  ['f(a,)', 4, /expected a value/],
+  ['a; b', 1, /unexpected ";"/],
+  ['(a, b)', 2, /unexpected ","/],
+  ['a = 1', 2, /unexpected "="/],
+  ['a => a', 2, /unexpected "="/],
+  ['1 + this', 4, /this/],
+  ['this.constructor', 0, /only follow a name|this/],
+  ['a.b.c', 0, /only follow a name/],
+  ['x.y(1)', 0, /only named functions/],
+  ['f(1)(2)', 0, /only named functions/],
+  ['a?.b', 0, /\?\./],
+  ['`x`', 0, /unexpected/],
+  ['new Date()', 4, /unexpected/],
+  ['1 + null', 4, /null.*missing/],
+  ['a === b', 0, /===.*write ==/],
+  ['a ** b', 0, /pow/],
+  ['a | b', 0, /\|/],
+  ['~a', 0, /~/],
+  ['1e999', 0, /finite/],
+  ['"open', 5, /quote/],
+  ['1 + )', 4, /Expected expression/],
+];
+
+for (const [text, at, message] of REFUSED) {
+  test(`refuses ${text || 'nothing'}`, () => {
+    assert.throws(
+      () => parseExpression(text),
+      (thrown) => {
+        assert.ok(thrown instanceof ExpressionError);
+        assert.match(`${thrown.message} ${thrown.remedy}`, message);
+        assert.notEqual(thrown.remedy, '');
+        assert.equal(thrown.at, at);
+        return true;
+      },
+    );
+  });
+}
+
+test('length and depth have limits, and the stack holds however deep the text', () => {
+  const most = 'a'.repeat(MAX_EXPRESSION_CHARS);
+  assert.equal(parseExpression(most).kind, 'name');
+  assert.throws(() => parseExpression(`${most}a`), /characters/);
+  const nested = (depth: number): string => `${'f('.repeat(depth - 1)}a${')'.repeat(depth - 1)}`;
+  assert.equal(parseExpression(nested(MAX_EXPRESSION_DEPTH)).kind, 'call');
+  assert.throws(() => parseExpression(nested(MAX_EXPRESSION_DEPTH + 1)), /nested deeper/);
+  for (const open of ['(', '-', 'f(', '[', 'a?', 'a[', '1+', 'a?b:']) {
+    const text = open.repeat(MAX_EXPRESSION_CHARS / open.length);
+    assert.throws(() => parseExpression(text), ExpressionError, open);
+  }
+});
