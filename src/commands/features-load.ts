@@ -42,10 +42,12 @@ export async function featuresLoad(
   const layouts = new Map(
     topology.enrich.map(({ table, layout }) => [JSON.stringify([table, layout]), { table, layout }]),
   );
-  const wanted = [...layouts.values()].map(({ table, layout }) => {
+  const all = [...layouts.values()].map(({ table, layout }) => {
     const reads = topology.enrich.filter((entry) => entry.table === table && entry.layout === layout);
     return { table, layout, reads: columns === undefined ? reads : [namedColumns(table, columns, topology)] };
   });
+  // Of `--columns`, some tables have none.
+  const wanted = all.filter(({ reads }) => reads.some(({ views }) => views.length > 0));
   const files = wanted.map(({ table }) => featureFileOf(dir, table));
   const timestampMs = deps.clock.wallMs();
   const tables: LoadedTable[] = [];

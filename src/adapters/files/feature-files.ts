@@ -1,0 +1,129 @@
+/**
+ * Feature store over a folder of feature files, for `batch --features DIR` and cases.
+ *
+ * Promise: answers as Bigtable does after `features load` of the same folder: numbers are rounded to float32 as packed
+ * cells are, and a view is there when any number of its family is. Limits: all rows are held in memory, and when they
+ * were written is not said.
+ */
+import { SluiceError } from '../../kernel/errors.ts';
+import type { ViewSpec } from '../../kernel/views.ts';
+import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
+import { featureFileOf, featureRowsOf, shapeOf, type TableRead, type TableShape } from './feature-rows.ts';
+
+export interface FeatureFilesOptions {
+  /** Holds TABLE.jsonl or TABLE.jsonl.gz for each table. */
+  readonly folder: string;
+  /** All that will be asked for. */
+  readonly reads: readonly TableRead[];
+}
+
+interface LoadedTable {
+  readonly shape: TableShape;
+  /** Key, a char a byte → row. */
+  readonly rows: ReadonlyMap<string, number>;
+  readonly values: Float32Array;
+  readonly present: Uint8Array;
+}
+
+/** For one view that is asked for: its place among the loaded ones, and where its columns are copied from and to. */
+interface ViewCopy {
+  readonly view: number;
+  readonly columns: readonly { readonly from: number; readonly to: number; readonly width: number }[];
+}
+
+export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
+  const tables = new Map<string, LoadedTable>();
+  const copies = new WeakMap<readonly ViewSpec[], readonly ViewCopy[]>();
+  let closed = false;
+
+  function copiesOf(read: FeatureRead, { shape }: LoadedTable): readonly ViewCopy[] {
+    let known = copies.get(read.views);
+    if (known === undefined) {
+      known = read.views.map((view) => copyOf(read.table, shape, view));
+      copies.set(read.views, known);
+    }
+    return known;
+  }
+
+  return {
+    async open(names) {
+      for (const table of new Set(names)) {
+        if (tables.has(table)) continue;
+        const file = featureFileOf(options.folder, table);
+        tables.set(table, await loadTable(file, shapeOf(table, options.reads)));
+      }
+    },
+
+    async read(read) {
+      if (closed)
+        throw new SluiceError('invariant-broken', 'the feature files are closed; nothing may be read from them');
+      const table = tables.get(read.table);
+      if (table === undefined) {
+        throw new SluiceError('table-missing', `feature table "${read.table}" was not opened from ${options.folder}`);
+      }
+      const wanted = copiesOf(read, table);
+      const { shape, rows, values, present } = table;
+      const { into, rowWidth, keys } = read;
+      for (let k = 0; k < keys.length; k++) {
+        const row = rows.get(keys[k].toString('latin1'));
+        if (row === undefined) continue;
+        for (let v = 0; v < wanted.length; v++) {
+          const { view, columns } = wanted[v];
+          if (present[row * shape.views.length + view] === 0) continue;
+          into.writtenAtMs[k * wanted.length + v] = 0;
+          for (const { from, to, width } of columns) {
+            const start = row * shape.rowWidth + from;
+            into.values.set(values.subarray(start, start + width), k * rowWidth + to);
+          }
+        }
+      }
+    },
+
+    async close() {
+      closed = true;
+      tables.clear();
+    },
+  };
+}
+
+function copyOf(table: string, shape: TableShape, { family, columns }: ViewSpec): ViewCopy {
+  const view = shape.views.findIndex((loaded) => loaded.family === family);
+  return {
+    view,
+    columns: columns.map(({ name, width, offset }) => {
+      const loaded = shape.views[view]?.columns.find((column) => column.name === name && column.width === width);
+      if (loaded === undefined) {
+        throw new SluiceError(
+          'invariant-broken',
+          `column ${family}.${name} of table "${table}" was not loaded: not in \`reads\``,
+        );
+      }
+      return { from: loaded.offset, to: offset, width };
+    }),
+  };
+}
+
+async function loadTable(file: string, shape: TableShape): Promise<LoadedTable> {
+  const { rowWidth, views } = shape;
+  const rows = new Map<string, number>();
+  let values = new Float32Array(1024 * rowWidth);
+  let present = new Uint8Array(1024 * views.length);
+  for await (const row of featureRowsOf(file, shape)) {
+    const key = row.key.toString('latin1');
+    // Of two lines with one key the later counts, as a second write would.
+    const at = rows.get(key) ?? rows.size;
+    rows.set(key, at);
+    if ((at + 1) * rowWidth > values.length) {
+      values = grown(values, new Float32Array(values.length * 2));
+      present = grown(present, new Uint8Array(present.length * 2));
+    }
+    values.set(row.values, at * rowWidth);
+    present.set(row.present, at * views.length);
+  }
+  return { shape, rows, values, present };
+}
+
+function grown<T extends Float32Array | Uint8Array>(from: T, into: T): T {
+  into.set(from);
+  return into;
+}
