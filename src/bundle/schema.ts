@@ -15,10 +15,7 @@ function text(what: string, example: string, pattern: RegExp) {
 
 const file = (example: string) => text('the path of a file inside the bundle', example, FILE);
 
-const name = (what: string) =>
-  text(`${what} (letters, digits, _; not starting with a digit)`, 'late', NAME).refine((v) => v !== '__proto__', {
-    error: said('"__proto__" is reserved', `choose another name for ${what}`),
-  });
+const name = (what: string) => text(`${what} (letters, digits, _; not starting with a digit)`, 'late', NAME);
 
 const EXPRESSION_REMEDY = 'write an expression, for example log1p(event.distance ?? 0)';
 const wrongExpression = (input: unknown) => missingOr(input, `${shown(input)} is not an expression`, EXPRESSION_REMEDY);

@@ -45,7 +45,7 @@ export function resolveOutputFields(
     else if (found.from !== 'nothing') resolved.push({ name, source: found });
   }
   for (const field of output.record.fields) {
-    if (field.name in fields || field.default !== undefined) continue;
+    if (Object.hasOwn(fields, field.name) || field.default !== undefined) continue;
     const message = `nothing fills "${field.name}" (${describe(field.type)}, ${placeOf(output, field.name)}), and it has no default`;
     findings.push(
       yaml.atKey(['output', 'fields'], message, `add ${field.name}: …, or give the field a default in the schema`),

@@ -26,9 +26,22 @@ export function parseYaml(file: string, text: string): YamlDocument {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, merge: false, stringKeys: true });
   const lines = text.split(/\r?\n/);
-  const aliases: number[] = [];
-  // An alias of an alias of an alias… grows beyond memory when it is turned into values. No file needs one.
-  visit(document, { Alias: (_, node) => void aliases.push(node.range?.[0] ?? 0) });
+  const refused: { offset: number; message: string; remedy: string }[] = [];
+  visit(document, {
+    // An alias of an alias of an alias… grows beyond memory when it is turned into values. No file needs one.
+    Alias: (_, node) => {
+      refused.push({
+        offset: startOf(node, 0),
+        message: 'is a YAML alias',
+        remedy: 'write the value itself in its place',
+      });
+    },
+    // Maps become objects, and code that copies objects passes over this key: it would be lost without a word.
+    Pair: (_, { key }) => {
+      if (isScalar(key) && key.value === '__proto__')
+        refused.push({ offset: startOf(key, 0), message: '"__proto__" is reserved', remedy: 'choose another name' });
+    },
+  });
 
   function place(offset: number): { line: number; column: number } {
     const { line, col } = counter.linePos(offset);
@@ -53,7 +66,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
       ...[...document.errors, ...document.warnings].map((error) =>
         finding(place(error.pos[0]), [], firstLine(error.message), 'repair the YAML at this place'),
       ),
-      ...aliases.map((offset) => finding(place(offset), [], 'is a YAML alias', 'write the value itself in its place')),
+      ...refused.map(({ offset, message, remedy }) => finding(place(offset), [], message, remedy)),
     ],
     toValue: () => document.toJS({ maxAliasCount: 0 }),
     at: (path, message, remedy, severity) => finding(locate(path), path, message, remedy, severity),

@@ -22,11 +22,9 @@ export function matching(pattern: RegExp, what: string, example: string) {
 
 export const topic = () => matching(TOPIC, 'a topic name (letters, digits, . _ -; at most 249)', 'flights.departed');
 
-/** A name that expressions and fields can say. `__proto__` is no name: as a key of an object it means something else. */
+/** A name that expressions and fields can say. */
 export const identifier = (what: string, example: string) =>
-  matching(NAME, `${what} (letters, digits, _; not starting with a digit)`, example).refine((v) => v !== '__proto__', {
-    error: said('"__proto__" is reserved', `choose another name for ${what}`),
-  });
+  matching(NAME, `${what} (letters, digits, _; not starting with a digit)`, example);
 
 export function duration(example: string) {
   const remedy = `write a whole number of milliseconds or more with its unit (ms, s, m, h, d), for example ${example}`;
