@@ -19,6 +19,7 @@ export function writeFloat32(into: Buffer, at: number, value: number): number {
       return writePoint(into, at, digits, places);
     }
   }
+  if (size === 0) return writeFloat64(into, at, value);
   for (let precision = 1; precision < 9; precision++) {
     const rounded = Number(value.toPrecision(precision));
     if (Math.fround(rounded) === value) return writeFloat64(into, at, rounded);

@@ -27,13 +27,13 @@ export function writeText(into: Buffer, at: number, bytes: Buffer, start: number
   let plain = start;
   for (let k = start; k < end; k++) {
     const byte = bytes[k];
-    const escape = ESCAPE[byte];
-    if (escape === 0) continue;
+    const letter = ESCAPE[byte];
+    if (letter === 0) continue;
     at = putBytes(into, at, bytes, plain, k);
     plain = k + 1;
     into[at++] = 0x5c;
-    if (escape !== 1) {
-      into[at++] = escape;
+    if (letter !== 1) {
+      into[at++] = letter;
       continue;
     }
     into[at++] = 0x75;
