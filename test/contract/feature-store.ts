@@ -1,0 +1,263 @@
+/** What every feature store must do, whatever it is made of. Run it on the embedded one, on files, and on the real thing. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { SluiceError } from '../../src/kernel/errors.ts';
+import type { ViewSpec } from '../../src/kernel/views.ts';
+import type { FeatureReadResult, FeatureStore, FeatureWriter } from '../../src/ports/feature-store.ts';
+
+export interface FeatureStoreWorld {
+  readonly store: FeatureStore;
+  readonly writer: FeatureWriter;
+  /** From then on reads are neither answered nor refused; undefined where that cannot be had. */
+  readonly stall?: () => void;
+  stop(): Promise<void>;
+}
+
+/** What a store cannot do by its nature. */
+export interface Traits {
+  /** Keeps cells with their times, and keys that are not text. */
+  readonly cells: boolean;
+}
+
+const AGG: ViewSpec = {
+  name: 'route',
+  family: 'agg',
+  columns: [
+    { name: 'late_share', kind: 'number', width: 1, offset: 0 },
+    { name: 'mean_delay', kind: 'number', width: 1, offset: 1 },
+  ],
+};
+const SLOTS: ViewSpec = {
+  name: 'slots',
+  family: 'slots',
+  columns: [
+    { name: 'n', kind: 'vector', width: 96, offset: 2 },
+    { name: 'one', kind: 'vector', width: 1, offset: 98 },
+  ],
+};
+const WIDE: ViewSpec = {
+  name: 'wide',
+  family: 'wide',
+  columns: [{ name: 'embedding', kind: 'vector', width: 4_096, offset: 0 }],
+};
+const BOTH = [AGG, SLOTS];
+const BOTH_WIDTH = 99;
+
+const TABLES = ['rows', 'wide', 'keys', 'many', 'again', 'closing'] as const;
+/** All that the suite reads, for stores that want to know beforehand. */
+export const CONFORMANCE_READS = TABLES.map((table) => ({ table, views: table === 'wide' ? [WIDE] : BOTH }));
+
+export function blank(keys: number, rowWidth: number, views: number): FeatureReadResult {
+  const values = new Float64Array(keys * rowWidth).fill(Number.NaN);
+  return { values, writtenAtMs: new Float64Array(keys * views).fill(Number.NaN) };
+}
+
+export function sortedKeys(keys: readonly (string | Buffer)[]): Buffer[] {
+  return keys.map((key) => Buffer.from(key as string)).sort(Buffer.compare);
+}
+
+/** Numbers of a row that survive being float32, told apart by row and position. */
+function pattern(row: number, width: number): number[] {
+  return Array.from({ length: width }, (_, i) => row * 8 + i / 128);
+}
+
+export function featureStoreConformance(
+  name: string,
+  start: () => Promise<FeatureStoreWorld>,
+  traits: Traits = { cells: true },
+): void {
+  describe(`${name} is a feature store`, () => {
+    let world: FeatureStoreWorld;
+    before(async () => {
+      world = await start();
+    });
+    after(() => world.stop());
+
+    async function write(
+      table: string,
+      views: readonly ViewSpec[],
+      rowWidth: number,
+      rows: readonly (readonly [key: string | Buffer, values: readonly number[]])[],
+      timestampMs = 1_000_000,
+    ): Promise<void> {
+      const keys = rows.map(([key]) => Buffer.from(key as string));
+      const values = Float64Array.from(rows.flatMap(([, row]) => row));
+      const present = new Uint8Array(rows.length * views.length).fill(1);
+      await world.writer.ensureTable(
+        table,
+        views.map(({ family }) => family),
+      );
+      await world.writer.write({ table, layout: 'packed', views, rowWidth, keys, values, present, timestampMs });
+    }
+
+    async function read(table: string, keys: readonly Buffer[], views: readonly ViewSpec[], rowWidth: number) {
+      const into = blank(keys.length, rowWidth, views.length);
+      await world.store.read({ table, layout: 'packed', keys, views, rowWidth, into, timeoutMs: 20_000 });
+      return into;
+    }
+
+    test('rows that are there come with the numbers they were written with, as float32; others stay missing', async () => {
+      const none = new Array<number>(97).fill(Number.NaN);
+      await write('rows', BOTH, BOTH_WIDTH, [
+        ['b', [0.1, -2.5, ...pattern(1, 97)]],
+        ['d', [3, Number.NaN, ...none]],
+        ['f', [Number.NaN, Number.NaN, ...pattern(2, 97)]],
+      ]);
+      await world.store.open(['rows']);
+      const keys = sortedKeys(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+      const { values, writtenAtMs } = await read('rows', keys, BOTH, BOTH_WIDTH);
+      const row = (k: number): number[] => [...values.subarray(k * BOTH_WIDTH, (k + 1) * BOTH_WIDTH)];
+      const missing = new Array<number>(BOTH_WIDTH).fill(Number.NaN);
+      for (const absent of [0, 2, 4, 6]) assert.deepEqual(row(absent), missing);
+      assert.deepEqual(row(1), [Math.fround(0.1), -2.5, ...pattern(1, 97)]);
+      assert.deepEqual(row(3), [3, Number.NaN, ...none]);
+      assert.deepEqual(row(5), [Number.NaN, Number.NaN, ...pattern(2, 97)]);
+      const there = [...writtenAtMs].map((at) => !Number.isNaN(at));
+      const expected = [false, false, true, true, false, false, true, false, false, false, false, true, false, false];
+      assert.deepEqual(there, expected, 'a view that is absent has no time');
+      if (traits.cells) assert.ok([...writtenAtMs].every((at) => Number.isNaN(at) || at === 1_000_000));
+    });
+
+    test('a read may ask for some of the columns, in another place and in several views of one family', async () => {
+      const views: ViewSpec[] = [
+        { name: 'x', family: 'slots', columns: [{ name: 'one', kind: 'vector', width: 1, offset: 1 }] },
+        { name: 'y', family: 'agg', columns: [{ name: 'mean_delay', kind: 'number', width: 1, offset: 2 }] },
+        { name: 'z', family: 'agg', columns: [{ name: 'late_share', kind: 'number', width: 1, offset: 0 }] },
+      ];
+      const { values } = await read('rows', sortedKeys(['b']), views, 3);
+      assert.deepEqual([...values], [Math.fround(0.1), pattern(1, 97)[96], -2.5]);
+    });
+
+    test('wide vectors arrive whole, over many messages', async () => {
+      const rows = Array.from({ length: 40 }, (_, i) => [`k${100 + i}`, pattern(i, 4_096)] as const);
+      await write('wide', [WIDE], 4_096, rows);
+      await world.store.open(['wide']);
+      const { values } = await read('wide', sortedKeys(rows.map(([key]) => key)), [WIDE], 4_096);
+      assert.deepEqual(values, Float64Array.from(rows.flatMap(([, row]) => row)));
+    });
+
+    test('keys are bytes: not only ASCII, long ones, prefixes of each other', async () => {
+      const names: (string | Buffer)[] = ['Zürich#東京', '🛫', 'a', 'aa', 'a a', 'a\nb', '"', 'x'.repeat(4_000)];
+      if (traits.cells) names.push(Buffer.of(0), Buffer.of(0, 0), Buffer.of(0xff, 0xfe), Buffer.of(0xc3, 0x28));
+      const keys = sortedKeys(names);
+      await write(
+        'keys',
+        BOTH,
+        BOTH_WIDTH,
+        keys.map((key, i) => [key, pattern(i, BOTH_WIDTH)]),
+      );
+      await world.store.open(['keys']);
+      const { values } = await read('keys', keys, BOTH, BOTH_WIDTH);
+      assert.deepEqual(values, Float64Array.from(keys.flatMap((_, i) => pattern(i, BOTH_WIDTH))));
+    });
+
+    test('one key, none, and a thousand of which every third is there', async () => {
+      const all = Array.from({ length: 1_000 }, (_, i) => `key${10_000 + i}`);
+      const there = all.filter((_, i) => i % 3 === 0);
+      await write(
+        'many',
+        BOTH,
+        BOTH_WIDTH,
+        there.map((key, i) => [key, pattern(i, BOTH_WIDTH)]),
+      );
+      await world.store.open(['many']);
+      const { values } = await read('many', sortedKeys(all), BOTH, BOTH_WIDTH);
+      for (let i = 0; i < all.length; i++) {
+        const row = [...values.subarray(i * BOTH_WIDTH, (i + 1) * BOTH_WIDTH)];
+        if (i % 3 === 0) assert.deepEqual(row, pattern(i / 3, BOTH_WIDTH));
+        else assert.ok(row.every(Number.isNaN));
+      }
+      const one = await read('many', sortedKeys([all[3]]), BOTH, BOTH_WIDTH);
+      assert.deepEqual([...one.values], pattern(1, BOTH_WIDTH));
+      await read('many', [], BOTH, BOTH_WIDTH);
+    });
+
+    test('what was written last counts', async () => {
+      await write('again', [AGG], 2, [['k', [1, 2]]], 1_000);
+      await write(
+        'again',
+        [AGG],
+        2,
+        [
+          ['k', [3, 4]],
+          ['k', [5, 6]],
+        ],
+        3_000,
+      );
+      if (traits.cells) await write('again', [AGG], 2, [['k', [7, 8]]], 2_000);
+      await world.store.open(['again']);
+      const { values, writtenAtMs } = await read('again', sortedKeys(['k']), [AGG], 2);
+      assert.deepEqual([...values], [5, 6]);
+      if (traits.cells) assert.deepEqual([...writtenAtMs], [3_000]);
+    });
+
+    test('a column in cells of different content comes from the newest one that has it', {
+      skip: !traits.cells,
+    }, async () => {
+      const part = [{ ...AGG, columns: [AGG.columns[0]] }];
+      for (const [key, partMs] of [
+        ['newer', 2_000],
+        ['older', 500],
+      ] as const) {
+        await write('again', [AGG], 2, [[key, [1, 2]]], 1_000);
+        await write('again', part, 1, [[key, [9]]], partMs);
+      }
+      const { values, writtenAtMs } = await read('again', sortedKeys(['newer', 'older']), [AGG], 2);
+      assert.deepEqual([...values], [9, 2, 1, 2]);
+      assert.deepEqual([...writtenAtMs], [2_000, 1_000]);
+    });
+
+    test('one cell a column is a layout too', { skip: !traits.cells }, async () => {
+      await world.writer.ensureTable('cells', ['agg', 'slots']);
+      const keys = sortedKeys(['k']);
+      const values = Float64Array.from(pattern(5, BOTH_WIDTH));
+      const common = { table: 'cells', layout: 'cells', views: BOTH, rowWidth: BOTH_WIDTH, keys } as const;
+      await world.writer.write({ ...common, values, present: Uint8Array.of(1, 1), timestampMs: 7_000 });
+      await world.store.open(['cells']);
+      const into = blank(1, BOTH_WIDTH, 2);
+      await world.store.read({ ...common, into, timeoutMs: 20_000 });
+      assert.deepEqual(into.values, values);
+    });
+
+    test('a table that is not there is refused when the store is opened', async () => {
+      await assert.rejects(world.store.open(['no-such-table']), isSluice('table-missing', 'file-missing'));
+    });
+
+    test('a family that the table lacks is refused, not missing', { skip: !traits.cells }, async () => {
+      const views = [{ ...AGG, family: 'nope' }];
+      await assert.rejects(read('again', sortedKeys(['k']), views, 2), isSluice('store-refused'));
+    });
+
+    test('a read that is not answered in time is rejected for another try, and leaves nothing behind', async (t) => {
+      const { store, stall, stop } = await start();
+      t.after(stop);
+      if (stall === undefined) return t.skip('reads of this store cannot be held up');
+      await store.open(['many']);
+      stall();
+      const into = blank(1_000, BOTH_WIDTH, 2);
+      const keys = sortedKeys(Array.from({ length: 1_000 }, (_, i) => `key${10_000 + i}`));
+      const common = { table: 'many', layout: 'packed', views: BOTH, rowWidth: BOTH_WIDTH, into, keys } as const;
+      await assert.rejects(
+        store.read({ ...common, timeoutMs: 60 }),
+        (error: SluiceError) => error.disposition === 'retry',
+      );
+      assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
+    });
+
+    test('after it is closed a store refuses at once', async () => {
+      await write('closing', [AGG], 2, [['k', [1, 2]]]);
+      await world.store.open(['closing']);
+      await world.store.close();
+      await assert.rejects(read('closing', sortedKeys(['k']), [AGG], 2), isSluice('invariant-broken'));
+      await world.store.close();
+    });
+  });
+}
+
+export function isSluice(...codes: readonly string[]): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof SluiceError, `${error} is not a SluiceError`);
+    assert.ok(codes.includes(error.code), `${error.code} is not ${codes.join(' or ')}: ${error.message}`);
+    return true;
+  };
+}
