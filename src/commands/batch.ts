@@ -12,10 +12,11 @@ import type { Plan } from '../plan/plan.ts';
 import type { ValueFormat } from '../plan/topology.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { createBatchProgress } from './batch-progress.ts';
+import { conclude } from './conclude.ts';
 import type { Io } from './io.ts';
+import { loadModel } from './load-model.ts';
+import { NO_STORE } from './no-store.ts';
 import { preparePlan } from './prepare.ts';
-import { conclude } from './run.ts';
-import { loadModel, NO_STORE } from './world.ts';
 
 export interface BatchOptions {
   readonly topology: string;

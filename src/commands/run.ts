@@ -4,9 +4,9 @@ import { createLog } from '../adapters/pino/log.ts';
 import { createExposition } from '../adapters/prometheus/exposition.ts';
 import { createProcessMetrics } from '../adapters/prometheus/process.ts';
 import { assemble } from '../assemble.ts';
-import { EXIT, exitCodeOf } from '../kernel/errors.ts';
-import type { RunOutcome } from '../runner.ts';
-import { createTelemetry, type MetricStore } from '../telemetry/metrics.ts';
+import { EXIT } from '../kernel/errors.ts';
+import { createTelemetry } from '../telemetry/metrics.ts';
+import { conclude } from './conclude.ts';
 import type { Io } from './io.ts';
 import { preparePlan } from './prepare.ts';
 import { createWorld } from './world.ts';
@@ -54,13 +54,4 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   await admin?.close();
   metrics.close();
   return conclude(outcome, telemetry);
-}
-
-/** Says how a run ended, and with which exit code. */
-export function conclude(outcome: RunOutcome, telemetry: MetricStore): number {
-  const { result, error, unsettledRecords } = outcome;
-  telemetry.event('stopped', { result, unsettledRecords });
-  telemetry.flush();
-  if (result === 'failed' && error !== undefined) return exitCodeOf(error);
-  return result === 'drain-budget' ? EXIT.drainBudget : EXIT.done;
 }

@@ -12,10 +12,12 @@ import { Credit } from '../kernel/credit.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
-import type { ModelRuntime, ModelSession } from '../ports/model.ts';
+import type { ModelRuntime } from '../ports/model.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Io } from './io.ts';
+import { loadModel } from './load-model.ts';
+import { NO_STORE } from './no-store.ts';
 
 /** Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts. */
 export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: Telemetry, io: Io): Promise<World> {
@@ -53,22 +55,6 @@ export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: 
     },
   );
   return { clock, random, telemetry, credit, source, schemas, store, session, encoder, sink, instance };
-}
-
-/** Loads the bundle's model and says which, and on what device, in the metrics. */
-export async function loadModel(plan: Plan, runtime: ModelRuntime, telemetry: Telemetry): Promise<ModelSession> {
-  const { bundle, topology } = plan;
-  const session = await runtime.load({
-    file: bundle.modelFile,
-    device: topology.model.device,
-    feeds: plan.feeds,
-    fetches: plan.predictions.fetches,
-  });
-  telemetry.gauge('sluice_model_device', { device: session.device }, () => 1);
-  const { name, version, digest } = bundle;
-  telemetry.gauge('sluice_model_info', { model: name, version, digest: digest.slice(0, 12) }, () => 1);
-  telemetry.event('model-loaded', { model: bundle.label, device: session.device });
-  return session;
 }
 
 function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
@@ -110,10 +96,3 @@ function createStore(plan: Plan, telemetry: Telemetry, io: Io): FeatureStore {
   const { clock, env } = io;
   return createBigtableStore({ clock, telemetry }, { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST });
 }
-
-/** For topologies that look nothing up. */
-export const NO_STORE: FeatureStore = {
-  open: () => Promise.resolve(),
-  read: () => Promise.reject(new SluiceError('invariant-broken', 'a topology without look-ups read features')),
-  close: () => Promise.resolve(),
-};
