@@ -111,8 +111,11 @@ test('length and depth have limits, and the stack holds however deep the text', 
   const nested = (depth: number): string => `${'f('.repeat(depth - 1)}a${')'.repeat(depth - 1)}`;
   assert.equal(parseExpression(nested(MAX_EXPRESSION_DEPTH)).kind, 'call');
   assert.throws(() => parseExpression(nested(MAX_EXPRESSION_DEPTH + 1)), /nested deeper/);
-  for (const open of ['(', '-', 'f(', '[', 'a?', 'a[', '1+', 'a?b:']) {
+  for (const open of ['(', '-', 'f(', '[', 'a?', 'a[', 'a?b:']) {
     const text = open.repeat(MAX_EXPRESSION_CHARS / open.length);
-    assert.throws(() => parseExpression(text), ExpressionError, open);
+    assert.throws(() => parseExpression(text), /nested deeper/, open);
   }
+  const chain = (terms: number): string => `1${'+1'.repeat(terms - 1)}`;
+  assert.equal(parseExpression(chain(MAX_EXPRESSION_DEPTH)).kind, 'binary');
+  assert.throws(() => parseExpression(chain(MAX_EXPRESSION_DEPTH + 1)), /nested deeper/);
 });
