@@ -80,6 +80,20 @@ export const EVENTS = {
 
   'store-unavailable': store('warn', 'feature store unavailable; intake is paused until it answers', limited()),
   'store-recovered': store('info', 'feature store answers again', limited()),
+  'feature-cell-unreadable': store(
+    'warn',
+    'a feature cell does not say what is asked for: its columns count as missing',
+  ),
+  'feature-cell-corrupt': store(
+    'error',
+    'feature cells are not as long as their qualifier says: their columns count as missing',
+    limited('table', 'cells'),
+  ),
+  'feature-families-unchecked': store(
+    'warn',
+    'the credentials may not describe the table: a misspelt family would look like missing features',
+  ),
+  'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 
   'kafka-client': source('debug', 'kafka client says'),
   'kafka-connect-retry': source('warn', 'cannot reach the brokers; it will be tried again', limited()),
