@@ -1,10 +1,11 @@
 /** The calls that carry records: Produce, Fetch, ListOffsets, DeleteRecords, InitProducerId. */
 import type { Cluster } from './cluster.ts';
-import type { PartitionLog } from './partition-log.ts';
+import { type PartitionLog, refusal } from './partition-log.ts';
 import { type Call, ERROR, mirrorPartitions } from './protocol.ts';
 
 const LATEST = -1;
 const EARLIEST = -2;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 export function produce(call: Call, cluster: Cluster): void {
   const { r, w, version } = call;
@@ -16,13 +17,10 @@ export function produce(call: Call, cluster: Cluster): void {
     const batch = r.blob();
     const log = acks < -1 || acks > 1 ? ERROR.invalidRequiredAcks : cluster.led(call, topic, partition);
     const maxBytes = cluster.topics.get(topic)?.configs.get('max.message.bytes') ?? cluster.options.maxMessageBytes;
-    const appended =
-      typeof log === 'number'
-        ? { errorCode: log, baseOffset: -1, timestampMs: -1 }
-        : log.append(batch, Number(maxBytes));
-    failure ||= appended.errorCode;
-    w.i16(appended.errorCode).i64(appended.baseOffset).i64(appended.timestampMs);
-    if (version >= 5) w.i64(typeof log === 'number' ? -1 : log.startOffset);
+    const result = typeof log === 'number' ? refusal(log) : log.append(batch, Number(maxBytes));
+    failure ||= result.errorCode;
+    w.i16(result.errorCode).i64(result.baseOffset).i64(result.timestampMs);
+    if (version >= 5) w.i64(result.startOffset);
   });
   w.i32(0);
   call.silent = acks === 0;
@@ -85,17 +83,17 @@ function answerFetch(call: Call, cluster: Cluster, maxBytes: number, topics: rea
     w.str(name).array(wanted, ({ partition, offset, maxBytes }) => {
       const log = cluster.led(call, name, partition);
       const readable = typeof log !== 'number' && holds(log, offset);
-      const [start, end] = typeof log === 'number' ? [-1, -1] : [log.startOffset, log.endOffset];
-      w.i32(partition).i16(typeof log === 'number' ? log : readable ? ERROR.none : ERROR.offsetOutOfRange);
-      w.i64(end).i64(end);
+      const [start, end] = readable ? [log.startOffset, log.endOffset] : [-1, -1];
+      w.i32(partition).i16(readable ? ERROR.none : typeof log === 'number' ? log : ERROR.offsetOutOfRange);
+      w.i64(end).i64(end); // high watermark, last stable offset
       if (version >= 5) w.i64(start);
       w.i32(0); // aborted transactions
       if (version >= 11) w.i32(-1); // preferred replica
       // The first batch goes out whatever its size, or a reader could stand before it for ever.
-      const views = readable ? log.read(offset, Math.min(maxBytes, left), empty) : [];
-      for (const view of views) left -= view.length;
-      empty &&= views.length === 0;
-      w.blob(...views);
+      const batches = readable ? log.read(offset, Math.min(maxBytes, left), empty) : NOTHING;
+      left -= batches.length;
+      empty &&= batches.length === 0;
+      w.blob(batches);
     }),
   );
 }

@@ -74,11 +74,8 @@ export function leaveGroup(call: Call, cluster: Cluster): void {
   const { r, w, version } = call;
   const [group, refused] = known(call, cluster, r.str());
   const leave = (memberId: string): number => (group ? group.leave(memberId) : refused);
-  if (version < 3) {
-    w.i16(leave(r.str()));
-    return;
-  }
-  w.i16(group ? ERROR.none : refused);
+  w.i16(version < 3 ? leave(r.str()) : refused === ERROR.unknownMemberId ? ERROR.none : refused);
+  if (version < 3) return;
   mirror(call, () => {
     const memberId = r.str();
     w.str(memberId).str(r.nullableStr()).i16(leave(memberId));

@@ -55,12 +55,20 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
   const onRequest = (request: RequestInfo): Fault | undefined => hooks?.onRequest?.(request);
   const handle = (call: Call): void | Promise<void> => dispatch(call, cluster);
   const host = '127.0.0.1';
+  const close = async (): Promise<void> => {
+    for (const group of cluster.groups.values()) group.close();
+    await Promise.all(servers.map((server) => server.close()));
+  };
   for (let nodeId = 1; nodeId <= brokers; nodeId++) {
     const wish = port === 0 ? 0 : port + nodeId - 1;
     const { after } = cluster.options;
-    const server = await listen({ nodeId, host, port: wish, maxRequestBytes, after, handle, onRequest, log });
-    servers.push(server);
-    cluster.nodes.push({ id: nodeId, host, port: server.port });
+    try {
+      servers.push(await listen({ nodeId, host, port: wish, maxRequestBytes, after, handle, onRequest, log }));
+    } catch (cause) {
+      await close();
+      throw new Error(`the embedded broker cannot listen on ${host}:${wish}: is another one running?`, { cause });
+    }
+    cluster.nodes.push({ id: nodeId, host, port: servers[nodeId - 1].port });
   }
   const logOf = (topic: string, partition: number) => {
     const found = cluster.topics.get(topic)?.partitions[partition];
@@ -85,9 +93,6 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     },
     moveLeader: (topic, partition, nodeId) => logOf(topic, partition).lead(nodeId),
     moveCoordinator: (groupId, nodeId) => cluster.moveCoordinator(groupId, nodeId),
-    async close() {
-      for (const group of cluster.groups.values()) group.close();
-      await Promise.all(servers.map((server) => server.close()));
-    },
+    close,
   };
 }

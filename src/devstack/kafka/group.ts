@@ -38,6 +38,7 @@ const NOTHING = Buffer.alloc(0);
 export class Group {
   state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' = 'Empty';
   generation = 0;
+  protocolType = '';
   protocol = '';
   leaderId = '';
   readonly members = new Map<string, Member>();
@@ -52,15 +53,12 @@ export class Group {
     this.#after = after;
   }
 
-  get protocolType(): string {
-    return this.#first()?.profile.protocolType ?? '';
-  }
-
   /** A client without an id is admitted, or introduced: told its id, with which it must come back. */
   join(how: 'introduce' | 'admit' | 'known', profile: Profile, onJoined: OnJoined): number {
     const { id } = profile;
     const member = this.members.get(id);
     if (!this.#fits(profile)) return ERROR.inconsistentGroupProtocol;
+    this.protocolType = profile.protocolType;
     if (member) {
       const rejoins = this.state === 'PreparingRebalance' || (this.state === 'Stable' && id === this.leaderId);
       member.onJoined = onJoined;
@@ -87,7 +85,7 @@ export class Group {
 
   sync(memberId: string, generation: number, plan: ReadonlyMap<string, Buffer>, onSynced: OnSynced): number {
     const member = this.members.get(memberId);
-    const errorCode = this.#check(memberId, generation);
+    const errorCode = this.#hear(memberId, generation);
     if (!member || errorCode !== ERROR.none) return errorCode;
     if (this.state === 'PreparingRebalance') return ERROR.rebalanceInProgress;
     member.onSynced = onSynced;
@@ -100,30 +98,27 @@ export class Group {
   }
 
   heartbeat(memberId: string, generation: number): number {
-    const errorCode = this.#check(memberId, generation);
-    if (errorCode !== ERROR.none) return errorCode;
-    this.#alive(memberId);
-    return this.state === 'PreparingRebalance' ? ERROR.rebalanceInProgress : ERROR.none;
+    const rebalances = this.state === 'PreparingRebalance';
+    return this.#hear(memberId, generation) || (rebalances ? ERROR.rebalanceInProgress : ERROR.none);
   }
 
   leave(memberId: string): number {
     this.#promised.get(memberId)?.cancel();
-    const known = this.#promised.delete(memberId) || this.members.has(memberId);
-    if (!known) return ERROR.unknownMemberId;
-    const wasMember = this.members.has(memberId);
-    this.#remove(memberId);
-    if (wasMember || this.state === 'PreparingRebalance') this.#rebalance();
+    if (this.#promised.delete(memberId)) {
+      if (this.state === 'PreparingRebalance') this.#rebalance();
+    } else {
+      if (!this.members.has(memberId)) return ERROR.unknownMemberId;
+      this.#remove(memberId);
+      this.#rebalance();
+    }
     return ERROR.none;
   }
 
   /** Whether this sender may commit: a member of this generation, or anyone while the group has no members. */
   checkCommit(memberId: string, generation: number): number {
     if (generation < 0 && this.state === 'Empty') return ERROR.none;
-    const errorCode = this.#check(memberId, generation);
-    if (errorCode !== ERROR.none) return errorCode;
-    if (this.state === 'CompletingRebalance') return ERROR.rebalanceInProgress;
-    this.#alive(memberId);
-    return ERROR.none;
+    const tooEarly = this.state === 'CompletingRebalance';
+    return this.#hear(memberId, generation) || (tooEarly ? ERROR.rebalanceInProgress : ERROR.none);
   }
 
   commit(topic: string, partition: number, committed: Committed): void {
@@ -143,12 +138,13 @@ export class Group {
     for (const member of this.members.values()) member.session?.cancel();
   }
 
-  #first(): Member | undefined {
-    return this.members.values().next().value;
-  }
-  #check(memberId: string, generation: number): number {
-    if (!this.members.has(memberId)) return ERROR.unknownMemberId;
-    return generation === this.generation ? ERROR.none : ERROR.illegalGeneration;
+  /** Checks who speaks, and takes it as a sign of life. */
+  #hear(memberId: string, generation: number): number {
+    const member = this.members.get(memberId);
+    if (!member) return ERROR.unknownMemberId;
+    if (generation !== this.generation) return ERROR.illegalGeneration;
+    this.#alive(member);
+    return ERROR.none;
   }
   #fits({ id, protocolType, protocols }: Profile): boolean {
     const others = [...this.members.values()].map((member) => member.profile).filter((other) => other.id !== id);
@@ -190,22 +186,20 @@ export class Group {
   #answerJoin(member: Member, errorCode: number): void {
     member.onJoined?.(errorCode, errorCode === ERROR.none ? this : undefined);
     member.onJoined = undefined;
-    this.#alive(member.profile.id);
+    this.#alive(member);
   }
   #answerSyncs(errorCode: number): void {
-    for (const [id, member] of this.members) {
+    for (const member of this.members.values()) {
       if (!member.onSynced) continue;
       member.onSynced(errorCode, errorCode === ERROR.none ? member.assignment : undefined);
       member.onSynced = undefined;
-      this.#alive(id);
+      this.#alive(member);
     }
   }
-  #alive(memberId: string): void {
-    const member = this.members.get(memberId);
-    if (!member) return;
+  #alive(member: Member): void {
     member.session?.cancel();
     member.session = this.#after(member.profile.sessionTimeoutMs, () => {
-      if (!member.onJoined && !member.onSynced) this.leave(memberId); // who waits for us cannot send heartbeats
+      if (!member.onJoined && !member.onSynced) this.leave(member.profile.id); // who waits for us cannot send heartbeats
     });
   }
   #remove(memberId: string): void {

@@ -99,10 +99,10 @@ export class Writer {
     this.i16(length).#room(length).write(value, this.#at);
     return this.#wrote(this.#at + length);
   }
-  /** Length-prefixed bytes in any number of pieces, sent from where they lie: they must not change any more. */
-  blob(...pieces: readonly Buffer[]): this {
-    this.i32(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    this.#done.push(this.#open.subarray(this.#from, this.#at), ...pieces);
+  /** Bytes with their length, sent from where they lie: they must not change any more. */
+  blob(bytes: Buffer): this {
+    this.i32(bytes.length);
+    this.#done.push(this.#open.subarray(this.#from, this.#at), bytes);
     this.#from = this.#at;
     return this;
   }

@@ -272,3 +272,9 @@ test('close ends waiting calls and open connections', async () => {
   await ended;
   for (const close of closers) await close();
 });
+
+test('a port that is taken is an error that names it, and leaves nothing listening', () =>
+  withBroker({}, async ({ broker }) => {
+    const port = Number(broker.brokers[0].split(':')[1]);
+    await assert.rejects(createBroker({ port }), new RegExp(`127.0.0.1:${port}`));
+  }));
