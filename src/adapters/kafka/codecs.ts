@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs, { CompressionTypes } from 'kafkajs';
 
 /**
  * Codecs of record batches, bounded: a batch of 500 KB can inflate to 500 MB → the process dies of one record
@@ -63,7 +63,7 @@ function refusedCodec(name: string): Codec {
 
 /** Puts the codecs into the client's table. Idempotent. */
 export function installCodecs(): void {
-  const table: Record<number, () => Codec> = CompressionCodecs;
+  const table: Record<number, () => Codec> = kafkajs.CompressionCodecs;
   const gzipCodec = boundedCodec(
     'gzip',
     promisify(gzip) as (bytes: Buffer) => Promise<Buffer>,

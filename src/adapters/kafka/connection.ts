@@ -47,7 +47,7 @@ export function createKafkaClient(connection: KafkaConnection, telemetry: Teleme
     sasl: connection.sasl,
     connectionTimeout: connection.dialTimeoutMs ?? 3_000,
     requestTimeout: connection.requestTimeoutMs ?? 30_000,
-    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 5 },
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 4 },
     logLevel: logLevel.INFO,
     logCreator: quiet,
   });

@@ -119,15 +119,17 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     await join();
     broken = false;
     deps.onActivity();
-    await positions.ensure(member).catch((thrown: unknown) => failed(thrown));
+    await positions.ensure(member).catch(failed);
     gate.reopen(REJOINING);
     gate.reopen('not joined');
     deps.onJoined();
   }
 
   /** A failure by policy is final; one of the network is met again by the next fetch, which has the client's recovery around it. */
-  function failed(thrown: unknown): void {
-    if ((thrown as SluiceError).code === 'offset-out-of-range') deps.onFailed(thrown);
+  function failed(thrown: unknown): boolean {
+    const byPolicy = (thrown as SluiceError).code === 'offset-out-of-range';
+    if (byPolicy) deps.onFailed(thrown);
+    return byPolicy;
   }
 
   async function fetchBatches(
@@ -145,8 +147,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     try {
       await positions.ensure(member);
     } catch (thrown) {
-      failed(thrown);
-      await member.recoverFromFetch(thrown);
+      if (!failed(thrown)) await member.recoverFromFetch(thrown);
       return [];
     }
     try {
@@ -178,8 +179,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       try {
         await positions.reset(member, lane);
       } catch (thrown) {
-        failed(thrown);
-        throw thrown;
+        if (!failed(thrown)) throw thrown;
       }
     };
     // The client leaves without asking when it crashes → what is in flight would be redelivered → drain first.

@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -37,7 +37,7 @@ export function createTopics(
       const names = ['message.timestamp.type', 'max.message.bytes'];
       const { resources } = await admin.describeConfigs({
         includeSynonyms: false,
-        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: names }],
+        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: names }],
       });
       const value = (name: string): string | undefined =>
         resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;

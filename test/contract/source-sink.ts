@@ -1,0 +1,24 @@
+import { groupConformance } from './group-conformance.ts';
+import { sinkConformance } from './sink-conformance.ts';
+import { sourceConformance } from './source-conformance.ts';
+
+/** A broker to run against. */
+export interface BrokerUnderTest {
+  /** host:port, comma-separated. */
+  readonly brokers: string;
+  /** Shortest session timeout the broker allows. */
+  readonly minSessionMs?: number;
+  /** Whether it knows transactions. */
+  readonly transactions?: boolean;
+  stop(): Promise<void>;
+}
+
+/**
+ * What source and sink promise, shown against any broker that the client can speak to.
+ * `start` is called once; topics and groups get names of their own.
+ */
+export function sourceSinkConformance(name: string, start: () => Promise<BrokerUnderTest>): void {
+  sourceConformance(name, start);
+  groupConformance(name, start);
+  sinkConformance(name, start);
+}
