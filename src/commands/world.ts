@@ -60,8 +60,7 @@ export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: 
 function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
   const { source, output, connections } = plan.topology;
   if (connections.registry !== undefined) {
-    const { clock, random } = io;
-    return createRegistrySchemas({ clock, telemetry, random }, { url: connections.registry.url });
+    return createRegistrySchemas({ clock: io.clock, telemetry }, { url: connections.registry.url });
   }
   const formats = [source.value, output.value];
   const ids = formats.flatMap((format) =>

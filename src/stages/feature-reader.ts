@@ -96,9 +96,9 @@ export class FeatureReader {
         answers.push({ flight, miss });
       }
     }
-    this.shared.add(answers.length);
+    if (this.cache !== undefined) this.shared.add(answers.length);
     if (own.length > 0) {
-      this.misses.add(own.length);
+      if (this.cache !== undefined) this.misses.add(own.length);
       const flight = this.fly(own.map(({ key }) => key));
       waits.add(flight.done);
       for (const miss of own) answers.push({ flight, miss });

@@ -164,7 +164,7 @@ async function openFeeder(
   );
   await sink.open(source.topics);
   const url = connections.registry?.url;
-  const upstream = url === undefined ? schemas : createRegistrySchemas({ clock, telemetry: silent, random }, { url });
+  const upstream = url === undefined ? schemas : createRegistrySchemas({ clock, telemetry: silent }, { url });
   const feeder = await createFeeder(
     { clock, sink, schemas: upstream },
     { source, file: EVENTS, records: options.records, perSecond: options.rate },

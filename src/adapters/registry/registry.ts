@@ -1,0 +1,175 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
+import type { SchemaSource } from '../../ports/schemas.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+
+export interface RegistryOptions {
+  readonly url: string;
+  readonly timeoutMs?: number;
+  /** Schemas kept; the one that was not asked for longest is forgotten. */
+  readonly maxSchemas?: number;
+  /** How long an id that does not exist is not asked for again. */
+  readonly unknownForMs?: number;
+  /** Look-ups of ids that are not known, a second: a flood of made-up ids must not become a flood of requests. */
+  readonly maxLookUpsPerSecond?: number;
+}
+
+const MAX_BODY_BYTES = 1024 * 1024;
+const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
+
+/**
+ * A Confluent-compatible schema registry. Answers are kept (a schema never changes under its id), unknown ids for a while,
+ * concurrent questions for one id are one request. Time, size and rate of requests are bounded. Retries are the caller's.
+ */
+export function createRegistrySchemas(
+  deps: { readonly clock: Clock; readonly telemetry: Telemetry },
+  options: RegistryOptions,
+): SchemaSource {
+  const { clock, telemetry } = deps;
+  const { timeoutMs = 3_000, maxSchemas = 1_000, unknownForMs = 60_000, maxLookUpsPerSecond = 50 } = options;
+  const base = options.url.replace(/\/+$/, '');
+  const schemas = new Map<number, unknown>();
+  const unknown = new Map<number, number>();
+  const asking = new Map<number, Promise<unknown>>();
+  let secondStartedMs = Number.NEGATIVE_INFINITY;
+  let lookUps = 0;
+
+  async function ask(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; json: unknown }> {
+    const url = `${base}${path}`;
+    let status: number;
+    let text: string;
+    try {
+      const answer = await fetch(url, {
+        method,
+        body,
+        headers: { accept: CONTENT_TYPE, ...(body === undefined ? {} : { 'content-type': CONTENT_TYPE }) },
+        signal: AbortSignal.timeout(timeoutMs),
+        redirect: 'error',
+      });
+      status = answer.status;
+      text = await boundedText(answer);
+    } catch (thrown) {
+      if (thrown instanceof SluiceError) throw thrown;
+      const cause = (thrown as Error).cause ?? thrown;
+      const why = (cause as Error).message;
+      throw new SluiceError('registry-unavailable', `schema registry ${base} does not answer: ${why}`, thrown);
+    }
+    if (status === 401 || status === 403) {
+      throw new SluiceError(
+        'registry-refused',
+        `schema registry ${base} refuses ${method} ${path} (HTTP ${status}): check its credentials and permissions`,
+      );
+    }
+    if (status === 429 || status >= 500) {
+      throw new SluiceError(
+        'registry-unavailable',
+        `schema registry ${base} answers HTTP ${status} to ${method} ${path}`,
+      );
+    }
+    return { status, json: parsed(text) };
+  }
+
+  async function lookUp(id: number): Promise<unknown> {
+    admitLookUp(id);
+    const { status, json } = await ask('GET', `/schemas/ids/${id}`);
+    const answer = json as { schema?: unknown; schemaType?: unknown; references?: unknown } | undefined;
+    if (status === 404) {
+      unknown.set(id, clock.monotonicMs() + unknownForMs);
+      if (unknown.size > maxSchemas) unknown.delete(unknown.keys().next().value as number);
+      throw unknownSchema(id, `schema registry ${base} has no schema with id ${id}`);
+    }
+    if (status !== 200 || typeof answer?.schema !== 'string') {
+      throw new SluiceError(
+        'registry-unavailable',
+        `schema registry ${base} answers HTTP ${status} without a schema to id ${id}`,
+      );
+    }
+    if (answer.schemaType !== undefined && answer.schemaType !== 'AVRO') {
+      throw unknownSchema(id, `schema ${id} is ${String(answer.schemaType)}, not Avro`);
+    }
+    const schema = parsed(answer.schema);
+    if (schema === undefined) throw unknownSchema(id, `schema ${id} of ${base} is not JSON`);
+    schemas.set(id, schema);
+    if (schemas.size > maxSchemas) schemas.delete(schemas.keys().next().value as number);
+    telemetry.event('schema-fetched', { id });
+    return schema;
+  }
+
+  /** Throws when too many ids were looked up within this second. */
+  function admitLookUp(id: number): void {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - secondStartedMs >= 1_000) {
+      secondStartedMs = nowMs;
+      lookUps = 0;
+    }
+    if (++lookUps <= maxLookUpsPerSecond) return;
+    telemetry.event('registry-throttled', { id });
+    throw new SluiceError(
+      'registry-unavailable',
+      `more than ${maxLookUpsPerSecond} schema ids a second are new: look-ups are limited, ${id} has to wait`,
+    );
+  }
+
+  return {
+    async writerSchema(id) {
+      const known = schemas.get(id);
+      if (known !== undefined) {
+        schemas.delete(id);
+        schemas.set(id, known);
+        return known;
+      }
+      if ((unknown.get(id) ?? 0) > clock.monotonicMs())
+        throw unknownSchema(id, `schema registry ${base} has no schema with id ${id}`);
+      let flight = asking.get(id);
+      if (flight === undefined) {
+        flight = lookUp(id).finally(() => asking.delete(id));
+        asking.set(id, flight);
+      }
+      return flight;
+    },
+    async idFor(subject, schema) {
+      const body = JSON.stringify({ schema: JSON.stringify(schema) });
+      const { status, json } = await ask('POST', `/subjects/${encodeURIComponent(subject)}/versions`, body);
+      const { id, message } = (json ?? {}) as { id?: unknown; message?: unknown };
+      if (status === 200 && typeof id === 'number') {
+        telemetry.event('schema-registered', { subject, id });
+        return id;
+      }
+      const why =
+        status === 409 ? 'it is not compatible with the versions before it' : String(message ?? `HTTP ${status}`);
+      throw new SluiceError(
+        'registry-refused',
+        `schema registry ${base} does not take the schema of ${subject}: ${why}; change the schema or the subject's compatibility`,
+      );
+    },
+  };
+}
+
+async function boundedText(answer: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of answer.body ?? []) {
+    bytes += part.length;
+    if (bytes > MAX_BODY_BYTES) {
+      throw new SluiceError(
+        'registry-unavailable',
+        `the answer of the schema registry is larger than ${MAX_BODY_BYTES} bytes`,
+      );
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw classify(thrown);
+  }
+}
+
+function unknownSchema(id: number, message: string): SluiceError {
+  return new SluiceError('schema-unknown', `${message}; records that name ${id} are dead-lettered`);
+}
