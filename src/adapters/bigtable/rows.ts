@@ -103,6 +103,7 @@ export class RowMerger {
     }
     if (this.cells > 1) this.oldestFirst();
     for (let i = 0; i < this.cells; i++) this.apply(i);
+    this.row++;
     this.leaveRow();
   }
 

@@ -5,7 +5,6 @@
  * here. Limits: at most `concurrency` calls in flight for the whole store; a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */
-import type { protos } from '@google-cloud/bigtable-api';
 import { status } from '@grpc/grpc-js';
 import pLimit from 'p-limit';
 import type { Timer } from '../../kernel/clock.ts';
@@ -21,6 +20,7 @@ import {
   routing,
 } from './connection.ts';
 import { codeOf, translate, unknownFamily } from './errors.ts';
+import { filterOf, type RowFilter } from './filter.ts';
 import { type CellPlan, type FamilyPlan, planFamilies } from './layout.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
 import { RowMerger, type RowTarget } from './rows.ts';
@@ -33,14 +33,20 @@ export interface BigtableStoreOptions extends ConnectionOptions {
   readonly openTimeoutMs?: number;
 }
 
-type RowFilter = protos.google.bigtable.v2.IRowFilter;
-
 /** What is worked out once for the views of a look-up. */
 interface ReadShape {
   readonly table: string;
   readonly layout: Layout;
   readonly families: ReadonlyMap<string, FamilyPlan>;
   readonly filter: RowFilter;
+}
+
+/** A read under way, over all its calls. */
+interface Reading {
+  readonly table: string;
+  readonly filter: RowFilter;
+  readonly target: RowTarget;
+  over: boolean;
 }
 
 /** Something a time-out, a failure or `close` can end before its time. */
@@ -89,8 +95,9 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
     return shape;
   }
 
-  /** One call for keys[from..to); its promise settles when the call is over. */
-  function readChunk(table: string, filter: RowFilter, target: RowTarget, from: number, to: number): Call {
+  /** One call for keys[from..to). */
+  function readChunk(read: Reading, from: number, to: number): Call {
+    const { table, filter, target } = read;
     const { protos, stream, tableName } = connection!;
     const name = tableName(table);
     const request = new protos.google.bigtable.v2.ReadRowsRequest({
@@ -102,7 +109,8 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
     const merger = new RowMerger(target, from);
     let broken: unknown;
     const call = stream(methods.readRows, request, routeTo(name), (message) => {
-      if (broken !== undefined) return;
+      // A cancelled call may still hand over what was on its way → numbers in rows that have another owner by then.
+      if (read.over || broken !== undefined) return;
       try {
         merger.add(message.chunks);
       } catch (error) {
@@ -132,16 +140,16 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
     const count = Math.ceil(keys.length / chunkKeys);
     return new Promise((resolve, reject) => {
       const calls = new Set<Call>();
+      const reading: Reading = { table, filter, target, over: false };
       let open = count;
-      let over = false;
       let timer: Timer | undefined;
       const finish = (): void => {
-        over = true;
+        reading.over = true;
         timer?.cancel();
         running.delete(abort);
       };
       const abort: Abort = (error) => {
-        if (over) return;
+        if (reading.over) return;
         finish();
         for (const call of calls) call.cancel();
         reject(error);
@@ -152,15 +160,14 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
         abort(new SluiceError('store-unavailable', text));
       });
       const one = async (i: number): Promise<void> => {
-        if (over) return;
+        if (reading.over) return;
         const from = Math.floor((i * keys.length) / count);
         const to = Math.floor(((i + 1) * keys.length) / count);
-        // A cancelled call hands over no more messages: what it would write into may have another owner by then.
-        const call = readChunk(table, filter, target, from, to);
+        const call = readChunk(reading, from, to);
         calls.add(call);
         await call.ended;
         calls.delete(call);
-        if (--open > 0 || over) return;
+        if (--open > 0 || reading.over) return;
         finish();
         resolve();
       };
@@ -246,16 +253,3 @@ const MAY_NOT_DESCRIBE: ReadonlySet<number> = new Set([
 ]);
 
 const PROBE_KEY = Buffer.from('\0sluice');
-
-/** The families (and with a cell a column, the columns) that are asked for, the latest cell of each column. */
-function filterOf(layout: Layout, views: readonly ViewSpec[]): RowFilter {
-  const anyOf = (names: readonly string[]): string =>
-    [...new Set(names)].map((name) => name.replace(/[^\w]/gu, '\\$&')).join('|');
-  const filters: RowFilter[] = [{ familyNameRegexFilter: anyOf(views.map(({ family }) => family)) }];
-  if (layout === 'cells') {
-    const names = views.flatMap(({ columns }) => columns.map(({ name }) => Buffer.from(name).toString('latin1')));
-    filters.push({ columnQualifierRegexFilter: Buffer.from(anyOf(names), 'latin1') });
-  }
-  filters.push({ cellsPerColumnLimitFilter: 1 });
-  return { chain: { filters } };
-}

@@ -1,0 +1,172 @@
+/** The store against a server that misbehaves as it is told. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { translate } from '../../../../src/adapters/bigtable/errors.ts';
+import { createBigtableStore } from '../../../../src/adapters/bigtable/store.ts';
+import { createBigtableWriter } from '../../../../src/adapters/bigtable/writer.ts';
+import {
+  type BigtableOptions,
+  createBigtable,
+  type ReadFault,
+  type ReadRowsRequest,
+} from '../../../../src/devstack/bigtable.ts';
+import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
+import type { ViewSpec } from '../../../../src/kernel/views.ts';
+import { blank, isSluice, sortedKeys } from '../../../contract/feature-store.ts';
+import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+
+const VIEW: ViewSpec = {
+  name: 'v',
+  family: 'agg',
+  columns: [
+    { name: 'a', kind: 'number', width: 1, offset: 0 },
+    { name: 'b', kind: 'number', width: 1, offset: 1 },
+  ],
+};
+const KEYS = sortedKeys(Array.from({ length: 300 }, (_, i) => `k${1000 + i}`));
+const VALUES = Float64Array.from({ length: 600 }, (_, i) => i);
+
+async function world(t: { after(end: () => Promise<void>): void }, serverOptions: BigtableOptions = {}) {
+  const faults: (ReadFault | undefined)[] = [];
+  const requests: ReadRowsRequest[] = [];
+  const server = await createBigtable({
+    ...serverOptions,
+    onRead(request) {
+      requests.push(request);
+      return faults.shift();
+    },
+  });
+  const telemetry = new RecordingTelemetry();
+  const deps = { clock: createSystemClock(), telemetry, random: () => 0.5 };
+  const options = { project: 'p', instance: 'i', emulatorHost: server.host };
+  const store = createBigtableStore(deps, options);
+  const writer = createBigtableWriter(deps, options);
+  t.after(async () => {
+    await store.close();
+    await writer.close();
+    await server.close();
+  });
+  await writer.ensureTable('t', ['agg']);
+  const present = new Uint8Array(KEYS.length).fill(1);
+  const common = { table: 't', layout: 'packed', keys: KEYS, rowWidth: 2 } as const;
+  await writer.write({ ...common, views: [VIEW], values: VALUES, present, timestampMs: 1_000 });
+  await store.open(['t']);
+  requests.length = 0;
+  const into = blank(KEYS.length, 2, 1);
+  const views = [VIEW];
+  const read = (timeoutMs = 20_000, keys = KEYS) => store.read({ ...common, keys, views, into, timeoutMs });
+  return { server, store, writer, telemetry, faults, requests, into, read, common };
+}
+
+for (const [title, fault, code] of [
+  ['a stream that the server cancels', { afterRows: 3, code: status.CANCELLED }, 'store-unavailable'],
+  ['a stream that ends early, inside a row', { afterRows: 3 }, 'store-unavailable'],
+  ['a server that is away', { code: status.UNAVAILABLE }, 'store-unavailable'],
+  ['a server that is overloaded', { afterRows: 50, code: status.RESOURCE_EXHAUSTED }, 'store-unavailable'],
+  ['a server that fails', { code: status.INTERNAL }, 'store-unavailable'],
+  ['a server that forbids', { code: status.PERMISSION_DENIED }, 'store-refused'],
+  ['a server that knows us not', { code: status.UNAUTHENTICATED }, 'store-refused'],
+  ['a server that understands us not', { code: status.INVALID_ARGUMENT }, 'store-refused'],
+  ['a table that is gone', { code: status.NOT_FOUND }, 'table-missing'],
+] as const) {
+  test(`${title} is ${code}, never a partial answer`, async (t) => {
+    const { read, faults, into, requests } = await world(t);
+    faults.push(undefined, fault);
+    await assert.rejects(read(), isSluice(code));
+    assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
+    assert.ok(requests.length <= 3, 'nothing is tried again behind our back');
+    await read();
+    assert.deepEqual(into.values, VALUES, 'the next read is as if nothing had been');
+  });
+}
+
+test('keys go out in even, sorted chunks, with the families that are needed and the latest cell only', async (t) => {
+  const { read, requests, into, store, common, server } = await world(t);
+  await read();
+  assert.deepEqual(into.values, VALUES);
+  assert.deepEqual(
+    requests.map(({ rows }) => rows?.rowKeys.length),
+    [100, 100, 100],
+  );
+  const sent = requests.flatMap(({ rows }) => rows!.rowKeys.map(String)).sort();
+  assert.deepEqual(sent, KEYS.map(String));
+  const [family, latest] = requests[0].filter!.chain!.filters;
+  assert.equal(family.familyNameRegexFilter, 'agg');
+  assert.equal(latest.cellsPerColumnLimitFilter, 1);
+  const { reads } = server.stats;
+  await store.read({ ...common, keys: [], views: [VIEW], into, timeoutMs: 20_000 });
+  assert.equal(server.stats.reads, reads, 'without keys nothing is asked: it would mean the whole table');
+});
+
+test('split cells and full messages are put together', async (t) => {
+  const { read, into } = await world(t, { partBytes: 3, messageBytes: 200 });
+  await read();
+  assert.deepEqual(into.values, VALUES);
+});
+
+test('a read that waits is ended by the close of the store', async (t) => {
+  const { read, faults, store } = await world(t);
+  faults.push({ stall: true });
+  const reading = assert.rejects(read(), isSluice('store-unavailable'));
+  await store.close();
+  await reading;
+});
+
+test('a stalled call ends at the time-out of the read, and the store goes on', async (t) => {
+  const { read, faults, into } = await world(t);
+  faults.push({ stall: true, afterRows: 5 }, { stall: true }, { stall: true });
+  await assert.rejects(read(40), isSluice('store-unavailable'));
+  assert.ok(into.values.every(Number.isNaN));
+  await read();
+  assert.deepEqual(into.values, VALUES);
+});
+
+test('a cell of the wrong length is missing, and said so once a read', async (t) => {
+  const { store, writer, telemetry, common } = await world(t);
+  const keys = KEYS.slice(0, 3);
+  // Three numbers a row under a qualifier that says two.
+  const lying = [{ ...VIEW, columns: [{ ...VIEW.columns[0], name: 'a,b', width: 3 }] }];
+  const write = { ...common, table: 'lies', keys, views: lying, rowWidth: 3, present: Uint8Array.of(1, 1, 1) };
+  await writer.ensureTable('lies', ['agg']);
+  await writer.write({ ...write, values: new Float64Array(9).fill(1), timestampMs: 9_000 });
+  await store.open(['lies']);
+  const into = blank(3, 2, 1);
+  await store.read({ ...common, table: 'lies', keys, views: [VIEW], into, timeoutMs: 20_000 });
+  assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
+  const fields = { table: 'lies', qualifier: 'f32:a,b', bytes: 12, expectedBytes: 8, cells: 3 };
+  assert.deepEqual(telemetry.eventsNamed('feature-cell-corrupt'), [fields]);
+});
+
+test('a family that is not there is refused with the names of those that are', async (t) => {
+  const { store, common, into } = await world(t);
+  const views = [{ ...VIEW, family: 'agq' }];
+  await assert.rejects(store.read({ ...common, views, into, timeoutMs: 20_000 }), (error: Error) => {
+    assert.match(error.message, /"agq" asked for, "agg" there/);
+    return isSluice('store-refused')(error);
+  });
+});
+
+test('a server that nobody runs is unavailable, not fatal', async () => {
+  const server = await createBigtable();
+  await server.close();
+  const deps = { clock: createSystemClock(), telemetry: new RecordingTelemetry() };
+  const store = createBigtableStore(deps, { project: 'p', instance: 'i', emulatorHost: server.host });
+  await assert.rejects(store.open(['t']), isSluice('store-unavailable'));
+  await store.close();
+});
+
+test('an emulator address that is none is a mistake in usage', async () => {
+  const deps = { clock: createSystemClock(), telemetry: new RecordingTelemetry() };
+  for (const emulatorHost of ['localhost', ':8086', 'localhost:', 'localhost:x']) {
+    const store = createBigtableStore(deps, { project: 'p', instance: 'i', emulatorHost });
+    await assert.rejects(store.open(['t']), isSluice('usage-invalid'));
+  }
+});
+
+test('translation is total, and an unknown family is named as one whatever the status', () => {
+  for (const thrown of [undefined, null, 'text', 7, new Error('x'), { code: 999 }, { code: 'ENOENT' }]) {
+    assert.equal(translate(thrown, 't').disposition, 'retry');
+  }
+  assert.equal(translate({ code: status.INTERNAL, details: 'unknown family "x"' }, 't').code, 'store-refused');
+});
