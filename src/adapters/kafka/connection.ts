@@ -4,6 +4,7 @@ import { deadlineIn } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isTopicMissing, messageOf, translate } from './errors.ts';
+import { quietIdleQueues } from './idle-queues.ts';
 
 /** How to reach a cluster: what source and sink have in common. */
 export interface KafkaConnection {
@@ -57,6 +58,7 @@ export function createKafkaClient(connection: KafkaConnection, telemetry: Teleme
 export async function reach(deps: ConnectionDeps, connection: KafkaConnection, kafka: Kafka): Promise<Admin> {
   const { clock, telemetry, random } = deps;
   const { brokers } = connection;
+  quietIdleQueues(() => clock.wallMs());
   const deadline = deadlineIn(clock, connection.reachWithinMs ?? 30_000);
   for (let attempt = 1; ; attempt++) {
     const admin = kafka.admin({ retry: { retries: 0 } });
