@@ -5,6 +5,13 @@ import { EXIT } from './kernel/errors.ts';
 import { createSystemClock } from './kernel/system-clock.ts';
 
 // The one place that reads the environment, the clock, chance and the process; everything else is handed them.
+// A reader that has seen enough (`| head`) closes the pipe: no failure, and nobody is left to tell.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
 const code = await program(process.argv, {
