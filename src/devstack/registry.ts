@@ -34,7 +34,7 @@ export async function createRegistry({ port = 0, hooks }: RegistryOptions = {}):
     const path = (request.url ?? '/').replace(/[?#].*/, '');
     const { delayMs, status } = hooks?.onRequest?.(method, path) ?? {};
     if (delayMs) await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
-    return status ? failure(status, status, 'Injected fault') : route(store, method, path, await readBody(request));
+    return status ? fail(status, status, 'Injected fault') : route(store, method, path, await readBody(request));
   };
   const server = createServer((request, response) => {
     answer(request).then(
@@ -55,8 +55,7 @@ export async function createRegistry({ port = 0, hooks }: RegistryOptions = {}):
       return stored.id;
     },
     async close() {
-      server.close();
-      server.closeAllConnections();
+      server.close().closeAllConnections();
       await once(server, 'close');
     },
   };
@@ -68,27 +67,27 @@ function route(store: Store, method: string, path: string, body: unknown): Answe
   if (get && root === 'config') return ok({ compatibilityLevel: 'NONE' });
   if (get && root === 'schemas' && first === 'ids') {
     const stored = store.byId.get(Number(second));
-    return stored ? ok(stored.shown) : failure(404, 40403, `Schema ${second} not found`);
+    return stored ? ok(stored.shown) : fail(404, 40403, `Schema ${second} not found`);
   }
-  if (root !== 'subjects' || !(get || post)) return failure(404, 404, 'HTTP 404 Not Found');
+  if (root !== 'subjects' || !(get || post)) return fail(404, 404, 'HTTP 404 Not Found');
   if (get && first === undefined) return ok([...store.subjects.keys()]);
   if (post && second === 'versions') {
     const stored = store.register(first, body);
-    return stored ? ok({ id: stored.id }) : failure(422, 42201, 'Invalid schema');
+    return stored ? ok({ id: stored.id }) : fail(422, 42201, 'Invalid schema');
   }
   const versions = store.subjects.get(first);
-  if (!versions) return failure(404, 40401, `Subject '${first}' not found.`);
+  if (!versions) return fail(404, 40401, `Subject '${first}' not found.`);
   const show = (stored: Stored): Answer =>
     ok({ subject: first, version: versions.indexOf(stored) + 1, id: stored.id, ...stored.shown });
   if (post) {
     const stored = store.find(body);
-    return stored && versions.includes(stored) ? show(stored) : failure(404, 40403, 'Schema not found');
+    return stored && versions.includes(stored) ? show(stored) : fail(404, 40403, 'Schema not found');
   }
   if (third === undefined) return ok(versions.map((_, index) => index + 1));
   const version = third === 'latest' ? versions.length : Number(third);
-  if (!(version >= 1)) return failure(422, 42202, `The specified version '${third}' is not a valid version id.`);
+  if (!(version >= 1)) return fail(422, 42202, `The specified version '${third}' is not a valid version id.`);
   const stored = versions[version - 1];
-  return stored ? show(stored) : failure(404, 40402, `Version ${third} not found.`);
+  return stored ? show(stored) : fail(404, 40402, `Version ${third} not found.`);
 }
 
 class Store {
@@ -145,7 +144,7 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 }
 
 const ok = (body: unknown): Answer => ({ status: 200, body });
-const failure = (status: number, code: number, message: string): Answer => ({
+const fail = (status: number, error_code: number, message: string): Answer => ({
   status,
-  body: { error_code: code, message },
+  body: { error_code, message },
 });

@@ -12,7 +12,7 @@ const NEVER = 99;
 /**
  * API key → lowest and highest version (ending at what kafkajs 2.2.4 speaks, before any flexible version), the version
  * from which a response begins with the throttle time, and the handler. Produce announces 0 to 2, although only record
- * batches pass: without them librdkafka takes the broker for one without codecs and sends everything uncompressed.
+ * batches pass: without them librdkafka leaves gzip, snappy and LZ4 batches uncompressed.
  */
 // biome-ignore format: a table
 const CALLS: ReadonlyMap<number, readonly [min: number, max: number, throttleFrom: number, handler: Handler]> = new Map([

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { createBroker } from '../../../src/devstack/kafka/broker.ts';
 import type { Fault, RequestInfo } from '../../../src/devstack/kafka/server.ts';
+import { FakeClock, settle } from '../../fixtures/clock.ts';
 import {
   batch,
   consume,
@@ -278,3 +279,17 @@ test('a port that is taken is an error that names it, and leaves nothing listeni
     const port = Number(broker.brokers[0].split(':')[1]);
     await assert.rejects(createBroker({ port }), new RegExp(`127.0.0.1:${port}`));
   }));
+
+test('a client that goes leaves no waiting fetch behind', { timeout: 10_000 }, () => {
+  const clock = new FakeClock();
+  const { seen, hooks } = watchFor(FETCH);
+  return withBroker({ hooks, after: (delayMs, fire) => clock.after(delayMs, fire) }, async (stack) => {
+    stack.broker.createTopic('t');
+    const node = await wireTo(stack);
+    await node.send('fetch', 11, fetchFrom('t', 0, 0, { maxWaitTime: 600_000 }));
+    await seen;
+    assert.equal(clock.timers, 1);
+    node.socket.destroy();
+    while (clock.timers > 0) await settle();
+  });
+});
