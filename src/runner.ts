@@ -97,6 +97,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   telemetry.gauge('sluice_inflight_bytes', {}, () => credit.bytes);
 
   function fail(thrown: unknown): void {
+    // What was given up on at the end of the drain budget is no failure: it is unsettled, and said to be.
+    if (abandon.signal.aborted) return;
     const error = classify(thrown);
     if (!lifecycle.on('fail')) return;
     failure = error;

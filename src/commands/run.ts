@@ -4,7 +4,7 @@ import { createLog } from '../adapters/pino/log.ts';
 import { createExposition } from '../adapters/prometheus/exposition.ts';
 import { createProcessMetrics } from '../adapters/prometheus/process.ts';
 import { assemble } from '../assemble.ts';
-import { EXIT } from '../kernel/errors.ts';
+import type { Runner, RunOutcome } from '../runner.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { conclude } from './conclude.ts';
 import type { Io } from './io.ts';
@@ -30,28 +30,44 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   const runtime = createOnnxRuntime({ telemetry });
   const plan = await preparePlan(options.topology, runtime, io);
   telemetry.event('started', { topology: plan.topology.name, model: plan.bundle.label, instance: io.instance });
-  const world = await createWorld(plan, runtime, telemetry, io);
-  if (options.dry) {
-    await Promise.all([world.sink.close(), world.store.close(), world.session.close()]);
-    telemetry.event('stopped', { result: 'dry' });
-    return EXIT.done;
-  }
-  const runner = assemble(plan, world);
+  let runner: Runner | undefined;
   const metrics = createProcessMetrics({ clock, telemetry });
   const admin =
     options.listen &&
+    !options.dry &&
     (await createAdmin(
-      { metrics: createExposition({ clock, telemetry }), health: () => runner.health() },
+      { metrics: createExposition({ clock, telemetry }), health: () => runner?.health() ?? CONNECTING },
       options.listen,
     ));
   if (admin) telemetry.event('listening', { url: admin.url });
+  let signalled: () => void = () => undefined;
+  const stopping = new Promise<undefined>((resolve) => {
+    signalled = () => resolve(undefined);
+  });
   const forget = io.onSignal((signal) => {
     telemetry.event('signal', { signal });
-    runner.stop();
+    runner?.stop();
+    signalled();
   });
-  const outcome = await runner.run();
-  forget();
-  await admin?.close();
-  metrics.close();
-  return conclude(outcome, telemetry);
+  const end = async (): Promise<void> => {
+    forget();
+    if (admin) await admin.close();
+    metrics.close();
+  };
+  try {
+    // A signal while there is nothing under way yet ends the wait for whatever does not answer.
+    const world = await Promise.race([createWorld(plan, runtime, telemetry, io), stopping]);
+    if (world === undefined) return conclude(NOTHING_DONE, telemetry);
+    if (options.dry) {
+      await Promise.all([world.sink.close(), world.store.close(), world.session.close()]);
+      return conclude(NOTHING_DONE, telemetry);
+    }
+    runner = assemble(plan, world);
+    return conclude(await runner.run(), telemetry);
+  } finally {
+    await end();
+  }
 }
+
+const CONNECTING = { live: true, ready: false, reason: 'connecting to broker, registry and store' };
+const NOTHING_DONE: RunOutcome = { result: 'done', error: undefined, unsettledRecords: 0 };

@@ -50,19 +50,22 @@ export class Credit {
     if (signal?.aborted) return Promise.resolve(false);
     if (this.tryTake(records, bytes)) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const waiting: Waiting = { records, bytes, resolve };
-      this.queue.push(waiting);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          const at = this.queue.indexOf(waiting);
-          if (at < 0) return;
-          this.queue.splice(at, 1);
-          resolve(false);
-          this.serve();
+      const giveUp = (): void => {
+        this.queue.splice(this.queue.indexOf(waiting), 1);
+        resolve(false);
+        this.serve();
+      };
+      // A listener left behind on a signal that lives as long as the source would be one more for every wait.
+      const waiting: Waiting = {
+        records,
+        bytes,
+        resolve: (granted) => {
+          signal?.removeEventListener('abort', giveUp);
+          resolve(granted);
         },
-        { once: true },
-      );
+      };
+      this.queue.push(waiting);
+      signal?.addEventListener('abort', giveUp, { once: true });
     });
   }
 

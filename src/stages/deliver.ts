@@ -112,6 +112,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
       fateCounters[DROPPED]?.add(dropped);
       settle(frame, dropped);
     }
+    if (count === 0) settle(frame, 0);
     for (const target of touched) target.pump();
     touched.clear();
   }

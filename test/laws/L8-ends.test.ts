@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SluiceError } from '../../src/kernel/errors.ts';
 import { Gate } from '../fixtures/fakes.ts';
 import { events, origin, startWorld, type TestWorld } from '../fixtures/world.ts';
 
@@ -11,6 +12,14 @@ const HANGS: Readonly<Record<string, { readonly settled: boolean; readonly hang:
   'the model': {
     settled: false,
     hang: (world) => shut(world, (gate) => (world.session.before = () => gate.through())),
+  },
+  'the broker, refusing again and again,': {
+    settled: false,
+    hang: (world) => {
+      world.sink.before = () => {
+        throw new SluiceError('broker-unavailable', 'the broker is down');
+      };
+    },
   },
   'the source, halting': { settled: true, hang: (world) => world.source.haltGate.close() },
   'the source, leaving': { settled: true, hang: (world) => world.source.closeGate.close() },
