@@ -179,7 +179,9 @@ export class FrameBuilder {
 
   build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {
     const { slab } = this;
+    // A slab grows, the columns beside it do not: what is beyond them would be lost without a word.
     if (slab.arena !== this.arena) throw new RangeError('frame arena was sized too small for its records');
+    if (slab.count > this.offsets.length) throw new RangeError('frame was sized too small for its records');
     return new Frame({
       origin: this.origin,
       count: slab.count,

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { murmur2 } from '../../src/kernel/murmur2.ts';
+import { FeatureCache } from '../../src/stages/feature-cache.ts';
+import { seeded } from '../fixtures/random.ts';
+
+/** The cache against a Map: it may forget, but what it says is what was last stored, and never more than `entries`. */
+const ROW_WIDTH = 2;
+const VIEWS = 1;
+
+interface Stored {
+  readonly value: number;
+  readonly writtenAtMs: number;
+  readonly present: boolean;
+  readonly expiresAtMs: number;
+}
+
+function find(cache: FeatureCache, key: Buffer, nowMs: number): number {
+  // The key stands inside a larger buffer, as it does in a KeyTable.
+  const bytes = Buffer.concat([Buffer.from('xx'), key, Buffer.from('yy')]);
+  return cache.find(bytes, 2, 2 + key.length, murmur2(key, 0, key.length), nowMs);
+}
+
+function put(cache: FeatureCache, key: Buffer, stored: Stored): void {
+  const values = Float64Array.of(-1, -1, stored.value, stored.value + 0.5);
+  cache.put(key, values, Float64Array.of(-1, stored.writtenAtMs), 1, stored.present, stored.expiresAtMs);
+}
+
+function rowOf(cache: FeatureCache, entry: number): number[] {
+  const values = new Float64Array(3 * ROW_WIDTH);
+  const writtenAt = new Float64Array(3 * VIEWS);
+  cache.copyTo(entry, values, writtenAt, 1);
+  assert.deepEqual([values[0], values[1], values[4], values[5]], [0, 0, 0, 0], 'nothing beside the row');
+  return [values[2], values[3], writtenAt[1]];
+}
+
+/** Pairs of different keys with the same hash, by search; the index cannot tell them apart. */
+function collisions(count: number): Buffer[] {
+  const random = seeded(5);
+  const seen = new Map<number, string>();
+  const pairs: Buffer[] = [];
+  while (pairs.length < 2 * count) {
+    const text = Math.floor(random() * 2 ** 48).toString(36);
+    const hash = murmur2(Buffer.from(text), 0, text.length);
+    const other = seen.get(hash);
+    if (other !== undefined && other !== text) pairs.push(Buffer.from(other), Buffer.from(text));
+    seen.set(hash, text);
+  }
+  return pairs;
+}
+
+const COLLIDING = collisions(4);
+
+test('finds what was stored last, fresh, absent rows too; never holds more than it may; forgets only when full', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(60), fc.integer(), (entries, further, seed) => {
+      const random = seeded(seed);
+      const keys = [...COLLIDING, ...Array.from({ length: further }, (_, n) => Buffer.from(`key-${n}`))];
+      const cache = new FeatureCache({ entries, rowWidth: ROW_WIDTH, views: VIEWS });
+      const model = new Map<Buffer, Stored>();
+      let nowMs = 0;
+      for (let n = 0; n < 400; n++) {
+        nowMs += random() * 2;
+        const key = keys[Math.floor(random() * keys.length)];
+        if (random() < 0.4) {
+          const stored = { value: n, writtenAtMs: nowMs, present: random() < 0.7, expiresAtMs: nowMs + random() * 200 };
+          put(cache, key, stored);
+          model.set(key, stored);
+          assert.ok(find(cache, key, nowMs) >= 0, 'what was just stored is there');
+        } else {
+          const entry = find(cache, key, nowMs);
+          const stored = model.get(key);
+          if (entry < 0) {
+            const forgotten = stored !== undefined && stored.expiresAtMs > nowMs;
+            assert.ok(!forgotten || model.size > entries, 'nothing is forgotten while there is room');
+            continue;
+          }
+          assert.ok(stored !== undefined && stored.expiresAtMs > nowMs, 'nothing is made up or kept beyond its time');
+          assert.deepEqual(rowOf(cache, entry), [stored.value, stored.value + 0.5, stored.writtenAtMs]);
+          assert.equal(cache.isPresent(entry), stored.present);
+        }
+        assert.ok(cache.size <= entries);
+      }
+      // The index is consistent: as many keys are found as there are entries, each at an entry of its own.
+      const found = keys.map((key) => find(cache, key, Number.NEGATIVE_INFINITY)).filter((entry) => entry >= 0);
+      assert.equal(new Set(found).size, found.length);
+      assert.equal(found.length, cache.size);
+      assert.equal(cache.size, Math.min(entries, model.size));
+    }),
+    { seed: 4, numRuns: 120 },
+  );
+});
+
+test('grows to its size, and stays consistent through thousands of evictions', () => {
+  const entries = 3_000;
+  const cache = new FeatureCache({ entries, rowWidth: ROW_WIDTH, views: VIEWS });
+  const random = seeded(6);
+  const stored = new Map<number, number>();
+  for (let n = 0; n < 30_000; n++) {
+    const number = Math.floor(random() * 9_000);
+    put(cache, Buffer.from(`k${number}`), { value: n, writtenAtMs: n, present: true, expiresAtMs: 1 });
+    stored.set(number, n);
+    if (n === 2_000) {
+      for (const [known, value] of stored)
+        assert.equal(rowOf(cache, find(cache, Buffer.from(`k${known}`), 0))[0], value);
+    }
+  }
+  assert.equal(cache.size, entries);
+  let found = 0;
+  for (const [number, value] of stored) {
+    const entry = find(cache, Buffer.from(`k${number}`), 0);
+    if (entry < 0) continue;
+    found++;
+    assert.equal(rowOf(cache, entry)[0], value);
+  }
+  assert.equal(found, entries);
+});
+
+test('what is asked for again stays; what is asked for once makes room', () => {
+  const cache = new FeatureCache({ entries: 100, rowWidth: ROW_WIDTH, views: VIEWS });
+  const hot = Array.from({ length: 20 }, (_, n) => Buffer.from(`hot-${n}`));
+  const entry: Stored = { value: 1, writtenAtMs: 1, present: true, expiresAtMs: 10 };
+  for (const key of hot) put(cache, key, entry);
+  for (let n = 0; n < 2_000; n++) {
+    put(cache, Buffer.from(`once-${n}`), entry);
+    if (n % 40 === 0) for (const key of hot) assert.ok(find(cache, key, 0) >= 0, `a hot key is gone after ${n}`);
+  }
+});

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { RecordSlab } from '../../src/kernel/record-slab.ts';
+
+interface Row {
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Buffer | null;
+}
+
+const bytes = fc
+  .option(fc.uint8Array({ maxLength: 40, size: 'max' }))
+  .map((part) => (part === null ? null : Buffer.from(part)));
+const row: fc.Arbitrary<Row> = fc.record(
+  { timestampMs: fc.integer(), key: bytes, value: bytes, headers: bytes },
+  { noNullPrototype: true },
+);
+const rows = fc.array(row, { maxLength: 60, size: 'max' });
+
+function read(slab: RecordSlab, i: number): Row {
+  const part = (start: number, end: number): Buffer | null =>
+    start < 0 ? null : Buffer.from(slab.arena.subarray(start, end));
+  return {
+    timestampMs: slab.timestamps[i],
+    key: part(slab.keyStart[i], slab.keyEnd[i]),
+    value: part(slab.valueStart[i], slab.valueEnd[i]),
+    headers: part(slab.headersStart[i], slab.headersEnd[i]),
+  };
+}
+
+function size({ key, value, headers }: Row): number {
+  return (key?.length ?? 0) + (value?.length ?? 0) + (headers?.length ?? 0);
+}
+
+test('rows come back as they were put in, however small the slab was made; null is not empty', () => {
+  fc.assert(
+    fc.property(rows, fc.nat(8), fc.nat(64), (given, capacity, arenaBytes) => {
+      const slab = new RecordSlab(capacity, arenaBytes);
+      // What is left from an earlier use must not show.
+      for (const { timestampMs, key, value, headers } of given) slab.append(timestampMs + 1, value, headers, key);
+      slab.clear();
+      given.forEach(({ timestampMs, key, value, headers }, i) => {
+        assert.equal(slab.append(timestampMs, key, value, headers), i);
+      });
+      assert.equal(slab.count, given.length);
+      assert.equal(
+        slab.used,
+        given.reduce((sum, each) => sum + size(each), 0),
+      );
+      given.forEach((each, i) => {
+        assert.deepEqual(read(slab, i), each);
+        assert.equal(slab.rowBytes(i), size(each));
+      });
+    }),
+    { seed: 8, numRuns: 200 },
+  );
+});
+
+test('a row copied from another slab, or from the same one while it grows, is the same row', () => {
+  fc.assert(
+    fc.property(
+      fc.array(row, { minLength: 1, maxLength: 20 }),
+      fc.array(fc.nat(), { maxLength: 60 }),
+      (given, picks) => {
+        const from = new RecordSlab(1, 1);
+        for (const { timestampMs, key, value, headers } of given) from.append(timestampMs, key, value, headers);
+        const to = new RecordSlab(0, 0);
+        const expected = picks.map((pick) => given[pick % given.length]);
+        for (const pick of picks) to.appendRow(from, pick % given.length);
+        for (const pick of picks) from.appendRow(from, pick % given.length);
+        expected.forEach((each, i) => {
+          assert.deepEqual(read(to, i), each);
+          assert.deepEqual(read(from, given.length + i), each);
+        });
+        for (const [i, each] of given.entries()) assert.deepEqual(read(from, i), each);
+      },
+    ),
+    { seed: 9, numRuns: 200 },
+  );
+});
+
+test('room that is reserved is behind what is used, and what is used survives', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(3_000), { minLength: 1, maxLength: 20 }), (sizes) => {
+      const slab = new RecordSlab(1, 16);
+      let used = 0;
+      sizes.forEach((bytes, n) => {
+        const at = slab.reserve(bytes);
+        assert.equal(at, used);
+        assert.ok(slab.arena.length >= at + bytes);
+        slab.arena.fill(n, at, at + bytes);
+        used += bytes;
+        slab.used = used;
+      });
+      let at = 0;
+      sizes.forEach((bytes, n) => {
+        assert.ok(slab.arena.subarray(at, at + bytes).every((byte) => byte === n));
+        at += bytes;
+      });
+    }),
+    { seed: 10, numRuns: 100 },
+  );
+});
