@@ -1,4 +1,4 @@
-import { after } from 'node:test';
+import { after, afterEach } from 'node:test';
 import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
 import { createKafkaSink, type KafkaSinkOptions } from '../../src/adapters/kafka/sink.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
@@ -26,20 +26,28 @@ export interface Bench {
 /** Over all suites of a process, which may share one broker. */
 let names = 0;
 
-/** The bench of one suite, made at its first use; `after` closes whatever was opened. */
+/** The bench of one suite, made at its first use; members and sinks live as long as their test. */
 export function lazyBench(start: () => Promise<BrokerUnderTest>): () => Promise<Bench> {
   let made: Promise<Bench> | undefined;
   const closers: (() => Promise<void>)[] = [];
+  const closersOfTest: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closersOfTest.splice(0)) await close();
+  });
   after(async () => {
     for (const close of closers.reverse()) await close();
   });
   return () => {
-    made ??= make(start, closers);
+    made ??= make(start, closers, closersOfTest);
     return made;
   };
 }
 
-async function make(start: () => Promise<BrokerUnderTest>, closers: (() => Promise<void>)[]): Promise<Bench> {
+async function make(
+  start: () => Promise<BrokerUnderTest>,
+  closers: (() => Promise<void>)[],
+  closersOfTest: (() => Promise<void>)[],
+): Promise<Bench> {
   const broker = await start();
   closers.push(() => broker.stop());
   const brokers = broker.brokers.split(',');
@@ -84,7 +92,7 @@ async function make(start: () => Promise<BrokerUnderTest>, closers: (() => Promi
     },
     member(options) {
       const member = new Member({ ...options, brokers });
-      closers.push(() => member.source.close());
+      closersOfTest.push(() => member.source.close());
       return member;
     },
     sink(options = {}) {
@@ -93,7 +101,7 @@ async function make(start: () => Promise<BrokerUnderTest>, closers: (() => Promi
         { clock: createSystemClock(), telemetry, random: seeded(2) },
         { brokers, clientId: 'contract', reachWithinMs: 5_000, ...options },
       );
-      closers.push(() => sink.close());
+      closersOfTest.push(() => sink.close());
       return { sink, telemetry };
     },
   };

@@ -35,6 +35,12 @@ export class Member implements SourceListener {
   constructor(options: MemberOptions) {
     const { credit = { maxRecords: 20_000, maxBytes: 16 << 20 }, ...rest } = options;
     this.credit = new Credit(credit);
+    const { telemetry } = this;
+    const note = telemetry.event.bind(telemetry);
+    telemetry.event = (name, fields) => {
+      note(name, fields);
+      this.wake();
+    };
     this.source = createKafkaSource(
       { credit: this.credit, clock: createSystemClock(), telemetry: this.telemetry, random: seeded(1) },
       { clientId: 'contract', from: 'earliest', drainMs: 2_000, maxWaitMs: 50, reachWithinMs: 5_000, ...rest },
@@ -56,7 +62,7 @@ export class Member implements SourceListener {
     );
   }
 
-  /** Resolves when a callback made `condition` true. The test's own time limit ends a wait that never does. */
+  /** Resolves when a callback or an event made `condition` true. The test's own time limit ends a wait that never does. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve) => this.waits.push({ condition, resolve }));

@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { type Deadline, deadlineIn, within } from '../../kernel/deadline.ts';
-import type { SluiceError } from '../../kernel/errors.ts';
+import { classify, type SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isFenced } from './errors.ts';
 import type { Gate } from './gate.ts';
@@ -88,7 +88,8 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       });
       await within(clock, deadline, ended);
     } catch (thrown) {
-      deps.onFailed(thrown);
+      // A commit that the broker could not take now only leaves the drain unfinished.
+      if (classify(thrown).disposition !== 'retry') deps.onFailed(thrown);
     }
     telemetry.event('group-drained', {
       group: options.groupId,
