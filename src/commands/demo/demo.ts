@@ -4,6 +4,7 @@ import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { createLog } from '../../adapters/pino/log.ts';
 import { createRegistrySchemas } from '../../adapters/registry/registry.ts';
 import { assemble } from '../../assemble.ts';
+import { pause } from '../../kernel/clock.ts';
 import { EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
@@ -99,8 +100,10 @@ async function stream(options: DemoOptions, io: Io, services: Services): Promise
   if (!options.json) display.start();
   let feedFailure: unknown;
   try {
+    // Records from before the join would only show how long the join took.
+    await until(() => runner.state() !== 'starting', stopping.signal, io);
     await feeder.run(stopping.signal);
-    if (options.exit) await settled(feeder, telemetry, stopping.signal, io);
+    if (options.exit) await until(() => settledRecords(telemetry) >= feeder.sent, stopping.signal, io);
     else await aborted(stopping.signal);
   } catch (thrown) {
     feedFailure = thrown;
@@ -178,13 +181,13 @@ async function openFeeder(
   };
 }
 
-/** Resolves when everything that was sent is settled. */
-async function settled(feeder: Feeder, telemetry: MetricStore, signal: AbortSignal, { clock }: Io): Promise<void> {
-  const done = (): number =>
-    telemetry.series('sluice_records_total').reduce((sum, one) => sum + (one.kind === 'value' ? one.value : 0), 0);
-  while (!signal.aborted && done() < feeder.sent) {
-    await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve));
-  }
+/** Resolves when `condition` holds, or `signal` aborts. */
+async function until(condition: () => boolean, signal: AbortSignal, { clock }: Io): Promise<void> {
+  while (!signal.aborted && !condition()) await pause(clock, POLL_MS, signal);
+}
+
+function settledRecords(telemetry: MetricStore): number {
+  return telemetry.series('sluice_records_total').reduce((sum, one) => sum + (one.kind === 'value' ? one.value : 0), 0);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
