@@ -1,4 +1,4 @@
-import { symbolAt } from './output-plan.ts';
+import { symbolAt } from './symbols.ts';
 
 /**
  * What generated encoders call: each writes at `at`, where there is room, and returns the position after it.

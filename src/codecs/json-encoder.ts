@@ -7,7 +7,8 @@ import { writeInteger, writeLongDigits } from './digits.ts';
 import { MAX_NUMBER_BYTES, writeFloat32, writeFloat64 } from './json-numbers.ts';
 import { FALSE, NULL, TRUE } from './json-scan.ts';
 import { maxTextBytes, writeText } from './json-write.ts';
-import { checkColumn, type EncoderOptions, planOutput, symbolAt } from './output-plan.ts';
+import { checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
+import { symbolAt } from './symbols.ts';
 import type { RowEncoder, ValueEncoder } from './types.ts';
 
 /** A column's member: the text before its value, and what its value must be. */

@@ -1,7 +1,7 @@
 import { branchesOf, isNullable, wantedField } from './avro-fields.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 import { type DefaultEntry, defaultEntry } from './default-entry.ts';
-import { symbolAt } from './output-plan.ts';
+import { symbolAt } from './symbols.ts';
 import type { ColumnWant } from './types.ts';
 
 /** Numeric types that a value may have, as bits. */

@@ -107,18 +107,6 @@ const PREFERENCES: Readonly<Record<ColumnKind, readonly Accepts[]>> = {
   vector: [numberArray],
 };
 
-/** Position of the symbol that bytes[start..end) spell, or -1. */
-export function symbolAt(symbols: readonly Buffer[], bytes: Buffer, start: number, end: number): number {
-  for (let k = 0; k < symbols.length; k++) {
-    const symbol = symbols[k];
-    if (symbol.length !== end - start) continue;
-    let same = 0;
-    while (same < symbol.length && symbol[same] === bytes[start + same]) same++;
-    if (same === symbol.length) return k;
-  }
-  return -1;
-}
-
 export function checkColumn(plan: ColumnPlan, column: { readonly kind: ColumnKind } | undefined): void {
   if (column?.kind === plan.column.kind) return;
   throw new SluiceError(

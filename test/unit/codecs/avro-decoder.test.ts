@@ -84,7 +84,7 @@ test('vectors: arrays in one block or many, sized or not, and bytes as float32',
   const floats = { type: 'array', items: 'float' };
   assert.deepEqual(read(floats, '04 0000803f 00000040 00', 'vector', 2), [1, 2]);
   assert.deepEqual(read(floats, '02 0000803f 01 08 00000040 00', 'vector', 2), [1, 2]);
-  assert.equal(read(floats, '02 0000803f 01 0a 00000040 00 00', 'vector', 2), undefined, 'a block longer than it says');
+  assert.equal(read(floats, '02 0000803f 01 0a 00000040 00', 'vector', 2), undefined, 'a block longer than it says');
   assert.equal(read(floats, '02 0000803f 00', 'vector', 2), undefined);
   assert.equal(read(floats, '06 0000803f 00000040 00000040 00', 'vector', 2), undefined);
   assert.deepEqual(read({ type: 'array', items: 'int' }, '04 02 03 00', 'vector', 2), [1, -2]);
@@ -92,6 +92,34 @@ test('vectors: arrays in one block or many, sized or not, and bytes as float32',
   assert.equal(read('bytes', '0e 0000803f 000000', 'vector', 2), undefined);
   assert.deepEqual(read({ type: 'fixed', name: 'F', size: 8 }, '0000803f 00000040', 'vector', 2), [1, 2]);
   assert.equal(read(['null', floats], '00', 'vector', 2), null);
+});
+
+test('a vector of bytes that ends with the arena, but too early, is refused', () => {
+  const wants = [want('f', 'vector', 25)];
+  const arena = Buffer.from([0xc8, 0x01, ...Array<number>(100).fill(0)]);
+  const decoder = compileAvroDecoder({ writer: record({ type: 'bytes' }), wants });
+  assert.ok(decoder.bind(arena, columnsFor(wants, 1, arena))(0, 102, 0));
+  for (const end of [101, 3, 2, 1]) {
+    const short = Buffer.from(arena.subarray(0, end));
+    assert.equal(decoder.bind(short, columnsFor(wants, 1, short))(0, end, 0), false);
+    assert.equal(decoder.bind(arena, columnsFor(wants, 1, arena))(0, end, 0), false);
+  }
+});
+
+test('what nobody wants is walked over: varints keep to their type, a block that says its size is believed', () => {
+  const accepts = (type: unknown, hex: string): boolean =>
+    decodeOne(
+      compileAvroDecoder({ writer: record({ type }), wants: [] }),
+      [],
+      Buffer.from(hex.replaceAll(' ', ''), 'hex'),
+    ) !== undefined;
+  assert.ok(accepts('int', 'ffffffff0f'));
+  assert.ok(!accepts('int', 'ffffffff1f'));
+  assert.ok(accepts('long', 'ffffffffffffffffff01'));
+  assert.ok(!accepts('long', 'ffffffffffffffffff02'));
+  assert.ok(!accepts({ type: 'array', items: 'boolean' }, '02 07 00'));
+  assert.ok(accepts({ type: 'array', items: 'boolean' }, '01 02 07 00'));
+  assert.ok(!accepts({ type: 'array', items: 'float' }, '01 06 000000 00'), 'three bytes are no float');
 });
 
 test('not a number is missing', () => {
@@ -103,6 +131,7 @@ test('writer and reader: numbers are promoted, to float with its rounding', () =
   assert.equal(resolve('int', 'double', 16777217, 'number'), 16777217);
   assert.equal(resolve('int', 'float', 16777217, 'number'), 16777216);
   assert.equal(resolve('long', ['null', 'double'], 5n, 'number'), 5);
+  assert.equal(resolve('int', ['float', 'int'], 16777217, 'number'), 16777217, 'the same type before a promotion');
   assert.equal(resolve('int', 'long', -5, 'long'), -5n);
   assert.equal(resolve(['null', 'int'], 'long', { int: 5 }, 'long'), 5n);
   assert.equal(resolve(['null', 'int'], 'long', null, 'long'), undefined, 'a null where the reader has none');
