@@ -168,7 +168,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       return clean;
     },
     onRevoked(origin) {
-      watermarks.close(origin);
+      telemetry.counter('sluice_duplicates_possible_total').add(watermarks.close(origin));
       const { topic, partition } = origin;
       const labels = { topic, partition: String(partition) };
       telemetry.removeGauge('sluice_lag_records', labels);

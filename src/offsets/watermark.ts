@@ -14,9 +14,16 @@ export class Watermarks {
     this.lanes.set(origin, { frames: [], head: 0, watermark: Number.NaN, committed: Number.NaN });
   }
 
-  /** An ownership period is over: its watermark is gone, late completions find nothing (law L6). */
-  close(origin: Origin): void {
+  /**
+   * An ownership period is over: its watermark is gone, late completions find nothing (law L6).
+   * Returns how many of its records had been admitted and not passed: whoever owns the partition next reads them again.
+   */
+  close(origin: Origin): number {
+    const lane = this.lanes.get(origin);
     this.lanes.delete(origin);
+    let records = 0;
+    for (let i = lane?.head ?? 0; lane !== undefined && i < lane.frames.length; i++) records += lane.frames[i].count;
+    return records;
   }
 
   isOpen(origin: Origin): boolean {

@@ -50,6 +50,7 @@ test('L6 fenced: nothing is committed for a partition after its epoch ended; bef
   assert.equal(world.source.commits.filter(({ origin: of }) => of === lost).length, committedBefore);
   assert.equal(world.sink.sources('out').filter((source) => source.startsWith('in/1/')).length, publishedBefore);
   assert.equal(world.telemetry.count('sluice_late_completions_total'), 10);
+  assert.equal(world.telemetry.count('sluice_duplicates_possible_total'), 10, 'somebody else reads them again');
   assert.equal(world.source.commits.filter(({ origin: of }) => of === kept).at(-1)?.offset, 20);
   assert.equal(world.credit.records, 0);
 });
