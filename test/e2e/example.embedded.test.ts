@@ -1,0 +1,4 @@
+import { exampleConformance } from '../contract/example.ts';
+import { startEmbeddedStack } from '../fixtures/embedded-stack.ts';
+
+exampleConformance('embedded services', startEmbeddedStack);

@@ -1,0 +1,4 @@
+import { exampleConformance } from '../contract/example.ts';
+import { startRealStack } from './real-stack.ts';
+
+exampleConformance('real services', startRealStack);
