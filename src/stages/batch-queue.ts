@@ -12,6 +12,11 @@ export class BatchQueue {
   private slices: Slice[] = [];
   private head = 0;
   private waitingRows = 0;
+  /** Slices pushed and slices taken whole, ever. */
+  private pushed = 0;
+  private gone = 0;
+  /** Slices that no later one is older than, oldest first: the head is the oldest of all. Amortised O(1) a slice. */
+  private minima: Minimum[] = [];
 
   get rows(): number {
     return this.waitingRows;
@@ -20,11 +25,17 @@ export class BatchQueue {
   push(frame: Frame, from: number, to: number): void {
     this.slices.push({ frame, from, to });
     this.waitingRows += to - from;
+    const began = startedMs(frame);
+    while (this.minima.length > 0 && this.minima[this.minima.length - 1].startedMs >= began) this.minima.pop();
+    this.minima.push({ startedMs: began, turn: this.pushed++ });
   }
 
-  /** When the record that waits longest was due to begin, monotonic ms; see `startedMs`. */
+  /**
+   * When the oldest record that waits entered the world, monotonic ms; see `startedMs`. It need not be at the front:
+   * another partition may be further behind than the one whose frame came first.
+   */
   oldestMs(): number {
-    return this.head < this.slices.length ? startedMs(this.slices[this.head].frame) : Number.POSITIVE_INFINITY;
+    return this.minima.length > 0 ? this.minima[0].startedMs : Number.POSITIVE_INFINITY;
   }
 
   cut(rows: number): Slice[] {
@@ -37,6 +48,7 @@ export class BatchQueue {
       if (size <= left) {
         taken.push(first);
         this.head++;
+        this.gone++;
         left -= size;
       } else {
         taken.push({ frame: first.frame, from: first.from, to: first.from + left });
@@ -44,6 +56,7 @@ export class BatchQueue {
         left = 0;
       }
     }
+    while (this.minima.length > 0 && this.minima[0].turn < this.gone) this.minima.shift();
     if (this.head === this.slices.length) {
       this.slices = [];
       this.head = 0;
@@ -53,6 +66,12 @@ export class BatchQueue {
     }
     return taken;
   }
+}
+
+interface Minimum {
+  readonly startedMs: number;
+  /** Which push it was. */
+  readonly turn: number;
 }
 
 /** A timestamp this much older than its arrival is a backlog: nobody waits for it. */
