@@ -197,34 +197,6 @@ test('vectors', () => {
   assert.deepEqual(both({ type: 'array', items: 'double' }, vectors(0, [])), { avro: [], json: '[]' });
 });
 
-test('a float is the shortest text that reads back to the same float32', () => {
-  const bits = new Uint32Array(1);
-  const float = new Float32Array(bits.buffer);
-  const check = (pattern: number): void => {
-    bits[0] = pattern;
-    if (!Number.isFinite(float[0])) return;
-    const text = both('float', numbers(float[0]))?.json as string;
-    const read = JSON.parse(text) as number;
-    assert.ok(Object.is(Math.fround(read), float[0]), `${float[0]} as ${text}`);
-    let shortest = 1;
-    while (Math.fround(Number(float[0].toPrecision(shortest))) !== float[0]) shortest++;
-    const mantissa = text.replace(/e.*/, '').replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '');
-    assert.ok(
-      mantissa.length <= Math.max(shortest, Number.isInteger(float[0]) ? 10 : 0),
-      `${text} could have ${shortest} digits`,
-    );
-  };
-  for (const value of [0, 0x80000000, 1, 0x007fffff, 0x7f7fffff, 0x3ddb3bb8, 0x4b800001, 0x33d6bf95]) check(value);
-  fc.assert(fc.property(fc.integer({ min: 0, max: 0xffffffff }), check), { seed: 3, numRuns: 3_000 });
-  fc.assert(
-    fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (share) => {
-      float[0] = share;
-      check(bits[0]);
-    }),
-    { seed: 4, numRuns: 3_000 },
-  );
-});
-
 test('fields that nothing fills are written as their default', () => {
   const schema = {
     type: 'record',
