@@ -1,7 +1,7 @@
 import { compileAvroDecoder } from '../codecs/avro-decoder.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
 import type { RowDecoder, ValueDecoder } from '../codecs/types.ts';
-import { readSchemaId } from '../codecs/wire.ts';
+import { CONFLUENT_PREFIX_BYTES, readSchemaId } from '../codecs/wire.ts';
 import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
 import { classify } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
@@ -14,7 +14,6 @@ import type { Stage, StageDeps } from './types.ts';
 const DECODE_FAILED = reasonCode('decode-failed');
 const SCHEMA_UNKNOWN = reasonCode('schema-unknown');
 const TOMBSTONE = reasonCode('tombstone');
-const CONFLUENT_PREFIX_BYTES = 5;
 const MAX_DECODERS = 1_000;
 
 /**
@@ -95,27 +94,29 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
     decoders.set(id, found);
   }
 
+  /** What a schema id comes to for one frame: a decoder bound to its columns, or the reason why its records dead-letter. */
+  function bindId(frame: Frame, id: number): RowDecoder | number {
+    if (id < 0) return DECODE_FAILED;
+    const known = decoders.get(id);
+    if (known === undefined) return SCHEMA_UNKNOWN;
+    return 'reason' in known ? known.reason : known.bind(frame.arena, frame.columns);
+  }
+
   function decodeConfluent(frame: Frame): void {
     const { schemaId, valueStart, valueEnd, fate } = frame;
-    let boundId = -1;
-    let row: RowDecoder | undefined;
-    let refused = DECODE_FAILED;
+    // Bound once a frame and id: producers of two versions may alternate from record to record.
+    const bound = new Map<number, RowDecoder | number>();
+    let lastId = Number.NaN;
+    let row: RowDecoder | number = DECODE_FAILED;
     for (let i = 0; i < frame.count; i++) {
       if (fate[i] !== OPEN) continue;
       const id = schemaId[i];
-      if (id < 0) {
-        decide(frame, i, DEAD_LETTERED, DECODE_FAILED);
-        continue;
+      if (id !== lastId) {
+        lastId = id;
+        row = bound.get(id) ?? bindId(frame, id);
+        bound.set(id, row);
       }
-      if (id !== boundId) {
-        const decoder = decoders.get(id);
-        boundId = id;
-        row = undefined;
-        refused = SCHEMA_UNKNOWN;
-        if (decoder !== undefined && 'reason' in decoder) refused = decoder.reason;
-        else if (decoder !== undefined) row = decoder.bind(frame.arena, frame.columns);
-      }
-      if (row === undefined) decide(frame, i, DEAD_LETTERED, refused);
+      if (typeof row === 'number') decide(frame, i, DEAD_LETTERED, row);
       else if (!row(valueStart[i] + CONFLUENT_PREFIX_BYTES, valueEnd[i], i)) {
         decide(frame, i, DEAD_LETTERED, DECODE_FAILED);
       }

@@ -1,10 +1,9 @@
-import { writeKey } from '../codecs/key-template.ts';
+import { MAX_KEY_BYTES, writeKey } from '../codecs/key-template.ts';
 import type { ValueEncoder } from '../codecs/types.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide } from '../kernel/frame.ts';
 import { RecordSlab } from '../kernel/record-slab.ts';
 import type { Plan } from '../plan/plan.ts';
-import { MAX_KEY_BYTES } from './enrich-keys.ts';
 import { OutputHeaders } from './output-headers.ts';
 import type { SyncStage } from './types.ts';
 

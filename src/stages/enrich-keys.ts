@@ -1,11 +1,8 @@
-import { writeKey } from '../codecs/key-template.ts';
+import { MAX_KEY_BYTES, writeKey } from '../codecs/key-template.ts';
 import type { KeyTemplate } from '../codecs/types.ts';
 import { OPEN } from '../kernel/fate.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { murmur2 } from '../kernel/murmur2.ts';
-
-/** Longest key that a store is asked for; a longer one is missing. */
-export const MAX_KEY_BYTES = 4_096;
 
 /**
  * The distinct keys of a frame, as bytes in one slab, and for each record which one it has. Reused from frame to frame;
