@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { gunzip, gzip, gzipSync } from 'node:zlib';
+import kafkajs from 'kafkajs';
+import { boundedCodec, CodecError, installCodecs } from '../../../../src/adapters/kafka/codecs.ts';
+import { createKafkaClient } from '../../../../src/adapters/kafka/connection.ts';
+import {
+  isCoordinatorLost,
+  isFenced,
+  isRejoin,
+  mayBeWritten,
+  translate,
+} from '../../../../src/adapters/kafka/errors.ts';
+import { checkClient, installedClientVersion } from '../../../../src/adapters/kafka/internals.ts';
+import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+
+test('the installed client is the one that was read; any other, or one that logs payloads, is refused', () => {
+  checkClient({ version: installedClientVersion(), debugProtocolBuffers: false });
+  assert.throws(() => checkClient({ version: '2.2.5', debugProtocolBuffers: false }), {
+    code: 'client-unsupported',
+    message: /kafkajs@2\.2\.4/,
+  });
+  assert.throws(() => checkClient({ version: '2.2.4', debugProtocolBuffers: true }), {
+    code: 'client-unsupported',
+    message: /KAFKAJS_DEBUG_PROTOCOL_BUFFERS/,
+  });
+});
+
+test('a batch inflates up to its bound and not beyond; a refused codec says its name', async () => {
+  const codec = boundedCodec('gzip', promisify(gzip) as never, promisify(gunzip) as never, 1_000);
+  assert.equal((await codec.decompress(gzipSync(Buffer.alloc(1_000)))).length, 1_000);
+  const isCodecError = (message: RegExp) => (error: unknown) =>
+    error instanceof CodecError && message.test(error.message);
+  await assert.rejects(codec.decompress(gzipSync(Buffer.alloc(1_001))), isCodecError(/more than 1000 bytes/));
+  await assert.rejects(codec.decompress(Buffer.from('nonsense')), isCodecError(/not valid gzip/));
+  installCodecs();
+  const table = kafkajs.CompressionCodecs as unknown as Record<
+    number,
+    () => { decompress(b: Buffer): Promise<Buffer> }
+  >;
+  for (const [id, name] of [
+    [2, /snappy/],
+    [3, /lz4/],
+  ] as const) {
+    await assert.rejects(table[id]().decompress(Buffer.alloc(1)), isCodecError(name));
+  }
+});
+
+const protocol = (type: string) => Object.assign(new Error('said the broker'), { name: 'KafkaJSProtocolError', type });
+const retried = (cause: Error) =>
+  Object.assign(new Error(cause.message, { cause }), { name: 'KafkaJSNumberOfRetriesExceeded' });
+
+test('errors of the client become ours by the Kafka error below them', () => {
+  for (const [type, code] of [
+    ['MESSAGE_TOO_LARGE', 'record-too-large'],
+    ['RECORD_LIST_TOO_LARGE', 'record-too-large'],
+    ['TOPIC_AUTHORIZATION_FAILED', 'broker-refused'],
+    ['UNKNOWN_TOPIC_OR_PARTITION', 'topic-missing'],
+    ['NOT_ENOUGH_REPLICAS', 'broker-rejected'],
+  ] as const) {
+    const error = translate(retried(protocol(type)), 'do it', ['b:1']);
+    assert.equal(error.code, code);
+    assert.match(error.message, new RegExp(`could not do it: said the broker \\(${type}\\)`));
+    assert.ok(error.cause);
+  }
+  assert.equal(translate(new Error('ECONNREFUSED'), 'x', ['b:1']).code, 'broker-unavailable');
+  assert.equal(translate(new TypeError('undefined is not'), 'x', ['b:1']).disposition, 'fatal');
+  assert.equal(translate(undefined, 'x', []).code, 'broker-unavailable');
+});
+
+test('which errors end a generation, lose a coordinator, or leave a write open', () => {
+  assert.ok(isFenced(protocol('ILLEGAL_GENERATION')) && isFenced(protocol('UNKNOWN_MEMBER_ID')));
+  assert.ok(!isFenced(protocol('REBALANCE_IN_PROGRESS')) && isRejoin(protocol('REBALANCE_IN_PROGRESS')));
+  assert.ok(isCoordinatorLost(protocol('NOT_COORDINATOR_FOR_GROUP')));
+  assert.ok(isCoordinatorLost(Object.assign(new Error(), { name: 'KafkaJSConnectionClosedError' })));
+  assert.ok(!isCoordinatorLost(protocol('UNKNOWN_MEMBER_ID')));
+  for (const type of ['REQUEST_TIMED_OUT', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'UNKNOWN']) {
+    assert.ok(mayBeWritten(protocol(type)), type);
+  }
+  assert.ok(mayBeWritten(new Error('socket closed')));
+  for (const type of ['MESSAGE_TOO_LARGE', 'NOT_ENOUGH_REPLICAS', 'NOT_LEADER_FOR_PARTITION']) {
+    assert.ok(!mayBeWritten(protocol(type)), type);
+  }
+});
+
+test('what the client logs, errors too, is an event for debugging, with nothing but the message', () => {
+  const telemetry = new RecordingTelemetry();
+  const kafka = createKafkaClient({ brokers: ['b:1'], clientId: 'c' }, telemetry);
+  kafka.logger().error('it failed, and is retried', { sasl: 'password' });
+  assert.deepEqual(
+    telemetry.events.map(({ name }) => name),
+    ['kafka-client'],
+  );
+  assert.equal(telemetry.events[0].fields.severity, 'error');
+  assert.ok(!JSON.stringify(telemetry.events).includes('password'));
+});
