@@ -27,7 +27,7 @@ export function createRegistrySchemas(
 ): SchemaSource {
   const { clock, telemetry } = deps;
   const { timeoutMs = 3_000, maxSchemas = 1_000, unknownForMs = 60_000, maxLookUpsPerSecond = 50 } = options;
-  const base = options.url.replace(/\/+$/, '');
+  const { base, authorization } = addressOf(options.url);
   const schemas = new Map<number, unknown>();
   const unknown = new Map<number, number>();
   const asking = new Map<number, Promise<unknown>>();
@@ -42,7 +42,11 @@ export function createRegistrySchemas(
       const answer = await fetch(url, {
         method,
         body,
-        headers: { accept: CONTENT_TYPE, ...(body === undefined ? {} : { 'content-type': CONTENT_TYPE }) },
+        headers: {
+          accept: CONTENT_TYPE,
+          ...(body === undefined ? {} : { 'content-type': CONTENT_TYPE }),
+          ...(authorization === undefined ? {} : { authorization }),
+        },
         signal: AbortSignal.timeout(timeoutMs),
         redirect: 'error',
       });
@@ -143,6 +147,18 @@ export function createRegistrySchemas(
       );
     },
   };
+}
+
+/** Credentials in a URL would be refused by fetch, and show in every message: they become a header. */
+function addressOf(url: string): { readonly base: string; readonly authorization: string | undefined } {
+  if (!URL.canParse(url)) {
+    throw new SluiceError('usage-invalid', 'connections.registry.url is not a URL; it looks like http://host:8081');
+  }
+  const { username, password, protocol, host, pathname } = new URL(url);
+  const base = `${protocol}//${host}${pathname}`.replace(/\/+$/, '');
+  if (username === '' && password === '') return { base, authorization: undefined };
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { base, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
 async function boundedText(answer: Response): Promise<string> {
