@@ -1,4 +1,4 @@
-import type { Clock } from './kernel/clock.ts';
+import { type Clock, pause } from './kernel/clock.ts';
 import { Conditions } from './kernel/conditions.ts';
 import type { Credit } from './kernel/credit.ts';
 import { type Deadline, deadlineIn, within } from './kernel/deadline.ts';
@@ -60,6 +60,9 @@ export interface RunnerParts {
   readonly abandon: AbortSignal;
   readonly isCurrent: (origin: Origin) => boolean;
 }
+
+/** How long a drain waits before it asks again to store its positions. */
+const COMMIT_AGAIN_MS = 100;
 
 export interface RunnerOptions {
   readonly drainMs: number;
@@ -133,7 +136,12 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   async function settleAll(deadline: Deadline): Promise<boolean> {
     driven.setFlushing(true);
     const settled = await within(clock, deadline, idle());
-    const stored = await within(clock, deadline, commit.now());
+    let stored = await within(clock, deadline, commit.now());
+    // A coordinator that moves refuses for a moment; to leave without the positions would be to read the records again.
+    while (watermarks.committable().length > 0 && !deadline.passed() && !abandon.signal.aborted) {
+      await pause(clock, Math.min(COMMIT_AGAIN_MS, deadline.remainingMs()), abandon.signal);
+      stored = await within(clock, deadline, commit.now());
+    }
     driven.setFlushing(false);
     return settled && stored && watermarks.committable().length === 0;
   }
