@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { endOffsets, type ReadRecord, readTopic } from '../fixtures/reader.ts';
-import { type Env, Sluice, sluice } from '../fixtures/sluice.ts';
+import { committedOffsets, endOffsets, type ReadRecord, readTopic } from '../fixtures/reader.ts';
+import { type Env, ROOT, Sluice, sluice } from '../fixtures/sluice.ts';
 import { createUpstream, type Flight, readJsonLines, type Upstream } from '../fixtures/upstream.ts';
 
 /** Kafka, a registry and Bigtable, embedded or real: all that a topology can see of them. */
@@ -46,6 +46,8 @@ export interface ExampleBench {
   /** Gone at the end. */
   readonly dir: string;
   createTopics(topics: Topics, partitions: number): Promise<void>;
+  /** The shipped topology with topics and group of another name, and what `edit` makes of its text. */
+  variant(name: string, edit?: (yaml: string) => string): Topics & { readonly file: string };
   upstream(topic: string): Promise<Upstream>;
   /** Stopped at the end, if it still runs then. */
   run(topology?: string, env?: Env): Sluice;
@@ -53,6 +55,8 @@ export interface ExampleBench {
   answered(child: Sluice, topics: Topics, records: number): Promise<void>;
   read(topic: string): Promise<ReadRecord[]>;
   ends(topic: string): Promise<number[]>;
+  /** By partition; -1 where nothing is committed. */
+  committed(groupId: string, topic: string): Promise<number[]>;
 }
 
 /** The bench of one suite, made at its first use. */
@@ -84,6 +88,13 @@ async function make(start: () => Promise<Stack>, closers: (() => unknown)[]): Pr
     async createTopics({ input, output, deadLetter }, partitions) {
       for (const topic of [input, output, deadLetter]) await stack.createTopic(topic, partitions);
     },
+    variant(name, edit = (yaml) => yaml) {
+      const file = join(dir, `${name}.yaml`);
+      const yaml = readFileSync(join(ROOT, TOPOLOGY), 'utf8');
+      const renamed = yaml.replaceAll('flights.', `${name}.`).replace('group: flight-delay', `group: ${name}`);
+      writeFileSync(file, edit(renamed));
+      return { file, input: `${name}.departed`, output: `${name}.delay-risk`, deadLetter: `${name}.dead-letter` };
+    },
     async upstream(topic) {
       const upstream = await createUpstream(stack.env, topic);
       closers.push(() => upstream.close());
@@ -102,6 +113,7 @@ async function make(start: () => Promise<Stack>, closers: (() => unknown)[]): Pr
     },
     read: (topic) => readTopic(brokers, topic),
     ends,
+    committed: (groupId, topic) => committedOffsets(brokers, groupId, topic),
   };
   return bench;
 }

@@ -1,5 +1,9 @@
+import { describe } from 'node:test';
+import { exampleBadInput } from './example-bad-input.ts';
 import { lazyExample, type Stack } from './example-bench.ts';
+import { exampleHealth } from './example-health.ts';
 import { examplePredictions } from './example-predictions.ts';
+import { exampleRefusals } from './example-refusals.ts';
 
 /**
  * What the flight-delay example promises, on any stack: the real command as a child process, the shipped topology, flights
@@ -7,5 +11,10 @@ import { examplePredictions } from './example-predictions.ts';
  */
 export function exampleConformance(name: string, start: () => Promise<Stack>): void {
   const bench = lazyExample(start);
-  examplePredictions(name, bench);
+  describe(name, { concurrency: 2 }, () => {
+    exampleRefusals(name, bench);
+    examplePredictions(name, bench);
+    exampleBadInput(name, bench);
+    exampleHealth(name, bench);
+  });
 }
