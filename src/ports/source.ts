@@ -37,7 +37,8 @@ export interface SourceListener {
   onFrame(frame: Frame): void;
   /**
    * Partitions are about to be given up. Resolves when everything handed over is settled and committed, or the deadline has passed;
-   * true when it was all settled. The source hands over nothing meanwhile.
+   * true when it was all settled. The source hands over nothing meanwhile. A partition that stays with this member keeps
+   * its origin, drained or not, and goes on behind its last frame; every other one ends with `onRevoked`.
    */
   onRevoking(deadline: Deadline): Promise<boolean>;
   /** An ownership period is over: late completions are dropped and counted. */

@@ -238,39 +238,23 @@ describe('faults', () => {
       });
     }
 
-    test(
-      'a batch in a codec that is not supported, or that inflates without bounds, is named and fatal',
-      LIMIT,
-      async () => {
-        const { fresh, topic, kafka, member } = await bench();
-        const names: Record<string, RegExp> = {};
-        const producer = kafka.producer({ createPartitioner: () => () => 0 });
-        await producer.connect();
-        const plain = {
-          compress: async (encoder: { buffer: Buffer }) => encoder.buffer,
-          decompress: async (b: Buffer) => b,
-        };
-        const table: Record<number, () => typeof plain> = kafkajs.CompressionCodecs;
-        table[CompressionTypes.Snappy] = () => plain;
-        const snappy = await topic(1);
-        await producer.send({ topic: snappy, compression: CompressionTypes.Snappy, messages: numbered(3, 1) });
-        names[snappy] = /compressed with snappy/;
-        const bomb = await topic(1);
-        const value = Buffer.alloc(80 << 20);
-        await producer.send({ topic: bomb, compression: CompressionTypes.GZIP, messages: [{ value }] });
-        names[bomb] = /inflates to more than 67108864 bytes/;
-        await producer.disconnect();
-        for (const [name, message] of Object.entries(names)) {
-          const reader = member({ topics: [name], groupId: fresh('group') });
-          await reader.start();
-          await reader.until(() => reader.failures.length > 0);
-          assert.equal(reader.failures[0].code, 'client-unsupported');
-          assert.match(reader.failures[0].message, message);
-          assert.match(reader.failures[0].message, new RegExp(`${name}/0 at offset 0`));
-          assert.equal(reader.source.health().live, false);
-          await reader.source.close();
-        }
-      },
-    );
+    test('a batch in a codec that is not supported is named and fatal', LIMIT, async () => {
+      const { fresh, topic, kafka, member } = await bench();
+      const name = await topic(1);
+      const producer = kafka.producer({ createPartitioner: () => () => 0 });
+      await producer.connect();
+      const same = async (bytes: Buffer): Promise<Buffer> => bytes;
+      const plain = { compress: (encoder: { buffer: Buffer }) => same(encoder.buffer), decompress: same };
+      const table: Record<number, () => typeof plain> = kafkajs.CompressionCodecs;
+      table[CompressionTypes.Snappy] = () => plain;
+      await producer.send({ topic: name, compression: CompressionTypes.Snappy, messages: numbered(3, 1) });
+      await producer.disconnect();
+      const reader = member({ topics: [name], groupId: fresh('group') });
+      await reader.start();
+      await reader.until(() => reader.failures.length > 0);
+      assert.equal(reader.failures[0].code, 'client-unsupported');
+      assert.match(reader.failures[0].message, new RegExp(`${name}/0 at offset 0: .*compressed with snappy`));
+      assert.equal(reader.source.health().live, false);
+    });
   });
 });

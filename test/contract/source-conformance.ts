@@ -214,6 +214,29 @@ export function sourceConformance(name: string, start: () => Promise<BrokerUnder
       assert.equal(reader.frames[0].arena.toString('utf8', 0, 4), 'k0v0');
     });
 
+    test('a batch that inflates without bounds comes by reference, and what follows is read', LIMIT, async () => {
+      const { fresh, topic, kafka, member } = await bench();
+      const name = await topic(1);
+      const producer = kafka.producer({ createPartitioner: () => () => 0 });
+      await producer.connect();
+      const value = Buffer.alloc(40 << 20);
+      await producer.send({ topic: name, compression: CompressionTypes.GZIP, messages: [{ value }, { value }] });
+      await producer.send({ topic: name, compression: CompressionTypes.GZIP, messages: numbered(3, 1) });
+      await producer.disconnect();
+      const reader = member({ topics: [name], groupId: fresh('group') });
+      await reader.start();
+      await reader.until(() => reader.rows().length === 5);
+      assert.deepEqual(
+        reader.rows(),
+        [0, 1, 2, 3, 4].map((offset) => `${name}/0@${offset}`),
+      );
+      assert.deepEqual(
+        reader.frames.flatMap(({ fate, reason }) => Array.from(fate, (_, i) => REASONS[reason[i]])),
+        ['too-large', 'too-large', 'none', 'none', 'none'],
+      );
+      assert.equal(reader.telemetry.eventsNamed('batch-unreadable').length, 1);
+    });
+
     test('control records and aborted transactions are stepped over, and committed', LIMIT, async (context) => {
       const { broker, fresh, topic, kafka, member, committed } = await bench();
       if (!broker.transactions) return context.skip('the broker knows no transactions');

@@ -1,15 +1,20 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs, { CompressionTypes } from 'kafkajs';
+import { varintLength, writeVarint } from '../../kernel/headers.ts';
 
 /**
  * Codecs of record batches, bounded: a batch of 500 KB can inflate to 500 MB → the process dies of one record
- * batch → inflation stops at MAX_INFLATED_BYTES.
+ * batch → inflation stops at MAX_INFLATED_BYTES, and the batch's records come by reference, their bodies left behind.
  *
  * gzip and zstd are read with node:zlib. Snappy and LZ4 are refused with an error that names them.
  * The client keeps its codecs in one table a process, so the bound is a constant, not an option.
  */
 export const MAX_INFLATED_BYTES = 64 * 1024 * 1024;
+
+/** More records than this the client cannot read from one batch anyway. */
+const MAX_RECORDS = 100_000;
+const leftBehind = new WeakSet<ArrayBufferLike>();
 
 /** Thrown inside the client's fetch; the source finds out which partition it was and says so. */
 export class CodecError extends Error {
@@ -44,6 +49,8 @@ export function boundedCodec(
         return await inflate(bytes, { maxOutputLength: maxBytes });
       } catch (thrown) {
         const code = (thrown as { code?: string }).code;
+        const standIn = code === 'ERR_BUFFER_TOO_LARGE' ? standInFor(bytes) : undefined;
+        if (standIn !== undefined) return standIn;
         const why =
           code === 'ERR_BUFFER_TOO_LARGE'
             ? `inflates to more than ${maxBytes} bytes`
@@ -52,6 +59,37 @@ export function boundedCodec(
       }
     },
   };
+}
+
+/** True for the value of a record whose batch inflates beyond the bound. No producer can make one up. */
+export function isLeftBehind(value: Buffer | null): boolean {
+  return value !== null && leftBehind.has(value.buffer);
+}
+
+/**
+ * Records in place of those that are left behind: as many, at the batch's first offsets, each with a value of one byte
+ * in memory that is remembered. Throwing instead would stop the partition for good, and let one batch end the process.
+ * After compaction the offsets in between are not known; then some references name a neighbour.
+ */
+function standInFor(bytes: Buffer): Buffer | undefined {
+  // The client hands over the end of a record batch; the number of its records lies right before.
+  if (bytes.byteOffset < 4) return undefined;
+  const count = new DataView(bytes.buffer, bytes.byteOffset - 4, 4).getInt32(0);
+  if (count < 1 || count > MAX_RECORDS) return undefined;
+  const records = Buffer.allocUnsafeSlow(count * 12);
+  leftBehind.add(records.buffer);
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    at = writeVarint(records, at, 6 + varintLength(i));
+    records[at++] = 0; // attributes
+    records[at++] = 0; // timestamp: that of the batch
+    at = writeVarint(records, at, i);
+    at = writeVarint(records, at, -1); // no key
+    at = writeVarint(records, at, 1);
+    records[at++] = 0;
+    records[at++] = 0; // no headers
+  }
+  return records.subarray(0, at);
 }
 
 function refusedCodec(name: string): Codec {

@@ -1,5 +1,6 @@
 import { type Frame, FrameBuilder, type Origin } from '../../kernel/frame.ts';
 import { encodeHeaders, type Header } from '../../kernel/headers.ts';
+import { isLeftBehind, MAX_INFLATED_BYTES } from './codecs.ts';
 import type { FetchedBatch, FetchedMessage } from './internals.ts';
 
 /** Messages of the client → frames. Pure. Here the client's objects end: a frame copies what it keeps. */
@@ -28,8 +29,7 @@ export function cut(messages: readonly FetchedMessage[], from: number, limits: C
   let to = from;
   while (to < messages.length && to - from < limits.maxRecords) {
     const block = headerBlock(messages[to].headers);
-    const size = messageBytes(messages[to], block);
-    const kept = size > limits.maxRecordBytes ? 0 : size;
+    const kept = isTooLarge(messages[to], block, limits) ? 0 : messageBytes(messages[to], block);
     if (to > from && bytes + kept > limits.maxBytes) break;
     headers.push(block);
     bytes += kept;
@@ -51,8 +51,10 @@ export function fill(
     const block = cut.headers[i - cut.from];
     const offset = Number(message.offset);
     const timestampMs = Number(message.timestamp);
-    if (messageBytes(message, block) > limits.maxRecordBytes) {
-      builder.appendTooLarge(offset, timestampMs, message.value === null ? 0 : message.value.length);
+    if (isTooLarge(message, block, limits)) {
+      // Of a batch that inflates without bounds no more is known than the bound.
+      const bytes = isLeftBehind(message.value) ? MAX_INFLATED_BYTES : (message.value?.length ?? 0);
+      builder.appendTooLarge(offset, timestampMs, bytes);
     } else {
       builder.append(offset, timestampMs, message.key, message.value, block);
     }
@@ -70,6 +72,10 @@ export function endOf(batch: FetchedBatch): number {
   const context = last.batchContext;
   const end = context === undefined ? Number(last.offset) : Number(context.firstOffset) + context.lastOffsetDelta;
   return Math.max(end, Number(last.offset)) + 1;
+}
+
+function isTooLarge(message: FetchedMessage, block: Buffer | null, limits: CutLimits): boolean {
+  return messageBytes(message, block) > limits.maxRecordBytes || isLeftBehind(message.value);
 }
 
 function messageBytes(message: FetchedMessage, block: Buffer | null): number {

@@ -3,10 +3,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { isLeftBehind, MAX_INFLATED_BYTES } from './codecs.ts';
 import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Heartbeats } from './heartbeats.ts';
-import type { ConsumerGroup, FetchedBatch } from './internals.ts';
+import type { ConsumerGroup, FetchedBatch, FetchedMessage } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
 
 /**
@@ -88,6 +89,14 @@ export function createHandover(
     }
   }
 
+  function tellLeftBehind(lane: Lane, messages: readonly FetchedMessage[]): void {
+    const first = messages.find(({ value }) => isLeftBehind(value));
+    if (first === undefined) return;
+    const { topic, partition } = lane.origin;
+    const error = `inflates to more than ${MAX_INFLATED_BYTES} bytes`;
+    telemetry.event('batch-unreadable', { topic, partition, offset: Number(first.offset), error });
+  }
+
   return {
     get waiting() {
       return waiting;
@@ -112,6 +121,7 @@ export function createHandover(
       const receivedAtMs = clock.wallMs();
       const receivedMonotonicMs = clock.monotonicMs();
       const { messages } = batch;
+      tellLeftBehind(lane, messages);
       for (let from = 0; from < messages.length; ) {
         const next = cut(messages, from, limits);
         const records = next.to - next.from;

@@ -24,7 +24,8 @@ import { createWatchdog } from './watchdog.ts';
  *
  * Promise: the port's (src/ports/source.ts), on any broker that the client can speak to.
  * Limits: a fetch (`fetchMaxBytes` a broker, compressed) is held besides the credit; no record is checked against its
- * CRC; header names are text and values of one name lie together; batches of more than about 120,000 records are fatal.
+ * CRC; header names are text and values of one name lie together; batches of more than about 120,000 records are fatal;
+ * a partition whose next segment ends in a batch that compaction emptied stands still, as the client cannot see past it.
  */
 export interface KafkaSourceDeps {
   readonly credit: Credit;

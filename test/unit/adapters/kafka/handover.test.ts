@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Gate } from '../../../../src/adapters/kafka/gate.ts';
+import { createHandover } from '../../../../src/adapters/kafka/handover.ts';
+import { createHeartbeats } from '../../../../src/adapters/kafka/heartbeats.ts';
+import type { ConsumerGroup, FetchedBatch, FetchedMessage } from '../../../../src/adapters/kafka/internals.ts';
+import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
+import { Credit } from '../../../../src/kernel/credit.ts';
+import type { Frame } from '../../../../src/kernel/frame.ts';
+import { FakeClock } from '../../../fixtures/clock.ts';
+import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+
+function setUp(maxRecords = 100) {
+  const clock = new FakeClock();
+  const telemetry = new RecordingTelemetry();
+  const credit = new Credit({ maxRecords, maxBytes: 1_000 });
+  const gate = new Gate();
+  gate.reopen('not joined');
+  const lanes = new Lanes({ onAssigned: () => {}, onRevoked: () => {} });
+  const committed = {};
+  const group = {
+    memberId: 'me',
+    generationId: 1,
+    beat: async () => {},
+    heartbeat: () => group.beat(),
+    offsetManager: { resolveOffset: () => {}, committedOffsets: () => committed },
+    assigned: () => [{ topic: 't', partitions: [0] }],
+  };
+  const member = group as unknown as ConsumerGroup;
+  lanes.assign(member);
+  const lane = lanes.of('t', 0) as Lane;
+  goTo(lane, 10);
+  const frames: Frame[] = [];
+  const heartbeats = createHeartbeats({ clock, onBeat: () => {} }, { intervalMs: 300 });
+  const deps = { credit, clock, telemetry, lanes, gate, heartbeats, onFrame: (frame: Frame) => frames.push(frame) };
+  const handover = createHandover(deps, { frameRecords: 4, frameBytes: 1_000 });
+  return { clock, telemetry, credit, gate, lanes, lane, group, member, frames, handover };
+}
+
+function batch(fetchedOffset: number, offsets: readonly number[], raw = offsets): FetchedBatch {
+  const messages = (list: readonly number[]): FetchedMessage[] =>
+    list.map((offset) => ({ offset: String(offset), timestamp: '7', key: null, value: Buffer.from('v') }));
+  return {
+    topic: 't',
+    partition: 0,
+    fetchedOffset: String(fetchedOffset),
+    highWatermark: '50',
+    rawMessages: messages(raw),
+    messages: messages(offsets),
+    lastOffset: () => String(raw.at(-1)),
+  };
+}
+
+const offsetsOf = (frames: readonly Frame[]): number[] => frames.flatMap((frame) => [...frame.offsets]);
+
+test('a batch is handed over in frames that join without a gap, to the end of what was fetched', async () => {
+  const { handover, member, frames, lane } = setUp();
+  await handover.deliver(member, batch(10, [10, 11, 13, 14, 17], [10, 11, 13, 14, 17, 18]));
+  assert.deepEqual(offsetsOf(frames), [10, 11, 13, 14, 17]);
+  assert.deepEqual(
+    frames.map(({ nextOffset }) => nextOffset),
+    [17, 19],
+  );
+  assert.deepEqual([lane.position, lane.handedOver, lane.lastTimestampMs], [19, 19, 7]);
+});
+
+test('a fetch that began elsewhere than where the lane stands brings nothing', async () => {
+  const { handover, member, frames, lane, telemetry } = setUp();
+  for (const from of [5, 12]) await handover.deliver(member, batch(from, [from, 13]));
+  assert.deepEqual(frames, []);
+  assert.equal(lane.position, 10);
+  assert.equal(telemetry.count('sluice_fetches_discarded_total'), 2);
+});
+
+test('what holds no record moves the position, and nothing else; empty fetches tell where the end is', () => {
+  const { handover, lane } = setUp();
+  assert.deepEqual(handover.admit([batch(10, [], [])]), []);
+  assert.deepEqual([lane.position, lane.endOffset], [10, 50]);
+  assert.deepEqual(handover.admit([batch(10, [], [10, 11, 12])]), []);
+  assert.equal(lane.position, 13);
+  assert.deepEqual(handover.admit([batch(10, [], [10, 11, 12, 13, 14])]), [], 'a stale one moves nothing');
+  assert.equal(lane.position, 13);
+  assert.ok(Number.isNaN(lane.handedOver));
+  const full = batch(13, [13]);
+  assert.deepEqual(handover.admit([full]), [full]);
+});
+
+for (const [title, end] of [
+  ['the gate shuts', (s: ReturnType<typeof setUp>) => s.gate.close('halted')],
+  [
+    'its epoch ends, in the turn in which the credit comes,',
+    (s: ReturnType<typeof setUp>) => {
+      s.credit.give(3, 0);
+      s.lanes.endAll();
+    },
+  ],
+] as const) {
+  test(`when ${title} while a batch waits for credit, nothing is handed over and no credit kept`, async () => {
+    const setup = setUp(4);
+    const { handover, member, frames, credit, clock, telemetry } = setup;
+    credit.tryTake(3, 0);
+    const delivered = handover.deliver(member, batch(10, [10, 11]));
+    assert.equal(handover.waiting, 1);
+    end(setup);
+    await clock.run(delivered);
+    assert.deepEqual(frames, []);
+    assert.equal(credit.waiting, 0);
+    assert.ok(credit.records === 3 || credit.records === 0);
+    assert.equal(telemetry.count('sluice_pauses_total', { reason: 'credit' }), 1);
+    assert.equal(clock.timers, 0, 'heartbeats stop with the wait');
+  });
+}
+
+test('when the group re-forms during a wait, the client is told by its own error, so that it joins again', async () => {
+  const { handover, member, group, frames, credit, clock, gate } = setUp(4);
+  credit.tryTake(4, 0);
+  const rebalance = Object.assign(new Error('again'), { type: 'REBALANCE_IN_PROGRESS' });
+  group.beat = () => Promise.reject(rebalance);
+  const delivered = handover.deliver(member, batch(10, [10]));
+  await assert.rejects(clock.run(delivered), rebalance);
+  assert.ok(!gate.open, 'the other partitions stop as well');
+  assert.deepEqual(frames, []);
+  assert.equal(credit.waiting, 0);
+});
