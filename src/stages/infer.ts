@@ -6,7 +6,7 @@ import { classify, SluiceError } from '../kernel/errors.ts';
 import { DEAD_LETTERED, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { ModelSession } from '../ports/model.ts';
+import type { ModelOutput, ModelSession } from '../ports/model.ts';
 import { BatchQueue, type Slice } from './batch-queue.ts';
 import { BatchSlabs } from './batch-slabs.ts';
 import type { StageDeps } from './types.ts';
@@ -14,6 +14,7 @@ import type { StageDeps } from './types.ts';
 const MODEL_FAILED = reasonCode('model-failed');
 const ARRIVAL_WINDOW_MS = 100;
 const INITIAL_RUN_MS = 1;
+const NO_OUTPUT: ModelOutput = { values: new Uint8Array(0), width: 0 };
 /** The share of the latency budget that waiting for and running a batch may use; fetch, enrich and produce have the rest. */
 const INFER_SHARE = 0.5;
 
@@ -61,9 +62,7 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
   async function runBatch(slices: Slice[], rows: number): Promise<void> {
     running = true;
     try {
-      const startedMs = clock.monotonicMs();
       await runOrBisect(slices, rows);
-      model.observe(rows, clock.monotonicMs() - startedMs);
       for (const { frame, from, to } of slices) done(frame, to - from);
     } catch (thrown) {
       for (const { frame } of slices) fail(frame, thrown);
@@ -94,16 +93,18 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
   }
 
   async function runOnce(slices: readonly Slice[], rows: number): Promise<void> {
+    const startedMs = clock.monotonicMs();
     const outputs = await session.run(slabs.gather(slices, rows), rows);
-    for (let k = 0; k < outputs.length; k++) {
-      const { values, width } = outputs[k];
-      if (values.length < rows * width || width !== widthOf(k)) {
-        throw new SluiceError(
-          'model-failed',
-          `${plan.bundle.label} answered ${rows} rows of "${plan.predictions.fetches[k]}" with ${values.length} values of ${width} a row, not ${widthOf(k)} a row`,
-        );
-      }
-    }
+    outputWidths.forEach((wanted, k) => {
+      const { values, width } = outputs[k] ?? NO_OUTPUT;
+      if (values.length === rows * wanted && width === wanted) return;
+      throw new SluiceError(
+        'model-failed',
+        `${plan.bundle.label} answered ${rows} rows of "${plan.predictions.fetches[k]}" with ${values.length} values of ${width} a row, not ${wanted} a row`,
+      );
+    });
+    // A single run only: a search for the rows at fault takes many, and would teach that every batch is slow.
+    model.observe(rows, clock.monotonicMs() - startedMs);
     slabs.scatter(slices, outputs);
   }
 
@@ -113,8 +114,6 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
       ? 0
       : spec.shape.slice(1).reduce<number>((a, b) => a * (typeof b === 'number' ? b : Number.NaN), 1);
   });
-  /** NaN where the model does not say. */
-  const widthOf = (k: number): number => outputWidths[k];
 
   function done(frame: Frame, rows: number): void {
     const entry = waiting.get(frame);

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pause } from '../../../src/kernel/clock.ts';
+import { SluiceError } from '../../../src/kernel/errors.ts';
+import { DEAD_LETTERED, OPEN, REASONS } from '../../../src/kernel/fate.ts';
+import type { Frame } from '../../../src/kernel/frame.ts';
+import type { ModelOutput } from '../../../src/ports/model.ts';
+import { createInfer } from '../../../src/stages/infer.ts';
+import { FakeSession, Gate } from '../../fixtures/fakes.ts';
+import { testPlan } from '../../fixtures/plan.ts';
+import { preprocessed, stageDeps, type TestStageDeps } from '../../fixtures/stage-deps.ts';
+
+const POISON = 666;
+
+function poisoned(session: FakeSession, cost?: (rows: number) => Promise<void>): void {
+  session.before = async (values) => {
+    await cost?.(values.length);
+    if (values.includes(POISON)) throw new SluiceError('model-failed', 'cannot');
+  };
+}
+
+function start(maxBatch = 64): { deps: TestStageDeps; session: FakeSession; infer: ReturnType<typeof createInfer> } {
+  const deps = stageDeps();
+  const session = new FakeSession();
+  const infer = createInfer({ ...deps, session }, testPlan({ flow: { maxBatch } }));
+  infer.setFlushing(true);
+  return { deps, session, infer };
+}
+
+function fates(frame: Frame): string[] {
+  return Array.from(frame.fate, (fate, i) => (fate === OPEN ? 'open' : REASONS[frame.reason[i]]));
+}
+
+test('rows at fault are found by halving and dead-letter alone, whichever frames they came with', async () => {
+  const { deps, session, infer } = start();
+  poisoned(session);
+  const gate = new Gate();
+  gate.close();
+  const opened = session.before;
+  session.before = () => gate.through();
+  const first = preprocessed([1], deps.clock);
+  const frames = [
+    preprocessed([2, POISON, 3], deps.clock),
+    preprocessed([4, 5], deps.clock),
+    preprocessed([6, 7, 8, POISON], deps.clock),
+  ];
+  const done = [first, ...frames].map((frame) => infer(frame));
+  session.before = opened;
+  gate.open();
+  await deps.clock.run(Promise.all(done));
+
+  assert.equal(session.batches[1], 9, 'all that waited went together');
+  assert.deepEqual(frames.map(fates), [
+    ['open', 'model-failed', 'open'],
+    ['open', 'open'],
+    ['open', 'open', 'open', 'model-failed'],
+  ]);
+  assert.deepEqual([...frames[0].outputs[0]], [4, Number.NaN, 6]);
+  assert.deepEqual([...frames[1].outputs[0]], [8, 10]);
+  assert.deepEqual([...frames[2].outputs[0]], [12, 14, 16, Number.NaN]);
+  const retried = deps.telemetry.count('sluice_retries_total', { what: 'model', reason: 'model-failed' });
+  assert.ok(retried >= 4 && retried <= 8, `no more runs than halving takes: ${retried}`);
+  assert.equal(deps.telemetry.eventsNamed('row-failed').length, 2);
+});
+
+test('the record that a failed row stands for is the one that dead-letters, where rows and records differ', async () => {
+  const { deps, session, infer } = start();
+  poisoned(session);
+  const frame = preprocessed([1, 2, 3, 4], deps.clock);
+  frame.fate[0] = DEAD_LETTERED;
+  frame.rows = 3;
+  frame.rowOf = Int32Array.of(1, 2, 3);
+  frame.inputs = [Float32Array.of(2, 3, POISON, 0)];
+  await deps.clock.run(infer(frame) as Promise<void>);
+  assert.deepEqual(fates(frame), ['none', 'open', 'open', 'model-failed']);
+  assert.deepEqual([...frame.outputs[0]], [4, 6, Number.NaN]);
+});
+
+const WRONG: Readonly<Record<string, (rows: number) => readonly ModelOutput[]>> = {
+  'another width': (rows) => [{ values: new Float32Array(rows * 2), width: 2 }],
+  'too few values': (rows) => [{ values: new Float32Array(rows - 1), width: 1 }],
+  'too many values': (rows) => [{ values: new Float32Array(rows + 1), width: 1 }],
+  'no output at all': () => [],
+};
+for (const [what, answer] of Object.entries(WRONG)) {
+  test(`an answer with ${what} is a failure of the model, never a prediction`, async () => {
+    const { deps, session, infer } = start();
+    session.run = async (_feeds, rows) => answer(rows);
+    const frame = preprocessed([1, 2, 3], deps.clock);
+    await deps.clock.run(infer(frame) as Promise<void>);
+    assert.deepEqual(fates(frame), ['model-failed', 'model-failed', 'model-failed']);
+    assert.match(String(deps.telemetry.eventsNamed('row-failed')[0].reason), /test@1#0123456789ab answered/);
+  });
+}
+
+test('another failure than of the rows ends the run, for every frame of the batch', async () => {
+  const { deps, session, infer } = start();
+  session.before = () => {
+    throw new Error('out of memory');
+  };
+  const done = [preprocessed([1], deps.clock), preprocessed([2, 3], deps.clock)].map(
+    (frame) => infer(frame) as Promise<void>,
+  );
+  const ends = await deps.clock.run(Promise.allSettled(done));
+  for (const end of ends) {
+    assert.equal(end.status, 'rejected');
+    assert.equal((end as PromiseRejectedResult).reason.disposition, 'fatal');
+  }
+});
+
+test('a frame without rows passes at once, and still says which model it would have had', () => {
+  const { deps, session, infer } = start();
+  const frame = preprocessed([], deps.clock);
+  assert.equal(infer(frame), undefined);
+  assert.equal(frame.model, 'test@1#0123456789ab');
+  assert.deepEqual([frame.outputs.length, frame.outputs[0].length, session.batches.length], [1, 0, 0]);
+});
+
+test('a large frame is cut into batches, and small frames share one', async () => {
+  const { deps, session, infer } = start(10);
+  session.before = () => pause(deps.clock, 1);
+  const frames = [
+    preprocessed([1, 2, 3], deps.clock),
+    preprocessed(
+      Array.from({ length: 25 }, (_, n) => n),
+      deps.clock,
+    ),
+  ];
+  await deps.clock.run(Promise.all(frames.map((frame) => infer(frame))));
+  assert.deepEqual(session.batches, [3, 10, 10, 5]);
+  assert.deepEqual(
+    [...frames[1].outputs[0]],
+    Array.from({ length: 25 }, (_, n) => 2 * n),
+  );
+});
+
+test('rows that have to be searched for do not count as the cost of a run', async () => {
+  const { deps, session, infer } = start();
+  infer.setFlushing(false);
+  poisoned(session, (rows) => pause(deps.clock, 5 + 0.05 * rows));
+  const values = Array.from({ length: 64 }, (_, n) => n);
+  for (let n = 0; n < 100; n++) {
+    const sizes = values.slice(0, 1 + ((n * 7) % 64));
+    await deps.clock.run(
+      infer(preprocessed(n % 10 === 5 ? [...sizes.slice(1), POISON] : sizes, deps.clock)) as Promise<void>,
+    );
+  }
+  session.batches.length = 0;
+  await deps.clock.run(infer(preprocessed(values, deps.clock)) as Promise<void>);
+  assert.deepEqual(session.batches, [64], 'a model that thinks itself slow would run row by row');
+});
