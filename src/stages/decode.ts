@@ -14,18 +14,21 @@ import type { Stage, StageDeps } from './types.ts';
 const DECODE_FAILED = reasonCode('decode-failed');
 const SCHEMA_UNKNOWN = reasonCode('schema-unknown');
 const TOMBSTONE = reasonCode('tombstone');
-const MAX_DECODERS = 1_000;
+const MAX_KNOWN_IDS = 1_000;
 
 /**
  * decode: bytes → the columns that the plan wants, and nothing else.
  *
  * A value that is not one of its schema dead-letters as `decode-failed`, a schema id that nobody knows as `schema-unknown`,
- * a tombstone by the topology's choice. A registry that is down holds the frame. Decoders are compiled once a writer schema.
+ * a tombstone by the topology's choice. A registry that is down holds the frame. Decoders are compiled once a writer schema,
+ * the least recently used ones beyond a thousand forgotten; frames that need the same schema at once share one question.
  */
 export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource }, plan: Plan): Stage {
   const { value, onTombstone } = plan.topology.source;
   const { wants } = plan;
-  const decoders = new Map<number, ValueDecoder | Refusal>();
+  /** By schema id, the least recently used first. */
+  const known = new Map<number, Known>();
+  const flights = new Map<number, Promise<Known>>();
   const plain = value.kind === 'json' || value.wire === 'plain' ? plainDecoder() : undefined;
 
   function plainDecoder(): ValueDecoder {
@@ -56,10 +59,10 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
     }
   }
 
-  /** Fills the schema id column and returns the ids that no decoder is known for. */
-  function readIds(frame: Frame): number[] {
+  /** Fills the schema id column; what is known of each id of the frame, undefined where it has to be asked for. */
+  function readIds(frame: Frame): Map<number, Known | undefined> {
     const { schemaId, valueStart, valueEnd, fate } = frame;
-    const unknown: number[] = [];
+    const entries = new Map<number, Known | undefined>();
     let last = -1;
     for (let i = 0; i < frame.count; i++) {
       if (fate[i] !== OPEN) continue;
@@ -67,16 +70,30 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       schemaId[i] = id;
       if (id === last) continue;
       last = id;
-      if (id < 0) continue;
-      const known = decoders.get(id);
-      const stale = known !== undefined && 'reason' in known && deps.clock.monotonicMs() >= known.untilMs;
-      if ((known === undefined || stale) && !unknown.includes(id)) unknown.push(id);
+      if (id >= 0 && !entries.has(id)) entries.set(id, recall(id));
     }
-    return unknown;
+    return entries;
   }
 
-  async function learn(id: number): Promise<void> {
-    let found: ValueDecoder | Refusal;
+  function recall(id: number): Known | undefined {
+    const found = known.get(id);
+    if (found === undefined || ('reason' in found && deps.clock.monotonicMs() >= found.untilMs)) return undefined;
+    known.delete(id);
+    known.set(id, found);
+    return found;
+  }
+
+  function learn(id: number): Promise<Known> {
+    let flight = flights.get(id);
+    if (flight === undefined) {
+      flight = ask(id).finally(() => flights.delete(id));
+      flights.set(id, flight);
+    }
+    return flight;
+  }
+
+  async function ask(id: number): Promise<Known> {
+    let found: Known;
     try {
       const writer = await persist(deps, { what: 'schema registry', kind: 'registry' }, () =>
         deps.schemas.writerSchema(id),
@@ -90,35 +107,33 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       found = { reason, untilMs: deps.clock.monotonicMs() + REFUSED_FOR_MS };
       deps.telemetry.event('schema-refused', { id, reason: error.message });
     }
-    if (decoders.size >= MAX_DECODERS) decoders.delete(decoders.keys().next().value as number);
-    decoders.set(id, found);
+    known.delete(id);
+    if (known.size >= MAX_KNOWN_IDS) known.delete(known.keys().next().value as number);
+    known.set(id, found);
+    return found;
   }
 
-  /** What a schema id comes to for one frame: a decoder bound to its columns, or the reason why its records dead-letter. */
-  function bindId(frame: Frame, id: number): RowDecoder | number {
-    if (id < 0) return DECODE_FAILED;
-    const known = decoders.get(id);
-    if (known === undefined) return SCHEMA_UNKNOWN;
-    return 'reason' in known ? known.reason : known.bind(frame.arena, frame.columns);
-  }
-
-  function decodeConfluent(frame: Frame): void {
+  /** `entries` is the frame's own: a flood of ids may push out of `known` what a frame has waited for. */
+  function decodeConfluent(frame: Frame, entries: ReadonlyMap<number, Known | undefined>): void {
     const { schemaId, valueStart, valueEnd, fate } = frame;
-    // Bound once a frame and id: producers of two versions may alternate from record to record.
-    const bound = new Map<number, RowDecoder | number>();
-    let lastId = Number.NaN;
-    let row: RowDecoder | number = DECODE_FAILED;
+    let boundId = -1;
+    let row: RowDecoder | undefined;
+    let refused = DECODE_FAILED;
     for (let i = 0; i < frame.count; i++) {
       if (fate[i] !== OPEN) continue;
       const id = schemaId[i];
-      if (id !== lastId) {
-        lastId = id;
-        row = bound.get(id) ?? bindId(frame, id);
-        bound.set(id, row);
-      }
-      if (typeof row === 'number') decide(frame, i, DEAD_LETTERED, row);
-      else if (!row(valueStart[i] + CONFLUENT_PREFIX_BYTES, valueEnd[i], i)) {
+      if (id < 0) {
         decide(frame, i, DEAD_LETTERED, DECODE_FAILED);
+        continue;
+      }
+      if (id !== boundId) {
+        const entry = entries.get(id) as Known;
+        boundId = id;
+        row = 'reason' in entry ? undefined : entry.bind(frame.arena, frame.columns);
+        refused = 'reason' in entry ? entry.reason : DECODE_FAILED;
+      }
+      if (row === undefined || !row(valueStart[i] + CONFLUENT_PREFIX_BYTES, valueEnd[i], i)) {
+        decide(frame, i, DEAD_LETTERED, refused);
       }
     }
   }
@@ -127,11 +142,17 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
     settleTombstones(frame);
     frame.columns = columnsFor(frame);
     if (plain !== undefined) return void decodePlain(frame, plain);
-    const unknown = readIds(frame);
-    if (unknown.length === 0) return void decodeConfluent(frame);
-    return Promise.all(unknown.map(learn)).then(() => decodeConfluent(frame));
+    const entries = readIds(frame);
+    const waits: Promise<unknown>[] = [];
+    for (const [id, entry] of entries) {
+      if (entry === undefined) waits.push(learn(id).then((found) => entries.set(id, found)));
+    }
+    if (waits.length === 0) return void decodeConfluent(frame, entries);
+    return Promise.all(waits).then(() => decodeConfluent(frame, entries));
   };
 }
+
+type Known = ValueDecoder | Refusal;
 
 /** A schema id whose records dead-letter, until it is asked for again. */
 interface Refusal {
