@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileJsonEncoder } from '../../../src/codecs/json-encoder.ts';
+import { parseKeyTemplate } from '../../../src/codecs/key-template.ts';
+import { longColumn, numberColumn } from '../../../src/kernel/columns.ts';
+import { DEAD_LETTERED, OPEN, REASONS, reasonCode } from '../../../src/kernel/fate.ts';
+import { decide, type Frame } from '../../../src/kernel/frame.ts';
+import { decodeHeaders } from '../../../src/kernel/headers.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { createEncode } from '../../../src/stages/encode.ts';
+import { frameOf, type TestRecord, textColumn } from '../../fixtures/frames.ts';
+import { OUTPUT_FIELDS, OUTPUT_SCHEMA, testPlan } from '../../fixtures/plan.ts';
+
+const ORIGIN = { topic: 'flights.ö', partition: 12, epoch: 1 };
+
+interface Row extends TestRecord {
+  readonly id: bigint;
+  readonly y: number;
+  readonly tag?: string | null;
+}
+
+/** A frame as postprocess leaves it. */
+function scored(rows: readonly Row[]): Frame {
+  const frame = frameOf(ORIGIN, rows);
+  const id = longColumn(rows.length);
+  const y = numberColumn(rows.length);
+  rows.forEach((row, i) => {
+    id.values[i] = row.id;
+    id.present[i] = 1;
+    y.values[i] = row.y;
+  });
+  frame.columns = [id, numberColumn(rows.length), textColumn(rows.map(({ tag }) => tag ?? null))];
+  frame.predictions = [y];
+  frame.model = 'test@1#0123456789ab';
+  return frame;
+}
+
+function encodeWith(outputKey: string | undefined): { plan: Plan; encode: ReturnType<typeof createEncode> } {
+  const slots: Readonly<Record<string, number>> = { id: 0, x: 1, tag: 2 };
+  const key = outputKey === undefined ? undefined : parseKeyTemplate(outputKey, (field) => slots[field]);
+  const plan: Plan = { ...testPlan(), outputKey: key };
+  const encoder = compileJsonEncoder({
+    schema: OUTPUT_SCHEMA,
+    fields: OUTPUT_FIELDS,
+    wants: plan.wants,
+    predictions: plan.predictions.predictions,
+  });
+  return { plan, encode: createEncode(plan, encoder) };
+}
+
+function outputs(
+  frame: Frame,
+): ({ key: string | null; value: string; timestampMs: number; headers: string } | string)[] {
+  const slab = frame.encoded;
+  assert.ok(slab);
+  return Array.from(frame.encodedAs, (row, i) => {
+    if (row < 0) return frame.fate[i] === OPEN ? 'nothing' : REASONS[frame.reason[i]];
+    return {
+      key: slab.keyStart[row] < 0 ? null : slab.arena.toString('latin1', slab.keyStart[row], slab.keyEnd[row]),
+      value: slab.arena.toString('utf8', slab.valueStart[row], slab.valueEnd[row]),
+      timestampMs: slab.timestamps[row],
+      headers: slab.arena.toString('hex', slab.headersStart[row], slab.headersEnd[row]),
+    };
+  });
+}
+
+test('an output has the input’s timestamp, and by default its key: null and empty ones too', () => {
+  const frame = scored([
+    { id: 1n, y: 0.5, offset: 3, timestampMs: 77, key: Buffer.from([0, 255]) },
+    { id: 2n, y: 1, offset: 4, timestampMs: 78, key: null },
+    { id: 3n, y: 2, offset: 5, timestampMs: 79, key: '' },
+  ]);
+  encodeWith(undefined).encode(frame);
+  const found = outputs(frame).map((each) => (typeof each === 'string' ? each : { ...each, headers: '' }));
+  assert.deepEqual(found, [
+    { key: '\u0000ÿ', value: '{"id":1,"y":0.5}', timestampMs: 77, headers: '' },
+    { key: null, value: '{"id":2,"y":1}', timestampMs: 78, headers: '' },
+    { key: '', value: '{"id":3,"y":2}', timestampMs: 79, headers: '' },
+  ]);
+});
+
+test('a key template with a missing part, or a value that does not fit, dead-letters that record alone', () => {
+  const frame = scored([
+    { id: 1n, y: 1, offset: 0, tag: 'a' },
+    { id: 2n, y: 2, offset: 1, tag: null },
+    { id: 3n, y: Number.NaN, offset: 2, tag: 'c' },
+    { id: 4n, y: 4, offset: 3, tag: 'x'.repeat(4_096) },
+    { id: 5n, y: 5, offset: 4, tag: 'e' },
+    { id: 6n, y: 6, offset: 5, tag: 'f' },
+  ]);
+  decide(frame, 4, DEAD_LETTERED, reasonCode('model-failed'));
+  encodeWith('{id}#{tag}').encode(frame);
+  const found = outputs(frame).map((each) => (typeof each === 'string' ? each : `${each.key} ${each.value}`));
+  const failed = 'encode-failed';
+  assert.deepEqual(found, ['1#a {"id":1,"y":1}', failed, failed, failed, 'model-failed', '6#f {"id":6,"y":6}']);
+  assert.equal(frame.encoded?.count, 2, 'nothing is left behind of what failed');
+});
+
+test('sluice-source and sluice-model, to the byte, for offsets of any length', () => {
+  const offsets = [0, 9, 10, 99, 100, 2 ** 31, 2 ** 32 + 1, 999_999_999_999_999, Number.MAX_SAFE_INTEGER];
+  const frame = scored(offsets.map((offset, n) => ({ id: BigInt(n), y: n, offset })));
+  encodeWith(undefined).encode(frame);
+  outputs(frame).forEach((each, i) => {
+    assert.ok(typeof each !== 'string');
+    const block = Buffer.from(each.headers, 'hex');
+    assert.deepEqual(
+      decodeHeaders(block).map(({ name, value }) => [name, value?.toString()]),
+      [
+        ['sluice-source', `flights.ö/12/${offsets[i]}`],
+        ['sluice-model', 'test@1#0123456789ab'],
+      ],
+    );
+  });
+  const first = outputs(frame)[0];
+  assert.ok(typeof first !== 'string');
+  const expected = [
+    '04', // two headers
+    `1a${Buffer.from('sluice-source').toString('hex')}`,
+    `1e${Buffer.from('flights.ö/12/0').toString('hex')}`,
+    `18${Buffer.from('sluice-model').toString('hex')}`,
+    `26${Buffer.from('test@1#0123456789ab').toString('hex')}`,
+  ].join('');
+  assert.equal(first.headers, expected);
+});
+
+test('a frame of which nothing is left encodes to nothing', () => {
+  const frame = scored([{ id: 1n, y: 1, offset: 0 }]);
+  decide(frame, 0, DEAD_LETTERED, reasonCode('decode-failed'));
+  encodeWith('{id}').encode(frame);
+  assert.deepEqual([frame.encoded?.count, ...frame.encodedAs], [0, -1]);
+});
