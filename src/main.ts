@@ -5,12 +5,16 @@ import { EXIT } from './kernel/errors.ts';
 import { createSystemClock } from './kernel/system-clock.ts';
 
 // The one place that reads the environment, the clock, chance and the process; everything else is handed them.
-// A reader that has seen enough (`| head`) closes the pipe: no failure, and nobody is left to tell.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+let outputLost = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough (`| head`) closes the pipe: no failure, and nobody is left to tell.
+  if (error.code === 'EPIPE' || outputLost) return;
+  outputLost = true;
+  process.exitCode ||= EXIT.failed;
+  process.stderr.write(`sluice: cannot write standard output: ${error.message}\n`);
+});
+// Nobody is left to tell that there is nobody left to tell.
+process.stderr.on('error', () => undefined);
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
@@ -30,5 +34,5 @@ const code = await program(process.argv, {
 });
 
 // What hangs past the drain budget (a socket, a native run) must not keep the process: what is unsettled is uncommitted.
-process.exitCode = code;
-setTimeout(() => process.exit(code), code === EXIT.drainBudget ? 0 : 1_000).unref();
+process.exitCode = outputLost && code === EXIT.done ? EXIT.failed : code;
+setTimeout(() => process.exit(), code === EXIT.drainBudget ? 0 : 1_000).unref();

@@ -6,18 +6,24 @@ import type { Io } from './io.ts';
 export interface BatchProgress {
   read(bytes: number): void;
   start(): void;
-  stop(outcome: RunOutcome): void;
+  /** Ends with a summary; `stoppedBy` is the signal that came before the end of the input. */
+  stop(outcome: RunOutcome, stoppedBy: string | undefined): void;
+  /** Ends without a word. */
+  cancel(): void;
 }
 
 const EVERY_MS = 1_000;
 
-/** What a batch says on standard error: how far it is, on a terminal in place, otherwise a line every now and then; a summary at the end. */
+/** What a batch says: how far it is, on a terminal in place, otherwise a line every now and then; a summary at the end. */
 export function createBatchProgress(
-  io: Pick<Io, 'clock' | 'stderr'>,
+  io: Pick<Io, 'clock' | 'stderr'> & {
+    /** Where the summary goes as JSON. */
+    readonly report: NodeJS.WritableStream;
+  },
   telemetry: MetricStore,
   options: { readonly totalBytes: number; readonly json: boolean },
 ): BatchProgress {
-  const { clock, stderr } = io;
+  const { clock, stderr, report } = io;
   const startedMs = clock.monotonicMs();
   const tty = stderr.isTTY === true && !options.json;
   let readBytes = 0;
@@ -55,7 +61,8 @@ export function createBatchProgress(
     start: () => {
       timer = clock.after(EVERY_MS, tick);
     },
-    stop(outcome) {
+    cancel: () => timer?.cancel(),
+    stop(outcome, stoppedBy) {
       timer?.cancel();
       if (tty) stderr.write('\r\u001b[K');
       const counts = fates();
@@ -64,17 +71,34 @@ export function createBatchProgress(
           .series('sluice_dead_letters_total')
           .flatMap((one) => (one.kind === 'value' && one.value > 0 ? [[one.labels.reason, one.value]] : [])),
       );
+      const { result, error } = outcome;
       if (options.json) {
-        stderr.write(`${JSON.stringify({ result: outcome.result, ...counts, reasons, seconds: seconds() })}\n`);
+        const ended = { result, stoppedBy, error: error && { code: error.code, message: error.message } };
+        report.write(`${JSON.stringify({ ...ended, ...counts, reasons, seconds: seconds() })}\n`);
         return;
       }
-      const why = Object.entries(reasons).map(([reason, n]) => `${n} ${reason}`);
-      const dead = counts['dead-lettered'] > 0 ? `, ${counts['dead-lettered']} dead letters (${why.join(', ')})` : '';
-      const dropped = counts.dropped > 0 ? `, ${counts.dropped} dropped` : '';
-      const end = outcome.result === 'done' ? '' : `; ended early: ${outcome.error?.message ?? outcome.result}`;
+      const why = Object.entries(reasons).map(([reason, n]) => `${n.toLocaleString('en')} ${reason}`);
+      const dead = counts['dead-lettered'];
       stderr.write(
-        `${counts.published.toLocaleString('en')} predictions${dead}${dropped} in ${seconds().toFixed(1)} s${end}\n`,
+        [
+          many(counts.published, 'prediction'),
+          dead > 0 ? `, ${many(dead, 'dead letter')} (${why.join(', ')})` : '',
+          counts.dropped > 0 ? `, ${counts.dropped.toLocaleString('en')} dropped` : '',
+          ` in ${seconds().toFixed(1)} s`,
+          endOf(result, error, stoppedBy),
+          '\n',
+        ].join(''),
       );
     },
   };
+}
+
+function endOf(result: RunOutcome['result'], error: RunOutcome['error'], stoppedBy: string | undefined): string {
+  if (error !== undefined) return `; failed: ${error.message}`;
+  if (result === 'drain-budget') return '; not whole: flow.drain ran out before everything was written';
+  return stoppedBy === undefined ? '' : `; stopped by ${stoppedBy}: the rest of the input is not scored`;
+}
+
+function many(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }

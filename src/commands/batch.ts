@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createFeatureFiles } from '../adapters/files/feature-files.ts';
 import { createJsonlSink } from '../adapters/files/jsonl-sink.ts';
 import { createJsonlSource } from '../adapters/files/jsonl-source.ts';
@@ -7,9 +8,11 @@ import { createLog } from '../adapters/pino/log.ts';
 import { assemble } from '../assemble.ts';
 import { compileJsonEncoder } from '../codecs/json-encoder.ts';
 import { Credit } from '../kernel/credit.ts';
-import { SluiceError } from '../kernel/errors.ts';
+import { classify, EXIT, SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ValueFormat } from '../plan/topology.ts';
+import type { Sink } from '../ports/sink.ts';
+import type { Runner, RunOutcome } from '../runner.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { createBatchProgress } from './batch-progress.ts';
 import { conclude } from './conclude.ts';
@@ -28,7 +31,7 @@ export interface BatchOptions {
   /** Folder of feature files, TABLE.jsonl[.gz]. */
   readonly features: string | undefined;
   readonly limit: number;
-  /** The summary as JSON on standard error instead of lines for people. */
+  /** The summary as JSON, on standard output; on standard error where the predictions go to standard output. */
   readonly json: boolean;
 }
 
@@ -36,21 +39,30 @@ const FRAME_RECORDS = 512;
 
 /** `sluice batch`: the same path over a bounded file, output in input order. Resolves with the exit code. */
 export async function batch(options: BatchOptions, io: Io): Promise<number> {
-  const { clock, random, instance } = io;
-  const log = createLog({ clock }, { level: 'warn', pretty: !options.json });
+  const { clock, random, instance, stdout, stderr } = io;
+  const totalBytes = checkedSize(options);
+  let readerGone = false;
+  const write = (line: string): void => {
+    if (!readerGone) stderr.write(line);
+  };
+  const log = createLog({ clock }, { level: 'warn', pretty: !options.json, write });
   const telemetry = createTelemetry({ clock, log });
   const runtime = createOnnxRuntime({ telemetry });
   const plan = asFiles(await preparePlan(options.topology, runtime, io));
   const { records, bytes } = plan.topology.flow.maxInFlight;
   const credit = new Credit({ maxRecords: records, maxBytes: bytes });
-  const progress = createBatchProgress(io, telemetry, { totalBytes: sizeOf(options.input), json: options.json });
-  const session = await loadModel(plan, runtime, telemetry);
+  const report = options.output === '-' ? stderr : stdout;
+  const progress = createBatchProgress({ clock, stderr, report }, telemetry, { totalBytes, json: options.json });
   const store = await openFeatures(plan, options.features);
+  const session = await loadModel(plan, runtime, telemetry);
   const { output, deadLetter } = plan.topology;
   const sink = createJsonlSink({
     outputs: { [output.topic]: options.output },
     deadLetters: { topic: deadLetter.topic, file: options.deadLetters },
-    stdout: io.stdout,
+    stdout,
+    onReaderGone: () => {
+      readerGone = true;
+    },
   });
   await sink.open([output.topic, deadLetter.topic]);
   const source = createJsonlSource(
@@ -63,25 +75,48 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
     wants: plan.wants,
     predictions: plan.predictions.predictions,
   });
+  const schemas = NO_SCHEMAS;
   const runner = assemble(plan, {
     clock,
     random,
     telemetry,
     credit,
     source,
-    schemas: NO_SCHEMAS,
+    schemas,
     store,
     session,
     encoder,
     sink,
     instance,
   });
-  const forget = io.onSignal(() => runner.stop());
+  let stoppedBy: string | undefined;
+  const forget = io.onSignal((signal) => {
+    stoppedBy ??= signal;
+    runner.stop();
+  });
   progress.start();
-  const outcome = await runner.run();
+  const outcome = await runToDisk(runner, sink);
   forget();
-  progress.stop(outcome);
+  telemetry.flush();
+  // Whoever read the output has seen enough: no failure, and nothing to say.
+  if (readerGone) {
+    progress.cancel();
+    return EXIT.done;
+  }
+  progress.stop(outcome, stoppedBy);
   return conclude(outcome, telemetry);
+}
+
+/** A run whose files are on the disk. What the disk refuses at the end is a failure like any other. */
+async function runToDisk(runner: Runner, sink: Sink): Promise<RunOutcome> {
+  const outcome = await runner.run();
+  if (outcome.result !== 'done') return outcome;
+  try {
+    await sink.close();
+    return outcome;
+  } catch (thrown) {
+    return { ...outcome, result: 'failed', error: classify(thrown) };
+  }
 }
 
 /** The same plan with plain JSON on both ends: what a file of JSON Lines holds, typed by the topology's schemas. */
@@ -112,11 +147,39 @@ async function openFeatures(plan: Plan, folder: string | undefined): Promise<typ
   return store;
 }
 
-function sizeOf(file: string): number {
-  const found = statSync(file, { throwIfNoEntry: false });
+/** The size of the input; throws where it cannot be read, or where a file would be written over that is still needed. */
+function checkedSize({ input, output, deadLetters }: BatchOptions): number {
+  const found = statSync(input, { throwIfNoEntry: false });
   if (found === undefined)
-    throw new SluiceError('file-missing', `there is no file ${file}; give --input a file of JSON Lines`);
-  return found.size;
+    throw new SluiceError('file-missing', `there is no file ${input}; give --input a file of JSON Lines`);
+  if (found.isDirectory())
+    throw new SluiceError('usage-invalid', `${input} is a folder; give --input a file of JSON Lines`);
+  try {
+    accessSync(input, constants.R_OK);
+  } catch (thrown) {
+    throw new SluiceError('usage-invalid', `cannot read ${input}: ${(thrown as Error).message}`, thrown);
+  }
+  const named = [
+    { option: '--input', path: realPath(input) },
+    { option: '--output', path: realPath(output) },
+    ...(deadLetters === undefined ? [] : [{ option: '--dead-letters', path: realPath(deadLetters) }]),
+  ];
+  named.forEach(({ option, path }, i) => {
+    const same = named.slice(0, i).find((other) => other.path === path);
+    if (same === undefined || path === DISCARD) return;
+    throw new SluiceError(
+      'usage-invalid',
+      `${same.option} and ${option} are the same file, ${path}; give each its own`,
+    );
+  });
+  return found.isFile() ? found.size : 0;
+}
+
+const DISCARD = '/dev/null';
+
+function realPath(file: string): string {
+  if (file === '-') return 'standard output';
+  return statSync(file, { throwIfNoEntry: false }) === undefined ? resolve(file) : realpathSync(file);
 }
 
 const NO_SCHEMAS = {

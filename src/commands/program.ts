@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
 import type { Io } from './io.ts';
@@ -6,17 +7,26 @@ const EXIT_CODES = `
 Exit codes: 0 done (dead letters are counted, not a failure; so is a clean drain after a signal)
             1 failed   2 wrong usage or invalid topology   3 the drain budget ran out`;
 
+const FIRST_STEPS = `
+To begin with:
+  $ sluice demo                              everything in one process, nothing to set up
+  $ sluice check topologies/hello.yaml       does it all fit together?
+  $ sluice batch topologies/hello.yaml --input examples/flight-delay/events-500.jsonl --output -`;
+
 /** Parses the command line and runs the command; resolves with the exit code. Each command is loaded only when it is asked for. */
 export async function program(argv: readonly string[], io: Io): Promise<number> {
   let code: number = EXIT.done;
   const root = new Command('sluice')
     .description('Streaming inference: Kafka events, Bigtable features, ONNX Runtime, predictions back to Kafka.')
+    .version(version(), '-V, --version', 'the version of sluice')
     .exitOverride()
+    .configureHelp({ optionDescription: describeOption })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
     })
     .showHelpAfterError('(--help tells more)')
+    .addHelpText('after', FIRST_STEPS)
     .addHelpText('after', EXIT_CODES);
 
   root
@@ -28,8 +38,11 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .option('--rate <n>', 'flights a second, 0 for as fast as they are taken', wholeOrZero, 5_000)
     .option('--exit', 'end when all of them are settled, after checking that each was answered exactly once', false)
     .option('--topology <file>', 'the pipeline to run', 'topologies/flight-delay.yaml')
-    .option('--port <n>', 'port of the embedded broker; the default lets the system choose', wholeOrZero, 0)
+    .addOption(
+      new Option('--port <n>', 'port of the embedded broker').argParser(wholeOrZero).default(0, 'one that is free'),
+    )
     .option('--json', 'the summary as JSON on standard output', false)
+    .addHelpText('after', example('sluice demo --records 20000 --exit', 'streams 20,000 flights, checks, ends'))
     .action(async (options) => {
       const { demo } = await import('./demo/demo.ts');
       code = await demo(options, io);
@@ -46,8 +59,19 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
         .argParser(address),
     )
     .option('--no-listen', 'no HTTP')
-    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .addOption(
+      new Option('--log-level <level>', 'the least that is logged')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
     .option('--json', 'log lines as JSON, on a terminal too', false)
+    .addHelpText(
+      'after',
+      example(
+        'KAFKA_BROKERS=kafka:9092 sluice run topologies/flight-delay.yaml --dry',
+        'checks and connects, then stops',
+      ),
+    )
     .action(async (topology, options) => {
       const { run } = await import('./run.ts');
       const listen = typeof options.listen === 'string' ? address(options.listen) : options.listen || undefined;
@@ -61,9 +85,22 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .requiredOption('--input <file>', 'JSON Lines, .gz too')
     .requiredOption('--output <file>', 'JSON Lines, .gz too; - is standard output')
     .option('--features <dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
-    .option('--dead-letters <file>', 'where records that cannot be scored go, with the reason')
-    .option('--limit <n>', 'stop after this many records', whole, Number.POSITIVE_INFINITY)
-    .option('--json', 'the summary as JSON', false)
+    .option('--dead-letters <file>', 'where records that cannot be scored go, a line each: reason, offset, value')
+    .addOption(
+      new Option('--limit <n>', 'stop after this many records')
+        .argParser(whole)
+        .default(Number.POSITIVE_INFINITY, 'all of them'),
+    )
+    .option('--json', 'the summary as JSON on standard output; with --output - on standard error', false)
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sluice batch topologies/flight-delay.yaml --features examples/flight-delay/features \\
+      --input examples/flight-delay/flights.jsonl.gz --output scored.jsonl --dead-letters bad.jsonl
+
+Lines are plain JSON, as the topology's schemas describe them. An offset is the number of a line, from 0.`,
+    )
     .action(async (topology, options) => {
       const { batch } = await import('./batch.ts');
       code = await batch({ topology, ...options }, io);
@@ -75,7 +112,8 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .description(
       'Proves that schemas, expressions, model and output fit together; says which line is wrong when they do not.',
     )
-    .option('--json', 'findings as JSON', false)
+    .option('--json', 'findings and contract as JSON on standard output', false)
+    .addHelpText('after', example('sluice check topologies/flight-delay.yaml', 'files only, no network'))
     .action(async (topology, options) => {
       const { runCheck } = await import('./run-check.ts');
       code = await runCheck({ topology, ...options }, io);
@@ -89,8 +127,16 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .description(
       'Loads the columns that the topology reads into its store; makes tables and families that are missing.',
     )
-    .option('--columns <list>', 'FAMILY.COLUMN,… instead', (text: string) => text.split(','))
+    .option('--columns <list>', 'FAMILY.COLUMN,… to load instead of those that the topology reads', (text: string) =>
+      text.split(','),
+    )
     .option('--json', 'the summary as JSON on standard output', false)
+    .addHelpText(
+      'after',
+      `
+Example, into an emulator:
+  $ BIGTABLE_EMULATOR_HOST=localhost:8086 sluice features load topologies/flight-delay.yaml examples/flight-delay/features`,
+    )
     .action(async (topology, dir, options) => {
       const { runFeaturesLoad } = await import('./run-features-load.ts');
       code = await runFeaturesLoad({ topology, dir, ...options }, io);
@@ -106,6 +152,22 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     io.stderr.write(`sluice: ${error.message}${detail}\n`);
     return exitCodeOf(error);
   }
+}
+
+function example(line: string, does: string): string {
+  return `\nExample:\n  $ ${line}      ${does}`;
+}
+
+/** A switch is off unless it is given: that needs no words. */
+function describeOption({ description, defaultValue, defaultValueDescription, argChoices }: Option): string {
+  const notes = argChoices === undefined ? [] : [`one of ${argChoices.join(', ')}`];
+  if (defaultValue !== undefined && typeof defaultValue !== 'boolean')
+    notes.push(`default: ${defaultValueDescription ?? defaultValue}`);
+  return notes.length === 0 ? description : `${description} (${notes.join('; ')})`;
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 function whole(text: string): number {

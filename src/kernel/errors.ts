@@ -31,6 +31,7 @@ export const DISPOSITIONS = {
   'table-missing': 'fatal',
   'store-refused': 'fatal',
   'registry-refused': 'fatal',
+  'file-failed': 'fatal',
   'broker-refused': 'fatal',
   'client-unsupported': 'fatal',
   'consumer-dead': 'fatal',

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { ColumnSpec, ViewSpec } from '../../kernel/views.ts';
-import { linesOf } from './jsonl-source.ts';
+import { linesOf } from './lines.ts';
 
 export const MAX_KEY_BYTES = 4_096;
 

@@ -1,6 +1,6 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { createGzip, type Gzip } from 'node:zlib';
+import { createGzip } from 'node:zlib';
 import { SluiceError } from '../../kernel/errors.ts';
 import { decodeHeaders } from '../../kernel/headers.ts';
 import type { RecordSlab } from '../../kernel/record-slab.ts';
@@ -12,21 +12,25 @@ export interface JsonlSinkOptions {
   /** Topic of dead letters → file; undefined counts them without keeping them. */
   readonly deadLetters: { readonly topic: string; readonly file: string | undefined };
   readonly stdout: NodeJS.WritableStream;
+  /** Whoever read stdout has gone (`| head`); told before the send fails for it. */
+  readonly onReaderGone: () => void;
 }
 
 /**
  * Files as a sink: every topic one partition, so that output is in input order. A line is acknowledged when the stream has
- * taken it with its back pressure; `close` resolves when everything is on its way to the disk.
+ * taken it with its back pressure, so a full disk may show only at the end: `close` rejects then, at every call, and whoever
+ * says that a file is whole has awaited it.
  */
 export function createJsonlSink(options: JsonlSinkOptions): Sink {
   const { deadLetters } = options;
   const lanes = new Map<string, Lane>();
+  let closing: Promise<void> | undefined;
 
   return {
     async open(topics) {
       for (const topic of topics) {
         const file = topic === deadLetters.topic ? deadLetters.file : options.outputs[topic];
-        if (file !== undefined) lanes.set(topic, await openLane(file, options.stdout));
+        if (file !== undefined) lanes.set(topic, file === '-' ? stdoutLane(options) : await fileLane(file));
       }
     },
     partitionCount: () => 1,
@@ -35,9 +39,9 @@ export function createJsonlSink(options: JsonlSinkOptions): Sink {
       if (lane === undefined) return;
       await lane.write(topic === deadLetters.topic ? deadLetterLines(rows) : valueLines(rows));
     },
-    async close() {
-      for (const lane of lanes.values()) await lane.end();
-      lanes.clear();
+    close() {
+      closing ??= Promise.all([...lanes.values()].map((lane) => lane.end())).then(() => undefined);
+      return closing;
     },
   };
 }
@@ -47,46 +51,58 @@ interface Lane {
   end(): Promise<void>;
 }
 
-async function openLane(file: string, stdout: NodeJS.WritableStream): Promise<Lane> {
-  if (file === '-') return { write: (bytes) => writeTo(stdout, bytes, () => undefined), end: () => Promise.resolve() };
-  const disk: WriteStream = createWriteStream(file);
+function stdoutLane({ stdout, onReaderGone }: JsonlSinkOptions): Lane {
+  return {
+    write: (bytes) =>
+      written(stdout, bytes).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'EPIPE') onReaderGone();
+        throw failure('standard output', error);
+      }),
+    end: () => Promise.resolve(),
+  };
+}
+
+async function fileLane(file: string): Promise<Lane> {
+  const disk = createWriteStream(file);
   await new Promise<void>((resolve, reject) => {
     disk.once('open', () => resolve());
     disk.once('error', (error) =>
       reject(new SluiceError('file-invalid', `cannot write ${file}: ${error.message}`, error)),
     );
   });
-  let broken: Error | undefined;
-  disk.on('error', (error) => {
-    broken = error;
+  const front = file.endsWith('.gz') ? createGzip() : disk;
+  if (front !== disk) front.pipe(disk);
+  let broken: SluiceError | undefined;
+  let giveUp: (error: SluiceError) => void = () => undefined;
+  // A packer learns nothing of the disk behind it (cause): a write that waits for room would wait for ever (effect);
+  // so the end of the disk ends the write that is under way (guard).
+  const ended = finished(disk).catch((error: unknown) => {
+    broken = failure(file, error);
+    giveUp(broken);
   });
-  const packed: Gzip | undefined = file.endsWith('.gz') ? createGzip() : undefined;
-  packed?.pipe(disk);
-  const front = packed ?? disk;
-  const check = (): SluiceError | undefined =>
-    broken && new SluiceError('file-invalid', `cannot write ${file}: ${broken.message}`, broken);
   return {
-    write: (bytes) => writeTo(front, bytes, check),
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        if (broken !== undefined) return reject(broken);
+        giveUp = reject;
+        written(front, bytes).then(resolve, (error) => reject(failure(file, error)));
+      }),
     async end() {
       front.end();
-      await finished(disk);
+      await ended;
+      if (broken !== undefined) throw broken;
     },
   };
 }
 
-function writeTo(
-  stream: NodeJS.WritableStream,
-  bytes: Buffer | string,
-  check: () => SluiceError | undefined,
-): Promise<void> {
+function written(stream: NodeJS.WritableStream, bytes: Buffer | string): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(bytes, (error) => {
-      const failure =
-        check() ?? (error ? new SluiceError('file-invalid', `cannot write: ${error.message}`, error) : undefined);
-      if (failure) reject(failure);
-      else resolve();
-    });
+    stream.write(bytes, (error) => (error ? reject(error) : resolve()));
   });
+}
+
+function failure(target: string, cause: unknown): SluiceError {
+  return new SluiceError('file-failed', `cannot write ${target}: ${(cause as Error).message}`, cause);
 }
 
 /** Every row's value and a line end, in one buffer. */

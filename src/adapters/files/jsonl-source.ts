@@ -1,14 +1,14 @@
-import { createReadStream } from 'node:fs';
-import { createGunzip } from 'node:zlib';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { FrameBuilder, type Origin } from '../../kernel/frame.ts';
 import type { Source, SourceListener } from '../../ports/source.ts';
+import { readLines } from './lines.ts';
 
 export interface JsonlSourceOptions {
   /** JSON Lines; `.gz` is unpacked on the way. */
   readonly file: string;
+  /** A frame has at most so many, and never more than the credit. */
   readonly frameRecords: number;
   /** Stop after this many records. */
   readonly limit: number;
@@ -16,8 +16,8 @@ export interface JsonlSourceOptions {
   readonly onProgress: (readBytes: number) => void;
 }
 
-const NEWLINE = 10;
-const RETURN = 13;
+/** A frame is closed at this many bytes, so that a few long lines do not hold the whole credit. */
+const FRAME_BYTES = 1024 * 1024;
 
 /**
  * A bounded file as a source: one partition, a record a line, the offset is the line number from 0.
@@ -31,58 +31,63 @@ export function createJsonlSource(
 ): Source {
   const { clock, credit } = deps;
   const origin: Origin = { topic: options.file, partition: 0, epoch: 0 };
+  const frameRecords = Math.min(options.frameRecords, credit.maxRecords);
+  const frameBytes = Math.min(credit.maxBytes, FRAME_BYTES);
   const stopping = new AbortController();
-  let reading: Promise<void> = Promise.resolve();
-  let readTo = 0;
+  const { signal } = stopping;
 
   async function read(listener: SourceListener): Promise<void> {
-    let lines: Buffer[] = [];
+    let lines: (Buffer | number)[] = [];
     let numbers: number[] = [];
     let bytes = 0;
     let number = 0;
     let taken = 0;
 
     const handOver = async (): Promise<void> => {
-      if (lines.length === 0) return;
-      if (!(await credit.take(lines.length, bytes, stopping.signal))) return;
+      if (lines.length === 0 || !(await credit.take(lines.length, bytes, signal))) return;
+      // Granted in the same turn as the halt: nothing may be handed over after that.
+      if (signal.aborted) return credit.give(lines.length, bytes);
       const builder = new FrameBuilder(origin, lines.length, bytes);
       const nowMs = clock.wallMs();
       lines.forEach((line, i) => {
-        if (line.length > credit.maxBytes) builder.appendTooLarge(numbers[i], nowMs, line.length);
+        if (typeof line === 'number') builder.appendTooLarge(numbers[i], nowMs, line);
         else builder.append(numbers[i], nowMs, null, line, null);
       });
-      readTo = numbers[numbers.length - 1] + 1;
-      listener.onFrame(builder.build(readTo, nowMs, clock.monotonicMs()));
+      listener.onFrame(builder.build(numbers[numbers.length - 1] + 1, nowMs, clock.monotonicMs()));
       lines = [];
       numbers = [];
       bytes = 0;
     };
 
-    for await (const line of linesOf(options.file, options.onProgress)) {
+    const { file, onProgress, limit } = options;
+    for await (const line of readLines(file, { onProgress, maxLineBytes: credit.maxBytes, signal })) {
       const at = number++;
-      if (line.length === 0) continue;
-      const size = line.length > credit.maxBytes ? 0 : line.length;
-      if (lines.length === options.frameRecords || bytes + size > Math.min(credit.maxBytes, FRAME_BYTES))
-        await handOver();
+      const tooLarge = typeof line === 'number';
+      const size = tooLarge ? 0 : line.length;
+      if (size === 0 && !tooLarge) continue;
+      if (lines.length === frameRecords || bytes + size > frameBytes) await handOver();
+      if (signal.aborted) return;
       lines.push(line);
       numbers.push(at);
       bytes += size;
-      if (++taken >= options.limit || stopping.signal.aborted) break;
+      if (++taken >= limit) break;
     }
-    if (stopping.signal.aborted) return;
     await handOver();
-    listener.onEnd();
+    if (!signal.aborted) listener.onEnd();
   }
 
   return {
     async start(listener) {
       listener.onAssigned(origin);
-      reading = read(listener).catch((thrown) => listener.onFailed(fileError(options.file, thrown)));
+      read(listener).catch((thrown) => {
+        // A file that is closed on purpose tells its reader that it ended too soon.
+        if (!signal.aborted) listener.onFailed(fileError(options.file, thrown));
+      });
     },
     commit: () => Promise.resolve(),
+    // A read of a pipe that nobody writes to cannot be ended: nothing waits for it.
     async halt() {
       stopping.abort();
-      await reading;
     },
     close: () => Promise.resolve(),
     lag: () => [],
@@ -90,44 +95,13 @@ export function createJsonlSource(
   };
 }
 
-/** A frame is closed at this many bytes, so that a few long lines do not hold the whole credit. */
-const FRAME_BYTES = 1024 * 1024;
-
-/** Lines as bytes, without their ends; a copy each, so that the read buffer is free. */
-export async function* linesOf(file: string, onProgress: (readBytes: number) => void): AsyncGenerator<Buffer> {
-  const raw = createReadStream(file, { highWaterMark: 256 * 1024 });
-  const chunks: AsyncIterable<Buffer> = file.endsWith('.gz') ? raw.pipe(forwardError(raw, createGunzip())) : raw;
-  let rest: Buffer[] = [];
-  for await (const chunk of chunks) {
-    onProgress(raw.bytesRead);
-    let from = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      rest.push(chunk.subarray(from, end));
-      yield withoutReturn(Buffer.concat(rest));
-      rest = [];
-      from = end + 1;
-    }
-    if (from < chunk.length) rest.push(Buffer.from(chunk.subarray(from)));
-  }
-  if (rest.length > 0) yield withoutReturn(Buffer.concat(rest));
-}
-
-/** `pipe` does not pass errors on (cause): a file that cannot be read would hang its reader (effect); so the target is destroyed with it (guard). */
-function forwardError<T extends NodeJS.WritableStream & { destroy(error: Error): void }>(
-  from: NodeJS.ReadableStream,
-  to: T,
-): T {
-  from.on('error', (error: Error) => to.destroy(error));
-  return to;
-}
-
-function withoutReturn(line: Buffer): Buffer {
-  return line.length > 0 && line[line.length - 1] === RETURN ? line.subarray(0, -1) : line;
-}
-
 function fileError(file: string, thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
   const { code, message } = thrown as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new SluiceError('file-missing', `there is no file ${file}`, thrown);
-  return new SluiceError('file-invalid', `cannot read ${file}: ${message}`, thrown);
+  if (code?.startsWith('Z_')) {
+    const what = code === 'Z_BUF_ERROR' ? 'it ends too soon' : `it is not gzip, or damaged (${message})`;
+    return new SluiceError('file-failed', `cannot unpack ${file}: ${what}`, thrown);
+  }
+  return new SluiceError('file-failed', `cannot read ${file}: ${message}`, thrown);
 }

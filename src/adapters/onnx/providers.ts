@@ -31,7 +31,11 @@ function candidate(device: string): Candidate {
   const folder = bindingFolder();
   const file = join(folder, library);
   if (existsSync(file)) return { device, available: true, why: '' };
-  return { device, available: false, why: `${library} is not in ${folder}; install the provider libraries of the same ONNX Runtime version` };
+  return {
+    device,
+    available: false,
+    why: `${library} is not in ${folder}; install the provider libraries of the same ONNX Runtime version`,
+  };
 }
 
 function bindingFolder(): string {

@@ -5,6 +5,8 @@ import type { DType, ModelLoad, ModelOutput, ModelRuntime, ModelSession, TensorS
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { providersFor } from './providers.ts';
 
+const WARM_UP_RUNS = 3;
+
 /**
  * ONNX Runtime behind the model port.
  *
@@ -22,12 +24,7 @@ export function createOnnxRuntime(deps: { readonly telemetry: Telemetry }): Mode
         await session.release();
       }
     },
-    async load(options) {
-      const { session, device } = await openOnDevice(options, deps.telemetry);
-      const loaded = wrap(session, device, options);
-      await warmUp(loaded, options);
-      return loaded;
-    },
+    load: (options) => loadOnDevice(options, deps.telemetry),
   };
 }
 
@@ -42,39 +39,49 @@ async function open(file: string, executionProviders: readonly string[]): Promis
   } catch (thrown) {
     throw new SluiceError(
       'bundle-invalid',
-      `ONNX Runtime cannot load ${file} on ${executionProviders.join(', ')}: ${(thrown as Error).message}`,
+      `ONNX Runtime cannot load ${file} on ${executionProviders.join(', ')}: ${(thrown as Error).message.trim()}`,
       thrown,
     );
   }
 }
 
 /** Tries the devices in order; `auto` may fall back and says so, a device asked for by name may not. */
-async function openOnDevice(
-  options: ModelLoad,
-  telemetry: Telemetry,
-): Promise<{ session: ort.InferenceSession; device: string }> {
-  const candidates = providersFor(options.device);
-  for (const { device, available, why } of candidates) {
-    if (available) {
-      try {
-        return { session: await open(options.file, [device]), device };
-      } catch (thrown) {
-        if (options.device !== 'auto' || device === 'cpu') throw thrown;
-        telemetry.event('device-fallback', { device, reason: (thrown as Error).message });
-        continue;
-      }
+async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<ModelSession> {
+  const named = options.device !== 'auto';
+  for (const { device, available, why } of providersFor(options.device)) {
+    if (!available) {
+      if (named) throw unavailable(device, why);
+      telemetry.event('device-skipped', { device, reason: why });
+      continue;
     }
-    if (options.device !== 'auto') {
-      throw new SluiceError('device-unavailable', `device ${device} was asked for and is not to be had: ${why}`);
+    try {
+      const session = wrap(await open(options.file, [device]), device, options);
+      await warmUp(session, options);
+      return session;
+    } catch (thrown) {
+      if (device === 'cpu') throw thrown;
+      const reason = (thrown as Error).message;
+      // The check has read the file on the CPU: what fails here is the device.
+      if (named) throw unavailable(device, reason, thrown);
+      telemetry.event('device-fallback', { device, reason });
     }
-    telemetry.event('device-skipped', { device, reason: why });
   }
   throw new SluiceError('device-unavailable', `no device can run ${options.file}`);
+}
+
+function unavailable(device: string, why: string, cause?: unknown): SluiceError {
+  return new SluiceError(
+    'device-unavailable',
+    `model.device is ${device}, and it is not to be had: ${why}; make it available, or set model.device to auto or cpu`,
+    cause,
+  );
 }
 
 function wrap(session: ort.InferenceSession, device: string, options: ModelLoad): ModelSession {
   const { feeds, fetches } = options;
   const wanted: Record<string, null> = Object.fromEntries(fetches.map((name) => [name, null]));
+  const widths = feeds.map(({ rowShape }) => rowShape.reduce((a, b) => a * b, 1));
+  let closed = false;
   return {
     device,
     inputs: session.inputMetadata.map(specOf),
@@ -83,17 +90,28 @@ function wrap(session: ort.InferenceSession, device: string, options: ModelLoad)
       const named: Record<string, ort.Tensor> = {};
       for (let k = 0; k < feeds.length; k++) {
         const { name, rowShape, dtype } = feeds[k];
-        named[name] = new ort.Tensor(dtype as 'float32', slabs[k] as Float32Array, [rows, ...rowShape]);
+        const values = slabs[k].subarray(0, rows * widths[k]);
+        named[name] = new ort.Tensor(dtype as 'float32', values as Float32Array, [rows, ...rowShape]);
       }
       let answer: ort.InferenceSession.OnnxValueMapType;
       try {
         answer = await session.run(named, wanted);
       } catch (thrown) {
-        throw new SluiceError('model-failed', `the model failed on a batch of ${rows}: ${(thrown as Error).message}`, thrown);
+        // No record is at fault for the end of the session.
+        if (closed) throw new SluiceError('invariant-broken', 'the model ran after its session was closed', thrown);
+        throw new SluiceError(
+          'model-failed',
+          `the model failed on a batch of ${rows}: ${(thrown as Error).message.trim()}`,
+          thrown,
+        );
       }
       return fetches.map((name) => outputOf(name, answer[name], rows));
     },
-    close: () => session.release(),
+    async close() {
+      if (closed) return;
+      closed = true;
+      await session.release();
+    },
   };
 }
 
@@ -101,15 +119,18 @@ function outputOf(name: string, value: ort.OnnxValue, rows: number): ModelOutput
   const tensor = value as ort.Tensor;
   if (!('dims' in tensor) || tensor.dims[0] !== rows || typeof tensor.data === 'string' || Array.isArray(tensor.data)) {
     const shape = 'dims' in tensor ? `[${tensor.dims.join(', ')}]` : 'no tensor';
-    throw new SluiceError('model-failed', `output "${name}" of a batch of ${rows} is ${shape}, not ${rows} rows of numbers`);
+    throw new SluiceError(
+      'model-failed',
+      `output "${name}" of a batch of ${rows} is ${shape}, not ${rows} rows of numbers`,
+    );
   }
   const width = tensor.dims.slice(1).reduce((a, b) => a * b, 1);
   return { values: tensor.data as ModelOutput['values'], width };
 }
 
-/** The first runs allocate and choose kernels: pay for them before the first record waits. */
-async function warmUp(session: ModelSession, options: ModelLoad): Promise<void> {
-  const slabs = options.feeds.map(({ rowShape, dtype }) => {
+/** The first runs allocate and choose kernels: pay for them before the first record waits. A session that cannot is closed. */
+async function warmUp(session: ModelSession, { file, feeds }: ModelLoad): Promise<void> {
+  const slabs = feeds.map(({ rowShape, dtype }) => {
     const size = rowShape.reduce((a, b) => a * b, 1);
     if (dtype === 'int64') return new BigInt64Array(size);
     if (dtype === 'float64') return new Float64Array(size);
@@ -117,7 +138,13 @@ async function warmUp(session: ModelSession, options: ModelLoad): Promise<void> 
     if (dtype === 'uint8' || dtype === 'bool') return new Uint8Array(size);
     return new Float32Array(size);
   });
-  for (let n = 0; n < 3; n++) await session.run(slabs, 1);
+  try {
+    for (let n = 0; n < WARM_UP_RUNS; n++) await session.run(slabs, 1);
+  } catch (thrown) {
+    await session.close();
+    const why = (thrown as Error).message;
+    throw new SluiceError('bundle-invalid', `${file} cannot score a row of zeros on ${session.device}: ${why}`, thrown);
+  }
 }
 
 const DTYPES: Readonly<Record<string, DType>> = {

@@ -1,4 +1,4 @@
-import { linesOf } from '../../adapters/files/jsonl-source.ts';
+import { linesOf } from '../../adapters/files/lines.ts';
 import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
 import { fieldsOf } from '../../codecs/avro-fields.ts';
 import { compileJsonDecoder } from '../../codecs/json-decoder.ts';

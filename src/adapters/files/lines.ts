@@ -1,0 +1,89 @@
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
+import { SluiceError } from '../../kernel/errors.ts';
+
+const NEWLINE = 10;
+const RETURN = 13;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+const READ_BYTES = 256 * 1024;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+export interface LinesOptions {
+  /** Called with the bytes of the file read so far; packed bytes where it is packed. */
+  readonly onProgress: (readBytes: number) => void;
+  /** A longer line is not kept. */
+  readonly maxLineBytes: number;
+  /** Ends the reading. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Lines of a file as bytes, without their ends (LF or CRLF) and without a byte order mark; a copy each, so that the read
+ * buffer is free. `.gz` is unpacked. Instead of a line longer than `maxLineBytes` comes its length: memory holds no more
+ * than one line of that size, whatever the file is.
+ */
+export async function* readLines(file: string, options: LinesOptions): AsyncGenerator<Buffer | number> {
+  const { onProgress, signal } = options;
+  const raw = createReadStream(file, { highWaterMark: READ_BYTES });
+  const chunks = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+  // `pipe` does not pass errors on (cause): a file that cannot be read would hang its reader (effect); so they are (guard).
+  if (chunks !== raw) raw.on('error', (error) => chunks.destroy(error));
+  const giveUp = (): void => void chunks.destroy();
+  signal?.addEventListener('abort', giveUp, { once: true });
+  const line = createLine(options.maxLineBytes);
+  try {
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
+      onProgress(raw.bytesRead);
+      let from = 0;
+      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+        line.add(chunk.subarray(from, end));
+        yield line.take();
+        from = end + 1;
+      }
+      // What goes on in the next chunk is copied, or it would keep all of this one.
+      if (from < chunk.length) line.add(Buffer.from(chunk.subarray(from)));
+    }
+    if (line.bytes() > 0) yield line.take();
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+    raw.destroy();
+    chunks.destroy();
+  }
+}
+
+/** The same where a line that is too long is a mistake of its author. */
+export async function* linesOf(file: string, onProgress: (readBytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const line of readLines(file, { onProgress, maxLineBytes: MAX_LINE_BYTES })) {
+    if (typeof line !== 'number') yield line;
+    else throw new SluiceError('file-invalid', `${file} has a line of ${line} bytes; ${MAX_LINE_BYTES} are the limit`);
+  }
+}
+
+/** A line that is put together from pieces; only its length is kept once it is too long. */
+function createLine(maxBytes: number): { add(piece: Buffer): void; take(): Buffer | number; bytes(): number } {
+  let pieces: Buffer[] = [];
+  let length = 0;
+  let last = -1;
+  let first = true;
+  return {
+    bytes: () => length,
+    add(piece) {
+      if (piece.length === 0) return;
+      length += piece.length;
+      last = piece[piece.length - 1];
+      // One more than allowed: the RETURN at its end does not count.
+      if (length > maxBytes + 1 + BYTE_ORDER_MARK.length) pieces = [];
+      else pieces.push(piece);
+    },
+    take() {
+      const kept = length > maxBytes + 1 + BYTE_ORDER_MARK.length ? undefined : Buffer.concat(pieces);
+      const end = last === RETURN ? length - 1 : length;
+      const start = first && kept?.subarray(0, 3).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+      first = false;
+      pieces = [];
+      length = 0;
+      last = -1;
+      return kept === undefined || end - start > maxBytes ? end - start : kept.subarray(start, end);
+    },
+  };
+}
