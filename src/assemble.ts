@@ -53,12 +53,13 @@ export function assemble(plan: Plan, world: World): Runner {
         const session = timedSession(timers, world.session);
         const sink = timedSink(timers, world.sink);
         const deps = { ...world, session, sink, conditions, abandon, isCurrent };
+        const enrich = createEnrich(deps, plan);
         const infer = createInfer(deps, plan);
         const deliver = createDeliver(deps, plan);
         const path = createPipeline({
           decode: timed(timers, 'decode', createDecode(deps, plan)),
-          enrich: timed(timers, 'enrich', createEnrich(deps, plan)),
-          preprocess: timedSync(timers, 'preprocess', createPreprocess(plan)),
+          enrich: timed(timers, 'enrich', enrich),
+          preprocess: timedSync(timers, 'preprocess', createPreprocess(plan, enrich.release)),
           infer,
           postprocess: timedSync(timers, 'postprocess', createPostprocess(plan)),
           encode: timedSync(timers, 'encode', createEncode(plan, world.encoder)),

@@ -12,6 +12,8 @@ export class LatencyModel {
   private seen = 0;
   private readonly rows = new Float64Array(KEEP);
   private readonly took = new Float64Array(KEEP);
+  /** What a quantile is taken of; sorted as numbers, because a comparison function would box each of them. */
+  private readonly scratch = new Float64Array(KEEP);
 
   constructor(options: { readonly initialFixedMs: number }) {
     this.fixed = options.initialFixedMs;
@@ -82,22 +84,21 @@ export class LatencyModel {
     }
     this.fixed = intercept;
     this.perRow = slope;
-    const over: number[] = [];
-    for (let i = 0; i < n; i++) over.push(this.took[i] - this.expectedMs(this.rows[i]));
-    this.marginMs = Math.max(0, quantile(over, 0.98));
+    for (let i = 0; i < n; i++) this.scratch[i] = this.took[i] - this.expectedMs(this.rows[i]);
+    this.marginMs = Math.max(0, quantile(this.scratch.subarray(0, n), 0.98));
   }
 
   private slowdownAt(n: number, q: number): number {
-    const ratios: number[] = [];
-    for (let i = 0; i < n; i++) ratios.push(this.took[i] / Math.max(1e-6, this.expectedMs(this.rows[i])));
-    return quantile(ratios, q);
+    for (let i = 0; i < n; i++) this.scratch[i] = this.took[i] / Math.max(1e-6, this.expectedMs(this.rows[i]));
+    return quantile(this.scratch.subarray(0, n), q);
   }
 }
 
 const KEEP = 200;
 const REFIT_EVERY = 20;
 
-function quantile(values: number[], q: number): number {
-  values.sort((a, b) => a - b);
+/** Sorts `values`. */
+function quantile(values: Float64Array, q: number): number {
+  values.sort();
   return values.length === 0 ? 0 : values[Math.min(values.length - 1, Math.floor(q * values.length))];
 }

@@ -7,6 +7,7 @@ import { SkipWriter } from './avro-skip.ts';
 import { bindColumns } from './bind-columns.ts';
 import { ColumnText } from './column-text.ts';
 import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
+import { emptyColumn, keepCode } from './keep-code.ts';
 import type { ColumnWant, RowDecoder, ValueDecoder } from './types.ts';
 
 export interface AvroDecoderOptions {
@@ -68,7 +69,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   ) as (arena: Buffer, view: DataView, columns: readonly Column[], bases: readonly number[]) => RowDecoder;
   const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
 
-  return {
+  const decoder: ValueDecoder = {
     bind(arena, columns) {
       bindColumns(arena, wants, columns);
       const bases = columnTexts.map((text, slot) => text?.baseIn(columns[slot]) ?? 0);
@@ -76,6 +77,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
       return bind(arena, view, columns, bases);
     },
   };
+  return keepCode(decoder, decoder.bind(Buffer.alloc(0), wants.map(emptyColumn)));
 }
 
 /** Places an enum's symbols in a want's text. */

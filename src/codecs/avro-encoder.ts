@@ -2,6 +2,7 @@ import type { Column } from '../kernel/columns.ts';
 import { encodeConstant } from './avro-defaults.ts';
 import type { AvroType } from './avro-schema.ts';
 import { WRITERS } from './avro-writers.ts';
+import { emptyColumn, keepCode } from './keep-code.ts';
 import { type ColumnPlan, checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
 import type { RowEncoder, ValueEncoder } from './types.ts';
 
@@ -68,7 +69,7 @@ return true;
     columns: readonly Column[],
   ) => RowEncoder;
 
-  return {
+  const encoder: ValueEncoder = {
     bind(events, predictions) {
       const bound = columns.map((plan) => {
         const column = (plan.from === 'event' ? events : predictions)[plan.slot];
@@ -78,6 +79,7 @@ return true;
       return bind(bound);
     },
   };
+  return keepCode(encoder, bind(columns.map(({ column }) => emptyColumn(column))));
 }
 
 interface ColumnCode {

@@ -7,6 +7,7 @@ import { writeInteger, writeLongDigits } from './digits.ts';
 import { MAX_NUMBER_BYTES, writeFloat32, writeFloat64 } from './json-numbers.ts';
 import { FALSE, NULL, TRUE } from './json-scan.ts';
 import { maxTextBytes, writeText } from './json-write.ts';
+import { keepCode } from './keep-code.ts';
 import { checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
 import { symbolAt } from './symbols.ts';
 import type { RowEncoder, ValueEncoder } from './types.ts';
@@ -46,7 +47,7 @@ export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
   }
   const after = Buffer.from(`${text}}`);
 
-  return {
+  const encoder: ValueEncoder = {
     bind(events, predictions) {
       const bound = members.map(({ before, plan }): Member => {
         const column = (plan.from === 'event' ? events : predictions)[plan.slot];
@@ -63,6 +64,7 @@ export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
       return bindRows(bound, after);
     },
   };
+  return keepCode(encoder, bindRows([], after));
 }
 
 function bindRows(members: readonly Member[], after: Buffer): RowEncoder {

@@ -16,7 +16,7 @@ export interface Run {
 export interface Chunk {
   readonly rows: RecordSlab;
   /** Row → record index within its frame. */
-  readonly records: number[];
+  records: Int32Array;
   readonly runs: Run[];
 }
 
@@ -33,6 +33,9 @@ export interface AccumulatorOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
+const FIRST_RECORDS = 64;
+const FIRST_BYTES = 16 * 1024;
+
 /**
  * Rows on their way to one output partition: they leave when a chunk is full or has lingered, one call in flight, in order.
  *
@@ -48,6 +51,8 @@ export class Accumulator {
   private sending = false;
   private lingered = false;
   private flushing = false;
+  private lastRecords = FIRST_RECORDS;
+  private lastBytes = FIRST_BYTES;
 
   constructor(deps: StageDeps & { readonly sink: Sink }, options: AccumulatorOptions) {
     this.deps = deps;
@@ -56,7 +61,7 @@ export class Accumulator {
 
   /** The slab to append one row to; call `appended` after it. */
   slab(): RecordSlab {
-    this.open ??= { rows: new RecordSlab(64, 16 * 1024), records: [], runs: [] };
+    this.open ??= this.begin();
     return this.open.rows;
   }
 
@@ -64,7 +69,8 @@ export class Accumulator {
   appended(frame: Frame, record: number): void {
     const chunk = this.open as Chunk;
     const row = chunk.rows.count - 1;
-    chunk.records.push(record);
+    if (row === chunk.records.length) chunk.records = grown(chunk.records);
+    chunk.records[row] = record;
     const last = chunk.runs.at(-1);
     if (last !== undefined && last.frame === frame) last.rows++;
     else chunk.runs.push({ frame, firstRow: row, rows: 1 });
@@ -73,6 +79,8 @@ export class Accumulator {
 
   /** Called when the caller has nothing more to append for now. */
   pump(): void {
+    // Also while a call is under way: rows that came meanwhile have then lingered already when it ends.
+    if (this.open !== undefined && !this.flushing && !this.lingered && this.options.lingerMs > 0) this.arm();
     if (this.sending) return;
     if (this.full.length > 0) return void this.send(this.full.shift() as Chunk);
     if (this.open === undefined) return;
@@ -80,6 +88,9 @@ export class Accumulator {
       this.close();
       return void this.send(this.full.shift() as Chunk);
     }
+  }
+
+  private arm(): void {
     this.timer ??= this.deps.clock.after(this.options.lingerMs, () => {
       this.timer = undefined;
       this.lingered = true;
@@ -92,11 +103,20 @@ export class Accumulator {
     if (flushing) this.pump();
   }
 
+  /** As large as the last one, which is what the rate and the linger make of it; chunks in flight keep their memory. */
+  private begin(): Chunk {
+    const records = this.lastRecords;
+    return { rows: new RecordSlab(records, this.lastBytes), records: new Int32Array(records), runs: [] };
+  }
+
   private close(): void {
     this.timer?.cancel();
     this.timer = undefined;
     this.lingered = false;
-    this.full.push(this.open as Chunk);
+    const chunk = this.open as Chunk;
+    this.lastRecords = Math.max(FIRST_RECORDS, chunk.rows.count);
+    this.lastBytes = Math.max(FIRST_BYTES, chunk.rows.used);
+    this.full.push(chunk);
     this.open = undefined;
   }
 
@@ -146,4 +166,10 @@ function part(chunk: Chunk, from: number, to: number): Chunk {
     if (first < end) runs.push({ frame: run.frame, firstRow: first - from, rows: end - first });
   }
   return { rows, records: chunk.records.slice(from, to), runs };
+}
+
+function grown(records: Int32Array): Int32Array {
+  const wider = new Int32Array(records.length * 2);
+  wider.set(records);
+  return wider;
 }

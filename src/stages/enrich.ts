@@ -16,10 +16,10 @@ const FEATURE_STALE = reasonCode('feature-stale');
  * A row or view that is not there is NaN, or by the topology's choice a dead letter or a drop (`feature-missing`);
  * a view older than `maxAge` is used, missing, or a dead letter (`feature-stale`). A store that is down holds the frame.
  */
-export function createEnrich(deps: StageDeps & { readonly store: FeatureStore }, plan: Plan): Stage {
+export function createEnrich(deps: StageDeps & { readonly store: FeatureStore }, plan: Plan): Enrich {
   const lookUps = plan.reads.map((read) => new LookUp(deps, read));
 
-  return (frame) => {
+  const enrich: Stage = (frame) => {
     const answers = lookUps.map((lookUp) => lookUp.run(frame));
     if (answers.every(isRows)) {
       frame.reads = answers;
@@ -29,6 +29,18 @@ export function createEnrich(deps: StageDeps & { readonly store: FeatureStore },
       frame.reads = reads;
     });
   };
+  return Object.assign(enrich, {
+    release(frame: Frame): void {
+      const { reads } = frame;
+      frame.reads = [];
+      for (let k = 0; k < reads.length; k++) lookUps[k].recycle(reads[k]);
+    },
+  });
+}
+
+export interface Enrich extends Stage {
+  /** The frame's feature rows have been read for the last time: their memory serves the next frame. */
+  release(frame: Frame): void;
 }
 
 class LookUp {
@@ -53,6 +65,10 @@ class LookUp {
       : this.finish(frame, index, rows);
   }
 
+  recycle(rows: FeatureRows): void {
+    this.reader.recycle(rows);
+  }
+
   private finish(frame: Frame, index: Int32Array, rows: DistinctRows): FeatureRows {
     const stale = this.ageViews(rows);
     this.read.views.forEach((view, v) => {
@@ -66,11 +82,10 @@ class LookUp {
   private ageViews(rows: DistinctRows): Uint8Array | undefined {
     const { views, rowWidth } = this.read;
     const nowMs = this.deps.clock.wallMs();
-    const count = rows.writtenAtMs.length / views.length;
     let stale: Uint8Array | undefined;
     for (let v = 0; v < views.length; v++) {
       const { maxAgeMs, onStale, columns } = views[v];
-      for (let row = 1; row < count; row++) {
+      for (let row = 1; row < rows.count; row++) {
         const writtenAtMs = rows.writtenAtMs[row * views.length + v];
         // NaN: no such view. 0: the store does not say when it was written.
         if (!(writtenAtMs > 0)) continue;

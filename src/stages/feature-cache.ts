@@ -45,16 +45,20 @@ export class FeatureCache {
 
   /** The entry of a key that is fresh at `nowMs` (monotonic), or -1. */
   find(bytes: Buffer, start: number, end: number, hash: number, nowMs: number): number {
-    const { index, hashes } = this;
+    const entry = this.locate(bytes, start, end, hash);
+    if (entry === -1 || this.expiresAt[entry] <= nowMs) return -1;
+    this.visited[entry] = 1;
+    return entry;
+  }
+
+  /** Apart from `find`, which is small enough to become part of its caller: a time that is handed on is boxed, once a key. */
+  private locate(bytes: Buffer, start: number, end: number, hash: number): number {
+    const { index, hashes, keys } = this;
     const mask = index.length - 1;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
       const entry = index[at];
       if (entry === -1) return -1;
-      if (entry >= 0 && hashes[entry] === hash && this.keys[entry].compare(bytes, start, end) === 0) {
-        if (this.expiresAt[entry] <= nowMs) return -1;
-        this.visited[entry] = 1;
-        return entry;
-      }
+      if (entry >= 0 && hashes[entry] === hash && isKey(keys[entry], bytes, start, end)) return entry;
     }
   }
 
@@ -146,6 +150,13 @@ export class FeatureCache {
     this.index = new Int32Array(indexSize(this.capacity)).fill(-1);
     for (let entry = 0; entry < this.used; entry++) this.link(this.hashes[entry], entry);
   }
+}
+
+/** Keys are a few bytes: a loop costs less than the native comparison takes to be called. */
+function isKey(key: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (key.length !== end - start) return false;
+  for (let k = 0; k < key.length; k++) if (key[k] !== bytes[start + k]) return false;
+  return true;
 }
 
 /** Copies one row of `width` numbers between slabs. */

@@ -9,9 +9,16 @@ import type { StageDeps } from './types.ts';
 
 /** The distinct rows of one frame: row 0 is the row that is not there, row k + 1 belongs to distinct key k. */
 export interface DistinctRows {
+  /** Rows in use; the slabs may hold more. */
+  count: number;
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
 }
+
+/** Frames whose rows are used at a time: each is read, and done with, before the next one's turn. */
+const MAX_SPARE = 4;
+/** Frames differ a little in distinct keys: their rows come in sizes that fit the next one too. */
+const ROWS_STEP = 128;
 
 /** Longest time one store call may take; far below any session time-out, so that an outage is noticed and retried. */
 const CALL_TIMEOUT_MS = 1_500;
@@ -27,6 +34,7 @@ export class FeatureReader {
   private readonly cache: FeatureCache | undefined;
   /** Keys under way, as latin1 text. Only misses get here. */
   private readonly flights = new Map<string, Flight>();
+  private readonly spare: DistinctRows[] = [];
   private readonly hits: Counter;
   private readonly negativeHits: Counter;
   private readonly misses: Counter;
@@ -49,13 +57,29 @@ export class FeatureReader {
 
   /** Synchronous when the cache answers for every key. */
   rowsFor(keys: KeyTable): DistinctRows | Promise<DistinctRows> {
-    const { rowWidth, views } = this.read;
-    const rows: DistinctRows = {
-      values: new Float64Array((keys.distinct + 1) * rowWidth),
-      writtenAtMs: new Float64Array((keys.distinct + 1) * views.length),
-    };
+    const rows = this.take(keys.distinct + 1);
     const missing = this.fromCache(keys, rows);
     return missing === undefined ? rows : this.fromStore(missing, rows);
+  }
+
+  /** Takes rows back that nobody will read again: fresh memory of this size costs as much as filling it. */
+  recycle({ values, writtenAtMs }: Omit<DistinctRows, 'count'>): void {
+    if (this.spare.length < MAX_SPARE) this.spare.push({ count: 0, values, writtenAtMs });
+  }
+
+  private take(count: number): DistinctRows {
+    const { rowWidth, views } = this.read;
+    const last = this.spare.pop();
+    if (last !== undefined && last.values.length >= count * rowWidth) {
+      last.count = count;
+      return last;
+    }
+    const capacity = Math.ceil(count / ROWS_STEP) * ROWS_STEP;
+    return {
+      count,
+      values: new Float64Array(capacity * rowWidth),
+      writtenAtMs: new Float64Array(capacity * views.length),
+    };
   }
 
   /** Copies what the cache has; returns the rows that it has not, with their keys. */

@@ -1,0 +1,226 @@
+/**
+ * The assembled path without a broker, for measurements: the real plan, codecs, feature files and ONNX session between a
+ * source that makes frames of ready-made values and a sink that acknowledges at once. What the two ends cost is small and
+ * a frame's, not a record's, so what is left is the path's own.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import avsc from 'avsc';
+import { createFeatureFiles } from '../src/adapters/files/feature-files.ts';
+import { createOnnxRuntime } from '../src/adapters/onnx/runtime.ts';
+import { assemble } from '../src/assemble.ts';
+import { compileAvroEncoder } from '../src/codecs/avro-encoder.ts';
+import { compileJsonEncoder } from '../src/codecs/json-encoder.ts';
+import { confluentPrefix } from '../src/codecs/wire.ts';
+import { preparePlan } from '../src/commands/prepare.ts';
+import { Credit } from '../src/kernel/credit.ts';
+import { FrameBuilder, type Origin } from '../src/kernel/frame.ts';
+import { createSystemClock } from '../src/kernel/system-clock.ts';
+import type { Plan } from '../src/plan/plan.ts';
+import type { FeatureStore } from '../src/ports/feature-store.ts';
+import type { ModelSession } from '../src/ports/model.ts';
+import type { Sink } from '../src/ports/sink.ts';
+import type { Source } from '../src/ports/source.ts';
+import { createTelemetry, type MetricStore } from '../src/telemetry/metrics.ts';
+
+export const TOPOLOGY = 'topologies/flight-delay.yaml';
+export const FEATURES = 'examples/flight-delay/features';
+const SCHEMA_ID = 1;
+const PARTITIONS = 4;
+
+export interface Flight {
+  readonly id: number;
+  readonly departed_at: number;
+  readonly origin: string | null;
+  readonly destination: string | null;
+  readonly distance: number | null;
+}
+
+export function readFlights(limit = Number.POSITIVE_INFINITY): Flight[] {
+  const text = gunzipSync(readFileSync('examples/flight-delay/flights.jsonl.gz')).toString('utf8');
+  return text
+    .trimEnd()
+    .split('\n')
+    .slice(0, limit)
+    .map((line) => JSON.parse(line) as Flight);
+}
+
+export interface Variant {
+  readonly format: 'avro' | 'json';
+  /** `shipped`: as in the repository (the route is cached); `all`: every look-up; `none`: every look-up goes to the store. */
+  readonly cache: 'shipped' | 'all' | 'none';
+  /** In place of the topology's 256. */
+  readonly maxBatch?: number;
+}
+
+/** The shipped topology with another cache or format, and nothing else changed. */
+export function variantOf(yaml: string, { format, cache, maxBatch }: Variant): string {
+  let text = yaml;
+  if (cache === 'all') {
+    text = text.replaceAll(
+      /(\{ from: bigtable, table: airport,)/g,
+      '$1 cache: { entries: 100000, ttl: 10m, negativeTtl: 1m },',
+    );
+  }
+  if (cache === 'none') text = text.replace(/^ *cache: .*\n/m, '');
+  if (format === 'json') text = text.replaceAll(/\{ avro: (\S+), wire: confluent \}/g, '{ json: $1 }');
+  if (maxBatch !== undefined) text = text.replace(/maxBatch: \d+/, `maxBatch: ${maxBatch}`);
+  return text;
+}
+
+export interface Feed {
+  readonly keys: readonly Buffer[];
+  readonly values: readonly Buffer[];
+}
+
+/** Keys and values as an upstream producer makes them. */
+export function feedOf(flights: readonly Flight[], format: Variant['format']): Feed {
+  const type = avsc.Type.forSchema(JSON.parse(readFileSync('schemas/flight-departed.avsc', 'utf8')));
+  const prefix = confluentPrefix(SCHEMA_ID);
+  return {
+    keys: flights.map(({ id }) => Buffer.from(String(id))),
+    values: flights.map((flight) =>
+      format === 'json' ? Buffer.from(JSON.stringify(flight)) : Buffer.concat([prefix, type.toBuffer(flight)]),
+    ),
+  };
+}
+
+export interface PathBench {
+  readonly plan: Plan;
+  readonly session: ModelSession;
+  readonly store: FeatureStore;
+  /** Drives `records` records through a path made anew; resolves when all are settled. */
+  run(feed: Feed, records: number, frameRecords?: number): Promise<Settled>;
+  close(): Promise<void>;
+}
+
+export interface Settled {
+  readonly telemetry: MetricStore;
+  readonly rows: number;
+  readonly chunks: number;
+}
+
+export async function createPathBench(variant: Variant): Promise<PathBench> {
+  const clock = createSystemClock();
+  const quiet = () => createTelemetry({ clock, log: { log: () => undefined } });
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const file = join(dir, 'flight-delay.yaml');
+  writeFileSync(file, variantOf(readFileSync(TOPOLOGY, 'utf8'), variant));
+  const runtime = createOnnxRuntime({ telemetry: quiet() });
+  const plan = await preparePlan(file, runtime, { env: {}, stderr: process.stderr });
+  rmSync(dir, { recursive: true });
+  const { output, source } = plan.topology;
+  const loaded = await runtime.load({
+    file: plan.bundle.modelFile,
+    device: 'cpu',
+    feeds: plan.feeds,
+    fetches: plan.predictions.fetches,
+  });
+  const files = createFeatureFiles({ folder: FEATURES, reads: plan.reads });
+  await files.open([...new Set(plan.reads.map(({ table }) => table))]);
+  // A path closes its world at the end; these two serve the next one too.
+  const session: ModelSession = { ...loaded, close: async () => undefined };
+  const store: FeatureStore = { ...files, close: async () => undefined };
+  const shape = {
+    schema: output.value.schema,
+    fields: plan.outputFields,
+    wants: plan.wants,
+    predictions: plan.predictions.predictions,
+  };
+  const encoder =
+    variant.format === 'json'
+      ? compileJsonEncoder(shape)
+      : compileAvroEncoder({ ...shape, prefix: confluentPrefix(SCHEMA_ID) });
+
+  return {
+    plan,
+    session,
+    store,
+    async run(feed, records, frameRecords = 512) {
+      const telemetry = quiet();
+      const { maxInFlight } = plan.topology.flow;
+      const credit = new Credit({ maxRecords: maxInFlight.records, maxBytes: maxInFlight.bytes });
+      const ends = createEnds(credit, feed, records, frameRecords);
+      const runner = assemble(plan, {
+        clock,
+        random: Math.random,
+        telemetry,
+        credit,
+        source: ends.source,
+        schemas: { writerSchema: async () => source.value.schema, idFor: async () => SCHEMA_ID },
+        store,
+        session,
+        encoder,
+        sink: ends.sink,
+        instance: 'bench',
+      });
+      const outcome = await runner.run();
+      if (outcome.result !== 'done') throw outcome.error ?? new Error(`the run ended with ${outcome.result}`);
+      if (ends.rows() !== records) throw new Error(`${records} records gave ${ends.rows()} rows`);
+      return { telemetry, rows: ends.rows(), chunks: ends.chunks() };
+    },
+    async close() {
+      await Promise.all([loaded.close(), files.close()]);
+    },
+  };
+}
+
+/** A source and a sink that make nothing a record: values are copied into the frame, rows are counted. */
+function createEnds(credit: Credit, feed: Feed, records: number, frameRecords: number) {
+  const origins: Origin[] = Array.from({ length: PARTITIONS }, (_, partition) => ({
+    topic: 'flights.departed',
+    partition,
+    epoch: 1,
+  }));
+  const next = new Float64Array(PARTITIONS);
+  const acknowledged = Promise.resolve();
+  let rows = 0;
+  let chunks = 0;
+
+  async function feedAll(listener: Parameters<Source['start']>[0]): Promise<void> {
+    for (let sent = 0, turn = 0; sent < records; turn++) {
+      const count = Math.min(frameRecords, records - sent);
+      let bytes = 0;
+      for (let k = 0; k < count; k++) {
+        const at = (sent + k) % feed.values.length;
+        bytes += feed.keys[at].length + feed.values[at].length;
+      }
+      if (!credit.tryTake(count, bytes)) await credit.take(count, bytes);
+      const partition = turn % PARTITIONS;
+      const builder = new FrameBuilder(origins[partition], count, bytes);
+      const nowMs = Date.now();
+      for (let k = 0; k < count; k++) {
+        const at = (sent + k) % feed.values.length;
+        builder.append(next[partition]++, nowMs, feed.keys[at], feed.values[at], null);
+      }
+      sent += count;
+      listener.onFrame(builder.build(next[partition], nowMs, performance.now()));
+    }
+    listener.onEnd();
+  }
+
+  const source: Source = {
+    async start(listener) {
+      for (const origin of origins) listener.onAssigned(origin);
+      void feedAll(listener);
+    },
+    commit: () => acknowledged,
+    halt: () => acknowledged,
+    close: () => acknowledged,
+    lag: () => [],
+    health: () => ({ ready: true, reason: '', live: true }),
+  };
+  const sink: Sink = {
+    open: () => acknowledged,
+    partitionCount: () => PARTITIONS,
+    send(_topic, _partition, slab) {
+      rows += slab.count;
+      chunks++;
+      return acknowledged;
+    },
+    close: () => acknowledged,
+  };
+  return { source, sink, rows: () => rows, chunks: () => chunks };
+}

@@ -1,0 +1,29 @@
+import { type Column, labelColumn, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import type { ColumnShape } from './output-plan.ts';
+
+/**
+ * A row function is bound once a frame, and gone with it. V8 holds optimised code by the closures that run it (cause) → a
+ * garbage collection between two frames finds none, and what follows runs in the interpreter until it is compiled anew
+ * (effect) → one more closure, over columns without entries, lives as long as the codec (guard).
+ */
+const kept = new WeakMap<object, unknown>();
+
+export function keepCode<T extends object>(codec: T, closure: unknown): T {
+  kept.set(codec, closure);
+  return codec;
+}
+
+export function emptyColumn({ kind, width }: ColumnShape): Column {
+  switch (kind) {
+    case 'number':
+      return numberColumn(0);
+    case 'long':
+      return longColumn(0);
+    case 'string':
+      return stringColumn(0);
+    case 'label':
+      return labelColumn(0, []);
+    case 'vector':
+      return vectorColumn(0, width);
+  }
+}
