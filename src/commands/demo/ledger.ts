@@ -1,5 +1,5 @@
 import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
-import { readRecords } from '../../devstack/kafka/records.ts';
+import { readRecords } from './records.ts';
 
 /** What became of the inputs, read from the topics themselves. */
 export interface Ledger {

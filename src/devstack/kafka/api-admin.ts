@@ -1,29 +1,22 @@
 /** The calls about the cluster: Metadata, and topics made, grown, described and deleted. */
 import type { Cluster } from './cluster.ts';
-import { type Call, ERROR, mirror } from './protocol.ts';
+import { ERROR, mirror } from './protocol.ts';
+import { type Call, HOST } from './server.ts';
 
 const TOPIC = 2;
 
-export function metadata({ r, w, version }: Call, cluster: Cluster): void {
-  const asked = r.nullableArray(() => r.str());
-  const mayCreate = (version < 4 || r.bool()) && cluster.options.autoCreateTopics;
-  const all = asked === null || (version === 0 && asked.length === 0);
+export function metadata({ r, w }: Call, cluster: Cluster): void {
+  const names = r.nullableArray(() => r.str()) ?? [...cluster.topics.keys()];
   const replicas = cluster.nodes.map((node) => node.id);
-  w.array(cluster.nodes, ({ id, host, port }) => {
-    w.i32(id).str(host).i32(port);
-    if (version >= 1) w.str(null); // rack
-  });
-  if (version >= 2) w.str('sluice-devstack');
-  if (version >= 1) w.i32(cluster.nodes[0].id); // controller
-  w.array(all ? [...cluster.topics.keys()] : asked, (name) => {
-    let errorCode: number = cluster.topics.has(name) ? ERROR.none : ERROR.unknownTopicOrPartition;
-    if (errorCode !== ERROR.none && mayCreate) errorCode = cluster.createTopic(name, 1);
-    w.i16(errorCode).str(name);
-    if (version >= 1) w.bool(false); // internal
-    w.array([...(cluster.topics.get(name)?.partitions.entries() ?? [])], ([partition, { leaderId }]) => {
+  w.array(cluster.nodes, ({ id, port }) => w.i32(id).str(HOST).i32(port).str(null)); // no rack
+  w.str('sluice-devstack').i32(cluster.nodes[0].id); // controller
+  w.array(names, (name) => {
+    const topic = cluster.topics.get(name);
+    w.i16(topic ? ERROR.none : ERROR.unknownTopicOrPartition).str(name);
+    w.i8(0); // not internal
+    w.array([...(topic?.partitions.entries() ?? [])], ([partition, { leaderId }]) => {
       w.i16(ERROR.none).i32(partition).i32(leaderId);
       w.array(replicas, (id) => w.i32(id)).array(replicas, (id) => w.i32(id)); // all of them in sync
-      if (version >= 5) w.i32(0); // offline replicas
     });
   });
 }
@@ -37,7 +30,7 @@ export function createTopics({ r, w }: Call, cluster: Cluster): void {
     configs: new Map(r.array((): [string, string] => [r.str(), r.str()])),
   }));
   r.i32(); // timeout
-  const dryRun = r.bool();
+  const dryRun = r.i8() !== 0;
   w.array(topics, ({ name, partitions, replication, assigned, configs }) => {
     const count = assigned.length || (partitions === -1 ? 1 : partitions);
     const possible = replication <= cluster.nodes.length && replication !== 0;
@@ -72,9 +65,8 @@ export function describeConfigs(call: Call, cluster: Cluster): void {
     const topic = type === TOPIC ? cluster.topics.get(name) : undefined;
     const entries = [...(topic?.configs ?? [])].filter(([key]) => !keys || keys.includes(key));
     w.i16(type === TOPIC && !topic ? ERROR.unknownTopicOrPartition : ERROR.none).str(null);
+    w.i8(type).str(name);
     // Each: writable, set on the topic, not secret, without synonyms.
-    w.i8(type)
-      .str(name)
-      .array(entries, ([key, value]) => w.str(key).str(value).bool(false).i8(1).bool(false).i32(0));
+    w.array(entries, ([key, value]) => w.str(key).str(value).i8(0).i8(1).i8(0).i32(0));
   });
 }

@@ -3,27 +3,24 @@
  * nodes with a port each over one shared log. Everything is in memory and gone at `close`. There are no replicas,
  * transactions, TLS or authentication; consumer groups are of the classic protocol; record batches are version 2.
  */
-import { randomUUID } from 'node:crypto';
 import { dispatch } from './calls.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
-import { type Call, ERROR } from './protocol.ts';
-import { type Fault, listen, type RequestInfo, type Server } from './server.ts';
+import { ERROR } from './protocol.ts';
+import { type After, type Call, HOST, type Hooks, listen, type Server } from './server.ts';
 
 export type BrokerOptions = Partial<ClusterOptions> & {
   /** How many nodes; their ids count from 1. */
   readonly brokers?: number;
   /** Port of the first node, the others following; 0 (the default) lets the system choose. */
   readonly port?: number;
-  readonly maxRequestBytes?: number;
-  readonly hooks?: { onRequest?(request: RequestInfo): Fault | undefined };
+  readonly hooks?: Hooks;
   readonly log?: (line: string) => void;
 };
 
 export type EmbeddedBroker = {
   /** host:port of each node. */
   readonly brokers: string[];
-  createTopic(name: string, options?: { partitions?: number; configs?: Record<string, string> }): void;
-  topics(): string[];
+  createTopic(name: string, options?: { partitions?: number }): void;
   /** The stored record batches of a partition, a buffer each. */
   read(topic: string, partition: number): Buffer[];
   /** Log end offset of each partition. */
@@ -35,40 +32,30 @@ export type EmbeddedBroker = {
   close(): Promise<void>;
 };
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1; // above it setTimeout fires at once
-const DEFAULTS: ClusterOptions = {
-  maxMessageBytes: 1 << 20,
-  retentionBytes: Infinity,
-  autoCreateTopics: false,
-  newId: randomUUID,
-  after(delayMs, fire) {
-    const timer = setTimeout(fire, Math.min(delayMs, LONGEST_TIMER_MS)).unref();
-    return { cancel: () => clearTimeout(timer) };
-  },
+const unrefTimer: After = (delayMs, fire) => {
+  const timer = setTimeout(fire, delayMs).unref();
+  return { cancel: () => clearTimeout(timer) };
 };
 
 export async function createBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
-  const { brokers = 1, port = 0, hooks, maxRequestBytes = 100 << 20 } = options;
+  const { brokers = 1, port = 0, hooks, maxMessageBytes = 1 << 20, after = unrefTimer } = options;
   const { log = (line) => process.stderr.write(`kafka devstack: ${line}\n`) } = options;
-  const cluster = new Cluster({ ...DEFAULTS, ...options });
+  const cluster = new Cluster({ maxMessageBytes, after });
   const servers: Server[] = [];
-  const onRequest = (request: RequestInfo): Fault | undefined => hooks?.onRequest?.(request);
   const handle = (call: Call): void | Promise<void> => dispatch(call, cluster);
-  const host = '127.0.0.1';
   const close = async (): Promise<void> => {
     for (const group of cluster.groups.values()) group.close();
     await Promise.all(servers.map((server) => server.close()));
   };
   for (let nodeId = 1; nodeId <= brokers; nodeId++) {
     const wish = port === 0 ? 0 : port + nodeId - 1;
-    const { after } = cluster.options;
     try {
-      servers.push(await listen({ nodeId, host, port: wish, maxRequestBytes, after, handle, onRequest, log }));
+      servers.push(await listen({ nodeId, port: wish, after, handle, hooks, log }));
     } catch (cause) {
       await close();
-      throw new Error(`the embedded broker cannot listen on ${host}:${wish}: is another one running?`, { cause });
+      throw new Error(`the embedded broker cannot listen on ${HOST}:${wish}: is another one running?`, { cause });
     }
-    cluster.nodes.push({ id: nodeId, host, port: servers[nodeId - 1].port });
+    cluster.nodes.push({ id: nodeId, port: servers[nodeId - 1].port });
   }
   const logOf = (topic: string, partition: number) => {
     const found = cluster.topics.get(topic)?.partitions[partition];
@@ -76,14 +63,13 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     return found;
   };
   return {
-    brokers: cluster.nodes.map((node) => `${node.host}:${node.port}`),
-    createTopic(name, { partitions = 1, configs = {} } = {}) {
-      const errorCode = cluster.createTopic(name, partitions, new Map(Object.entries(configs)));
+    brokers: cluster.nodes.map((node) => `${HOST}:${node.port}`),
+    createTopic(name, { partitions = 1 } = {}) {
+      const errorCode = cluster.createTopic(name, partitions);
       if (errorCode !== ERROR.none)
         throw new Error(`the embedded broker cannot create topic ${name}: error ${errorCode}`);
     },
-    topics: () => [...cluster.topics.keys()],
-    read: (topic, partition) => [...logOf(topic, partition).batches()],
+    read: (topic, partition) => [...logOf(topic, partition).batches],
     endOffsets: (topic) => cluster.topics.get(topic)?.partitions.map((partition) => partition.endOffset) ?? [],
     groupOffsets(groupId) {
       const topics = [...(cluster.groups.get(groupId)?.offsets ?? [])];

@@ -3,65 +3,59 @@ import * as admin from './api-admin.ts';
 import * as data from './api-data.ts';
 import * as groups from './api-groups.ts';
 import type { Cluster } from './cluster.ts';
-import { type Call, ERROR, type Handler } from './protocol.ts';
+import { ERROR } from './protocol.ts';
+import type { Call } from './server.ts';
+
+type Handler = (call: Call, cluster: Cluster) => void | Promise<void>;
 
 const API_VERSIONS = 18;
 const PRODUCE = 0;
-const NEVER = 99;
 
 /**
- * API key → lowest and highest version (ending at what kafkajs 2.2.4 speaks, before any flexible version), the version
- * from which a response begins with the throttle time, and the handler. Produce announces 0 to 2, although only record
- * batches pass: without them librdkafka leaves gzip, snappy and LZ4 batches uncompressed.
+ * API key → lowest and highest version that are announced, and the handler. Clients take the highest version they share
+ * with a broker, so only that one is served: the highest that kafkajs 2.2.4 and librdkafka 2.0 both speak, none of them
+ * flexible. The lower ones are announced because librdkafka infers from them what a broker can do: without Produce 0
+ * it leaves batches uncompressed, without the first versions of the group calls it has no groups.
  */
 // biome-ignore format: a table
-const CALLS: ReadonlyMap<number, readonly [min: number, max: number, throttleFrom: number, handler: Handler]> = new Map([
-  [PRODUCE, [0, 7, NEVER, data.produce]],
-  [1, [4, 11, 0, data.fetch]],
-  [2, [1, 3, 2, data.listOffsets]],
-  [3, [0, 6, 3, admin.metadata]],
-  [8, [2, 5, 3, groups.offsetCommit]],
-  [9, [1, 4, 3, groups.offsetFetch]],
-  [10, [0, 2, 1, groups.findCoordinator]],
-  [11, [0, 5, 2, groups.joinGroup]],
-  [12, [0, 3, 1, groups.heartbeat]],
-  [13, [0, 3, 1, groups.leaveGroup]],
-  [14, [0, 3, 1, groups.syncGroup]],
-  [15, [0, 2, 1, groups.describeGroups]],
-  [16, [0, 2, 1, groups.listGroups]],
-  [API_VERSIONS, [0, 3, NEVER, apiVersions]],
-  [19, [2, 3, 0, admin.createTopics]],
-  [20, [1, 1, 0, admin.deleteTopics]],
-  [21, [0, 1, 0, data.deleteRecords]],
-  [22, [0, 1, 0, data.initProducerId]],
-  [32, [1, 2, 0, admin.describeConfigs]],
-  [37, [0, 1, 0, admin.createPartitions]],
-  [42, [0, 1, 0, groups.deleteGroups]],
+const CALLS: ReadonlyMap<number, readonly [min: number, max: number, handler: Handler]> = new Map([
+  [PRODUCE, [0, 7, data.produce]],
+  [1, [4, 11, data.fetch]],
+  [2, [1, 2, data.listOffsets]],
+  [3, [0, 4, admin.metadata]],
+  [8, [1, 5, groups.offsetCommit]],
+  [9, [1, 4, groups.offsetFetch]],
+  [10, [0, 2, groups.findCoordinator]],
+  [11, [0, 5, groups.joinGroup]],
+  [12, [0, 3, groups.heartbeat]],
+  [13, [0, 1, groups.leaveGroup]],
+  [14, [0, 3, groups.syncGroup]],
+  [15, [0, 2, groups.describeGroups]],
+  [API_VERSIONS, [0, 2, apiVersions]],
+  [19, [2, 3, admin.createTopics]],
+  [20, [1, 1, admin.deleteTopics]],
+  [21, [0, 1, data.deleteRecords]],
+  [22, [0, 1, data.initProducerId]],
+  [32, [1, 2, admin.describeConfigs]],
+  [37, [0, 1, admin.createPartitions]],
 ]);
 
 /** Throws for a call that is not in the table: the connection is then closed. */
 export function dispatch(call: Call, cluster: Cluster): void | Promise<void> {
-  const { apiKey, version, clientId, w } = call;
-  const [min, max, throttleFrom, handler] = CALLS.get(apiKey) ?? [0, -1, 0, apiVersions];
-  const lowest = apiKey === PRODUCE ? 3 : min;
+  const { apiKey, apiVersion, clientId, w } = call;
+  const [, served, handler] = CALLS.get(apiKey) ?? [0, -1, apiVersions];
   // ApiVersions is answered in any version: it is how a client learns what there is.
-  if (apiKey !== API_VERSIONS && (version < lowest || version > max))
-    throw new Error(`client "${clientId}" sent call ${apiKey} in version ${version}, which this broker does not know`);
-  if (version >= throttleFrom) w.i32(0);
+  if (apiKey !== API_VERSIONS && apiVersion !== served)
+    throw new Error(
+      `client "${clientId}" sent call ${apiKey} in version ${apiVersion}, which this broker does not know`,
+    );
+  if (apiKey !== API_VERSIONS && apiKey !== PRODUCE) w.i32(0); // throttle time; these two end with it
   return handler(call, cluster);
 }
 
-function apiVersions({ version, w }: Call): void {
-  const known = version <= 3;
-  const flexible = version === 3;
+function apiVersions({ apiVersion, w }: Call): void {
+  const known = apiVersion <= 2; // an unknown version is answered in the first form, whereupon clients ask again
   w.i16(known ? ERROR.none : ERROR.unsupportedVersion);
-  if (flexible)
-    w.i8(CALLS.size + 1); // compact length: one more than there are, a single byte below 128
-  else w.i32(CALLS.size);
-  for (const [apiKey, [min, max]] of CALLS) {
-    w.i16(apiKey).i16(min).i16(max);
-    if (flexible) w.i8(0); // no tagged fields
-  }
-  if (known && version >= 1) w.i32(0);
-  if (flexible) w.i8(0);
+  w.array([...CALLS], ([apiKey, [min, max]]) => w.i16(apiKey).i16(min).i16(max));
+  if (known && apiVersion >= 1) w.i32(0);
 }

@@ -1,18 +1,16 @@
 /** What all nodes share: topics with their leaders, groups with their coordinators, the numbers handed out. */
-import { type After, Group } from './group.ts';
+import { crc32c } from './crc32c.ts';
+import { Group } from './group.ts';
 import { PartitionLog } from './partition-log.ts';
-import { type Call, ERROR } from './protocol.ts';
+import { ERROR } from './protocol.ts';
+import type { After, Call } from './server.ts';
 
-export type Node = { readonly id: number; readonly host: string; readonly port: number };
+export type Node = { readonly id: number; readonly port: number };
 export type Topic = { readonly partitions: PartitionLog[]; readonly configs: ReadonlyMap<string, string> };
 export type ClusterOptions = {
   /** Largest record batch, unless the topic has its own `max.message.bytes`. */
   readonly maxMessageBytes: number;
-  /** Above this a partition forgets its oldest records. */
-  readonly retentionBytes: number;
-  readonly autoCreateTopics: boolean;
   readonly after: After;
-  readonly newId: () => string;
 };
 
 export class Cluster {
@@ -22,6 +20,8 @@ export class Cluster {
   readonly topics = new Map<string, Topic>();
   readonly groups = new Map<string, Group>();
   nextProducerId = 1000;
+  /** Called when the answer to a waiting fetch may have changed. */
+  readonly watchers = new Set<() => void>();
   readonly #coordinators = new Map<string, number>();
 
   constructor(options: ClusterOptions) {
@@ -40,20 +40,20 @@ export class Cluster {
     const partitions = this.topics.get(name)?.partitions;
     if (!partitions) return ERROR.unknownTopicOrPartition;
     if (count <= partitions.length) return ERROR.invalidPartitions;
-    while (partitions.length < count) {
-      const leader = this.nodes[partitions.length % this.nodes.length];
-      partitions.push(new PartitionLog(leader.id, this.options.retentionBytes));
-    }
+    while (partitions.length < count)
+      partitions.push(new PartitionLog(this.nodes[partitions.length % this.nodes.length].id, this.changed));
     return ERROR.none;
   }
 
   deleteTopic(name: string): number {
-    const topic = this.topics.get(name);
-    if (!topic) return ERROR.unknownTopicOrPartition;
-    this.topics.delete(name);
-    for (const log of topic.partitions) log.wake();
-    return ERROR.none;
+    const existed = this.topics.delete(name);
+    this.changed();
+    return existed ? ERROR.none : ERROR.unknownTopicOrPartition;
   }
+
+  readonly changed = (): void => {
+    for (const look of this.watchers) look();
+  };
 
   /** The log, if the node that was asked leads it; else the error code. */
   led(call: Call, topic: string, partition: number): PartitionLog | number {
@@ -64,10 +64,8 @@ export class Cluster {
   }
 
   coordinatorOf(groupId: string): Node {
-    let hash = 0;
-    for (let i = 0; i < groupId.length; i++) hash = (31 * hash + groupId.charCodeAt(i)) >>> 0;
-    const id = this.#coordinators.get(groupId);
-    return this.nodes.find((node) => node.id === id) ?? this.nodes[hash % this.nodes.length];
+    const index = crc32c(Buffer.from(groupId)) % this.nodes.length;
+    return this.nodes.find(({ id }) => id === this.#coordinators.get(groupId)) ?? this.nodes[index];
   }
 
   moveCoordinator(groupId: string, nodeId: number): void {
@@ -75,14 +73,11 @@ export class Cluster {
     this.groups.get(groupId)?.sendAway(ERROR.notCoordinator);
   }
 
-  /** The error code for a call about a group: an injected one, or that this node does not coordinate it. */
-  groupError(call: Call, groupId: string): number {
+  /** The group, made if need be; or the error code: an injected one, or that this node does not coordinate it. */
+  coordinated(call: Call, groupId: string): Group | number {
     if (call.fault !== ERROR.none) return call.fault;
     if (groupId === '') return ERROR.invalidGroupId;
-    return this.coordinatorOf(groupId).id === call.nodeId ? ERROR.none : ERROR.notCoordinator;
-  }
-
-  groupFor(groupId: string): Group {
+    if (this.coordinatorOf(groupId).id !== call.nodeId) return ERROR.notCoordinator;
     const group = this.groups.get(groupId) ?? new Group(this.options.after);
     this.groups.set(groupId, group);
     return group;

@@ -6,12 +6,11 @@
  *     └─────────────────────┴───join, leave, session expiry, sync deadline──┴───────────────────────────────┘
  *
  * Methods return an error code; 0 from `join` and `sync` means that the callback is told, now or later.
- * Group instance ids are stored and shown, but a static member is treated like any other.
+ * There are no static members: group instance ids are not looked at.
  */
 import { ERROR } from './protocol.ts';
+import type { After, Timer } from './server.ts';
 
-export type Timer = { cancel(): void };
-export type After = (delayMs: number, fire: () => void) => Timer;
 export type Committed = { readonly offset: number; readonly metadata: string };
 type OnJoined = (errorCode: number, group?: Group) => void;
 type OnSynced = (errorCode: number, assignment?: Buffer) => void;
@@ -19,7 +18,6 @@ type OnSynced = (errorCode: number, assignment?: Buffer) => void;
 type Profile = {
   readonly id: string;
   readonly clientId: string;
-  readonly instanceId: string | null;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly protocolType: string;
@@ -53,8 +51,8 @@ export class Group {
     this.#after = after;
   }
 
-  /** A client without an id is admitted, or introduced: told its id, with which it must come back. */
-  join(how: 'introduce' | 'admit' | 'known', profile: Profile, onJoined: OnJoined): number {
+  /** A new client, with an id just made for it, is told that id and must come back with it. */
+  join(isNew: boolean, profile: Profile, onJoined: OnJoined): number {
     const { id } = profile;
     const member = this.members.get(id);
     if (!this.#fits(profile)) return ERROR.inconsistentGroupProtocol;
@@ -62,20 +60,19 @@ export class Group {
     if (member) {
       const rejoins = this.state === 'PreparingRebalance' || (this.state === 'Stable' && id === this.leaderId);
       member.onJoined = onJoined;
-      if (!rejoins && sameProtocols(member.profile, profile)) {
+      if (!rejoins && fingerprint(member.profile) === fingerprint(profile)) {
         this.#answerJoin(member, ERROR.none); // it missed the answer: the generation stands
         return ERROR.none;
       }
       member.profile = profile;
-    } else if (how === 'introduce') {
-      this.#promised.set(
-        id,
-        this.#after(profile.sessionTimeoutMs, () => this.leave(id)),
-      );
+    } else if (isNew) {
+      const expiry = this.#after(profile.sessionTimeoutMs, () => this.leave(id));
+      this.#promised.set(id, expiry);
       return ERROR.memberIdRequired;
     } else {
-      if (how === 'known' && !this.#promised.has(id)) return ERROR.unknownMemberId;
-      this.#promised.get(id)?.cancel();
+      const expiry = this.#promised.get(id);
+      if (!expiry) return ERROR.unknownMemberId;
+      expiry.cancel();
       this.#promised.delete(id);
       this.members.set(id, { profile, assignment: NOTHING, onJoined });
     }
@@ -103,14 +100,12 @@ export class Group {
   }
 
   leave(memberId: string): number {
-    this.#promised.get(memberId)?.cancel();
-    if (this.#promised.delete(memberId)) {
-      if (this.state === 'PreparingRebalance') this.#rebalance();
-    } else {
-      if (!this.members.has(memberId)) return ERROR.unknownMemberId;
-      this.#remove(memberId);
-      this.#rebalance();
-    }
+    const promised = this.#promised.get(memberId);
+    if (!promised && !this.members.has(memberId)) return ERROR.unknownMemberId;
+    promised?.cancel();
+    this.#promised.delete(memberId);
+    this.#remove(memberId);
+    if (!promised || this.state === 'PreparingRebalance') this.#rebalance();
     return ERROR.none;
   }
 
@@ -211,10 +206,5 @@ export class Group {
   }
 }
 
-function sameProtocols(a: Profile, b: Profile): boolean {
-  const [ours, theirs] = [[...a.protocols], [...b.protocols]];
-  return (
-    ours.length === theirs.length &&
-    ours.every(([name, bytes], i) => name === theirs[i][0] && bytes.equals(theirs[i][1]))
-  );
-}
+/** All that a client supports, in one string. */
+const fingerprint = ({ protocols }: Profile): string => JSON.stringify([...protocols]);

@@ -1,96 +1,64 @@
-/**
- * The log of one partition, in memory: batches as they came, found by offset and by the bytes in front of them.
- * Nothing is dropped but by `truncateBefore` and, oldest first, above `retentionBytes` (by up to an eighth more).
- */
-import { checkBatch, type Found, firstAtOrAfter, maxTimestamp, place, producerId, recordSpan } from './batch.ts';
+/** The log of one partition, in memory: batches as they came. Nothing is dropped but by `truncateBefore`. */
+import { baseOffset, checkBatch, type Found, firstAtOrAfter, maxTimestamp, producerId, recordSpan } from './batch.ts';
 import { Producers } from './producers.ts';
 import { ERROR } from './protocol.ts';
-
-const NOTHING: Buffer = Buffer.alloc(0);
-
-/** Where a batch went; or an error code and -1 for all the rest. */
-export type Appended = {
-  readonly errorCode: number;
-  readonly baseOffset: number;
-  readonly timestampMs: number;
-  readonly startOffset: number;
-};
-export const refusal = (errorCode: number): Appended => ({
-  errorCode,
-  baseOffset: -1,
-  timestampMs: -1,
-  startOffset: -1,
-});
 
 export class PartitionLog {
   startOffset = 0;
   /** Offset of the next record; also the high watermark, as the only copy is here. */
   endOffset = 0;
   leaderId: number;
-  /** Called with the bytes appended, or with Infinity when the answer to a waiting fetch changed otherwise. */
-  readonly watchers = new Set<(bytes: number) => void>();
-  // One entry a batch: itself, its first offset, and the bytes of the log up to its end, dropped ones included.
-  readonly #batches: Buffer[] = [];
-  readonly #bases: number[] = [];
-  readonly #ends: number[] = [];
-  #bytes = 0;
-  #leaderEpoch = 0;
+  /** What is left, from the batch that holds the start offset. */
+  readonly batches: Buffer[] = [];
   readonly #producers = new Producers();
-  readonly #retentionBytes: number;
+  readonly #changed: () => void;
 
-  constructor(leaderId: number, retentionBytes: number) {
+  constructor(leaderId: number, changed: () => void) {
     this.leaderId = leaderId;
-    this.#retentionBytes = retentionBytes;
+    this.#changed = changed;
   }
 
-  append(received: Buffer, maxBytes: number): Appended {
+  /** Where the batch went, or an error code. */
+  append(received: Buffer, maxBytes: number): (Found & { readonly startOffset: number }) | number {
     const errorCode = checkBatch(received, maxBytes);
-    if (errorCode !== ERROR.none) return refusal(errorCode);
-    const { startOffset, endOffset: baseOffset } = this;
-    const idempotent = producerId(received) >= 0;
-    if (idempotent) {
-      const { errorCode, duplicate } = this.#producers.check(received);
-      if (errorCode !== ERROR.none) return refusal(errorCode);
+    if (errorCode !== ERROR.none) return errorCode;
+    const { startOffset, endOffset: offset } = this;
+    if (producerId(received) >= 0) {
+      const earlier = this.#producers.check(received);
       // As in Kafka a time in the answer, on a topic that keeps the client's times, betrays that nothing was written.
-      if (duplicate)
-        return { errorCode, startOffset, baseOffset: duplicate.offset, timestampMs: duplicate.timestampMs };
-      this.#producers.appended(received, baseOffset);
+      if (typeof earlier !== 'number') return { ...earlier, startOffset };
+      if (earlier !== ERROR.none) return earlier;
+      this.#producers.appended(received, offset);
     }
     const batch = Buffer.from(received); // a view would keep everything that arrived together with it
-    place(batch, baseOffset, this.#leaderEpoch);
-    this.#bytes += batch.length;
-    this.#batches.push(batch);
-    this.#bases.push(baseOffset);
-    this.#ends.push(this.#bytes);
+    batch.writeBigInt64BE(BigInt(offset));
+    this.batches.push(batch);
     this.endOffset += recordSpan(batch);
-    if (this.#held(0) > this.#retentionBytes * 1.125)
-      this.truncateBefore(this.#bases[lastAtMost(this.#ends, this.#bytes - this.#retentionBytes) + 1]);
-    for (const wake of this.watchers) wake(batch.length);
-    return { errorCode: ERROR.none, startOffset, baseOffset, timestampMs: -1 };
+    this.#changed();
+    return { offset, timestampMs: -1, startOffset };
   }
 
   /** Whole batches from the one that holds `offset`; `always`: at least that one, however large. */
   read(offset: number, maxBytes: number, always: boolean): Buffer {
     const from = this.#indexOf(offset);
-    if (from === this.#batches.length) return NOTHING;
-    const limit = this.#bytes - this.#held(from) + maxBytes;
-    const to = Math.max(lastAtMost(this.#ends, limit) + 1, always ? from + 1 : from);
-    return to - from === 1 ? this.#batches[from] : Buffer.concat(this.#batches.slice(from, to));
+    let to = from;
+    for (let left = maxBytes; to < this.batches.length; to++) {
+      left -= this.batches[to].length;
+      if (left < 0 && !(always && to === from)) break;
+    }
+    return to - from === 1 ? this.batches[from] : Buffer.concat(this.batches.slice(from, to));
   }
 
-  /** All that is left, from the batch that holds the start offset. */
-  batches(): readonly Buffer[] {
-    return this.#batches;
-  }
-
-  /** How many bytes a reader at `offset` has in front of it. */
-  bytesFrom(offset: number): number {
-    return this.#held(this.#indexOf(offset));
+  /** How many bytes a reader at `offset` has in front of it, counted until there are `enough`. */
+  bytesFrom(offset: number, enough: number): number {
+    let bytes = 0;
+    for (let i = this.#indexOf(offset); i < this.batches.length && bytes < enough; i++) bytes += this.batches[i].length;
+    return bytes;
   }
 
   /** The first record at or after a time, or null. */
   find(timestampMs: number): Found | null {
-    for (const batch of this.#batches) {
+    for (const batch of this.batches) {
       const found = maxTimestamp(batch) < timestampMs ? null : firstAtOrAfter(batch, timestampMs, this.startOffset);
       if (found) return found;
     }
@@ -99,37 +67,22 @@ export class PartitionLog {
 
   truncateBefore(offset: number): void {
     this.startOffset = Math.max(this.startOffset, offset);
-    const dropped = this.#indexOf(this.startOffset);
-    for (const column of [this.#batches, this.#bases, this.#ends]) column.splice(0, dropped);
+    this.batches.splice(0, this.#indexOf(this.startOffset));
   }
 
   lead(nodeId: number): void {
     this.leaderId = nodeId;
-    this.#leaderEpoch++;
-    this.wake();
-  }
-
-  wake(): void {
-    for (const wake of this.watchers) wake(Infinity);
+    this.#changed();
   }
 
   /** Index of the batch that holds `offset`; one past the last at the end. */
   #indexOf(offset: number): number {
-    return offset >= this.endOffset ? this.#batches.length : Math.max(0, lastAtMost(this.#bases, offset));
+    let [low, high] = [0, this.batches.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (baseOffset(this.batches[middle]) + recordSpan(this.batches[middle]) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
-  /** Bytes from the batch at `index` to the end. */
-  #held(index: number): number {
-    return index < this.#batches.length ? this.#bytes - this.#ends[index] + this.#batches[index].length : 0;
-  }
-}
-
-/** Index of the last of the rising `values` that is not above `limit`, or -1. */
-function lastAtMost(values: readonly number[], limit: number): number {
-  let [low, high] = [-1, values.length - 1];
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (values[middle] <= limit) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

@@ -2,32 +2,29 @@
  * What one partition remembers of idempotent producers: the epoch and the last five batches of each, enough to
  * recognise every retry a client with five requests in flight can make. A producer it has never seen may start anywhere.
  */
-import { baseSequence, maxTimestamp, producerEpoch, producerId, recordSpan } from './batch.ts';
+import { baseSequence, type Found, maxTimestamp, producerEpoch, producerId, recordSpan } from './batch.ts';
 import { ERROR } from './protocol.ts';
 
 const REMEMBERED_BATCHES = 5;
 const SEQUENCES = 0x8000_0000; // sequence numbers wrap to 0 after 2^31 - 1
 
-type Written = { readonly first: number; readonly last: number; readonly offset: number; readonly timestampMs: number };
-type Producer = { epoch: number; batches: Written[] };
-export type Verdict = { readonly errorCode: number; readonly duplicate?: Written };
+type Written = Found & { readonly first: number; readonly last: number };
 
 export class Producers {
-  readonly #byId = new Map<number, Producer>();
+  readonly #byId = new Map<number, { readonly epoch: number; readonly batches: Written[] }>();
 
-  /** Whether `batch` may be appended; `duplicate` says where it already lies. */
-  check(batch: Buffer): Verdict {
+  /** Where `batch` already lies, if it is a repetition; else an error code: 0 if it may be appended. */
+  check(batch: Buffer): Found | number {
     const known = this.#byId.get(producerId(batch));
-    if (!known) return { errorCode: ERROR.none };
+    if (!known) return ERROR.none;
     const epoch = producerEpoch(batch);
     const first = baseSequence(batch);
-    if (epoch < known.epoch) return { errorCode: ERROR.invalidProducerEpoch };
-    if (epoch > known.epoch) return { errorCode: first === 0 ? ERROR.none : ERROR.outOfOrderSequence };
+    if (epoch < known.epoch) return ERROR.invalidProducerEpoch;
+    if (epoch > known.epoch) return first === 0 ? ERROR.none : ERROR.outOfOrderSequence;
     const last = lastSequence(batch);
-    const duplicate = known.batches.find((written) => written.first === first && written.last === last);
-    if (duplicate) return { errorCode: ERROR.none, duplicate };
+    const repeated = known.batches.find((written) => written.first === first && written.last === last);
     const expected = (known.batches[known.batches.length - 1].last + 1) % SEQUENCES;
-    return { errorCode: first === expected ? ERROR.none : ERROR.outOfOrderSequence };
+    return repeated ?? (first === expected ? ERROR.none : ERROR.outOfOrderSequence);
   }
 
   appended(batch: Buffer, offset: number): void {

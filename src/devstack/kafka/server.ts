@@ -4,8 +4,6 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { After } from './group.ts';
-import type { Call } from './protocol.ts';
 import { Reader, Writer } from './wire.ts';
 
 export type RequestInfo = {
@@ -26,27 +24,42 @@ export type Fault = {
   /** Do nothing, hang up. */
   readonly closeConnection?: boolean;
 };
+/** One request on its way through a handler, which reads as much of `r` as it needs and writes the body to `w`. */
+export type Call = RequestInfo & {
+  readonly r: Reader;
+  readonly w: Writer;
+  /** An error code to answer with instead of doing the work, or 0. */
+  readonly fault: number;
+  /** Set by the handler: there is no response to this call. */
+  silent?: boolean;
+  /** Set by the handler while it waits: the client has gone. */
+  onGone?: () => void;
+};
+export type Timer = { cancel(): void };
+export type After = (delayMs: number, fire: () => void) => Timer;
+export type Hooks = { onRequest?(request: RequestInfo): Fault | undefined };
 export type ServerOptions = {
   readonly nodeId: number;
-  readonly host: string;
   readonly port: number;
-  readonly maxRequestBytes: number;
   readonly after: After;
   readonly handle: (call: Call) => void | Promise<void>;
-  readonly onRequest: (request: RequestInfo) => Fault | undefined;
+  readonly hooks?: Hooks;
   /** Hears why a connection was closed on a client. */
   readonly log: (line: string) => void;
 };
 export type Server = { readonly port: number; close(): Promise<void> };
+
+export const HOST = '127.0.0.1';
+const MAX_REQUEST_BYTES = 100 << 20;
 
 export async function listen(options: ServerOptions): Promise<Server> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    new Connection(socket, options);
+    serve(socket, options);
   });
-  server.listen(options.port, options.host);
+  server.listen(options.port, HOST);
   await once(server, 'listening');
   const close = async (): Promise<void> => {
     server.close();
@@ -56,73 +69,50 @@ export async function listen(options: ServerOptions): Promise<Server> {
   return { port: (server.address() as AddressInfo).port, close };
 }
 
-class Connection {
-  readonly #socket: Socket;
-  readonly #options: ServerOptions;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-  #busy = false;
-  #call: Call | null = null;
+function serve(socket: Socket, { nodeId, after, handle, hooks, log }: ServerOptions): void {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  let wanted = 4; // bytes: of the length of the next request, then of all of it
+  let turn = Promise.resolve();
+  let current: Call | undefined;
 
-  constructor(socket: Socket, options: ServerOptions) {
-    this.#socket = socket;
-    this.#options = options;
-    socket.on('data', (chunk) => this.#received(chunk));
-    socket.on('error', () => socket.destroy()); // a client that resets is not news; 'close' follows
-    socket.on('close', () => this.#call?.onGone?.());
-  }
-
-  #received(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (!this.#busy) void this.#serveAll();
-  }
-
-  async #serveAll(): Promise<void> {
-    this.#busy = true;
-    try {
-      for (let frame = this.#nextFrame(); frame && !this.#socket.destroyed; frame = this.#nextFrame())
-        await this.#serve(frame);
-    } catch (error) {
-      this.#options.log(`node ${this.#options.nodeId} closed a connection: ${error}`);
-      this.#socket.destroy();
+  const hangUp = (why: unknown): void => {
+    log(`node ${nodeId} closed a connection: ${why}`);
+    socket.destroy();
+  };
+  /** Cuts requests out of what has arrived; bytes are copied only if a request came in several chunks. */
+  const receive = (chunk: Buffer): void => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    while (bytes >= wanted) {
+      const [all] = chunks.length === 1 ? chunks : [Buffer.concat(chunks)];
+      wanted = 4 + all.readInt32BE(0);
+      if (wanted < 12 || wanted > MAX_REQUEST_BYTES)
+        return void hangUp(`a request of ${wanted - 4} bytes: not a Kafka client, or above the limit`);
+      chunks = [all];
+      if (bytes < wanted) return;
+      const request = all.subarray(4, wanted);
+      turn = turn.then(() => answer(request)).catch(hangUp);
+      chunks = [all.subarray(wanted)];
+      bytes -= wanted;
+      wanted = 4;
     }
-    this.#busy = false;
-  }
-
-  /** The next whole request, without its length; its bytes are copied only if they came in several chunks. */
-  #nextFrame(): Buffer | null {
-    if (this.#bytes < 4) return null;
-    if (this.#chunks[0].length < 4) this.#chunks = [Buffer.concat(this.#chunks)];
-    const length = this.#chunks[0].readInt32BE(0);
-    if (length < 8 || length > this.#options.maxRequestBytes)
-      throw new RangeError(`a request of ${length} bytes: not a Kafka client, or above the limit`);
-    const end = 4 + length;
-    if (this.#bytes < end) return null;
-    if (this.#chunks[0].length < end) this.#chunks = [Buffer.concat(this.#chunks, this.#bytes)];
-    const [first] = this.#chunks;
-    if (first.length === end) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(end);
-    this.#bytes -= end;
-    return first.subarray(4, end);
-  }
-
-  async #serve(frame: Buffer): Promise<void> {
-    const { nodeId, after, handle, onRequest } = this.#options;
-    const r = new Reader(frame);
-    const [apiKey, version, correlationId, clientId] = [r.i16(), r.i16(), r.i32(), r.str()];
-    const fault = onRequest({ apiKey, apiVersion: version, correlationId, clientId, nodeId }) ?? {};
-    if (fault.delayMs) await new Promise<void>((resolve) => void after(fault.delayMs ?? 0, resolve));
-    if (fault.closeConnection && !fault.dropResponse) return void this.#socket.destroy();
-    const w = new Writer().i32(correlationId);
-    const call = { apiKey, version, clientId, nodeId, r, w, fault: fault.errorCode ?? 0, silent: false, onGone: null };
-    this.#call = call;
+  };
+  const answer = async (request: Buffer): Promise<void> => {
+    if (socket.destroyed) return;
+    const r = new Reader(request);
+    const ids = { apiKey: r.i16(), apiVersion: r.i16(), correlationId: r.i32(), clientId: r.str(), nodeId };
+    const { delayMs, errorCode = 0, dropResponse, closeConnection } = hooks?.onRequest?.(ids) ?? {};
+    if (delayMs) await new Promise<void>((resolve) => void after(delayMs, resolve));
+    if (closeConnection && !dropResponse) return void socket.destroy();
+    const call: Call = { ...ids, r, w: new Writer().i32(ids.correlationId), fault: errorCode };
+    current = call;
     await handle(call);
-    this.#call = null;
-    if (fault.closeConnection) this.#socket.destroy();
-    if (call.silent || fault.dropResponse || this.#socket.destroyed) return;
-    this.#socket.cork();
-    for (const piece of w.finish()) this.#socket.write(piece);
-    this.#socket.uncork();
-  }
+    current = undefined;
+    if (closeConnection) socket.destroy();
+    if (!call.silent && !dropResponse && !socket.destroyed) socket.write(call.w.finish());
+  };
+  socket.on('data', receive);
+  socket.on('error', () => socket.destroy()); // a client that resets is not news; 'close' follows
+  socket.on('close', () => current?.onGone?.());
 }

@@ -3,17 +3,6 @@
  * 64-bit integers are plain numbers: exact to 2^53, far beyond what memory holds.
  * The reader throws RangeError on a request that ends early or announces more than it holds.
  */
-const TWO_32 = 0x1_0000_0000;
-
-export function readI64(bytes: Buffer, at: number): number {
-  return bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
-}
-
-export function writeI64(bytes: Buffer, value: number, at: number): number {
-  bytes.writeInt32BE(Math.floor(value / TWO_32), at);
-  return bytes.writeUInt32BE(((value % TWO_32) + TWO_32) % TWO_32, at + 4);
-}
-
 export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -22,9 +11,6 @@ export class Reader {
     this.#bytes = bytes;
   }
 
-  bool(): boolean {
-    return this.i8() !== 0;
-  }
   i8(): number {
     return this.#bytes.readInt8(this.#skip(1));
   }
@@ -35,7 +21,7 @@ export class Reader {
     return this.#bytes.readInt32BE(this.#skip(4));
   }
   i64(): number {
-    return readI64(this.#bytes, this.#skip(8));
+    return Number(this.#bytes.readBigInt64BE(this.#skip(8)));
   }
   nullableStr(): string | null {
     const length = this.i16();
@@ -49,15 +35,10 @@ export class Reader {
     const length = Math.max(0, this.i32());
     return this.#bytes.subarray(this.#skip(length), this.#at);
   }
-  /** The length of an array; -1 for null. */
-  count(): number {
+  nullableArray<T>(item: () => T): T[] | null {
     const count = this.i32();
     // A count is read before what it counts: a wild one would allocate gigabytes, so it may not exceed the bytes left.
     if (count > this.#bytes.length - this.#at) throw new RangeError(`array of ${count} items in a shorter request`);
-    return count;
-  }
-  nullableArray<T>(item: () => T): T[] | null {
-    const count = this.count();
     return count < 0 ? null : Array.from({ length: count }, item);
   }
   array<T>(item: () => T): T[] {
@@ -73,65 +54,49 @@ export class Reader {
 }
 
 export class Writer {
-  readonly #done: Buffer[] = [];
-  #open = Buffer.allocUnsafe(512);
-  #from = 0;
-  #at = 4; // the first four bytes become the length of the response
+  /** The first becomes the length of all others. */
+  readonly #pieces: Buffer[] = [Buffer.alloc(4)];
 
-  bool(value: boolean): this {
-    return this.i8(value ? 1 : 0);
-  }
   i8(value: number): this {
-    return this.#wrote(this.#room(1).writeInt8(value, this.#at));
+    return this.#int(value, 1);
   }
   i16(value: number): this {
-    return this.#wrote(this.#room(2).writeInt16BE(value, this.#at));
+    return this.#int(value, 2);
   }
   i32(value: number): this {
-    return this.#wrote(this.#room(4).writeInt32BE(value, this.#at));
+    return this.#int(value, 4);
   }
   i64(value: number): this {
-    return this.#wrote(writeI64(this.#room(8), value, this.#at));
+    const piece = Buffer.allocUnsafe(8);
+    piece.writeBigInt64BE(BigInt(value));
+    return this.#add(piece);
   }
   str(value: string | null): this {
     if (value === null) return this.i16(-1);
-    const length = Buffer.byteLength(value);
-    this.i16(length).#room(length).write(value, this.#at);
-    return this.#wrote(this.#at + length);
+    const piece = Buffer.from(value);
+    return this.i16(piece.length).#add(piece);
   }
-  /** Bytes with their length, sent from where they lie: they must not change any more. */
   blob(bytes: Buffer): this {
-    this.i32(bytes.length);
-    this.#done.push(this.#open.subarray(this.#from, this.#at), bytes);
-    this.#from = this.#at;
-    return this;
+    return this.i32(bytes.length).#add(bytes);
   }
   array<T>(items: readonly T[], item: (value: T) => void): this {
     this.i32(items.length);
     for (const value of items) item(value);
     return this;
   }
-  /** The pieces of the finished response, length prefix in front. */
-  finish(): Buffer[] {
-    const pieces = [...this.#done, this.#open.subarray(this.#from, this.#at)];
-    pieces[0].writeInt32BE(
-      pieces.reduce((sum, piece) => sum + piece.length, -4),
-      0,
-    );
-    return pieces;
+  /** The whole response, its length in front. */
+  finish(): Buffer {
+    const response = Buffer.concat(this.#pieces);
+    response.writeInt32BE(response.length - 4);
+    return response;
   }
-  #wrote(at: number): this {
-    this.#at = at;
+  #int(value: number, bytes: number): this {
+    const piece = Buffer.allocUnsafe(bytes);
+    piece.writeIntBE(value, 0, bytes);
+    return this.#add(piece);
+  }
+  #add(piece: Buffer): this {
+    this.#pieces.push(piece);
     return this;
-  }
-  /** The open buffer, with room for `count` more bytes at `#at`. */
-  #room(count: number): Buffer {
-    if (this.#at + count > this.#open.length) {
-      const written = this.#open.subarray(this.#from, this.#at);
-      this.#open = Buffer.allocUnsafe(2 * (written.length + count) + 512);
-      this.#at = written.copy(this.#open);
-      this.#from = 0;
-    }
-    return this.#open;
   }
 }

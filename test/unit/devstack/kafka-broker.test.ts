@@ -65,7 +65,6 @@ test('a group resumes where it committed', () =>
     assert.deepEqual(fetched, [{ topic: 't', partitions: [{ partition: 0, offset: '2', metadata: 'note' }] }]);
     const [described] = (await admin.describeGroups(['g'])).groups;
     assert.deepEqual([described.state, described.protocolType, described.members.length], ['Stable', 'consumer', 1]);
-    assert.deepEqual((await admin.listGroups()).groups, [{ groupId: 'g', protocolType: 'consumer' }]);
     await consumer.disconnect();
     const node = await wireTo(stack); // kafkajs takes five seconds to do this
     const topics = [{ topic: 't', partitions: [{ partition: 0, offset: '1', metadata: null }] }];
@@ -104,13 +103,8 @@ test('a commit of a member that was replaced is fenced; of an unknown partition 
     assert.equal(await commit('stranger', 1), 25);
     assert.equal(await commit('', -1), 25);
     assert.deepEqual(stack.broker.groupOffsets('g'), { t: { 0: 8 } });
-    const left = await node.call('leaveGroup', 3, { groupId: 'g', members: [{ memberId, groupInstanceId: null }] });
-    assert.equal(left.members[0].errorCode, 0);
+    assert.equal((await node.call('leaveGroup', 1, { groupId: 'g', memberId })).errorCode, 0);
     assert.equal((await node.call('heartbeat', 3, { groupId: 'g', groupGenerationId: 1, memberId })).errorCode, 25);
-    assert.deepEqual(
-      (await node.call('deleteGroups', 1, ['g', 'h'])).results.map((r: Decoded) => r.errorCode),
-      [0, 69],
-    );
   }));
 
 test('a moved coordinator is found again, and the old one refuses', () =>
@@ -185,21 +179,14 @@ test('calls and versions that it does not know close the connection with a line;
     assert.match(stack.lines[1], /not a Kafka client/);
   }));
 
-test('ApiVersions 3 is answered in the flexible form, an unknown version in the first form with its error', () =>
+test('ApiVersions in a version that it does not know is answered in the first form with its error', () =>
   withBroker({}, async (stack) => {
     const { socket } = await wireTo(stack);
-    const ask = async (version: number) => {
-      socket.write(Buffer.from([0, 0, 0, 10, 0, 18, 0, version, 0, 0, 0, 9, 0xff, 0xff]));
-      return (await once(socket, 'data'))[0] as Buffer;
-    };
-    const flexible = await ask(3);
-    assert.equal(flexible.readInt32BE(0), flexible.length - 4);
-    assert.deepEqual([...flexible.subarray(4, 10)], [0, 0, 0, 9, 0, 0], 'correlation id, no error');
-    const count = flexible[10] - 1;
-    assert.equal(flexible.length, 11 + count * 7 + 4 + 1, 'entries with empty tags, throttle time, empty tags');
-    const unknown = await ask(9);
-    assert.deepEqual([...unknown.subarray(8, 14)], [0, 35, 0, 0, 0, count]);
-    assert.equal(unknown.length, 14 + 6 * count);
+    socket.write(Buffer.from([0, 0, 0, 10, 0, 18, 0, 3, 0, 0, 0, 9, 0xff, 0xff]));
+    const answer = (await once(socket, 'data'))[0] as Buffer;
+    assert.equal(answer.readInt32BE(0), answer.length - 4);
+    assert.deepEqual([...answer.subarray(4, 10)], [0, 0, 0, 9, 0, 35], 'correlation id, error');
+    assert.equal(answer.length, 14 + 6 * answer.readInt32BE(10));
   }));
 
 test('requests that arrive byte by byte, or several in one piece, are cut apart', () =>
@@ -250,16 +237,9 @@ test('topics: made, grown, described, deleted; a name, a count or a replication 
     await refused({ topic: 'u', replicationFactor: 3 });
     await refused({ topic: 'u', numPartitions: 0 });
     await admin.deleteTopics({ topics: ['t'] });
-    assert.deepEqual(broker.topics(), []);
+    assert.deepEqual(broker.endOffsets('t'), []);
     await assert.rejects(producer.send({ topic: 'u', messages: [{ value: 'x' }] }), /does not host this topic/);
-    assert.deepEqual(broker.topics(), [], 'topics are not made on the way, unless asked for');
-  }));
-
-test('topics are made on the way where that is asked for', () =>
-  withBroker({ autoCreateTopics: true }, async (stack) => {
-    const producer = await producerOf(stack);
-    await producer.send({ topic: 'u', messages: [{ value: 'x' }] });
-    assert.deepEqual(stack.broker.endOffsets('u'), [1]);
+    assert.deepEqual(broker.endOffsets('u'), [], 'topics are not made on the way');
   }));
 
 test('close ends waiting calls and open connections', async () => {
