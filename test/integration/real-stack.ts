@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { createRegistry } from '../../src/devstack/registry.ts';
 import type { Stack } from '../contract/example-bench.ts';
+import { until } from '../fixtures/until.ts';
 import { startServices } from './services.ts';
 
 /** Apache Kafka and Google's Bigtable emulator; the registry is the embedded one, because no other runs without Docker. */
@@ -16,7 +17,17 @@ export async function startRealStack(): Promise<Stack> {
       BIGTABLE_EMULATOR_HOST: services.bigtableEmulatorHost,
     },
     async createTopic(topic, numPartitions) {
-      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions }] });
+      await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions }] });
+      // The client's own wait fails when a broker has not yet heard of the topic → it is waited for here.
+      await until(`topic ${topic} has leaders`, async () => {
+        try {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+          return topics[0].partitions.filter(({ leader }) => leader >= 0).length === numPartitions;
+        } catch (error) {
+          if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+          throw error;
+        }
+      });
     },
     async stop() {
       await admin.disconnect();
