@@ -60,8 +60,16 @@ export class SluiceError extends Error {
 /** Total: any thrown value becomes a SluiceError; what nobody translated is `unexpected`, hence fatal. */
 export function classify(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new SluiceError('unexpected', `unexpected failure: ${text}`, thrown);
+  return new SluiceError('unexpected', `unexpected failure: ${textOf(thrown)}`, thrown);
+}
+
+/** An object without a prototype, or with a toString that throws, cannot be made text of; that must not hide the failure. */
+function textOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return `a thrown ${typeof thrown} that has no text`;
+  }
 }
 
 /** Exit codes of the command line, see docs: 0 done, 1 failed, 2 usage, 3 drain budget ran out. */

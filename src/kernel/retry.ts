@@ -18,7 +18,7 @@ export interface RetryOptions {
 
 /**
  * Calls `attempt` until it succeeds, fails with another disposition than `retry`, or `signal` aborts.
- * Waits between attempts grow exponentially with full jitter (M. Brooker, AWS, 2015), without a limit on their number:
+ * Waits between attempts grow exponentially with equal jitter (M. Brooker, AWS, 2015), without a limit on their number:
  * a dependency that is down pauses the pipeline; it does not end it.
  */
 export async function retry<T>(deps: RetryDeps, options: RetryOptions, attempt: () => Promise<T>): Promise<T> {
