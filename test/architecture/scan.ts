@@ -14,7 +14,7 @@ export function importsOf(text: string): string[] {
     /(?:^|[;}\n])\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]/g,
     /(?:^|[;}\n])\s*import\s*['"]([^'"]+)['"]/g,
     /\bimport\s*\(\s*['"]([^'"]+)['"]/g,
-    /\brequire\w*(?:\.resolve)?\s*\(\s*['"]([^'"]+)['"]/g,
+    /(?<![.\w])require\w*(?:\.resolve)?\s*\(\s*['"]([^'"]+)['"]/g,
     /\bnew URL\s*\(\s*['"](\.[^'"]+\.ts)['"]/g,
   ]) {
     for (const match of code.matchAll(pattern)) found.add(match[1]);

@@ -34,7 +34,8 @@ async function open(file: string, executionProviders: readonly string[]): Promis
       executionProviders: [...executionProviders],
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
-      logSeverityLevel: 3,
+      // Errors come back as exceptions; printed by native code as well, they would stand among the lines of a JSON log.
+      logSeverityLevel: 4,
     });
   } catch (thrown) {
     throw new SluiceError(
