@@ -4,8 +4,9 @@ import { murmur2 } from '../kernel/murmur2.ts';
  * A bounded cache of feature rows: key bytes → one row of numbers and one timestamp a view. Slabs and an open-addressing
  * index, no object an entry. Absent rows are entries too (negative), with a life of their own.
  *
- * Eviction is SIEVE (Zhang et al., NSDI 2024): a hit sets one bit; the hand sweeps entries in order of arrival, clears the
- * bit where it is set and evicts the first entry where it is not. Memory grows with use, up to `entries` rows.
+ * Eviction is CLOCK (Corbató, 1968): a hit sets one bit; the hand goes round, clears the bit where it is set and evicts the
+ * first entry where it is not. A new entry takes that place with its bit clear, so keys that are asked for once leave first.
+ * (SIEVE differs in where a new entry goes: that needs a list.) Memory grows with use, up to `entries` rows.
  * Limit: entries whose key was evicted are looked up again; nothing else is promised.
  */
 export class FeatureCache {

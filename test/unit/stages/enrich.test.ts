@@ -121,6 +121,22 @@ test('what the cache has needs no wait; absent rows are remembered too, for thei
   assert.deepEqual([count('hit'), count('negative-hit'), count('miss')], [2, 1, 4]);
 });
 
+test('memory that a frame gave back shows nothing of it to the next one, larger or smaller', async () => {
+  const { deps, enrich } = start({ cache: CACHE });
+  const many = Array.from({ length: 300 }, (_, n) => `k${n}`);
+  for (const keys of [['a', 'b', 'c'], ['nowhere', null, 'c'], [...many, 'b'], ['x', 'y', 'z', 'a'], []]) {
+    const next = frame(...keys);
+    await deps.clock.run(Promise.resolve(enrich(next)));
+    const known: Readonly<Record<string, number>> = { a: 1, b: 2, c: 3 };
+    assert.deepEqual(
+      features(next),
+      keys.map((key) => known[String(key)] ?? Number.NaN),
+    );
+    enrich.release(next);
+    assert.deepEqual(next.reads, [], 'what was given back cannot be read by mistake');
+  }
+});
+
 for (const [onMissing, fate] of [
   ['impute', 'open'],
   ['dead-letter', 'dead-lettered feature-missing'],
