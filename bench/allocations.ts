@@ -1,15 +1,14 @@
 /**
- * What the path allocates on the JavaScript heap, a record: `node --expose-gc bench/allocations.ts [records]`.
+ * What the path allocates on the JavaScript heap, a record: `node bench/allocations.ts [records]`.
  *
  * Drives the assembled path over a million records while V8 samples every allocation that it makes (interval of one byte:
  * nothing is estimated but what V8 folds together), collected ones too. Anything made once a record shows as one object a
  * record or more; what is made once a frame of 512, a batch or a chunk shows as hundredths. Memory of typed arrays lies
  * outside the heap and is not in the figures: it is the frame's columns. Reports, and never fails.
  */
-import { Session } from 'node:inspector/promises';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { createPathBench, feedOf, readFlights } from './in-process.ts';
-import { type AllocationProfile, byFunction, OWN_CODE } from './sampling.ts';
+import { type Allocations, OWN_CODE, startSampling, total } from './sampling.ts';
 
 const RECORDS = Number(process.argv[2] ?? 1_000_000);
 const WARM_UP = 200_000;
@@ -27,42 +26,42 @@ observer.observe({ entryTypes: ['gc'] });
 
 const bench = await createPathBench({ format: 'avro', cache: 'all' });
 const feed = feedOf(readFlights(), 'avro');
-await bench.run(feed, WARM_UP);
 
-await new Promise((resolve) => setTimeout(resolve, 50));
-collections = 0;
-collectionMs = 0;
-const startedMs = performance.now();
-await bench.run(feed, RECORDS);
-const plainMs = performance.now() - startedMs;
-await new Promise((resolve) => setTimeout(resolve, 50));
-const plain = { collections, collectionMs };
-
-const session = new Session();
-session.connect();
-await session.post('HeapProfiler.startSampling', {
-  samplingInterval: 1,
-  includeObjectsCollectedByMajorGC: true,
-  includeObjectsCollectedByMinorGC: true,
+// Once without the sampler, for collections and time.
+let startedMs = 0;
+await bench.run(feed, {
+  warmUp: WARM_UP,
+  records: RECORDS,
+  onWarm() {
+    collections = 0;
+    collectionMs = 0;
+    startedMs = performance.now();
+  },
 });
-await bench.run(feed, RECORDS);
-const { profile } = await session.post('HeapProfiler.stopSampling');
-session.disconnect();
+const plainMs = performance.now() - startedMs;
+// What the observer has not been told yet comes with a turn of the loop.
+await new Promise((resolve) => setTimeout(resolve, 50));
+const plain = `${collections} collections, ${collectionMs.toFixed(0)} ms of ${plainMs.toFixed(0)} ms`;
 
-const rows = byFunction(profile as unknown as AllocationProfile);
-const all = rows.reduce((sum, row) => sum + row.bytes, 0);
-const objects = rows.reduce((sum, row) => sum + row.objects, 0);
-const own = rows.filter((row) => OWN_CODE.test(row.where));
-const a = (n: number): string => (n / RECORDS).toFixed(3).padStart(9);
-console.log(`${RECORDS} records, frames of 512, Avro to Avro, every look-up cached`);
-console.log(`allocated a record: ${(all / RECORDS).toFixed(1)} B in ${(objects / RECORDS).toFixed(3)} objects`);
-console.log(
-  `of that in src/: ${(own.reduce((sum, row) => sum + row.bytes, 0) / RECORDS).toFixed(1)} B in ${(own.reduce((sum, row) => sum + row.objects, 0) / RECORDS).toFixed(3)} objects`,
-);
-console.log(
-  `without the sampler: ${plain.collections} collections, ${plain.collectionMs.toFixed(0)} ms of ${plainMs.toFixed(0)} ms`,
-);
-console.log(`\n${'B/record'.padStart(9)} ${'obj/rec.'.padStart(9)}  function`);
-for (const row of rows.slice(0, SHOWN)) console.log(`${a(row.bytes)} ${a(row.objects)}  ${row.where}`);
+let stop = async (): Promise<Allocations[]> => [];
+await bench.run(feed, {
+  warmUp: WARM_UP,
+  records: RECORDS,
+  onWarm: async () => {
+    stop = await startSampling();
+  },
+});
+const rows = await stop();
 await bench.close();
 observer.disconnect();
+
+const own = rows.filter((row) => OWN_CODE.test(row.where));
+const sum = (of: readonly Allocations[]): string =>
+  `${(total(of, 'bytes') / RECORDS).toFixed(1)} B in ${(total(of, 'objects') / RECORDS).toFixed(3)} objects`;
+const column = (n: number): string => (n / RECORDS).toFixed(3).padStart(9);
+console.log(`${RECORDS} records, frames of 512, Avro to Avro, every look-up cached and the cache warm`);
+console.log(`allocated a record: ${sum(rows)}`);
+console.log(`of that in src/ and generated code: ${sum(own)}`);
+console.log(`without the sampler: ${plain}`);
+console.log(`\n${'B/record'.padStart(9)} ${'obj/rec.'.padStart(9)}  function`);
+for (const row of rows.slice(0, SHOWN)) console.log(`${column(row.bytes)} ${column(row.objects)}  ${row.where}`);

@@ -6,6 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import avsc from 'avsc';
 import { createFeatureFiles } from '../src/adapters/files/feature-files.ts';
@@ -16,13 +17,14 @@ import { compileJsonEncoder } from '../src/codecs/json-encoder.ts';
 import { confluentPrefix } from '../src/codecs/wire.ts';
 import { preparePlan } from '../src/commands/prepare.ts';
 import { Credit } from '../src/kernel/credit.ts';
+import { classify } from '../src/kernel/errors.ts';
 import { FrameBuilder, type Origin } from '../src/kernel/frame.ts';
 import { createSystemClock } from '../src/kernel/system-clock.ts';
 import type { Plan } from '../src/plan/plan.ts';
 import type { FeatureStore } from '../src/ports/feature-store.ts';
 import type { ModelSession } from '../src/ports/model.ts';
 import type { Sink } from '../src/ports/sink.ts';
-import type { Source } from '../src/ports/source.ts';
+import type { Source, SourceListener } from '../src/ports/source.ts';
 import { createTelemetry, type MetricStore } from '../src/telemetry/metrics.ts';
 
 export const TOPOLOGY = 'topologies/flight-delay.yaml';
@@ -91,9 +93,19 @@ export interface PathBench {
   readonly plan: Plan;
   readonly session: ModelSession;
   readonly store: FeatureStore;
-  /** Drives `records` records through a path made anew; resolves when all are settled. */
-  run(feed: Feed, records: number, frameRecords?: number): Promise<Settled>;
+  /** Drives records through a path made anew; resolves when all are settled. */
+  run(feed: Feed, drive: Drive): Promise<Settled>;
   close(): Promise<void>;
+}
+
+export interface Drive {
+  /** To be measured. */
+  readonly records: number;
+  /** 512 if not given. */
+  readonly frameRecords?: number;
+  /** These go first, and are settled before `onWarm` is called and the others follow: caches are full then. */
+  readonly warmUp?: number;
+  readonly onWarm?: () => unknown;
 }
 
 export interface Settled {
@@ -138,11 +150,11 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
     plan,
     session,
     store,
-    async run(feed, records, frameRecords = 512) {
+    async run(feed, drive) {
       const telemetry = quiet();
       const { maxInFlight } = plan.topology.flow;
       const credit = new Credit({ maxRecords: maxInFlight.records, maxBytes: maxInFlight.bytes });
-      const ends = createEnds(credit, feed, records, frameRecords);
+      const ends = createEnds(credit, feed, drive);
       const runner = assemble(plan, {
         clock,
         random: Math.random,
@@ -158,6 +170,7 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
       });
       const outcome = await runner.run();
       if (outcome.result !== 'done') throw outcome.error ?? new Error(`the run ended with ${outcome.result}`);
+      const records = drive.records + (drive.warmUp ?? 0);
       if (ends.rows() !== records) throw new Error(`${records} records gave ${ends.rows()} rows`);
       return { telemetry, rows: ends.rows(), chunks: ends.chunks() };
     },
@@ -168,7 +181,7 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
 }
 
 /** A source and a sink that make nothing a record: values are copied into the frame, rows are counted. */
-function createEnds(credit: Credit, feed: Feed, records: number, frameRecords: number) {
+function createEnds(credit: Credit, feed: Feed, { records, frameRecords = 512, warmUp = 0, onWarm }: Drive) {
   const origins: Origin[] = Array.from({ length: PARTITIONS }, (_, partition) => ({
     topic: 'flights.departed',
     partition,
@@ -178,10 +191,12 @@ function createEnds(credit: Credit, feed: Feed, records: number, frameRecords: n
   const acknowledged = Promise.resolve();
   let rows = 0;
   let chunks = 0;
+  let sent = 0;
+  let turn = 0;
 
-  async function feedAll(listener: Parameters<Source['start']>[0]): Promise<void> {
-    for (let sent = 0, turn = 0; sent < records; turn++) {
-      const count = Math.min(frameRecords, records - sent);
+  async function feedTo(end: number, listener: SourceListener): Promise<void> {
+    for (; sent < end; turn++) {
+      const count = Math.min(frameRecords, end - sent);
       let bytes = 0;
       for (let k = 0; k < count; k++) {
         const at = (sent + k) % feed.values.length;
@@ -198,13 +213,20 @@ function createEnds(credit: Credit, feed: Feed, records: number, frameRecords: n
       sent += count;
       listener.onFrame(builder.build(next[partition], nowMs, performance.now()));
     }
+  }
+
+  async function feedAll(listener: SourceListener): Promise<void> {
+    await feedTo(warmUp, listener);
+    while (credit.records > 0) await nextTurn();
+    await onWarm?.();
+    await feedTo(warmUp + records, listener);
     listener.onEnd();
   }
 
   const source: Source = {
     async start(listener) {
       for (const origin of origins) listener.onAssigned(origin);
-      void feedAll(listener);
+      feedAll(listener).catch((thrown) => listener.onFailed(classify(thrown)));
     },
     commit: () => acknowledged,
     halt: () => acknowledged,

@@ -1,12 +1,14 @@
+import { Session } from 'node:inspector/promises';
+
 /** V8's sampled allocations, summed by function. */
-export interface ProfileNode {
+interface ProfileNode {
   readonly id: number;
   readonly selfSize: number;
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   readonly children: readonly ProfileNode[];
 }
 
-export interface AllocationProfile {
+interface AllocationProfile {
   readonly head: ProfileNode;
   readonly samples: readonly { readonly size: number; readonly nodeId: number }[];
 }
@@ -21,11 +23,31 @@ export interface Allocations {
 /** Functions of this project, generated ones included, as `where` shows them. */
 export const OWN_CODE = / src\/|<generated>/;
 
+/** Every allocation on the heap between now and the call of what this resolves with, those collected meanwhile too. */
+export async function startSampling(leastBytes = 0): Promise<() => Promise<Allocations[]>> {
+  const session = new Session();
+  session.connect();
+  await session.post('HeapProfiler.startSampling', {
+    samplingInterval: 1,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: true,
+  });
+  return async () => {
+    const { profile } = await session.post('HeapProfiler.stopSampling');
+    session.disconnect();
+    return byFunction(profile as unknown as AllocationProfile, leastBytes);
+  };
+}
+
+export function total(rows: readonly Allocations[], of: 'bytes' | 'objects'): number {
+  return rows.reduce((sum, row) => sum + row[of], 0);
+}
+
 /**
  * Most bytes first. Counts are exact with a sampling interval of one byte only. Numbers that V8 boxes (16 bytes) are
  * left out with `leastBytes` above that: code that is not yet optimised boxes what the same code optimised does not.
  */
-export function byFunction(profile: AllocationProfile, leastBytes = 0): Allocations[] {
+function byFunction(profile: AllocationProfile, leastBytes: number): Allocations[] {
   const places = new Map<number, string>();
   const visit = (node: ProfileNode, caller: string): void => {
     const where = placeOf(node, caller);
