@@ -37,9 +37,12 @@ export function groupRounds(name: string, bench: () => Promise<ExampleBench>, op
       let misses = 0;
       for (let round = 1; round <= rounds; round++) {
         const sentBefore = load.sent();
-        await join();
         const oldest = group.shift() as Sluice;
+        // In turns: the new one has joined when the old one is told to stop; or both at once, so that the group re-forms twice.
+        const joined = join();
+        if (round % 2 === 1) await joined;
         const code = await oldest.stop();
+        await joined;
         assert.equal(code, 0, `round ${round}: exit code ${code}\n${oldest.stderr.slice(-3_000)}`);
         misses += deadlineMisses(oldest);
         await group[0].until('the load goes on', () => load.sent() - sentBefore > perSecond / 2);
