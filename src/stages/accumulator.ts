@@ -103,7 +103,7 @@ export class Accumulator {
     if (flushing) this.pump();
   }
 
-  /** As large as the last one, which is what the rate and the linger make of it; chunks in flight keep their memory. */
+  /** As large as the last ones, which is what rate and linger make of them; chunks in flight keep their memory. */
   private begin(): Chunk {
     const records = this.lastRecords;
     return { rows: new RecordSlab(records, this.lastBytes), records: new Int32Array(records), runs: [] };
@@ -114,8 +114,8 @@ export class Accumulator {
     this.timer = undefined;
     this.lingered = false;
     const chunk = this.open as Chunk;
-    this.lastRecords = Math.max(FIRST_RECORDS, chunk.rows.count);
-    this.lastBytes = Math.max(FIRST_BYTES, chunk.rows.used);
+    this.lastRecords = Math.max(FIRST_RECORDS, chunk.rows.count, this.lastRecords >> 1);
+    this.lastBytes = Math.max(FIRST_BYTES, chunk.rows.used, this.lastBytes >> 1);
     this.full.push(chunk);
     this.open = undefined;
   }
