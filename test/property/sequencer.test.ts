@@ -5,12 +5,12 @@ import type { Frame, Origin } from '../../src/kernel/frame.ts';
 import { Sequencer } from '../../src/offsets/sequencer.ts';
 import { emptyRecords } from '../fixtures/frames.ts';
 
-const ORIGINS: readonly Origin[] = [0, 1, 2].map((partition) => ({ topic: 'in', partition, epoch: 1 }));
+const ORIGINS: readonly Origin[] = [0, 1].map((partition) => ({ topic: 'in', partition, epoch: 1 }));
 
 /** Admissions and finishes in any order: `pick` chooses which of the frames under way finishes. */
-const steps = fc.array(fc.record({ admit: fc.boolean(), origin: fc.nat(2), pick: fc.nat() }), {
+const steps = fc.array(fc.record({ admit: fc.boolean(), origin: fc.nat(1), pick: fc.nat() }), {
   minLength: 1,
-  maxLength: 500,
+  maxLength: 900,
   size: 'max',
 });
 
@@ -33,12 +33,13 @@ test('frames leave in the order in which they were admitted, each once, as soon 
         }
       };
       script.forEach(({ admit, origin, pick }, n) => {
-        if (admit || underWay.length === 0) {
+        // Enough stay under way that a queue grows long without ever running empty.
+        if (admit || underWay.length < 8) {
           const frame = emptyRecords(ORIGINS[origin], n, 1);
           admitted.get(ORIGINS[origin])?.push(frame);
           underWay.push(frame);
           sequencer.admit(frame);
-        } else finishOne(pick % underWay.length);
+        } else finishOne(pick % 4 === 0 ? pick % underWay.length : 0);
         const left = [...released.values()].reduce((sum, frames) => sum + frames.length, 0);
         const all = [...admitted.values()].reduce((sum, frames) => sum + frames.length, 0);
         assert.equal(sequencer.waiting, all - left);
@@ -46,7 +47,7 @@ test('frames leave in the order in which they were admitted, each once, as soon 
       while (underWay.length > 0) finishOne(underWay.length - 1);
       assert.equal(sequencer.waiting, 0);
     }),
-    { seed: 2, numRuns: 60 },
+    { seed: 2, numRuns: 40 },
   );
 });
 

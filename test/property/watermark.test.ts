@@ -17,7 +17,7 @@ type Step =
 const partition = fc.nat(PARTITIONS - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
-    weight: 20,
+    weight: 200,
     arbitrary: fc.record({
       do: fc.constant('admit' as const),
       partition,
@@ -25,9 +25,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       gap: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(50) }),
     }),
   },
-  { weight: 40, arbitrary: fc.record({ do: fc.constant('settle' as const), pick: fc.nat() }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('commit' as const), take: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const), partition }) },
+  { weight: 400, arbitrary: fc.record({ do: fc.constant('settle' as const), pick: fc.nat() }) },
+  { weight: 80, arbitrary: fc.record({ do: fc.constant('commit' as const), take: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('reopen' as const), partition }) },
 );
 
 /** One ownership period, as the model sees it. */
