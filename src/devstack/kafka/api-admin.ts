@@ -1,4 +1,4 @@
-/** The calls about the cluster: Metadata, and topics made, grown, described and deleted. */
+/** The calls about the cluster: Metadata, and topics made, described and deleted. */
 import type { Cluster } from './cluster.ts';
 import { ERROR, mirror } from './protocol.ts';
 import { type Call, HOST } from './server.ts';
@@ -44,15 +44,6 @@ export function deleteTopics(call: Call, cluster: Cluster): void {
   mirror(call, () => {
     const name = call.r.str();
     call.w.str(name).i16(cluster.deleteTopic(name));
-  });
-}
-
-export function createPartitions(call: Call, cluster: Cluster): void {
-  const { r, w } = call;
-  mirror(call, () => {
-    const [name, count] = [r.str(), r.i32()];
-    r.array(() => r.array(() => r.i32())); // assignments: leaders follow from the partition's number
-    w.str(name).i16(cluster.growTopic(name, count)).str(null);
   });
 }
 

@@ -4,8 +4,6 @@ import type { PartitionLog } from './partition-log.ts';
 import { ERROR, mirrorPartitions } from './protocol.ts';
 import type { Call } from './server.ts';
 
-const LATEST = -1;
-const EARLIEST = -2;
 const NOTHING: Buffer = Buffer.alloc(0);
 const NOWHERE = { offset: -1, timestampMs: -1, startOffset: -1 };
 
@@ -105,14 +103,9 @@ export function listOffsets(call: Call, cluster: Cluster): void {
   mirrorPartitions(call, (topic, partition) => {
     const wantedMs = r.i64();
     const log = cluster.led(call, topic, partition);
-    let found = { offset: -1, timestampMs: -1 };
-    if (typeof log !== 'number') {
-      if (wantedMs === LATEST) found.offset = log.endOffset;
-      else if (wantedMs === EARLIEST) found.offset = log.startOffset;
-      else found = log.find(wantedMs) ?? found;
-    }
+    const found = typeof log === 'number' ? null : log.find(wantedMs);
     w.i16(typeof log === 'number' ? log : ERROR.none);
-    w.i64(found.timestampMs).i64(found.offset);
+    w.i64(found?.timestampMs ?? -1).i64(found?.offset ?? -1);
   });
 }
 

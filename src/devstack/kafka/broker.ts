@@ -6,7 +6,7 @@
 import { dispatch } from './calls.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { ERROR } from './protocol.ts';
-import { type After, type Call, HOST, type Hooks, listen, type Server } from './server.ts';
+import { type After, type Call, HOST, type Hooks, listen } from './server.ts';
 
 export type BrokerOptions = Partial<ClusterOptions> & {
   /** How many nodes; their ids count from 1. */
@@ -41,21 +41,19 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
   const { brokers = 1, port = 0, hooks, maxMessageBytes = 1 << 20, after = unrefTimer } = options;
   const { log = (line) => process.stderr.write(`kafka devstack: ${line}\n`) } = options;
   const cluster = new Cluster({ maxMessageBytes, after });
-  const servers: Server[] = [];
   const handle = (call: Call): void | Promise<void> => dispatch(call, cluster);
   const close = async (): Promise<void> => {
     for (const group of cluster.groups.values()) group.close();
-    await Promise.all(servers.map((server) => server.close()));
+    await Promise.all(cluster.nodes.map((node) => node.close()));
   };
   for (let nodeId = 1; nodeId <= brokers; nodeId++) {
     const wish = port === 0 ? 0 : port + nodeId - 1;
     try {
-      servers.push(await listen({ nodeId, port: wish, after, handle, hooks, log }));
+      cluster.nodes.push(await listen({ nodeId, port: wish, after, handle, hooks, log }));
     } catch (cause) {
       await close();
       throw new Error(`the embedded broker cannot listen on ${HOST}:${wish}: is another one running?`, { cause });
     }
-    cluster.nodes.push({ id: nodeId, port: servers[nodeId - 1].port });
   }
   const logOf = (topic: string, partition: number) => {
     const found = cluster.topics.get(topic)?.partitions[partition];
@@ -66,8 +64,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
     brokers: cluster.nodes.map((node) => `${HOST}:${node.port}`),
     createTopic(name, { partitions = 1 } = {}) {
       const errorCode = cluster.createTopic(name, partitions);
-      if (errorCode !== ERROR.none)
-        throw new Error(`the embedded broker cannot create topic ${name}: error ${errorCode}`);
+      if (errorCode !== ERROR.none) throw new Error(`topic ${name} cannot be created: Kafka error ${errorCode}`);
     },
     read: (topic, partition) => [...logOf(topic, partition).batches],
     endOffsets: (topic) => cluster.topics.get(topic)?.partitions.map((partition) => partition.endOffset) ?? [],

@@ -37,7 +37,6 @@ const CALLS: ReadonlyMap<number, readonly [min: number, max: number, handler: Ha
   [21, [0, 1, data.deleteRecords]],
   [22, [0, 1, data.initProducerId]],
   [32, [1, 2, admin.describeConfigs]],
-  [37, [0, 1, admin.createPartitions]],
 ]);
 
 /** Throws for a call that is not in the table: the connection is then closed. */

@@ -3,10 +3,9 @@ import { crc32c } from './crc32c.ts';
 import { Group } from './group.ts';
 import { PartitionLog } from './partition-log.ts';
 import { ERROR } from './protocol.ts';
-import type { After, Call } from './server.ts';
+import type { After, Call, Server } from './server.ts';
 
-export type Node = { readonly id: number; readonly port: number };
-export type Topic = { readonly partitions: PartitionLog[]; readonly configs: ReadonlyMap<string, string> };
+export type Topic = { readonly partitions: readonly PartitionLog[]; readonly configs: ReadonlyMap<string, string> };
 export type ClusterOptions = {
   /** Largest record batch, unless the topic has its own `max.message.bytes`. */
   readonly maxMessageBytes: number;
@@ -16,7 +15,7 @@ export type ClusterOptions = {
 export class Cluster {
   readonly options: ClusterOptions;
   /** In the order in which partitions are spread over them. */
-  readonly nodes: Node[] = [];
+  readonly nodes: Server[] = [];
   readonly topics = new Map<string, Topic>();
   readonly groups = new Map<string, Group>();
   nextProducerId = 1000;
@@ -32,16 +31,10 @@ export class Cluster {
     if (!/^(?!\.\.?$)[\w.-]{1,249}$/.test(name)) return ERROR.invalidTopic;
     if (this.topics.has(name)) return ERROR.topicAlreadyExists;
     if (!(partitions > 0)) return ERROR.invalidPartitions;
-    this.topics.set(name, { partitions: [], configs });
-    return this.growTopic(name, partitions);
-  }
-
-  growTopic(name: string, count: number): number {
-    const partitions = this.topics.get(name)?.partitions;
-    if (!partitions) return ERROR.unknownTopicOrPartition;
-    if (count <= partitions.length) return ERROR.invalidPartitions;
-    while (partitions.length < count)
-      partitions.push(new PartitionLog(this.nodes[partitions.length % this.nodes.length].id, this.changed));
+    const logs = Array.from({ length: partitions }, (_, i) => {
+      return new PartitionLog(this.nodes[i % this.nodes.length].id, this.changed);
+    });
+    this.topics.set(name, { partitions: logs, configs });
     return ERROR.none;
   }
 
@@ -63,7 +56,7 @@ export class Cluster {
     return log.leaderId === call.nodeId ? log : ERROR.notLeaderOrFollower;
   }
 
-  coordinatorOf(groupId: string): Node {
+  coordinatorOf(groupId: string): Server {
     const index = crc32c(Buffer.from(groupId)) % this.nodes.length;
     return this.nodes.find(({ id }) => id === this.#coordinators.get(groupId)) ?? this.nodes[index];
   }

@@ -3,6 +3,9 @@ import { baseOffset, checkBatch, type Found, firstAtOrAfter, maxTimestamp, produ
 import { Producers } from './producers.ts';
 import { ERROR } from './protocol.ts';
 
+const LATEST = -1;
+const EARLIEST = -2;
+
 export class PartitionLog {
   startOffset = 0;
   /** Offset of the next record; also the high watermark, as the only copy is here. */
@@ -56,8 +59,10 @@ export class PartitionLog {
     return bytes;
   }
 
-  /** The first record at or after a time, or null. */
+  /** The first record at or after a time, or null; or one of the two ends. */
   find(timestampMs: number): Found | null {
+    if (timestampMs === LATEST) return { offset: this.endOffset, timestampMs: -1 };
+    if (timestampMs === EARLIEST) return { offset: this.startOffset, timestampMs: -1 };
     for (const batch of this.batches) {
       const found = maxTimestamp(batch) < timestampMs ? null : firstAtOrAfter(batch, timestampMs, this.startOffset);
       if (found) return found;

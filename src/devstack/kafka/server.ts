@@ -47,7 +47,7 @@ export type ServerOptions = {
   /** Hears why a connection was closed on a client. */
   readonly log: (line: string) => void;
 };
-export type Server = { readonly port: number; close(): Promise<void> };
+export type Server = { readonly id: number; readonly port: number; close(): Promise<void> };
 
 export const HOST = '127.0.0.1';
 const MAX_REQUEST_BYTES = 100 << 20;
@@ -66,7 +66,7 @@ export async function listen(options: ServerOptions): Promise<Server> {
     for (const socket of sockets) socket.destroy();
     await once(server, 'close');
   };
-  return { port: (server.address() as AddressInfo).port, close };
+  return { id: options.nodeId, port: (server.address() as AddressInfo).port, close };
 }
 
 function serve(socket: Socket, { nodeId, after, handle, hooks, log }: ServerOptions): void {
@@ -93,8 +93,8 @@ function serve(socket: Socket, { nodeId, after, handle, hooks, log }: ServerOpti
       if (bytes < wanted) return;
       const request = all.subarray(4, wanted);
       turn = turn.then(() => answer(request)).catch(hangUp);
-      chunks = [all.subarray(wanted)];
       bytes -= wanted;
+      chunks = bytes > 0 ? [all.subarray(wanted)] : [];
       wanted = 4;
     }
   };

@@ -210,7 +210,7 @@ test('requests that arrive byte by byte, or several in one piece, are cut apart'
     assert.deepEqual(ids, [1, 2, 3]);
   }));
 
-test('topics: made, grown, described, deleted; a name, a count or a replication that cannot be is refused', () =>
+test('topics: made, described, deleted; a name, a count or a replication that cannot be is refused', () =>
   withBroker({ brokers: 2 }, async (stack) => {
     const { broker, kafka, onEnd } = stack;
     const admin = kafka.admin({ retry: { retries: 0 } });
@@ -230,8 +230,7 @@ test('topics: made, grown, described, deleted; a name, a count or a replication 
     );
     const producer = await producerOf(stack, { retry: { retries: 0 } });
     await assert.rejects(producer.send({ topic: 't', messages: [{ value: 'x'.repeat(100), partition: 0 }] }), /larger/);
-    await admin.createPartitions({ topicPartitions: [{ topic: 't', count: 5 }] });
-    assert.deepEqual(broker.endOffsets('t'), [0, 0, 0, 0, 0]);
+    assert.deepEqual(broker.endOffsets('t'), [0, 0, 0]);
     const refused = (topic: object) => assert.rejects(admin.createTopics({ topics: [topic as { topic: string }] }));
     await refused({ topic: 'a/b' });
     await refused({ topic: 'u', replicationFactor: 3 });
