@@ -46,7 +46,7 @@ export function aimedBatch(model: LatencyModel, limits: PolicyLimits): number {
  * Source: the slack rule of Nexus (SOSP 2019) and Clockwork (OSDI 2020), with the guards described in docs/adr:
  * greedy when the executor is mostly idle (lowest latency) and when it is nearly full (waiting only adds delay). Pure.
  */
-export function decide(state: QueueState, model: LatencyModel, limits: PolicyLimits): Decision {
+export function nextBatch(state: QueueState, model: LatencyModel, limits: PolicyLimits): Decision {
   const { nowMs, rows, oldestMs, arrivalsPerMs } = state;
   if (rows === 0) return { waitUntilMs: Number.POSITIVE_INFINITY };
   const late = nowMs - oldestMs >= limits.budgetMs;

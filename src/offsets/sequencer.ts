@@ -26,7 +26,10 @@ export class Sequencer {
 
   /** Marks a frame finished and calls `release` for every frame whose turn has come, in order. */
   finish(frame: Frame, release: (frame: Frame) => void): void {
-    if (!this.ordered) return release(frame);
+    if (!this.ordered) {
+      release(frame);
+      return;
+    }
     const { origin } = frame;
     const queue = this.queues.get(origin);
     if (queue === undefined) {

@@ -7,11 +7,11 @@ import type { Frame, Origin } from '../kernel/frame.ts';
  * carries the position behind its gap as `nextOffset`. Pure: no clock, no I/O. Cost: O(1) a frame, amortised.
  */
 export class Watermarks {
-  private readonly lanes = new Map<Origin, Lane>();
+  private readonly queues = new Map<Origin, Queue>();
 
   /** An ownership period begins; nothing of it is committable yet. */
   open(origin: Origin): void {
-    this.lanes.set(origin, { frames: [], head: 0, watermark: Number.NaN, committed: Number.NaN });
+    this.queues.set(origin, { frames: [], head: 0, watermark: Number.NaN, committed: Number.NaN });
   }
 
   /**
@@ -19,40 +19,41 @@ export class Watermarks {
    * Returns how many of its records had been admitted and not passed: whoever owns the partition next reads them again.
    */
   close(origin: Origin): number {
-    const lane = this.lanes.get(origin);
-    this.lanes.delete(origin);
+    const queue = this.queues.get(origin);
+    this.queues.delete(origin);
     let records = 0;
-    for (let i = lane?.head ?? 0; lane !== undefined && i < lane.frames.length; i++) records += lane.frames[i].count;
+    for (let i = queue?.head ?? 0; queue !== undefined && i < queue.frames.length; i++)
+      records += queue.frames[i].count;
     return records;
   }
 
   isOpen(origin: Origin): boolean {
-    return this.lanes.has(origin);
+    return this.queues.has(origin);
   }
 
   origins(): readonly Origin[] {
-    return [...this.lanes.keys()];
+    return [...this.queues.keys()];
   }
 
   /** Queues a frame behind the earlier ones of its origin. False when the origin is not open. */
   admit(frame: Frame): boolean {
-    const lane = this.lanes.get(frame.origin);
-    if (lane === undefined) return false;
-    lane.frames.push(frame);
+    const queue = this.queues.get(frame.origin);
+    if (queue === undefined) return false;
+    queue.frames.push(frame);
     return true;
   }
 
   /** Advances over the frames at the head that are settled. False when the origin is no longer open: a late completion. */
   advance(origin: Origin): boolean {
-    const lane = this.lanes.get(origin);
-    if (lane === undefined) return false;
-    while (lane.head < lane.frames.length && lane.frames[lane.head].unsettled === 0) {
-      lane.watermark = lane.frames[lane.head].nextOffset;
-      lane.head++;
+    const queue = this.queues.get(origin);
+    if (queue === undefined) return false;
+    while (queue.head < queue.frames.length && queue.frames[queue.head].unsettled === 0) {
+      queue.watermark = queue.frames[queue.head].nextOffset;
+      queue.head++;
     }
-    if (lane.head > 64 && lane.head * 2 > lane.frames.length) {
-      lane.frames.splice(0, lane.head);
-      lane.head = 0;
+    if (queue.head > 64 && queue.head * 2 > queue.frames.length) {
+      queue.frames.splice(0, queue.head);
+      queue.head = 0;
     }
     return true;
   }
@@ -60,9 +61,9 @@ export class Watermarks {
   /** Positions that moved since they were last marked committed. */
   committable(): { readonly origin: Origin; readonly offset: number }[] {
     const moved: { origin: Origin; offset: number }[] = [];
-    for (const [origin, lane] of this.lanes) {
-      if (!Number.isNaN(lane.watermark) && lane.watermark !== lane.committed) {
-        moved.push({ origin, offset: lane.watermark });
+    for (const [origin, queue] of this.queues) {
+      if (!Number.isNaN(queue.watermark) && queue.watermark !== queue.committed) {
+        moved.push({ origin, offset: queue.watermark });
       }
     }
     return moved;
@@ -70,21 +71,24 @@ export class Watermarks {
 
   /** The broker has stored this position. Monotone within an epoch. */
   markCommitted(origin: Origin, offset: number): void {
-    const lane = this.lanes.get(origin);
-    if (lane === undefined) return;
-    if (lane.committed > offset) throw new RangeError(`commit of ${origin.topic}/${origin.partition} went back from ${lane.committed} to ${offset}`);
-    lane.committed = offset;
+    const queue = this.queues.get(origin);
+    if (queue === undefined) return;
+    if (queue.committed > offset)
+      throw new RangeError(
+        `commit of ${origin.topic}/${origin.partition} went back from ${queue.committed} to ${offset}`,
+      );
+    queue.committed = offset;
   }
 
   /** Frames admitted and not yet passed by the watermark, over all open origins. */
   pendingFrames(): number {
     let pending = 0;
-    for (const lane of this.lanes.values()) pending += lane.frames.length - lane.head;
+    for (const queue of this.queues.values()) pending += queue.frames.length - queue.head;
     return pending;
   }
 }
 
-interface Lane {
+interface Queue {
   readonly frames: Frame[];
   head: number;
   /** NaN until the first frame is passed. */

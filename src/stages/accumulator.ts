@@ -6,8 +6,8 @@ import type { Sink } from '../ports/sink.ts';
 import { persist } from './outage.ts';
 import type { StageDeps } from './types.ts';
 
-/** Which records of which frames the rows of a chunk are, run by run. */
-export interface Run {
+/** Which records of which frames the rows of a chunk are, span by span. */
+export interface Span {
   readonly frame: Frame;
   readonly firstRow: number;
   rows: number;
@@ -17,7 +17,7 @@ export interface Chunk {
   readonly rows: RecordSlab;
   /** Row → record index within its frame. */
   records: Int32Array;
-  readonly runs: Run[];
+  readonly spans: Span[];
 }
 
 export interface AccumulatorOptions {
@@ -71,9 +71,9 @@ export class Accumulator {
     const row = chunk.rows.count - 1;
     if (row === chunk.records.length) chunk.records = grown(chunk.records);
     chunk.records[row] = record;
-    const last = chunk.runs.at(-1);
+    const last = chunk.spans.at(-1);
     if (last !== undefined && last.frame === frame) last.rows++;
-    else chunk.runs.push({ frame, firstRow: row, rows: 1 });
+    else chunk.spans.push({ frame, firstRow: row, rows: 1 });
     if (chunk.rows.count >= this.options.maxRecords || chunk.rows.used >= this.options.maxBytes) this.close();
   }
 
@@ -106,7 +106,7 @@ export class Accumulator {
   /** As large as the last ones, which is what rate and linger make of them; chunks in flight keep their memory. */
   private begin(): Chunk {
     const records = this.lastRecords;
-    return { rows: new RecordSlab(records, this.lastBytes), records: new Int32Array(records), runs: [] };
+    return { rows: new RecordSlab(records, this.lastBytes), records: new Int32Array(records), spans: [] };
   }
 
   private close(): void {
@@ -143,7 +143,7 @@ export class Accumulator {
     } catch (thrown) {
       if (!(thrown instanceof SluiceError) || thrown.code !== 'record-too-large') throw thrown;
       if (chunk.rows.count === 1) {
-        this.options.onUnpublishable(chunk.runs[0].frame, chunk.records[0], thrown);
+        this.options.onUnpublishable(chunk.spans[0].frame, chunk.records[0], thrown);
         return;
       }
       const middle = chunk.rows.count >> 1;
@@ -159,13 +159,13 @@ export class Accumulator {
 function part(chunk: Chunk, from: number, to: number): Chunk {
   const rows = new RecordSlab(to - from, 1024);
   for (let row = from; row < to; row++) rows.appendRow(chunk.rows, row);
-  const runs: Run[] = [];
-  for (const run of chunk.runs) {
-    const first = Math.max(run.firstRow, from);
-    const end = Math.min(run.firstRow + run.rows, to);
-    if (first < end) runs.push({ frame: run.frame, firstRow: first - from, rows: end - first });
+  const spans: Span[] = [];
+  for (const span of chunk.spans) {
+    const first = Math.max(span.firstRow, from);
+    const end = Math.min(span.firstRow + span.rows, to);
+    if (first < end) spans.push({ frame: span.frame, firstRow: first - from, rows: end - first });
   }
-  return { rows, records: chunk.records.slice(from, to), runs };
+  return { rows, records: chunk.records.slice(from, to), spans };
 }
 
 function grown(records: Int32Array): Int32Array {

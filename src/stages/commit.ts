@@ -70,7 +70,13 @@ export function createCommit(deps: CommitDeps, options: { readonly everyMs: numb
 
   const commit = (frame: Frame): void => {
     credit.give(frame.count, frame.bytes);
-    if (!watermarks.advance(frame.origin)) late.add(frame.count);
+    if (watermarks.advance(frame.origin)) return;
+    late.add(frame.count);
+    telemetry.event('late-completion', {
+      topic: frame.origin.topic,
+      partition: frame.origin.partition,
+      records: frame.count,
+    });
   };
   return Object.assign(commit, {
     now,

@@ -128,7 +128,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   }
 
   function onAcknowledged(chunk: Chunk): void {
-    for (const { frame, firstRow, rows } of chunk.runs) {
+    for (const { frame, firstRow, rows } of chunk.spans) {
       let deadLetters = 0;
       for (let row = firstRow; row < firstRow + rows; row++) {
         const i = chunk.records[row];

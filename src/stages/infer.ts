@@ -1,6 +1,6 @@
 import { ArrivalRate } from '../batching/arrivals.ts';
 import { LatencyModel } from '../batching/latency-model.ts';
-import { decide as nextBatch, type PolicyLimits } from '../batching/policy.ts';
+import { nextBatch, type PolicyLimits } from '../batching/policy.ts';
 import type { Timer } from '../kernel/clock.ts';
 import { classify, SluiceError } from '../kernel/errors.ts';
 import { DEAD_LETTERED, reasonCode } from '../kernel/fate.ts';

@@ -49,7 +49,6 @@ export const METRICS = {
   sluice_lag_seconds: gauge('How far our position is behind the newest record, in seconds.', PARTITION, 128),
   sluice_inflight_records: gauge('Records taken in and not settled.'),
   sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
-  sluice_batches_total: counter('Batches given to the model.'),
   sluice_batch_rows: histogram('Rows in a batch given to the model.', ROWS),
   sluice_stage_seconds: histogram('Work of a stage on one frame or batch.', WORK_SECONDS, { stage: 'any' }, 16),
   sluice_stage_busy_ratio: gauge('Share of the last seconds in which a stage worked; the highest is the bottleneck.', {

@@ -42,8 +42,6 @@ export const EVENTS = {
   listening: pipeline('info', 'metrics and health are served'),
   signal: pipeline('info', 'a signal asks for the end'),
   ready: pipeline('info', 'ready: assigned, connected and able to make progress'),
-  'not-ready': pipeline('warn', 'not ready', limited()),
-  progress: pipeline('info', 'progress'),
   draining: pipeline('info', 'draining: taking in nothing more, settling what is in flight'),
   drained: pipeline('info', 'drained: everything taken in is settled and committed'),
   'drain-budget-exceeded': pipeline(
@@ -56,7 +54,6 @@ export const EVENTS = {
 
   assigned: pipeline('info', 'partition assigned'),
   revoked: pipeline('info', 'partition revoked'),
-  'rebalance-drained': pipeline('info', 'drained before the re-join'),
   'rebalance-deadline-missed': pipeline(
     'warn',
     'not drained before the re-join; records in flight may be published twice',
@@ -78,8 +75,6 @@ export const EVENTS = {
   outage: pipeline('warn', 'waiting for a dependency; records are held, none is dead-lettered', limited('what')),
   'outage-over': pipeline('info', 'dependency is back', limited('what')),
 
-  'store-unavailable': store('warn', 'feature store unavailable; intake is paused until it answers', limited()),
-  'store-recovered': store('info', 'feature store answers again', limited()),
   'feature-cell-unreadable': store(
     'warn',
     'a feature cell does not say what is asked for: its columns count as missing',
@@ -111,8 +106,6 @@ export const EVENTS = {
   'batch-unreadable': source('warn', 'a record batch was left behind: it cannot be read', limited()),
   'source-close-overdue': source('warn', 'consumer did not leave the group in time'),
 
-  'sink-unavailable': sink('warn', 'output cannot be written; it will be tried again', limited('topic')),
-  'sink-recovered': sink('info', 'output is written again', limited('topic')),
   'producer-replaced': sink('warn', 'a send failed: the producer is replaced', limited('topic')),
   'ack-mismatch': sink('error', 'the acknowledgement of the broker does not fit what was sent'),
   'header-null-as-empty': sink(
@@ -131,8 +124,6 @@ export const EVENTS = {
   'registry-throttled': schemas('warn', 'too many unknown schema ids: look-ups are limited', limited()),
 
   'model-loaded': model('info', 'model loaded'),
-  'model-warm': model('info', 'model warmed up'),
-  'batch-failed': model('warn', 'the model failed on a batch', limited(undefined, 'rows')),
   'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
   'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
   'device-skipped': model('info', 'a device is not to be had on this machine'),

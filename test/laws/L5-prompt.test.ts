@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LatencyModel } from '../../src/batching/latency-model.ts';
-import { aimedBatch, decide } from '../../src/batching/policy.ts';
+import { aimedBatch, nextBatch } from '../../src/batching/policy.ts';
 
 const BUDGET_MS = 40;
 const limits = { maxBatch: 256, budgetMs: BUDGET_MS };
@@ -27,12 +27,12 @@ test('L5 prompt: a batch leaves when it is full, or when waiting longer would br
 
     // Full: at once, and never more than maxBatch.
     for (const rows of [aim, aim + 1, 5_000]) {
-      const decision = decide({ ...base, nowMs: 1_000, rows }, model, limits);
+      const decision = nextBatch({ ...base, nowMs: 1_000, rows }, model, limits);
       assert.ok('go' in decision && decision.go >= 1 && decision.go <= limits.maxBatch, `full at ${rows}`);
     }
     // Not full: it may wait, but having waited it can still run, and whoever just missed it too, within the budget.
     for (let rows = 1; rows < aim; rows++) {
-      const decision = decide({ ...base, nowMs: 1_000, rows }, model, limits);
+      const decision = nextBatch({ ...base, nowMs: 1_000, rows }, model, limits);
       if ('go' in decision) {
         assert.equal(decision.go, rows);
         continue;
@@ -42,12 +42,12 @@ test('L5 prompt: a batch leaves when it is full, or when waiting longer would br
         waitedMs >= 0 && waitedMs + model.expectedMs(rows) <= BUDGET_MS / 2 + 1e-9,
         `waits ${waitedMs} ms with ${rows}`,
       );
-      const then = decide({ ...base, nowMs: decision.waitUntilMs, rows }, model, limits);
+      const then = nextBatch({ ...base, nowMs: decision.waitUntilMs, rows }, model, limits);
       assert.deepEqual(then, { go: rows }, 'leaves when the wait is over');
     }
     // Late, or a backlog: at once.
     for (const oldestMs of [1_000 - BUDGET_MS, Number.NEGATIVE_INFINITY]) {
-      assert.deepEqual(decide({ ...base, oldestMs, nowMs: 1_000, rows: 3 }, model, limits), { go: 3 });
+      assert.deepEqual(nextBatch({ ...base, oldestMs, nowMs: 1_000, rows: 3 }, model, limits), { go: 3 });
     }
   }
 });

@@ -23,35 +23,35 @@ export interface JsonlSinkOptions {
  */
 export function createJsonlSink(options: JsonlSinkOptions): Sink {
   const { deadLetters } = options;
-  const lanes = new Map<string, Lane>();
+  const outlets = new Map<string, Outlet>();
   let closing: Promise<void> | undefined;
 
   return {
     async open(topics) {
       for (const topic of topics) {
         const file = topic === deadLetters.topic ? deadLetters.file : options.outputs[topic];
-        if (file !== undefined) lanes.set(topic, file === '-' ? stdoutLane(options) : await fileLane(file));
+        if (file !== undefined) outlets.set(topic, file === '-' ? stdoutOutlet(options) : await fileOutlet(file));
       }
     },
     partitionCount: () => 1,
     async send(topic, _partition, rows) {
-      const lane = lanes.get(topic);
-      if (lane === undefined) return;
-      await lane.write(topic === deadLetters.topic ? deadLetterLines(rows) : valueLines(rows));
+      const outlet = outlets.get(topic);
+      if (outlet === undefined) return;
+      await outlet.write(topic === deadLetters.topic ? deadLetterLines(rows) : valueLines(rows));
     },
     close() {
-      closing ??= Promise.all([...lanes.values()].map((lane) => lane.end())).then(() => undefined);
+      closing ??= Promise.all([...outlets.values()].map((outlet) => outlet.end())).then(() => undefined);
       return closing;
     },
   };
 }
 
-interface Lane {
+interface Outlet {
   write(bytes: Buffer | string): Promise<void>;
   end(): Promise<void>;
 }
 
-function stdoutLane({ stdout, onReaderGone }: JsonlSinkOptions): Lane {
+function stdoutOutlet({ stdout, onReaderGone }: JsonlSinkOptions): Outlet {
   return {
     write: (bytes) =>
       written(stdout, bytes).catch((error: NodeJS.ErrnoException) => {
@@ -62,7 +62,7 @@ function stdoutLane({ stdout, onReaderGone }: JsonlSinkOptions): Lane {
   };
 }
 
-async function fileLane(file: string): Promise<Lane> {
+async function fileOutlet(file: string): Promise<Outlet> {
   const disk = createWriteStream(file);
   await new Promise<void>((resolve, reject) => {
     disk.once('open', () => resolve());

@@ -64,9 +64,9 @@ function start({ maxRecords = 500, maxBytes = 256 * 1024, lingerMs = LINGER_MS }
   };
 }
 
-/** The offsets that a chunk's runs stand for. */
-function named({ runs, records }: Chunk): number[] {
-  return runs.flatMap(({ frame, firstRow, rows }) =>
+/** The offsets that a chunk's spans stand for. */
+function named({ spans, records }: Chunk): number[] {
+  return spans.flatMap(({ frame, firstRow, rows }) =>
     Array.from(records.slice(firstRow, firstRow + rows), (record) => frame.offsets[record]),
   );
 }
