@@ -7,8 +7,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Bigtable } from '@google-cloud/bigtable';
 import { Kafka, logLevel } from 'kafkajs';
+import { createBigtableStore } from '../../src/adapters/bigtable/store.ts';
+import { createBigtableWriter } from '../../src/adapters/bigtable/writer.ts';
+import { createSystemClock } from '../../src/kernel/system-clock.ts';
+import type { ViewSpec } from '../../src/kernel/views.ts';
+import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { startServices } from './services.ts';
 
 test('Kafka and the Bigtable emulator serve after start and are gone after stop', { timeout: 900_000 }, async () => {
@@ -29,18 +33,20 @@ test('Kafka and the Bigtable emulator serve after start and are gone after stop'
     await producer.disconnect();
     await admin.disconnect();
 
-    process.env.BIGTABLE_EMULATOR_HOST = services.bigtableEmulatorHost;
-    const bigtable = new Bigtable({
-      projectId: 'dev',
-      metricsEnabled: false,
-      universeDomain: 'googleapis.com',
-    } as object);
-    const table = bigtable.instance('dev').table('hello');
-    await table.create({ families: ['f'] });
-    await table.insert([{ key: 'k', data: { f: { c: 'v' } } }]);
-    const [row] = await table.row('k').get();
-    assert.equal(row.data.f.c[0].value, 'v');
-    await bigtable.close();
+    const deps = { clock: createSystemClock(), telemetry: new RecordingTelemetry(), random: () => 0.5 };
+    const where = { project: 'dev', instance: 'dev', emulatorHost: services.bigtableEmulatorHost };
+    const [writer, store] = [createBigtableWriter(deps, where), createBigtableStore(deps, where)];
+    const column = { name: 'c', kind: 'number', width: 1, offset: 0 } as const;
+    const views: ViewSpec[] = [{ name: 'v', family: 'f', columns: [column] }];
+    const rows = { table: 'hello', layout: 'packed', views, rowWidth: 1, keys: [Buffer.from('k')] } as const;
+    await writer.ensureTable('hello', ['f']);
+    await writer.write({ ...rows, values: Float64Array.of(7), present: Uint8Array.of(1), timestampMs: 1_000 });
+    await store.open(['hello']);
+    const into = { values: Float64Array.of(Number.NaN), writtenAtMs: Float64Array.of(Number.NaN) };
+    await store.read({ ...rows, into, timeoutMs: 20_000 });
+    assert.deepEqual([...into.values, ...into.writtenAtMs], [7, 1_000]);
+    await store.close();
+    await writer.close();
   } finally {
     await services.stop();
   }
