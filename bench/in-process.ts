@@ -105,7 +105,7 @@ export interface Drive {
   readonly frameRecords?: number;
   /** These go first, and are settled before `onWarm` is called and the others follow: caches are full then. */
   readonly warmUp?: number;
-  readonly onWarm?: () => unknown;
+  readonly onWarm?: (telemetry: MetricStore) => unknown;
 }
 
 export interface Settled {
@@ -154,7 +154,7 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
       const telemetry = quiet();
       const { maxInFlight } = plan.topology.flow;
       const credit = new Credit({ maxRecords: maxInFlight.records, maxBytes: maxInFlight.bytes });
-      const ends = createEnds(credit, feed, drive);
+      const ends = createEnds(credit, telemetry, feed, drive);
       const runner = assemble(plan, {
         clock,
         random: Math.random,
@@ -181,7 +181,12 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
 }
 
 /** A source and a sink that make nothing a record: values are copied into the frame, rows are counted. */
-function createEnds(credit: Credit, feed: Feed, { records, frameRecords = 512, warmUp = 0, onWarm }: Drive) {
+function createEnds(
+  credit: Credit,
+  telemetry: MetricStore,
+  feed: Feed,
+  { records, frameRecords = 512, warmUp = 0, onWarm }: Drive,
+) {
   const origins: Origin[] = Array.from({ length: PARTITIONS }, (_, partition) => ({
     topic: 'flights.departed',
     partition,
@@ -218,7 +223,7 @@ function createEnds(credit: Credit, feed: Feed, { records, frameRecords = 512, w
   async function feedAll(listener: SourceListener): Promise<void> {
     await feedTo(warmUp, listener);
     while (credit.records > 0) await nextTurn();
-    await onWarm?.();
+    await onWarm?.(telemetry);
     await feedTo(warmUp + records, listener);
     listener.onEnd();
   }
