@@ -118,6 +118,11 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
 
   const ending = (): boolean => lifecycle.state !== 'running' && lifecycle.state !== 'starting';
 
+  /** A start that was given up because of a stop is no failure. */
+  function startFailed(thrown: unknown): void {
+    if (!ending()) fail(thrown);
+  }
+
   /** Resolves when no frame is under way. */
   function idle(): Promise<void> {
     if (underWay === 0) return Promise.resolve();
@@ -222,7 +227,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       commit.start();
       source.start(listener).then(() => {
         if (lifecycle.on('ready')) telemetry.event('ready');
-      }, fail);
+      }, startFailed);
       await ended;
       return shutDown();
     },

@@ -127,6 +127,22 @@ test('a source that cannot start fails the run', async () => {
   assert.deepEqual([outcome.result, outcome.error?.code], ['failed', 'topic-missing']);
 });
 
+test('a start that is given up because of a stop is no failure; one that fails by itself is', async () => {
+  for (const stopped of [true, false]) {
+    const { clock, runner, source } = bare();
+    const gate = new Gate();
+    gate.close();
+    source.start = async () => {
+      await gate.through();
+      throw new SluiceError('broker-unavailable', 'no broker answers');
+    };
+    const outcome = runner.run();
+    if (stopped) runner.stop();
+    gate.open();
+    assert.equal((await clock.run(outcome)).result, stopped ? 'done' : 'failed');
+  }
+});
+
 test('a second stop, and one after the end, change nothing', async () => {
   const { clock, telemetry, runner } = bare();
   const outcome = runner.run();
