@@ -41,7 +41,7 @@ const ADAPTER_UNITS = ['kernel', 'ports', 'telemetry'];
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['kafkajs'],
   registry: ['avsc'],
-  bigtable: ['@google-cloud/bigtable', '@google-cloud/bigtable-api', '@grpc/grpc-js', 'p-limit'],
+  bigtable: ['@google-cloud/bigtable-api', '@grpc/grpc-js', 'p-limit'],
   onnx: ['onnxruntime-node'],
   http: ['fastify'],
   prometheus: ['prom-client'],
