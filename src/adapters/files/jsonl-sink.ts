@@ -77,7 +77,7 @@ async function fileOutlet(file: string): Promise<Outlet> {
   // A packer learns nothing of the disk behind it (cause): a write that waits for room would wait for ever (effect);
   // so the end of the disk ends the write that is under way (guard).
   const ended = finished(disk).catch((error: unknown) => {
-    broken = failure(file, error);
+    broken ??= failure(file, error);
     giveUp(broken);
   });
   return {
@@ -85,7 +85,10 @@ async function fileOutlet(file: string): Promise<Outlet> {
       new Promise((resolve, reject) => {
         if (broken !== undefined) return reject(broken);
         giveUp = reject;
-        written(front, bytes).then(resolve, (error) => reject(failure(file, error)));
+        written(front, bytes).then(resolve, (error) => {
+          broken ??= failure(file, error);
+          reject(broken);
+        });
       }),
     async end() {
       front.end();
