@@ -42,7 +42,8 @@ export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: 
     debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
   };
   const sink = createKafkaSink({ clock, telemetry, random }, connection);
-  await sink.open([topology.output.topic, topology.deadLetter.topic]);
+  // The input topics too: what is missing shall be said before the group is joined, and by --dry.
+  await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic]);
   const source = createKafkaSource(
     { clock, telemetry, credit, random },
     {

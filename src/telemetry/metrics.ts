@@ -8,7 +8,7 @@ import { createSuppression, type Fields } from './suppression.ts';
 
 /** What was counted, for those who show it: the exposition, the display, tests. */
 export interface MetricStore extends Telemetry {
-  /** Metrics that have a series, in catalogue order. Arrays are the live ones: read them at once, do not keep them. */
+  /** All metrics, in catalogue order, also those that have no series yet: what is not there could as well be misspelt. Arrays are the live ones: read them at once, do not keep them. */
   snapshot(): readonly Family[];
   /** The series of one metric. */
   series(name: string): readonly Series[];
@@ -168,8 +168,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
       suppression.release(clock.monotonicMs(), write);
       const families: Family[] = [];
       for (const metric of metrics.values()) {
-        const shown = seriesOf(metric);
-        if (shown.length > 0) families.push({ name: metric.name, spec: metric.spec, series: shown });
+        families.push({ name: metric.name, spec: metric.spec, series: seriesOf(metric) });
       }
       return families;
     },

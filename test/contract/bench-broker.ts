@@ -3,6 +3,7 @@ import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
 import { createKafkaSink, type KafkaSinkOptions } from '../../src/adapters/kafka/sink.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import type { Sink } from '../../src/ports/sink.ts';
+import { untilLed } from '../fixtures/leaders.ts';
 import { seeded } from '../fixtures/random.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { Member, type MemberOptions } from './member.ts';
@@ -76,9 +77,10 @@ async function make(
       const topic = fresh('topic');
       const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
       });
+      await untilLed(admin, topic, partitions);
       return topic;
     },
     async produce(topic, messages) {

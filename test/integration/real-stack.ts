@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { createRegistry } from '../../src/devstack/registry.ts';
 import type { Stack } from '../contract/example-bench.ts';
-import { until } from '../fixtures/until.ts';
+import { untilLed } from '../fixtures/leaders.ts';
 import { startServices } from './services.ts';
 
 /** Apache Kafka and Google's Bigtable emulator; the registry is the embedded one, because no other runs without Docker. */
@@ -18,16 +18,7 @@ export async function startRealStack(): Promise<Stack> {
     },
     async createTopic(topic, numPartitions) {
       await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions }] });
-      // The client's own wait fails when a broker has not yet heard of the topic → it is waited for here.
-      await until(`topic ${topic} has leaders`, async () => {
-        try {
-          const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-          return topics[0].partitions.filter(({ leader }) => leader >= 0).length === numPartitions;
-        } catch (error) {
-          if ((error as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
-          throw error;
-        }
-      });
+      await untilLed(admin, topic, numPartitions);
     },
     async stop() {
       await admin.disconnect();

@@ -12,7 +12,7 @@ export function translate(error: unknown, table: string): SluiceError {
     case status.NOT_FOUND:
       return new SluiceError(
         'table-missing',
-        `Bigtable has no table "${table}" (${said}); create it, or correct the table, project or instance in the topology`,
+        `Bigtable has no table "${table}" (${said}); \`sluice features load\` creates and fills it, or correct the table, project or instance in the topology`,
         error,
       );
     case status.PERMISSION_DENIED:

@@ -44,15 +44,18 @@ export async function demo(options: DemoOptions, io: Io): Promise<number> {
       `the demo needs ${path}: run it in the folder of the repository (npm run demo)`,
     );
   }
+  const stopping = new AbortController();
+  const forget = io.onSignal(() => stopping.abort());
   const services = await startServices({ port: options.port });
   try {
-    return await stream(options, { ...io, env: { ...io.env, ...services.env } }, services);
+    return await stream(options, { ...io, env: { ...io.env, ...services.env } }, services, stopping);
   } finally {
+    forget();
     await services.close();
   }
 }
 
-async function stream(options: DemoOptions, io: Io, services: Services): Promise<number> {
+async function stream(options: DemoOptions, io: Io, services: Services, stopping: AbortController): Promise<number> {
   const { clock, stderr } = io;
   let display: Display | undefined;
   const color = stderr.isTTY === true && io.env.NO_COLOR === undefined;
@@ -91,11 +94,8 @@ async function stream(options: DemoOptions, io: Io, services: Services): Promise
     { color },
   );
 
-  const stopping = new AbortController();
-  const forget = io.onSignal(() => {
-    stopping.abort();
-    runner.stop();
-  });
+  stopping.signal.addEventListener('abort', () => runner.stop(), { once: true });
+  if (stopping.signal.aborted) runner.stop();
   const running = runner.run().finally(() => stopping.abort());
   if (!options.json) display.start();
   let feedFailure: unknown;
@@ -111,7 +111,6 @@ async function stream(options: DemoOptions, io: Io, services: Services): Promise
   runner.stop();
   const finished = readDisplayState({ clock, telemetry }, about);
   const outcome = await running;
-  forget();
   await feeder.close();
   display.stop();
   telemetry.flush();

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SluiceError } from '../../../src/kernel/errors.ts';
 import type { Log } from '../../../src/ports/telemetry.ts';
 import type { MetricSpec } from '../../../src/telemetry/catalogue.ts';
+import { METRICS } from '../../../src/telemetry/catalogue.ts';
 import { createTelemetry, type TelemetryOptions } from '../../../src/telemetry/metrics.ts';
 import { FakeClock } from '../../fixtures/clock.ts';
 
@@ -126,12 +127,19 @@ test('the budget of all metrics together holds, and a removed gauge makes room',
   );
 });
 
-test('a snapshot runs the hooks first and has only metrics with series', () => {
+test('a snapshot runs the hooks first and has every metric of the catalogue, in its order', () => {
   const { telemetry } = make();
   const counter = telemetry.counter('process_cpu_seconds_total');
   telemetry.beforeSnapshot(() => counter.add(2));
-  const names = telemetry.snapshot().map(({ name }) => name);
-  assert.deepEqual(names, ['sluice_series_overflow_total', 'process_cpu_seconds_total']);
+  const families = telemetry.snapshot();
+  assert.deepEqual(
+    families.map(({ name }) => name),
+    Object.keys(METRICS),
+  );
+  assert.deepEqual(
+    families.filter(({ series }) => series.length > 0).map(({ name }) => name),
+    ['sluice_series_overflow_total', 'process_cpu_seconds_total'],
+  );
   assert.equal(counter.value, 2);
 });
 
