@@ -2,6 +2,7 @@ import type { GoldenRecord } from '../bundle/golden.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import { classify } from '../kernel/errors.ts';
 import { OPEN, REASONS } from '../kernel/fate.ts';
 import { type FeatureRows, type Frame, FrameBuilder } from '../kernel/frame.ts';
 import type { Plan, ReadPlan } from '../plan/plan.ts';
@@ -29,7 +30,11 @@ export async function replayGolden(
     const outputs = frame.rows === 0 ? [] : await session.run(frame.inputs, frame.rows);
     frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number>));
     plan.predictions.predict(frame);
-    return records.flatMap((record, i) => differences(plan, frame, record, i));
+    return records.flatMap((record, i) => misfits(plan, record) ?? differences(plan, frame, record, i));
+  } catch (thrown) {
+    const { code, message } = classify(thrown);
+    if (code !== 'model-failed') throw thrown;
+    return [findingAt(plan, records[0], '', message)];
   } finally {
     await session.close();
   }
@@ -69,27 +74,48 @@ function rowsOf(read: ReadPlan, records: readonly GoldenRecord[]): FeatureRows {
       const stated = features[view.name];
       if (stated === null || stated === undefined) return;
       writtenAtMs[(i + 1) * views.length + v] = 0;
-      for (const { name, offset } of view.columns) {
-        const value = stated[name];
-        if (value !== undefined) values.set(typeof value === 'number' ? [value] : value, (i + 1) * rowWidth + offset);
+      for (const { name, offset, width } of view.columns) {
+        const numbers = numbersOf(stated[name]);
+        if (numbers?.length === width) values.set(numbers, (i + 1) * rowWidth + offset);
       }
     });
   });
   return { index: Int32Array.from(records, (_, i) => i + 1), values, writtenAtMs };
 }
 
-function differences(plan: Plan, frame: Frame, record: GoldenRecord, i: number): CheckFinding[] {
-  const file = plan.bundle.goldenFile ?? plan.bundle.file;
-  const finding = (path: string, message: string): CheckFinding => ({
+const numbersOf = (value: number | readonly number[] | undefined): readonly number[] | undefined =>
+  typeof value === 'number' ? [value] : value;
+
+/** Features that are not as wide as what the topology reads: such a record cannot be replayed. */
+function misfits(plan: Plan, record: GoldenRecord): CheckFinding[] | undefined {
+  const found = plan.reads.flatMap(({ views }) =>
+    views.flatMap((view) =>
+      view.columns.flatMap(({ name, width }) => {
+        const count = numbersOf(record.features[view.name]?.[name])?.length ?? width;
+        if (count === width) return [];
+        const path = `features.${view.name}.${name}`;
+        return [findingAt(plan, record, path, `has ${count} numbers, and the topology reads ${width}`)];
+      }),
+    ),
+  );
+  return found.length > 0 ? found : undefined;
+}
+
+function findingAt(plan: Plan, record: GoldenRecord, path: string, message: string): CheckFinding {
+  return {
     severity: 'error',
-    file,
+    file: plan.bundle.goldenFile ?? plan.bundle.file,
     line: record.line,
     column: 1,
     path,
     message,
     remedy: 'mend the expression or the model, or make the golden records anew from the pipeline that trained it',
     excerpt: '',
-  });
+  };
+}
+
+function differences(plan: Plan, frame: Frame, record: GoldenRecord, i: number): CheckFinding[] {
+  const finding = (path: string, message: string): CheckFinding => findingAt(plan, record, path, message);
   if (frame.fate[i] !== OPEN) {
     const why = frame.fate[i] === UNDECODED ? 'the event does not fit its schema' : REASONS[frame.reason[i]];
     return [finding('event', `the record is not scored: ${why}`)];

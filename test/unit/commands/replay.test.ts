@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createOnnxRuntime } from '../../../src/adapters/onnx/runtime.ts';
+import type { GoldenRecord } from '../../../src/bundle/golden.ts';
+import { prepare } from '../../../src/check/prepare.ts';
+import { replayGolden } from '../../../src/commands/replay.ts';
+import { SluiceError } from '../../../src/kernel/errors.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import type { ModelRuntime } from '../../../src/ports/model.ts';
+import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
+
+const runtime = createOnnxRuntime({ telemetry: new RecordingTelemetry() });
+
+async function shipped(name: string): Promise<{ readonly plan: Plan; readonly golden: readonly GoldenRecord[] }> {
+  const { plan, golden, findings } = await prepare(`topologies/${name}.yaml`, { env: {}, runtime });
+  assert.ok(plan, JSON.stringify(findings));
+  return { plan, golden };
+}
+
+const FLIGHTS = await shipped('flight-delay');
+
+/** The findings of one golden record of the flights, changed. */
+async function replayed(change: Partial<GoldenRecord>, of: ModelRuntime = runtime): Promise<string[]> {
+  const record = FLIGHTS.golden.find(({ features }) => features.slots && features.origin);
+  assert.ok(record);
+  const findings = await replayGolden(FLIGHTS.plan, [{ ...record, line: 7, ...change }], of);
+  for (const { file, line, severity } of findings) {
+    assert.match(file, /models\/flight-delay\/1\/golden\.jsonl$/);
+    assert.deepEqual([line, severity], [7, 'error']);
+  }
+  return findings.map(({ path, message }) => `${path}: ${message}`);
+}
+
+for (const name of ['flight-delay', 'hello']) {
+  test(`the path says what the golden records of ${name} say`, async () => {
+    const { plan, golden } = await shipped(name);
+    assert.ok(golden.length >= 25);
+    assert.deepEqual(await replayGolden(plan, golden, runtime), []);
+  });
+}
+
+test('another expectation is a finding, where it is off by more than the tolerance', async () => {
+  assert.match(
+    (await replayed({ expected: { probability: 0.5 } }))[0],
+    /^expected\.probability: the path says 0\.\d+, the golden record 0\.5$/,
+  );
+  assert.deepEqual(await replayed({ expected: { probability: 0.5 }, tolerance: 1 }), []);
+  assert.match(
+    (await replayed({ expected: { band: 'none' } }))[0],
+    /^expected\.band: the path says "\w+", the golden record "none"$/,
+  );
+  assert.deepEqual(await replayed({ expected: { chance: 1 } }), ['expected.chance: the bundle predicts no "chance"']);
+  assert.equal((await replayed({ expected: { probability: [0.5], band: 1 } })).length, 2);
+});
+
+test('an event or features that say something else come out otherwise', async () => {
+  assert.equal((await replayed({ features: {} })).length, 1);
+  assert.equal(
+    (await replayed({ event: { id: 1, departed_at: 0, origin: 'A', destination: 'B', distance: 1 } })).length,
+    1,
+  );
+});
+
+test('an event that does not fit its schema is said not to be scored, and the others are', async () => {
+  assert.deepEqual(await replayed({ event: { id: 'text' } }), [
+    'event: the record is not scored: the event does not fit its schema',
+  ]);
+  const [first, second] = FLIGHTS.golden;
+  const findings = await replayGolden(FLIGHTS.plan, [{ ...first, event: {} }, second], runtime);
+  assert.deepEqual(
+    findings.map(({ line, path }) => [line, path]),
+    [[first.line, 'event']],
+  );
+});
+
+test('a feature of another width than the topology reads is said so, not taken for its neighbour', async () => {
+  assert.deepEqual(
+    await replayed({ features: { slots: { n: [1, 2], l: new Array(97).fill(0) }, origin: { late_share: [1, 2] } } }),
+    [
+      'features.origin.late_share: has 2 numbers, and the topology reads 1',
+      'features.slots.n: has 2 numbers, and the topology reads 96',
+      'features.slots.l: has 97 numbers, and the topology reads 96',
+    ],
+  );
+});
+
+test('a model that fails is a finding; whatever else fails is not', async () => {
+  const failing = (error: Error): ModelRuntime => ({
+    ...runtime,
+    async load(options) {
+      const session = await runtime.load(options);
+      return { ...session, run: () => Promise.reject(error) };
+    },
+  });
+  assert.deepEqual(await replayed({}, failing(new SluiceError('model-failed', 'out of bounds'))), [': out of bounds']);
+  await assert.rejects(replayed({}, failing(new Error('broken'))), /broken/);
+});
