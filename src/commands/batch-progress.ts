@@ -21,6 +21,7 @@ export function createBatchProgress(
     readonly report: NodeJS.WritableStream;
   },
   telemetry: MetricStore,
+  /** `totalBytes` 0: nobody knows. */
   options: { readonly totalBytes: number; readonly json: boolean },
 ): BatchProgress {
   const { clock, stderr, report } = io;
@@ -42,9 +43,11 @@ export function createBatchProgress(
   function line(): string {
     const counts = fates();
     const records = counts.published + counts['dead-lettered'] + counts.dropped;
-    const share =
-      options.totalBytes > 0 ? Math.floor((100 * Math.min(readBytes, options.totalBytes)) / options.totalBytes) : 0;
-    return `${share} % read, ${records.toLocaleString('en')} records, ${Math.round(records / seconds()).toLocaleString('en')} a second`;
+    const read =
+      options.totalBytes > 0
+        ? `${Math.floor((100 * Math.min(readBytes, options.totalBytes)) / options.totalBytes)} %`
+        : `${(readBytes / 1e6).toFixed(1)} MB`;
+    return `${read} read, ${records.toLocaleString('en')} records, ${Math.round(records / seconds()).toLocaleString('en')} a second`;
   }
 
   function tick(): void {
