@@ -22,6 +22,9 @@ const code = await program(process.argv, {
   env: process.env,
   clock: createSystemClock(),
   random: Math.random,
+  get stdin() {
+    return process.stdin; // to look at it is to open it
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   instance: `${hostname()}-${process.pid}`,

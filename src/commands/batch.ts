@@ -23,7 +23,7 @@ import { preparePlan } from './prepare.ts';
 
 export interface BatchOptions {
   readonly topology: string;
-  /** JSON Lines; `.gz` is unpacked. */
+  /** JSON Lines; `.gz` is unpacked, `-` is standard input. */
   readonly input: string;
   /** JSON Lines; `.gz` is packed, `-` is standard output. */
   readonly output: string;
@@ -67,7 +67,12 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
   await sink.open([output.topic, deadLetter.topic]);
   const source = createJsonlSource(
     { clock, credit },
-    { file: options.input, frameRecords: FRAME_RECORDS, limit: options.limit, onProgress: progress.read },
+    {
+      ...(options.input === '-' ? { file: 'stdin', stdin: io.stdin } : { file: options.input }),
+      frameRecords: FRAME_RECORDS,
+      limit: options.limit,
+      onProgress: progress.read,
+    },
   );
   const encoder = compileJsonEncoder({
     schema: output.value.schema,
@@ -147,20 +152,11 @@ async function openFeatures(plan: Plan, folder: string | undefined): Promise<typ
   return store;
 }
 
-/** The size of the input; throws where it cannot be read, or where a file would be written over that is still needed. */
+/** The size of the input, 0 where nobody knows; throws where it cannot be read, or where a file would be written over that is still needed. */
 function checkedSize({ input, output, deadLetters }: BatchOptions): number {
-  const found = statSync(input, { throwIfNoEntry: false });
-  if (found === undefined)
-    throw new SluiceError('file-missing', `there is no file ${input}; give --input a file of JSON Lines`);
-  if (found.isDirectory())
-    throw new SluiceError('usage-invalid', `${input} is a folder; give --input a file of JSON Lines`);
-  try {
-    accessSync(input, constants.R_OK);
-  } catch (thrown) {
-    throw new SluiceError('usage-invalid', `cannot read ${input}: ${(thrown as Error).message}`, thrown);
-  }
+  const size = input === '-' ? 0 : sizeOf(input);
   const named = [
-    { option: '--input', path: realPath(input) },
+    { option: '--input', path: input === '-' ? 'standard input' : realPath(input) },
     { option: '--output', path: realPath(output) },
     ...(deadLetters === undefined ? [] : [{ option: '--dead-letters', path: realPath(deadLetters) }]),
   ];
@@ -172,6 +168,20 @@ function checkedSize({ input, output, deadLetters }: BatchOptions): number {
       `${same.option} and ${option} are the same file, ${path}; give each its own`,
     );
   });
+  return size;
+}
+
+function sizeOf(file: string): number {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined)
+    throw new SluiceError('file-missing', `there is no file ${file}; give --input a file of JSON Lines`);
+  if (found.isDirectory())
+    throw new SluiceError('usage-invalid', `${file} is a folder; give --input a file of JSON Lines`);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (thrown) {
+    throw new SluiceError('usage-invalid', `cannot read ${file}: ${(thrown as Error).message}`, thrown);
+  }
   return found.isFile() ? found.size : 0;
 }
 

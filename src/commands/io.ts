@@ -6,6 +6,8 @@ export interface Io {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Data may come from here. */
+  readonly stdin: NodeJS.ReadableStream;
   /** Data goes here. */
   readonly stdout: NodeJS.WritableStream;
   /** Talk goes here. */

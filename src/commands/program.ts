@@ -82,7 +82,7 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .command('batch')
     .argument('<topology>', 'topology file')
     .description('The same path over a file: one prediction a line, in input order.')
-    .requiredOption('--input <file>', 'JSON Lines, .gz too')
+    .requiredOption('--input <file>', 'JSON Lines, .gz too; - is standard input')
     .requiredOption('--output <file>', 'JSON Lines, .gz too; - is standard output')
     .option('--features <dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
     .option('--dead-letters <file>', 'where records that cannot be scored go, a line each: reason, offset, value')

@@ -8,6 +8,8 @@ import { readLines } from './lines.ts';
 export interface JsonlSourceOptions {
   /** JSON Lines; `.gz` is unpacked on the way. */
   readonly file: string;
+  /** Read instead of the file, whose name is then but a name. */
+  readonly stdin?: NodeJS.ReadableStream | undefined;
   /** A frame has at most so many, and never more than the credit. */
   readonly frameRecords: number;
   /** Stop after this many records. */
@@ -59,8 +61,8 @@ export function createJsonlSource(
       bytes = 0;
     };
 
-    const { file, onProgress, limit } = options;
-    for await (const line of readLines(file, { onProgress, maxLineBytes: credit.maxBytes, signal })) {
+    const { file, stdin, onProgress, limit } = options;
+    for await (const line of readLines(file, { stdin, onProgress, maxLineBytes: credit.maxBytes, signal })) {
       const at = number++;
       const tooLarge = typeof line === 'number';
       const size = tooLarge ? 0 : line.length;

@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, ReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { SluiceError } from '../../kernel/errors.ts';
 
@@ -9,6 +10,8 @@ const READ_BYTES = 256 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 export interface LinesOptions {
+  /** Read instead of the file. */
+  readonly stdin?: NodeJS.ReadableStream | undefined;
   /** Called with the bytes of the file read so far; packed bytes where it is packed. */
   readonly onProgress: (readBytes: number) => void;
   /** A longer line is not kept. */
@@ -23,9 +26,11 @@ export interface LinesOptions {
  * than one line of that size, whatever the file is.
  */
 export async function* readLines(file: string, options: LinesOptions): AsyncGenerator<Buffer | number> {
-  const { onProgress, signal } = options;
-  const raw = createReadStream(file, { highWaterMark: READ_BYTES });
-  const chunks = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+  const { onProgress, signal, stdin } = options;
+  const raw: Readable =
+    stdin === undefined ? createReadStream(file, { highWaterMark: READ_BYTES }) : (stdin as Readable);
+  const chunks: Readable = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+  let readBytes = 0;
   // `pipe` does not pass errors on (cause): a file that cannot be read would hang its reader (effect); so they are (guard).
   if (chunks !== raw) raw.on('error', (error) => chunks.destroy(error));
   const giveUp = (): void => void chunks.destroy();
@@ -33,7 +38,8 @@ export async function* readLines(file: string, options: LinesOptions): AsyncGene
   const line = createLine(options.maxLineBytes);
   try {
     for await (const chunk of chunks as AsyncIterable<Buffer>) {
-      onProgress(raw.bytesRead);
+      readBytes += chunk.length;
+      onProgress(raw instanceof ReadStream ? raw.bytesRead : readBytes);
       let from = 0;
       for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
         line.add(chunk.subarray(from, end));

@@ -63,6 +63,18 @@ test('packed files are read and written as plain ones are', async () => {
   assert.equal(gunzipSync(readFileSync(at('out.jsonl.gz'))).toString('utf8'), whole.stdout);
 });
 
+test('standard input is read to its end, or the limit', async () => {
+  const stdin = readFileSync(EVENTS, 'utf8');
+  assert.deepEqual((await batch({ input: '-' }, { stdin })).stdout, whole.stdout);
+  const { stdout, stderr } = await batch(
+    { input: '-', limit: '1', 'dead-letters': at('in.dead') },
+    { stdin: `no\n${stdin}` },
+  );
+  assert.equal(stdout, '');
+  assert.match(stderr, /0 predictions, 1 dead letter \(1 decode-failed\)/);
+  assert.equal(JSON.parse(readFileSync(at('in.dead'), 'utf8')).topic, 'stdin');
+});
+
 test('a limit scores the first records', async () => {
   const { code, stdout, stderr } = await batch({ limit: '3' });
   assert.equal(code, 0);
