@@ -56,7 +56,11 @@ export function createRegistrySchemas(
       if (thrown instanceof SluiceError) throw thrown;
       const cause = (thrown as Error).cause ?? thrown;
       const why = (cause as Error).message;
-      throw new SluiceError('registry-unavailable', `schema registry ${base} does not answer: ${why}`, thrown);
+      throw new SluiceError(
+        'registry-unavailable',
+        `schema registry ${base} does not answer: ${why}; check connections.registry.url, and that it runs`,
+        thrown,
+      );
     }
     if (status === 401 || status === 403) {
       throw new SluiceError(

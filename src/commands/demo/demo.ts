@@ -37,15 +37,15 @@ const POLL_MS = 50;
  * failed when the ledger, read from the topics by an independent reader, does not add up.
  */
 export async function demo(options: DemoOptions, io: Io): Promise<number> {
-  for (const path of [EVENTS, FEATURES, options.topology]) {
+  for (const path of [EVENTS, FEATURES]) {
     if (existsSync(path)) continue;
     throw new SluiceError(
       'file-missing',
-      `the demo needs ${path}: run it in the folder of the repository (npm run demo)`,
+      `the demo needs ${path}, and it is not here: run it in the folder of the repository (npm run demo)`,
     );
   }
-  const stopping = new AbortController();
-  const forget = io.onSignal(() => stopping.abort());
+  if (!existsSync(options.topology))
+    throw new SluiceError('file-missing', `there is no file ${options.topology}; give --topology a pipeline`);
   const services = await startServices({ port: options.port });
   try {
     return await stream(options, { ...io, env: { ...io.env, ...services.env } }, services, stopping);

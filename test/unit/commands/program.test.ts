@@ -68,6 +68,7 @@ for (const [args, complaint] of [
     /folder none has neither airport\.jsonl nor airport\.jsonl\.gz/,
   ],
   [['features', 'load', 'no.yaml', 'none'], /no\.yaml cannot be used:\nno\.yaml:1:1 there is no file/],
+  [['demo', '--topology', 'no.yaml'], /^sluice: there is no file no\.yaml; give --topology a pipeline\n$/],
   [['check', 'no.yaml'], /^no\.yaml:1:1 there is no file no\.yaml\n.*\n\n1 error, 0 warnings/],
 ] as const) {
   test(`a file or folder that is not there is named, and ends with 2: ${args.join(' ')}`, async () => {
