@@ -46,6 +46,8 @@ export async function demo(options: DemoOptions, io: Io): Promise<number> {
   }
   if (!existsSync(options.topology))
     throw new SluiceError('file-missing', `there is no file ${options.topology}; give --topology a pipeline`);
+  const stopping = new AbortController();
+  const forget = io.onSignal(() => stopping.abort());
   const services = await startServices({ port: options.port });
   try {
     return await stream(options, { ...io, env: { ...io.env, ...services.env } }, services, stopping);
