@@ -18,6 +18,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { Io } from './io.ts';
 import { loadModel } from './load-model.ts';
 import { NO_STORE } from './no-store.ts';
+import { reach } from './reach.ts';
 
 /** Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts. */
 export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: Telemetry, io: Io): Promise<World> {
@@ -33,9 +34,11 @@ export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: 
   });
   const session = await loadModel(plan, runtime, telemetry);
   const schemas = createSchemas(plan, telemetry, io);
-  const encoder = await createEncoder(plan, schemas);
+  const starting = { clock, random, telemetry };
+  const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas));
   const store = createStore(plan, telemetry, io);
-  await store.open([...new Set(plan.reads.map(({ table }) => table))]);
+  const tables = [...new Set(plan.reads.map(({ table }) => table))];
+  await reach(starting, 'feature store', () => store.open(tables));
   const connection = {
     brokers: kafka.brokers,
     clientId: kafka.clientId,

@@ -72,6 +72,7 @@ export const EVENTS = {
     'the broker refuses an output record; it is dead-lettered',
     limited(undefined, 'records'),
   ),
+  'start-waits': pipeline('warn', 'a dependency does not answer yet; it is tried again', limited('what')),
   outage: pipeline('warn', 'waiting for a dependency; records are held, none is dead-lettered', limited('what')),
   'outage-over': pipeline('info', 'dependency is back', limited('what')),
 
