@@ -29,8 +29,9 @@ async function sluice(command: string): Promise<{ code: number; stdout: string; 
     env: {},
     clock: createSystemClock(),
     random: () => 0.5,
-    stdout: stdout,
-    stderr: stderr,
+    stdin: new PassThrough(),
+    stdout,
+    stderr,
     instance: 'docs',
     onSignal: () => () => undefined,
   });
