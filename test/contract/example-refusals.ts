@@ -43,7 +43,7 @@ const REFUSALS: readonly Refusal[] = [
     name: 'no-table',
     code: 1,
     env: { BIGTABLE_INSTANCE: 'another' },
-    says: [/no table "(airport|route)"/, /create it/],
+    says: [/no table "(airport|route)"/, /features load/],
   },
   {
     name: 'broker-down',
