@@ -57,6 +57,7 @@ async function make(
   await admin.connect();
   closers.push(() => admin.disconnect());
   const producer = kafka.producer({
+    idempotent: true,
     createPartitioner:
       () =>
       ({ message }) =>
@@ -84,8 +85,12 @@ async function make(
       return topic;
     },
     async produce(topic, messages) {
-      for (let from = 0; from < messages.length; from += 500) {
-        await producer.send({ topic, messages: messages.slice(from, from + 500) });
+      // A call over several partitions, right after a topic was made, can write a partition's messages twice: one call each.
+      for (const partition of new Set(messages.map((message) => message.partition))) {
+        const own = messages.filter((message) => message.partition === partition);
+        for (let from = 0; from < own.length; from += 500) {
+          await producer.send({ topic, messages: own.slice(from, from + 500) });
+        }
       }
     },
     async committed(groupId, topic) {
