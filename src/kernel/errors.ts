@@ -37,6 +37,7 @@ export const DISPOSITIONS = {
   'consumer-dead': 'fatal',
   'offset-out-of-range': 'fatal',
   'device-unavailable': 'fatal',
+  'device-failed': 'fatal',
   'port-taken': 'fatal',
   'invariant-broken': 'fatal',
   unexpected: 'fatal',

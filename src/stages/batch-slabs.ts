@@ -1,4 +1,4 @@
-import type { Tensor } from '../kernel/frame.ts';
+import type { Frame, Tensor } from '../kernel/frame.ts';
 import type { ModelOutput } from '../ports/model.ts';
 import type { Slice } from './batch-queue.ts';
 
@@ -30,6 +30,14 @@ export class BatchSlabs {
         at += (to - from) * width;
       }
       return slab.subarray(0, rows * width);
+    });
+  }
+
+  /** One tensor an input: a row of zeros, as the warm-up ran it, of the types that `like` has. */
+  zeros(like: Frame): readonly Tensor[] {
+    return this.widths.map((width, k) => {
+      const Slab = like.inputs[k].constructor as new (length: number) => Tensor;
+      return new Slab(width);
     });
   }
 

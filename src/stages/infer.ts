@@ -4,7 +4,7 @@ import { nextBatch, type PolicyLimits } from '../batching/policy.ts';
 import type { Timer } from '../kernel/clock.ts';
 import { classify, SluiceError } from '../kernel/errors.ts';
 import { DEAD_LETTERED, reasonCode } from '../kernel/fate.ts';
-import { decide, type Frame } from '../kernel/frame.ts';
+import { decide, type Frame, type Tensor } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../ports/model.ts';
 import { BatchQueue, type Slice } from './batch-queue.ts';
@@ -30,6 +30,11 @@ export interface Infer {
  *
  * A run that fails is bisected until the rows at fault are alone: these dead-letter as `model-failed`, the others are published.
  * A model output of another size than asked for is a failed run: a wrong shape never passes silently.
+ *
+ * A device that dies fails every row (cause) → the whole stream would become dead letters while all looks well (effect) →
+ * rows count as at fault only once the model has run something after the last of them: another row of the batch, or a
+ * row of zeros, which it ran at the start. If it runs neither, the run ends with `device-failed`, nothing dead-letters,
+ * and the group reads the batch again (guard).
  */
 export function createInfer(deps: StageDeps & { readonly session: ModelSession }, plan: Plan): Infer {
   const { clock, telemetry, session } = deps;
@@ -73,28 +78,63 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
   }
 
   async function runOrBisect(slices: readonly Slice[], rows: number): Promise<void> {
+    const suspects: Suspect[] = [];
+    await search(slices, rows, suspects);
+    const last = suspects.at(-1);
+    if (last === undefined) return;
+    if (!last.cleared) await probe(last);
+    for (const { frame, row, why } of suspects) {
+      decide(frame, frame.rowOf[row], DEAD_LETTERED, MODEL_FAILED);
+      telemetry.event('row-failed', { model: plan.bundle.label, reason: why });
+    }
+  }
+
+  /** Runs the rows, halving them where they fail; those that fail alone become suspects. */
+  async function search(slices: readonly Slice[], rows: number, suspects: Suspect[]): Promise<void> {
     batchRows.observe(rows);
     try {
       await runOnce(slices, rows);
+      const last = suspects.at(-1);
+      if (last !== undefined) last.cleared = true;
     } catch (thrown) {
       const error = classify(thrown);
       if (error.code !== 'model-failed') throw error;
       if (rows === 1) {
-        const { frame, from } = slices[0];
-        decide(frame, frame.rowOf[from], DEAD_LETTERED, MODEL_FAILED);
-        telemetry.event('row-failed', { model: plan.bundle.label, reason: error.message });
+        suspects.push({ frame: slices[0].frame, row: slices[0].from, why: error.message, cleared: false });
         return;
       }
       telemetry.counter('sluice_retries_total', { what: 'model', reason: error.code }).add(1);
       const [left, right] = halves(slices, rows >> 1);
-      await runOrBisect(left, rows >> 1);
-      await runOrBisect(right, rows - (rows >> 1));
+      await search(left, rows >> 1, suspects);
+      await search(right, rows - (rows >> 1), suspects);
+    }
+  }
+
+  /** Resolves when the model still runs a row of zeros; otherwise it is not the record that is at fault. */
+  async function probe({ frame, why }: Suspect): Promise<void> {
+    try {
+      await runChecked(slabs.zeros(frame), 1);
+    } catch (thrown) {
+      const error = classify(thrown);
+      if (error.code !== 'model-failed') throw error;
+      throw new SluiceError(
+        'device-failed',
+        `${plan.bundle.label} on ${session.device} no longer runs a row of zeros, which it ran at the start: ${error.message}; a record failed before it: ${why}; no record was given up; check the device, and restart`,
+        thrown,
+      );
     }
   }
 
   async function runOnce(slices: readonly Slice[], rows: number): Promise<void> {
     const startedMs = clock.monotonicMs();
-    const outputs = await session.run(slabs.gather(slices, rows), rows);
+    const outputs = await runChecked(slabs.gather(slices, rows), rows);
+    // A single run only: a search for the rows at fault takes many, and would teach that every batch is slow.
+    model.observe(rows, clock.monotonicMs() - startedMs);
+    slabs.scatter(slices, outputs);
+  }
+
+  async function runChecked(feeds: readonly Tensor[], rows: number): Promise<readonly ModelOutput[]> {
+    const outputs = await session.run(feeds, rows);
     outputWidths.forEach((wanted, k) => {
       const { values, width } = outputs[k] ?? NO_OUTPUT;
       if (values.length === rows * wanted && width === wanted) return;
@@ -103,9 +143,7 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
         `${plan.bundle.label} answered ${rows} rows of "${plan.predictions.fetches[k]}" with ${values.length} values of ${width} a row, not ${wanted} a row`,
       );
     });
-    // A single run only: a search for the rows at fault takes many, and would teach that every batch is slow.
-    model.observe(rows, clock.monotonicMs() - startedMs);
-    slabs.scatter(slices, outputs);
+    return outputs;
   }
 
   const outputWidths = plan.predictions.fetches.map((name) => {
@@ -147,6 +185,15 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
       if (value) pump();
     },
   });
+}
+
+/** A row that failed alone. */
+interface Suspect {
+  readonly frame: Frame;
+  readonly row: number;
+  readonly why: string;
+  /** The model ran other rows after it: the row was at fault, not the model. */
+  cleared: boolean;
 }
 
 interface Waiting {

@@ -83,15 +83,79 @@ const WRONG: Readonly<Record<string, (rows: number) => readonly ModelOutput[]>> 
   'no output at all': () => [],
 };
 for (const [what, answer] of Object.entries(WRONG)) {
-  test(`an answer with ${what} is a failure of the model, never a prediction`, async () => {
+  test(`an answer with ${what} is a failure of the row that it is given for, never a prediction`, async () => {
+    const { deps, session, infer } = start();
+    const right = session.run.bind(session);
+    session.run = async (feeds, rows) =>
+      (feeds[0] as Float32Array).includes(POISON) ? answer(rows) : right(feeds, rows);
+    const frame = preprocessed([1, 2, POISON], deps.clock);
+    await deps.clock.run(infer(frame) as Promise<void>);
+    assert.deepEqual(fates(frame), ['open', 'open', 'model-failed']);
+    assert.deepEqual([...frame.outputs[0]], [2, 4, Number.NaN]);
+    assert.match(String(deps.telemetry.eventsNamed('row-failed')[0].reason), /test@1#0123456789ab answered/);
+  });
+
+  test(`a model that answers everything with ${what} ends the run`, async () => {
     const { deps, session, infer } = start();
     session.run = async (_feeds, rows) => answer(rows);
     const frame = preprocessed([1, 2, 3], deps.clock);
-    await deps.clock.run(infer(frame) as Promise<void>);
-    assert.deepEqual(fates(frame), ['model-failed', 'model-failed', 'model-failed']);
-    assert.match(String(deps.telemetry.eventsNamed('row-failed')[0].reason), /test@1#0123456789ab answered/);
+    await assert.rejects(deps.clock.run(infer(frame) as Promise<void>), { code: 'device-failed' });
+    assert.deepEqual(fates(frame), ['open', 'open', 'open']);
   });
 }
+
+for (const [when, values, okRuns] of [
+  ['before a batch', [1, 2, 3, 4, 5], 0],
+  ['before a batch of one row', [1], 0],
+  // The batch fails for its first row; 2, which is alone then, passes; 3 and 4 find the device gone.
+  ['in the search for the row at fault', [POISON, 2, 3, 4], 1],
+] as const) {
+  test(`a device that dies ${when} ends the run, and no record is blamed for it`, async () => {
+    const { deps, session, infer } = start();
+    let left: number = okRuns;
+    session.before = (values) => {
+      if (values.includes(POISON) || left-- <= 0) throw new SluiceError('model-failed', 'CUDA failure 999');
+    };
+    const frame = preprocessed(values, deps.clock);
+    await assert.rejects(deps.clock.run(infer(frame) as Promise<void>), (error: SluiceError) => {
+      assert.deepEqual([error.code, error.disposition], ['device-failed', 'fatal']);
+      assert.match(error.message, /test@1#0123456789ab on cpu no longer runs .*CUDA failure 999.*check the device/);
+      return true;
+    });
+    assert.deepEqual(new Set(fates(frame)), new Set(['open']));
+    assert.equal(deps.telemetry.eventsNamed('row-failed').length, 0);
+  });
+}
+
+test('a batch of nothing but rows at fault dead-letters, on the word of one row of zeros', async () => {
+  for (const values of [[POISON], [POISON, POISON, POISON, POISON]]) {
+    const { deps, session, infer } = start();
+    poisoned(session);
+    const runs: number[][] = [];
+    const right = session.run.bind(session);
+    session.run = (feeds, rows) => {
+      runs.push([...(feeds[0] as Float32Array)]);
+      return right(feeds, rows);
+    };
+    const frame = preprocessed(values, deps.clock);
+    await deps.clock.run(infer(frame) as Promise<void>);
+    assert.deepEqual(new Set(fates(frame)), new Set(['model-failed']));
+    assert.deepEqual(
+      runs.filter((run) => run.includes(0)),
+      [[0]],
+    );
+    assert.deepEqual(runs.at(-1), [0], 'once all rows have been searched');
+  }
+});
+
+test('a row that passes after the one at fault is proof enough that the model runs', async () => {
+  const { deps, session, infer } = start();
+  poisoned(session);
+  const frame = preprocessed([POISON, 2], deps.clock);
+  await deps.clock.run(infer(frame) as Promise<void>);
+  assert.deepEqual(fates(frame), ['model-failed', 'open']);
+  assert.deepEqual(session.batches, [2, 1, 1]);
+});
 
 test('another failure than of the rows ends the run, for every frame of the batch', async () => {
   const { deps, session, infer } = start();
