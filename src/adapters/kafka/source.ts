@@ -66,6 +66,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   const deadAfterMs = Math.max(10 * sessionTimeoutMs, 180_000);
 
   const gate = new Gate();
+  const isClosed = (): boolean => gate.reasons.includes('closed');
   let listener: SourceListener | undefined;
   let consumer: Consumer | undefined;
   let failure: SluiceError | undefined;
@@ -73,7 +74,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   let first: { readonly resolve: () => void; readonly reject: (error: SluiceError) => void } | undefined;
 
   function fail(thrown: unknown): void {
-    if (failure !== undefined || gate.reasons.includes('closed')) return;
+    if (failure !== undefined || isClosed()) return;
     failure = classify(thrown);
     gate.close('failed');
     watchdog.stop();
@@ -171,6 +172,13 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     } finally {
       await admin.disconnect();
     }
+    // Closed meanwhile: `close` found no consumer to disconnect → one made from here on would join, and nobody would end it.
+    if (isClosed()) {
+      throw new SluiceError(
+        'broker-unavailable',
+        `group ${groupId} was not joined: the source was closed while it started`,
+      );
+    }
     consumer = kafka.consumer({
       groupId,
       sessionTimeout: sessionTimeoutMs,
@@ -190,7 +198,9 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     });
     const run = async (client: Consumer): Promise<void> => {
       await client.connect();
-      await client.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
+      if (!isClosed()) await client.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
+      // `close` may have disconnected before there was a connection: then this one is left to us.
+      if (isClosed()) return client.disconnect();
       await client.run({
         // Committing after every batch, and the position of what was fetched rather than settled.
         autoCommit: false,
