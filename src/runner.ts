@@ -63,6 +63,11 @@ export interface RunnerParts {
 
 /** How long a drain waits before it asks again to store its positions. */
 const COMMIT_AGAIN_MS = 100;
+/** Nothing has settled for this long, and nothing says why: not ready. Longer where a drain may take longer. */
+const STALLED_MS = 60_000;
+const STALLED_DRAINS = 3;
+/** A stall of this length does not end by itself: a restart helps. */
+const STALLED_FOR_GOOD_MS = 600_000;
 
 export interface RunnerOptions {
   readonly drainMs: number;
@@ -74,12 +79,20 @@ export interface RunnerOptions {
  *
  * Promises: a frame that was handed over either settles or stays uncommitted; the end comes within the drain budget,
  * whatever hangs (law L8), one deadline for all its steps; after a failure nothing further is published or committed but
- * what was settled before it.
+ * what was settled before it. A call that never answers fails nothing (cause) → the pipeline would stand still and look well
+ * (effect) → frames under way of which none settles, without a condition that says why, are a stall: not ready after a
+ * minute, not live after ten (guard).
  */
 export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const { clock, telemetry, credit, source } = deps;
   const lifecycle = new Lifecycle();
-  const conditions = new Conditions();
+  const stalledMs = Math.max(STALLED_MS, STALLED_DRAINS * options.drainMs);
+  let progressMs = clock.monotonicMs();
+  /** What was waited for is back, something settled, or there is something to do again: from here on it is to go on. */
+  const progress = (): void => {
+    progressMs = clock.monotonicMs();
+  };
+  const conditions = new Conditions(progress);
   const watermarks = new Watermarks();
   const abandon = new AbortController();
   const commit = createCommit(
@@ -130,6 +143,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   }
 
   function leave(): void {
+    progress();
     underWay--;
     if (underWay > 0) return;
     const waiters = idleWaiters;
@@ -151,6 +165,11 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     return settled && stored && watermarks.committable().length === 0;
   }
 
+  /** How long frames have been under way without one that settles and without a condition that says why, ms. */
+  function stalledForMs(): number {
+    return underWay > 0 && conditions.none ? clock.monotonicMs() - progressMs : 0;
+  }
+
   const listener: SourceListener = {
     onAssigned(origin) {
       watermarks.open(origin);
@@ -167,7 +186,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
         credit.give(frame.count, frame.bytes);
         return;
       }
-      underWay++;
+      if (underWay++ === 0) progress();
       driven.admit(frame);
       driven.path(frame).then(leave, (thrown) => {
         leave();
@@ -236,9 +255,15 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     health() {
       const from = source.health();
       const { state } = lifecycle;
-      const waits = [state === 'running' ? '' : state, from.ready ? '' : from.reason, conditions.describe()];
+      const stillMs = stalledForMs();
+      const stall = stillMs >= stalledMs ? `no record settled for ${Math.floor(stillMs / 1_000)} s` : '';
+      const waits = [state === 'running' ? '' : state, from.ready ? '' : from.reason, conditions.describe(), stall];
       const reason = waits.filter((each) => each !== '').join('; ');
-      return { live: from.live && state !== 'failed', ready: reason === '', reason };
+      return {
+        live: from.live && state !== 'failed' && stillMs < Math.max(STALLED_FOR_GOOD_MS, stalledMs),
+        ready: reason === '',
+        reason,
+      };
     },
   };
 }

@@ -4,13 +4,25 @@
  */
 export class Conditions {
   private readonly current = new Map<string, string>();
+  private readonly onNone: () => void;
+
+  /** `onNone` is called when the last condition is over. */
+  constructor(onNone: () => void = () => undefined) {
+    this.onNone = onNone;
+  }
+
+  get none(): boolean {
+    return this.current.size === 0;
+  }
 
   set(what: string, why: string): void {
     this.current.set(what, why);
   }
 
   clear(what: string): boolean {
-    return this.current.delete(what);
+    const cleared = this.current.delete(what);
+    if (cleared && this.none) this.onNone();
+    return cleared;
   }
 
   has(what: string): boolean {
