@@ -6,8 +6,8 @@ export interface FeatureStore {
   open(tables: readonly string[]): Promise<void>;
   /**
    * Reads rows into `read.into`. Keys that are not there leave their row untouched (all NaN): absence is an answer.
-   * Rejects with disposition `retry` when the store could not answer for every key within `timeoutMs`
-   * (never a partial answer), `fatal` when it refuses (permission, unknown family).
+   * Rejects with disposition `retry` when the store could not answer for every key within `timeoutMs` of being
+   * asked (never a partial answer; a queue on our side does not count), `fatal` when it refuses (permission, unknown family).
    */
   read(read: FeatureRead): Promise<void>;
   close(): Promise<void>;

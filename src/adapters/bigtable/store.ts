@@ -1,8 +1,9 @@
 /**
  * Feature store on Cloud Bigtable.
  *
- * Promise: a read answers for every key or rejects, within its time-out over all calls together; nothing is retried
- * here. Limits: at most `concurrency` calls in flight for the whole store; a family is known to exist only where the
+ * Promise: a read answers for every key or rejects, within its time-out over all calls together, counted from the start
+ * of the first; to wait for a free call before that is back pressure, not an outage, and ends because every read ahead
+ * does. Nothing is retried here. Limits: at most `concurrency` calls in flight for the whole store; a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */
 import { status } from '@grpc/grpc-js';
@@ -155,12 +156,14 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
         reject(error);
       };
       running.add(abort);
-      timer = clock.after(timeoutMs, () => {
+      const late = (): void => {
         const text = `Bigtable did not answer for ${keys.length} keys of table "${table}" within ${Math.round(timeoutMs)} ms`;
         abort(new SluiceError('store-unavailable', text));
-      });
+      };
       const one = async (i: number): Promise<void> => {
         if (reading.over) return;
+        // From the first call on: with many reads at once, most of the time goes by in the queue, where no server is late.
+        timer ??= clock.after(timeoutMs, late);
         const from = Math.floor((i * keys.length) / count);
         const to = Math.floor(((i + 1) * keys.length) / count);
         const call = readChunk(reading, from, to);

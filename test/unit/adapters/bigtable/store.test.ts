@@ -146,6 +146,45 @@ test('a stalled call ends at the time-out of the read, neither before nor after,
   assert.deepEqual(into.values, VALUES);
 });
 
+test('to wait behind other reads is no outage: the time-out of a read counts from its first call', async (t) => {
+  const clock = new FakeClock();
+  const { store, faults, requests, common, arrived } = await world(t, {}, clock);
+  const views = [VIEW];
+  const start = (timeoutMs: number): Promise<unknown> => {
+    const into = blank(KEYS.length, 2, 1);
+    const reading = store.read({ ...common, views, into, timeoutMs });
+    return reading.then(
+      () => into.values,
+      (error) => error,
+    );
+  };
+  // Three calls a read, four at a time: two reads that stall hold every call for as long as they may.
+  for (let n = 0; n < 4; n++) faults.push({ stall: true });
+  const ahead = [start(1_000), start(1_000)];
+  await arrived(4);
+  const behind = Array.from({ length: 20 }, () => start(40));
+  await clock.advance(999);
+  assert.equal(requests.length, 4, 'the others wait for a free call');
+  await clock.advance(1);
+  for (const answer of await Promise.all(ahead)) isSluice('store-unavailable')(answer as Error);
+  for (const answer of await Promise.all(behind)) assert.deepEqual(answer, VALUES);
+});
+
+test('the calls of one read share its time-out, also those that wait for a free call', async (t) => {
+  const clock = new FakeClock();
+  const { store, faults, requests, common, arrived } = await world(t, {}, clock);
+  const keys = sortedKeys(Array.from({ length: 700 }, (_, i) => `k${1000 + i}`));
+  for (let n = 0; n < 4; n++) faults.push({ stall: true });
+  const reading = store.read({ ...common, keys, views: [VIEW], into: blank(700, 2, 1), timeoutMs: 40 });
+  const rejected = assert.rejects(reading, isSluice('store-unavailable'));
+  await arrived(4);
+  await clock.advance(40);
+  await rejected;
+  await store.open(['t']);
+  assert.equal(requests.length, 5, 'nothing further is asked for a read that is over');
+  assert.equal(clock.timers, 0);
+});
+
 test('a cell of the wrong length is missing, and said so once a read', async (t) => {
   const { store, writer, telemetry, common } = await world(t);
   const keys = KEYS.slice(0, 3);
