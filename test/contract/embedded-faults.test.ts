@@ -4,6 +4,7 @@ import kafkajs, { CompressionTypes } from 'kafkajs';
 import type { EmbeddedBroker } from '../../src/devstack/kafka/broker.ts';
 import { createBroker } from '../../src/devstack/kafka/broker.ts';
 import type { Fault, RequestInfo } from '../../src/devstack/kafka/server.ts';
+import { until } from '../fixtures/until.ts';
 import { lazyBench, numbered } from './bench-broker.ts';
 import { slabOf } from './sink-conformance.ts';
 
@@ -237,6 +238,30 @@ describe('faults', () => {
         assert.equal(reader.telemetry.eventsNamed('consumer-restarting').length, restarts ? 1 : 0);
       });
     }
+
+    test('what arrives while the intake stands still for want of credit shows as lag', LIMIT, async () => {
+      const { fresh, topic, produce, member } = await bench();
+      const name = await topic(2);
+      await produce(name, numbered(40, 2));
+      const reader = member({
+        topics: [name],
+        groupId: fresh('group'),
+        credit: { maxRecords: 10, maxBytes: 1 << 20 },
+        frameRecords: 10,
+        endsEveryMs: 50,
+      });
+      reader.settling = 'never';
+      await reader.start();
+      await reader.until(() => reader.rows().length === 10);
+      const lag = (): number => reader.source.lag().reduce((sum, { records }) => sum + records, 0);
+      await until('the lag of what a fetch has told', () => lag() === 30);
+      await produce(name, numbered(100, 2));
+      await until('the lag of what was produced since', () => lag() === 130);
+      assert.ok(reader.source.lag().some(({ seconds }) => seconds > 0));
+      await reader.source.halt();
+      await produce(name, numbered(10, 2));
+      await until('the lag after the gate was shut', () => lag() === 140);
+    });
 
     test('a batch in a codec that is not supported is named and fatal', LIMIT, async () => {
       const { fresh, topic, kafka, member } = await bench();

@@ -4,6 +4,7 @@ import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isLeftBehind, MAX_INFLATED_BYTES } from './codecs.ts';
+import type { Ends } from './ends.ts';
 import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { Heartbeats } from './heartbeats.ts';
@@ -32,6 +33,7 @@ export interface HandoverDeps {
   readonly lanes: Lanes;
   readonly gate: Gate;
   readonly heartbeats: Heartbeats;
+  readonly ends: Ends;
   readonly onFrame: (frame: Frame) => void;
 }
 
@@ -39,7 +41,7 @@ export function createHandover(
   deps: HandoverDeps,
   options: { readonly frameRecords: number; readonly frameBytes: number },
 ): Handover {
-  const { credit, clock, telemetry, lanes, gate, heartbeats } = deps;
+  const { credit, clock, telemetry, lanes, gate, heartbeats, ends } = deps;
   const limits: CutLimits = {
     maxRecords: Math.min(options.frameRecords, credit.maxRecords),
     maxBytes: Math.min(options.frameBytes, credit.maxBytes),
@@ -74,7 +76,7 @@ export function createHandover(
     let lost: unknown;
     try {
       const granted = await gate.whileOpen((signal) =>
-        heartbeats.during(group, credit.take(records, bytes, signal), (error) => {
+        heartbeats.during(group, ends.during(group, credit.take(records, bytes, signal)), (error) => {
           lost = error;
           gate.close('re-joining');
         }),

@@ -2,6 +2,7 @@ import { type Clock, pause } from '../../kernel/clock.ts';
 import { type Deadline, deadlineIn, within } from '../../kernel/deadline.ts';
 import { classify, type SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Ends } from './ends.ts';
 import { isFenced } from './errors.ts';
 import type { Gate } from './gate.ts';
 import type { Handover } from './handover.ts';
@@ -37,6 +38,7 @@ export interface MembershipDeps {
   readonly lanes: Lanes;
   readonly gate: Gate;
   readonly heartbeats: Heartbeats;
+  readonly ends: Ends;
   readonly positions: Positions;
   readonly handover: Handover;
   readonly onRevoking: (deadline: Deadline) => Promise<boolean>;
@@ -142,6 +144,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     if (!gate.open) {
       await pause(clock, options.maxWaitMs);
       deps.onActivity();
+      deps.ends.look(member);
       if (broken && joining === undefined && !isClosing) await member.joinAndSync();
       return [];
     }

@@ -8,6 +8,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
 import { createKafkaClient, type KafkaConnection, partitionCounts, reach } from './connection.ts';
+import { createEnds } from './ends.ts';
 import { messageOf, nameInChain, translate } from './errors.ts';
 import { explainFetch } from './explain.ts';
 import { Gate } from './gate.ts';
@@ -50,6 +51,8 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly partitionMaxBytes?: number;
   /** How long a broker holds a fetch that finds nothing; also the pace while nothing may be fetched. */
   readonly maxWaitMs?: number;
+  /** How often the ends of the partitions are asked for while nothing is fetched. */
+  readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;
   readonly closeMs?: number;
 }
@@ -86,10 +89,11 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     onAssigned: (origin) => listener?.onAssigned(origin),
     onRevoked: (origin) => listener?.onRevoked(origin),
   });
+  const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
   const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
   const positions = createPositions({ lanes, telemetry }, { groupId, from: options.from });
   const handover = createHandover(
-    { credit, clock, telemetry, lanes, gate, heartbeats, onFrame: (frame) => listener?.onFrame(frame) },
+    { credit, clock, telemetry, lanes, gate, heartbeats, ends, onFrame: (frame) => listener?.onFrame(frame) },
     { frameRecords: options.frameRecords ?? 512, frameBytes: options.frameBytes ?? 256 * 1024 },
   );
   const membership = createMembership(
@@ -99,6 +103,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       lanes,
       gate,
       heartbeats,
+      ends,
       positions,
       handover,
       onRevoking: (deadline) => (listener as SourceListener).onRevoking(deadline),

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createEnds } from '../../../../src/adapters/kafka/ends.ts';
 import { Gate } from '../../../../src/adapters/kafka/gate.ts';
 import { createHandover } from '../../../../src/adapters/kafka/handover.ts';
 import { createHeartbeats } from '../../../../src/adapters/kafka/heartbeats.ts';
-import type { ConsumerGroup, FetchedBatch, FetchedMessage } from '../../../../src/adapters/kafka/internals.ts';
+import type {
+  ConsumerGroup,
+  FetchedBatch,
+  FetchedMessage,
+  TopicOffsets,
+} from '../../../../src/adapters/kafka/internals.ts';
 import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
 import { Credit } from '../../../../src/kernel/credit.ts';
 import type { Frame } from '../../../../src/kernel/frame.ts';
@@ -25,6 +31,7 @@ function setUp(maxRecords = 100) {
     heartbeat: () => group.beat(),
     offsetManager: { resolveOffset: () => {}, committedOffsets: () => committed },
     assigned: () => [{ topic: 't', partitions: [0] }],
+    cluster: { fetchTopicsOffset: async (): Promise<TopicOffsets[]> => [], refreshMetadata: async () => {} },
   };
   const member = group as unknown as ConsumerGroup;
   lanes.assign(member);
@@ -32,7 +39,9 @@ function setUp(maxRecords = 100) {
   goTo(lane, 10);
   const frames: Frame[] = [];
   const heartbeats = createHeartbeats({ clock, onBeat: () => {} }, { intervalMs: 300 });
-  const deps = { credit, clock, telemetry, lanes, gate, heartbeats, onFrame: (frame: Frame) => frames.push(frame) };
+  const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: 2_000 });
+  const onFrame = (frame: Frame) => frames.push(frame);
+  const deps = { credit, clock, telemetry, lanes, gate, heartbeats, ends, onFrame };
   const handover = createHandover(deps, { frameRecords: 4, frameBytes: 1_000 });
   return { clock, telemetry, credit, gate, lanes, lane, group, member, frames, handover };
 }
@@ -121,4 +130,54 @@ test('when the group re-forms during a wait, the client is told by its own error
   assert.ok(!gate.open, 'the other partitions stop as well');
   assert.deepEqual(frames, []);
   assert.equal(credit.waiting, 0);
+});
+
+test('while a batch waits for credit the ends of the partitions are asked for, now and then, whatever the answer', async () => {
+  const { handover, member, group, lane, credit, clock, gate } = setUp(4);
+  let end = 60;
+  let asked = 0;
+  let refreshed = 0;
+  group.cluster.fetchTopicsOffset = async () => {
+    asked++;
+    if (asked === 2) throw new Error('not the leader');
+    return [{ topic: 't', partitions: [{ partition: 0, offset: String(end) }] }];
+  };
+  group.cluster.refreshMetadata = async () => {
+    refreshed++;
+    throw new Error('nobody is there');
+  };
+  handover.admit([batch(10, [10])]);
+  credit.tryTake(4, 0);
+  const waits = [handover.deliver(member, batch(10, [10])), handover.deliver(member, batch(10, [10]))];
+  await clock.advance(1_000);
+  assert.deepEqual([asked, lane.endOffset], [1, 60], 'one question for all that wait');
+  end = 90;
+  await clock.advance(2_000);
+  assert.deepEqual([asked, refreshed, lane.endOffset], [2, 1, 60]);
+  await clock.advance(2_000);
+  assert.deepEqual([asked, lane.endOffset], [3, 90]);
+  end = 80;
+  await clock.advance(2_000);
+  assert.deepEqual([asked, lane.endOffset], [4, 90], 'a late answer takes nothing back');
+  gate.close('closed');
+  await clock.run(Promise.all(waits));
+  await clock.advance(60_000);
+  assert.equal(asked, 4, 'nothing is asked when nobody waits');
+  assert.equal(clock.timers, 0);
+});
+
+test('a question that is not answered is not asked again, and keeps nobody waiting', async () => {
+  const { handover, member, group, frames, credit, clock } = setUp(4);
+  let asked = 0;
+  group.cluster.fetchTopicsOffset = () => {
+    asked++;
+    return new Promise(() => {});
+  };
+  credit.tryTake(4, 0);
+  const delivered = handover.deliver(member, batch(10, [10]));
+  await clock.advance(60_000);
+  assert.equal(asked, 1);
+  credit.give(4, 0);
+  await clock.run(delivered);
+  assert.equal(frames.length, 1);
 });
