@@ -7,7 +7,8 @@ import type { Frame, Origin } from '../kernel/frame.ts';
  * Where records come from: one member of a consumer group, or a bounded file.
  *
  * A source takes credit before it makes a frame (records and arena bytes) and hands the frame over with `onFrame`;
- * from then on the pipeline owns the credit. Frames of one origin come in offset order, without overlap.
+ * from then on the pipeline owns the credit. Frames of one origin come in offset order, without overlap; one without
+ * records takes no credit and only moves the position to commit, over what holds nothing to read.
  */
 export interface Source {
   /** Joins and begins to fetch; resolves once the first assignment is known (or the file is open). */

@@ -39,3 +39,25 @@ test('L2 no gap: a commit never passes an unsettled record of its partition', as
   );
   assert.equal(offsets.at(-1), 57);
 });
+
+test('L2 no gap: a frame without records moves the watermark, behind what came before it, and asks nobody for anything', async () => {
+  const world = startWorld({ enriched: true });
+  const from = origin();
+  world.source.assign(from);
+  const stalled = new Gate();
+  stalled.close();
+  world.sink.before = () => stalled.through();
+  await world.source.feed(from, [], 2);
+  await world.source.feed(from, events(2, 3));
+  await world.source.feed(from, [], 9);
+  await world.clock.advance(5_000);
+  const offsets = () => world.source.commits.map(({ offset }) => offset);
+  assert.deepEqual(offsets(), [2], 'nothing is before the first gap; records lie before the second');
+  stalled.open();
+  await world.clock.advance(5_000);
+  assert.deepEqual(offsets(), [2, 9]);
+  await world.source.feed(from, [], 12);
+  const outcome = await world.finish();
+  assert.deepEqual([outcome.result, outcome.unsettledRecords, offsets().at(-1)], ['done', 0, 12]);
+  assert.equal(world.sink.sources('out').length, 3);
+});

@@ -30,9 +30,7 @@ export function createCommitter(
     const byTopic = new Map<string, { partition: number; offset: string }[]>();
     for (const [lane, offset] of list) {
       const { topic, partition } = lane.origin;
-      // Behind the last frame lies nothing but a gap: once that frame is settled, the gap is done as well.
-      const end = offset === lane.handedOver ? Math.max(offset, lane.position) : offset;
-      const entry = { partition, offset: String(end) };
+      const entry = { partition, offset: String(offset) };
       const entries = byTopic.get(topic);
       if (entries === undefined) byTopic.set(topic, [entry]);
       else entries.push(entry);

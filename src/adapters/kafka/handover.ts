@@ -18,7 +18,7 @@ import { goTo, type Lane, type Lanes } from './lanes.ts';
  * whatever is not handed over stays where the lane's position says, and is fetched again.
  */
 export interface Handover {
-  /** Leaves out what a fetch brought that no frame can come of, moving positions over gaps. */
+  /** Leaves out what a fetch brought that holds no record; a gap is handed over at once, as a frame without records. */
   admit(batches: readonly FetchedBatch[]): FetchedBatch[];
   /** Hands one batch over. Rejects with the client's error when the group re-forms meanwhile, so that the client re-joins. */
   deliver(group: ConsumerGroup, batch: FetchedBatch): Promise<void>;
@@ -99,6 +99,18 @@ export function createHandover(
     telemetry.event('batch-unreadable', { topic, partition, offset: Number(first.offset), error });
   }
 
+  /**
+   * Only control records, aborted records or leftovers of compaction: no record, but a way to go. Kept to ourselves it would
+   * not be committed before the next record comes, and whoever looks at the group would see a lag that is none → a frame
+   * without records, which needs no credit, takes its place behind the others and moves the watermark.
+   */
+  function handOverGap(lane: Lane, nextOffset: number): void {
+    const at = { nextOffset, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
+    const frame = fill(lane.origin, [], { from: 0, to: 0, bytes: 0, headers: [] }, limits, at);
+    goTo(lane, nextOffset);
+    deps.onFrame(frame);
+  }
+
   return {
     get waiting() {
       return waiting;
@@ -110,9 +122,8 @@ export function createHandover(
         if (lane !== undefined) lane.endOffset = Number(batch.highWatermark);
         if (batch.rawMessages.length === 0) return false;
         if (batch.messages.length > 0) return true;
-        // Only control records, aborted records or leftovers of compaction: nothing to hand over, but a way to go.
-        const at = laneAt(batch);
-        if (at !== undefined) goTo(at, Math.max(endOf(batch), Number(batch.fetchedOffset) + 1));
+        const at = gate.open ? laneAt(batch) : undefined;
+        if (at !== undefined) handOverGap(at, Math.max(endOf(batch), Number(batch.fetchedOffset) + 1));
         return false;
       });
     },
@@ -136,7 +147,6 @@ export function createHandover(
         const nextOffset = next.to === messages.length ? endOf(batch) : Number(messages[next.to].offset);
         const frame = fill(lane.origin, messages, next, limits, { nextOffset, receivedAtMs, receivedMonotonicMs });
         goTo(lane, nextOffset);
-        lane.handedOver = nextOffset;
         lane.lastTimestampMs = frame.timestamps[records - 1];
         deps.onFrame(frame);
         from = next.to;

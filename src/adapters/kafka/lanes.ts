@@ -18,8 +18,6 @@ export interface Lane {
   manager: OffsetManager;
   /** The next offset to hand over; NaN until the start position is known. */
   position: number;
-  /** `nextOffset` of the last frame handed over; NaN before the first. */
-  handedOver: number;
   /** End of the partition as of the last fetch; NaN before the first. */
   endOffset: number;
   /** Timestamp of the last record handed over; NaN before the first. */
@@ -110,7 +108,6 @@ export class Lanes {
       origin: Object.freeze({ topic, partition, epoch: ++this.epochs }),
       manager,
       position: Number.NaN,
-      handedOver: Number.NaN,
       endOffset: Number.NaN,
       lastTimestampMs: Number.NaN,
     };

@@ -70,7 +70,7 @@ test('a batch is handed over in frames that join without a gap, to the end of wh
     frames.map(({ nextOffset }) => nextOffset),
     [17, 19],
   );
-  assert.deepEqual([lane.position, lane.handedOver, lane.lastTimestampMs], [19, 19, 7]);
+  assert.deepEqual([lane.position, lane.lastTimestampMs], [19, 7]);
 });
 
 test('a fetch that began elsewhere than where the lane stands brings nothing', async () => {
@@ -81,17 +81,26 @@ test('a fetch that began elsewhere than where the lane stands brings nothing', a
   assert.equal(telemetry.count('sluice_fetches_discarded_total'), 2);
 });
 
-test('what holds no record moves the position, and nothing else; empty fetches tell where the end is', () => {
-  const { handover, lane } = setUp();
+test('what holds no record is handed over as a frame without one; empty fetches tell where the end is', () => {
+  const { handover, lane, frames, credit, gate } = setUp();
+  credit.tryTake(100, 0);
   assert.deepEqual(handover.admit([batch(10, [], [])]), []);
-  assert.deepEqual([lane.position, lane.endOffset], [10, 50]);
+  assert.deepEqual([lane.position, lane.endOffset, frames.length], [10, 50, 0]);
   assert.deepEqual(handover.admit([batch(10, [], [10, 11, 12])]), []);
   assert.equal(lane.position, 13);
   assert.deepEqual(handover.admit([batch(10, [], [10, 11, 12, 13, 14])]), [], 'a stale one moves nothing');
   assert.equal(lane.position, 13);
-  assert.ok(Number.isNaN(lane.handedOver));
+  assert.ok(Number.isNaN(lane.lastTimestampMs));
+  assert.deepEqual(
+    frames.map(({ origin, count, bytes, unsettled, nextOffset }) => [origin, count, bytes, unsettled, nextOffset]),
+    [[lane.origin, 0, 0, 0, 13]],
+    'it waits for no credit, and takes none',
+  );
   const full = batch(13, [13]);
   assert.deepEqual(handover.admit([full]), [full]);
+  gate.close('halted');
+  assert.deepEqual(handover.admit([batch(13, [], [13, 14])]), []);
+  assert.deepEqual([lane.position, frames.length], [13, 1], 'behind a shut gate nothing moves');
 });
 
 for (const [title, end] of [
