@@ -23,6 +23,7 @@ export const DISPOSITIONS = {
   'registry-unavailable': 'retry',
 
   'record-too-large': 'dead-letter',
+  'record-refused': 'dead-letter',
   'schema-unknown': 'dead-letter',
   'schema-incompatible': 'dead-letter',
   'model-failed': 'dead-letter',

@@ -11,19 +11,20 @@ export class Watermarks {
 
   /** An ownership period begins; nothing of it is committable yet. */
   open(origin: Origin): void {
-    this.queues.set(origin, { frames: [], head: 0, watermark: Number.NaN, committed: Number.NaN });
+    this.queues.set(origin, { frames: [], head: 0, watermark: Number.NaN, committed: Number.NaN, passed: [] });
   }
 
   /**
    * An ownership period is over: its watermark is gone, late completions find nothing (law L6).
-   * Returns how many of its records had been admitted and not passed: whoever owns the partition next reads them again.
+   * Returns how many of its records were admitted and not committed: whoever owns the partition next reads them again.
    */
   close(origin: Origin): number {
     const queue = this.queues.get(origin);
     this.queues.delete(origin);
+    if (queue === undefined) return 0;
     let records = 0;
-    for (let i = queue?.head ?? 0; queue !== undefined && i < queue.frames.length; i++)
-      records += queue.frames[i].count;
+    for (let i = queue.head; i < queue.frames.length; i++) records += queue.frames[i].count;
+    for (const passed of queue.passed) records += passed.records;
     return records;
   }
 
@@ -48,8 +49,9 @@ export class Watermarks {
     const queue = this.queues.get(origin);
     if (queue === undefined) return false;
     while (queue.head < queue.frames.length && queue.frames[queue.head].unsettled === 0) {
-      queue.watermark = queue.frames[queue.head].nextOffset;
-      queue.head++;
+      const { nextOffset, count } = queue.frames[queue.head++];
+      queue.watermark = nextOffset;
+      queue.passed.push({ nextOffset, records: count });
     }
     if (queue.head > 64 && queue.head * 2 > queue.frames.length) {
       queue.frames.splice(0, queue.head);
@@ -78,6 +80,8 @@ export class Watermarks {
         `commit of ${origin.topic}/${origin.partition} went back from ${queue.committed} to ${offset}`,
       );
     queue.committed = offset;
+    const kept = queue.passed.findIndex((passed) => passed.nextOffset > offset);
+    queue.passed.splice(0, kept < 0 ? queue.passed.length : kept);
   }
 
   /** Frames admitted and not yet passed by the watermark, over all open origins. */
@@ -94,4 +98,6 @@ interface Queue {
   /** NaN until the first frame is passed. */
   watermark: number;
   committed: number;
+  /** Frames that the watermark passed since the last commit. */
+  readonly passed: { readonly nextOffset: number; readonly records: number }[];
 }

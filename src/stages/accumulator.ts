@@ -40,7 +40,7 @@ const FIRST_BYTES = 16 * 1024;
  * Rows on their way to one output partition: they leave when a chunk is full or has lingered, one call in flight, in order.
  *
  * A failed call is repeated with the same rows until it succeeds (law L7): the chunk behind it waits, so order holds.
- * A chunk that the broker finds too large is halved until the record at fault is alone.
+ * A chunk that the broker will not take as it is (too large, or one record of it refused) is halved until the record at fault is alone.
  */
 export class Accumulator {
   private readonly deps: StageDeps & { readonly sink: Sink };
@@ -141,7 +141,7 @@ export class Accumulator {
         sink.send(topic, partition, chunk.rows),
       );
     } catch (thrown) {
-      if (!(thrown instanceof SluiceError) || thrown.code !== 'record-too-large') throw thrown;
+      if (!(thrown instanceof SluiceError) || thrown.disposition !== 'dead-letter') throw thrown;
       if (chunk.rows.count === 1) {
         this.options.onUnpublishable(chunk.spans[0].frame, chunk.records[0], thrown);
         return;

@@ -7,10 +7,17 @@ const PREFIX = '__dlq.';
 /** Where a header of the input that pretends to be ours is kept. */
 const FOREIGN_PREFIX = 'original.';
 
+/**
+ * What of a record its dead letter carries: all of it; all, dated now, for a topic that refuses the timestamp; or only where
+ * it is to be found, for a topic that takes neither.
+ */
+export type DeadLetterForm = 'whole' | 'dated-now' | 'reference';
+
 export interface DeadLetterContext {
   /** Names this process, so that its logs can be found. */
   readonly instance: string;
   readonly nowMs: number;
+  readonly form: DeadLetterForm;
 }
 
 /**
@@ -21,7 +28,7 @@ export interface DeadLetterContext {
 export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterContext, slab: RecordSlab): void {
   const { origin, arena } = frame;
   const reason = REASONS[frame.reason[i]];
-  const tooLarge = reason === 'too-large';
+  const byReference = reason === 'too-large' || context.form === 'reference';
   const errors: [string, string][] = [
     ['topic', origin.topic],
     ['partition', String(origin.partition)],
@@ -30,20 +37,22 @@ export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterCon
     ['stage', STAGE_OF_REASON[reason]],
     ['reason', reason],
     ['attempts', '1'],
-    ['first-seen', new Date(context.nowMs).toISOString()],
+    ['first-seen', new Date(frame.receivedAtMs).toISOString()],
     ['schema-id', frame.schemaId[i] < 0 ? '' : String(frame.schemaId[i])],
     ['model', frame.model],
     ['instance', context.instance],
   ];
-  if (tooLarge) errors.push(['bytes', String(frame.valueBytes[i])]);
+  if (byReference) errors.push(['bytes', String(frame.valueBytes[i])]);
   const headers: Header[] = [
-    ...originalHeaders(frame, i),
+    ...(context.form === 'reference' ? [] : originalHeaders(frame, i)),
     ...errors.map(([name, value]) => ({ name: `${PREFIX}errors.${name}`, value: Buffer.from(value) })),
   ];
+  const key = range(arena, frame.keyStart[i], frame.keyEnd[i]);
   slab.append(
-    frame.timestamps[i],
-    range(arena, frame.keyStart[i], frame.keyEnd[i]),
-    range(arena, frame.valueStart[i], frame.valueEnd[i]),
+    context.form === 'whole' ? frame.timestamps[i] : context.nowMs,
+    // A compacted topic takes no record without a key: where a record came from is one.
+    context.form === 'reference' ? Buffer.from(`${origin.topic}/${origin.partition}/${frame.offsets[i]}`) : key,
+    context.form === 'reference' ? null : range(arena, frame.valueStart[i], frame.valueEnd[i]),
     encodeHeaders(headers),
   );
 }

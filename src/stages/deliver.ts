@@ -6,12 +6,17 @@ import { Sequencer } from '../offsets/sequencer.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Sink } from '../ports/sink.ts';
 import { Accumulator, type AccumulatorOptions, type Chunk } from './accumulator.ts';
-import { appendDeadLetter } from './dead-letter.ts';
+import { appendDeadLetter, type DeadLetterForm } from './dead-letter.ts';
 import type { StageDeps } from './types.ts';
 
 const MAX_CHUNK_RECORDS = 500;
 const MAX_CHUNK_BYTES = 256 * 1024;
 const UNPUBLISHABLE = reasonCode('unpublishable');
+const NEXT_FORM: Readonly<Record<DeadLetterForm, DeadLetterForm | undefined>> = {
+  whole: 'dated-now',
+  'dated-now': 'reference',
+  reference: undefined,
+};
 
 export interface Deliver {
   /** Registers a frame's place in its origin's order; before anything else happens to it. */
@@ -53,6 +58,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const age = telemetry.histogram('sluice_record_age_seconds');
   const residence = telemetry.histogram('sluice_residence_seconds');
   const settling = new Map<Frame, Settling>();
+  const refused = new WeakMap<Frame, Map<number, DeadLetterForm>>();
   const touched = new Set<Accumulator>();
   let flushing = false;
   let failure: unknown;
@@ -120,7 +126,8 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   function deadLetterRecord(frame: Frame, i: number): void {
     const partition = frame.origin.partition % sink.partitionCount(deadLetter.topic);
     const target = accumulator(deadLetter.topic, partition);
-    appendDeadLetter(frame, i, { instance: deps.instance, nowMs: clock.wallMs() }, target.slab());
+    const form = refused.get(frame)?.get(i) ?? 'whole';
+    appendDeadLetter(frame, i, { instance: deps.instance, nowMs: clock.wallMs(), form }, target.slab());
     const reason = REASONS[frame.reason[i]];
     telemetry.event('dead-lettered', { source: sourceOf(frame, i), reason });
     target.appended(frame, i);
@@ -143,23 +150,29 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   }
 
   function onUnpublishable(frame: Frame, i: number, error: SluiceError): void {
-    if (frame.fate[i] === DEAD_LETTERED) {
-      const remedy = `raise max.message.bytes of ${deadLetter.topic}`;
-      fail(
-        new SluiceError(
-          'broker-refused',
-          `dead letter ${sourceOf(frame, i)} was refused: ${error.message}; ${remedy}`,
-          error,
-        ),
-      );
+    telemetry.event('unpublishable', { source: sourceOf(frame, i), reason: error.message });
+    if (frame.fate[i] !== DEAD_LETTERED) {
+      frame.fate[i] = DEAD_LETTERED;
+      frame.reason[i] = UNPUBLISHABLE;
+    } else if (!reduce(frame, i)) {
+      const said = `dead letter ${sourceOf(frame, i)} was refused: ${error.message}`;
+      fail(new SluiceError('broker-refused', `${said}; give ${deadLetter.topic} settings that take it`, error));
       return;
     }
-    telemetry.event('unpublishable', { source: sourceOf(frame, i), reason: error.message });
-    frame.fate[i] = DEAD_LETTERED;
-    frame.reason[i] = UNPUBLISHABLE;
     deadLetterRecord(frame, i);
     for (const target of touched) target.pump();
     touched.clear();
+  }
+
+  /** A dead letter that its topic refuses goes again with less of the record; false when there is nothing less. */
+  function reduce(frame: Frame, i: number): boolean {
+    const forms = refused.get(frame) ?? new Map<number, DeadLetterForm>();
+    refused.set(frame, forms);
+    const form = NEXT_FORM[forms.get(i) ?? 'whole'];
+    if (form === undefined) return false;
+    forms.set(i, form);
+    telemetry.counter('sluice_retries_total', { what: 'sink', reason: 'dead-letter-refused' }).add(1);
+    return true;
   }
 
   function settle(frame: Frame, records: number): void {
@@ -183,7 +196,10 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   function observeLatency(frame: Frame): void {
     residence.observeMany((clock.monotonicMs() - frame.receivedMonotonicMs) / 1000, frame.count);
     const nowMs = clock.wallMs();
-    for (let i = 0; i < frame.count; i++) age.observe(Math.max(0, nowMs - frame.timestamps[i]) / 1000);
+    for (let i = 0; i < frame.count; i++) {
+      // A negative timestamp says that there is none.
+      if (frame.timestamps[i] >= 0) age.observe(Math.max(0, nowMs - frame.timestamps[i]) / 1000);
+    }
   }
 
   /** Ends every frame that is being delivered: nothing of it counts as settled. */

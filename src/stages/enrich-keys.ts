@@ -37,7 +37,10 @@ export class KeyTable {
 
   /** A copy of distinct key `k`, to keep. */
   copyKey(k: number): Buffer {
-    return Buffer.from(this.bytes.subarray(this.starts[k], this.ends[k]));
+    // A small Buffer.from is a slice of a pool that everybody shares → a key that is kept keeps 8 KiB → memory of its own.
+    const key = Buffer.allocUnsafeSlow(this.ends[k] - this.starts[k]);
+    this.bytes.copy(key, 0, this.starts[k], this.ends[k]);
+    return key;
   }
 
   /** The distinct key whose bytes are bytes[at..end), adding it when it is new. */

@@ -73,3 +73,13 @@ test('a frame larger than the table was made for fits too', () => {
   assert.equal(table.distinct, 4_999);
   for (const [i, name] of names.entries()) assert.equal(table.copyKey(index[i] - 1).toString(), `${name}#${name}`);
 });
+
+test('a key that is kept has memory of its own, not a slice of a pool that it would keep whole', () => {
+  const table = new KeyTable();
+  const frame = emptyRecords(ORIGIN, 0, 1);
+  frame.columns = [textColumn(['x']), textColumn(['y'])];
+  table.gather(frame, TEMPLATE);
+  const key = table.copyKey(0);
+  assert.equal(key.toString(), 'x#y');
+  assert.equal(key.buffer.byteLength, key.length);
+});

@@ -212,3 +212,19 @@ test('lag is told for the partitions that are ours, and for no others', async ()
   runner.stop();
   await clock.run(outcome);
 });
+
+test('records that are published and not yet committed may be published twice by the next owner: they are counted', async () => {
+  const world = startWorld();
+  const from = origin();
+  world.source.assign(from);
+  await world.source.feed(from, events(0, 10));
+  await world.clock.advance(2_000);
+  assert.equal(world.source.commits.length, 1);
+  world.source.commitFails = new SluiceError('broker-rejected', 'fenced');
+  await world.source.feed(from, events(10, 7));
+  await world.clock.advance(2_000);
+  assert.equal(world.sink.acknowledged.length, 17);
+  world.source.listener.onRevoked(from);
+  assert.equal(world.telemetry.count('sluice_duplicates_possible_total'), 7);
+  await world.finish();
+});

@@ -24,6 +24,9 @@ const REFUSED: ReadonlySet<string> = new Set([
 ]);
 const MISSING: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']);
 
+/** What a record is, not when it is sent: a null key in a compacted topic, a timestamp beyond the topic's limits. */
+const NEVER_TAKEN: ReadonlySet<string> = new Set(['INVALID_RECORD', 'INVALID_TIMESTAMP']);
+
 /** Answers with which a broker says that it wrote nothing. Anything else (a timeout, a lost connection) leaves it open. */
 const NOT_WRITTEN: ReadonlySet<string> = new Set([
   ...TOO_LARGE,
@@ -82,6 +85,12 @@ export function translate(thrown: unknown, doing: string, brokers: readonly stri
       thrown,
     );
   if (TOO_LARGE.has(type)) return make('record-too-large', 'raise max.message.bytes of the topic, or send less');
+  if (NEVER_TAKEN.has(type)) {
+    return make(
+      'record-refused',
+      'the topic takes no such key or timestamp: see its cleanup.policy and timestamp limits',
+    );
+  }
   if (REFUSED.has(type) || nameInChain(thrown, 'KafkaJSSASLAuthenticationError')) {
     return make('broker-refused', 'give this user the right to do it, or check its credentials');
   }

@@ -180,7 +180,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
       } catch (thrown) {
         const { error, maybeWritten } =
           thrown instanceof Failed ? thrown : new Failed(translate(thrown, 'send', brokers), true);
-        if (error.code === 'record-too-large' && !maybeWritten && rows.count <= ROWS_A_REQUEST) throw error;
+        if (error.disposition === 'dead-letter' && !maybeWritten && rows.count <= ROWS_A_REQUEST) throw error;
         const possible = maybeWritten || rows.count > ROWS_A_REQUEST ? rows.count : 0;
         if (possible > 0) duplicates.add(possible);
         lease.poison();

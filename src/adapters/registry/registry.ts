@@ -15,6 +15,8 @@ export interface RegistryOptions {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** The registry's own code, in the body of a 404. */
+const SCHEMA_NOT_FOUND = 40403;
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
 
 /**
@@ -80,8 +82,10 @@ export function createRegistrySchemas(
   async function lookUp(id: number): Promise<unknown> {
     admitLookUp(id);
     const { status, json } = await ask('GET', `/schemas/ids/${id}`);
-    const answer = json as { schema?: unknown; schemaType?: unknown; references?: unknown } | undefined;
-    if (status === 404) {
+    const answer = json as { schema?: unknown; schemaType?: unknown; error_code?: unknown } | undefined;
+    // A gateway in front of a registry that is down answers 404 as well → whole topics would be dead-lettered → only the
+    // registry's own word that there is no such schema counts.
+    if (status === 404 && answer?.error_code === SCHEMA_NOT_FOUND) {
       unknown.set(id, clock.monotonicMs() + unknownForMs);
       if (unknown.size > maxSchemas) unknown.delete(unknown.keys().next().value as number);
       throw unknownSchema(id, `schema registry ${base} has no schema with id ${id}`);

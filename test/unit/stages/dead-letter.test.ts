@@ -4,7 +4,7 @@ import { DEAD_LETTERED, REASONS, type Reason, reasonCode, STAGE_OF_REASON } from
 import { decide, type Frame, FrameBuilder } from '../../../src/kernel/frame.ts';
 import { decodeHeaders, type Header } from '../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
-import { appendDeadLetter } from '../../../src/stages/dead-letter.ts';
+import { appendDeadLetter, type DeadLetterForm } from '../../../src/stages/dead-letter.ts';
 import { frameOf, type TestRecord } from '../../fixtures/frames.ts';
 
 const ORIGIN = { topic: 'flights.departed', partition: 7, epoch: 3 };
@@ -17,7 +17,7 @@ const RECORD: TestRecord = {
 };
 
 function failed(record: TestRecord, reason: Reason): Frame {
-  const frame = frameOf(ORIGIN, [{ offset: 1, key: 'other', value: 'other' }, record]);
+  const frame = frameOf(ORIGIN, [{ offset: 1, key: 'other', value: 'other' }, record], { receivedAtMs: NOW_MS });
   decide(frame, 1, DEAD_LETTERED, reasonCode(reason));
   return frame;
 }
@@ -29,10 +29,10 @@ interface Letter {
   readonly headers: Header[];
 }
 
-function letterOf(frame: Frame, i: number): Letter {
+function letterOf(frame: Frame, i: number, form: DeadLetterForm = 'whole'): Letter {
   const slab = new RecordSlab(1, 1);
   slab.append(0, null, Buffer.from('before'), null);
-  appendDeadLetter(frame, i, { instance: 'host-1', nowMs: NOW_MS }, slab);
+  appendDeadLetter(frame, i, { instance: 'host-1', nowMs: NOW_MS, form }, slab);
   assert.equal(slab.count, 2);
   const part = (start: number, end: number): Buffer | null => (start < 0 ? null : slab.arena.subarray(start, end));
   return {
@@ -135,4 +135,16 @@ test('reason codes are a contract: none is renamed or moved', () => {
     'encode-failed',
     'unpublishable',
   ]);
+});
+
+test('a dead letter that its topic refuses carries less: dated now, then only where the record is to be found', () => {
+  const frame = failed(RECORD, 'decode-failed');
+  const dated = letterOf(frame, 1, 'dated-now');
+  assert.deepEqual([dated.timestampMs, dated.key, dated.value], [NOW_MS, RECORD.key, RECORD.value]);
+  const reference = letterOf(frame, 1, 'reference');
+  const place = `${ORIGIN.topic}/${ORIGIN.partition}/${frame.offsets[1]}`;
+  assert.deepEqual([reference.timestampMs, reference.key?.toString(), reference.value], [NOW_MS, place, null]);
+  const headers = new Map(texts(reference.headers));
+  assert.equal(headers.get('__dlq.errors.timestamp'), String(RECORD.timestampMs), 'the original is not lost');
+  assert.equal(headers.get('__dlq.errors.bytes'), String(RECORD.value?.length));
 });

@@ -131,6 +131,22 @@ test('an output that the broker will never take becomes a dead letter, unpublish
   assert.equal(deps.telemetry.count('sluice_dead_letters_total', { reason: 'unpublishable' }), 1);
 });
 
+test('an output refused for its key or timestamp is unpublishable; a dead letter refused goes again with less', async () => {
+  const { deps, sink, send, fates } = start();
+  const refused = new SluiceError('record-refused', 'the timestamp is out of range');
+  sink.before = (topic, _partition, rows) => {
+    if (topic === 'out' && rows.some(({ key }) => key === 'late')) throw refused;
+    if (topic === 'dead' && rows.some(({ value }) => value !== null)) throw refused;
+  };
+  const frame = encoded(['a', 'late', 'c', DEAD]);
+  await deps.clock.run(send(frame));
+  assert.equal(frame.unsettled, 0);
+  const dead = sink.acknowledged.filter(({ topic }) => topic === 'dead');
+  assert.deepEqual(dead.map(({ key }) => key).sort(), ['in/0/1', 'in/0/3']);
+  assert.deepEqual([fates('published'), fates('dead-lettered')], [2, 2]);
+  assert.equal(deps.telemetry.count('sluice_retries_total', { what: 'sink', reason: 'dead-letter-refused' }), 4);
+});
+
 test('a dead letter that the broker will never take ends the run, with the record named and what to do', async () => {
   const { deps, sink, send } = start();
   sink.before = (topic) => {
@@ -139,7 +155,7 @@ test('a dead letter that the broker will never take ends the run, with the recor
   const [first, second] = [encoded(['a', DEAD]), encoded(['b'])];
   const expected = {
     code: 'broker-refused',
-    message: /dead letter in\/0\/1 was refused.*raise max.message.bytes of dead/,
+    message: /dead letter in\/0\/1 was refused.*give dead settings that take it/,
   };
   await assert.rejects(deps.clock.run(send(first)), expected);
   assert.equal(first.unsettled, 1, 'it is not settled');

@@ -177,9 +177,22 @@ test('an incompatible schema is refused with what to do', async () => {
   });
 });
 
+const NO_SUCH_SCHEMA = '{"error_code":40403,"message":"Schema not found"}';
+
+test('a 404 of somebody else, a gateway before a registry that is down, says nothing about a schema', async () => {
+  for (const body of ['<html>default backend - 404</html>', '{"error_code":404,"message":"HTTP 404 Not Found"}', '']) {
+    const host = await answering(404, body);
+    const schemas = createRegistrySchemas(
+      { clock: new FakeClock(), telemetry: new RecordingTelemetry() },
+      { url: `http://${host}` },
+    );
+    await assert.rejects(schemas.writerSchema(7), { code: 'registry-unavailable', disposition: 'retry' });
+  }
+});
+
 test('credentials in the URL go into the request, and nowhere else', async () => {
   const authorizations: unknown[] = [];
-  const host = await answering(404, '{}', (headers) => authorizations.push(headers.authorization));
+  const host = await answering(404, NO_SUCH_SCHEMA, (headers) => authorizations.push(headers.authorization));
   const deps = { clock: new FakeClock(), telemetry: new RecordingTelemetry() };
   await assert.rejects(
     createRegistrySchemas(deps, { url: `http://some%40body:se%3Acret@${host}` }).writerSchema(7),
