@@ -22,7 +22,7 @@ export interface Source {
   halt(): Promise<void>;
   /** Leaves the group and closes. */
   close(): Promise<void>;
-  /** Records between our position and the end of the partition, and how far behind in seconds; NaN where unknown. */
+  /** Records between our position and the end of the partition, and seconds since the timestamp of the last record handed over, 0 when caught up; NaN where unknown. */
   lag(): readonly PartitionLag[];
   /** Empty when progress is possible; otherwise why it is not. */
   health(): SourceHealth;

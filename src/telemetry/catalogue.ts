@@ -46,7 +46,11 @@ export const METRICS = {
   sluice_records_total: counter('Records that settled, by fate.', { fate: FINAL_FATES }),
   sluice_dead_letters_total: counter('Records that settled as dead letters, by reason.', { reason: GIVEN_REASONS }),
   sluice_lag_records: gauge('Records between our position and the end of the partition.', PARTITION, 128),
-  sluice_lag_seconds: gauge('How far our position is behind the newest record, in seconds.', PARTITION, 128),
+  sluice_lag_seconds: gauge(
+    'Seconds since the timestamp of the last record handed over; 0 when caught up, NaN before the first record.',
+    PARTITION,
+    128,
+  ),
   sluice_inflight_records: gauge('Records taken in and not settled.'),
   sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
   sluice_batch_rows: histogram('Rows in a batch given to the model.', ROWS),

@@ -66,7 +66,6 @@ export const EVENTS = {
   'commit-failed': pipeline('warn', 'commit failed; it will be tried again', limited()),
 
   'dead-lettered': pipeline('warn', 'dead-lettered', limited('reason', 'records')),
-  dropped: pipeline('info', 'dropped by declared policy', limited('reason', 'records')),
   unpublishable: pipeline(
     'warn',
     'the broker refuses an output record; it is dead-lettered',
@@ -118,7 +117,6 @@ export const EVENTS = {
   'sink-close-overdue': sink('warn', 'producer did not disconnect in time'),
 
   'schema-resolved': schemas('info', 'writer schema resolved'),
-  'schema-unknown': schemas('warn', 'a record names a schema that does not exist', limited('schema')),
   'schema-refused': schemas('warn', 'records with this schema id are dead-lettered', limited('id')),
   'schema-fetched': schemas('debug', 'writer schema fetched'),
   'schema-registered': schemas('info', 'schema registered'),
