@@ -38,9 +38,7 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .option('--rate <n>', 'flights a second, 0 for as fast as they are taken', wholeOrZero, 5_000)
     .option('--exit', 'end when all of them are settled, after checking that each was answered exactly once', false)
     .option('--topology <file>', 'the pipeline to run', 'topologies/flight-delay.yaml')
-    .addOption(
-      new Option('--port <n>', 'port of the embedded broker').argParser(wholeOrZero).default(0, 'one that is free'),
-    )
+    .addOption(new Option('--port <n>', 'port of the embedded broker').argParser(port).default(0, 'one that is free'))
     .option('--json', 'the summary as JSON on standard output', false)
     .addHelpText('after', example('sluice demo --records 20000 --exit', 'streams 20,000 flights, checks, ends'))
     .action(async (options) => {
@@ -176,8 +174,16 @@ function whole(text: string): number {
   return value;
 }
 
+function port(text: string): number {
+  const value = wholeOrZero(text);
+  if (value > 65_535) throw new InvalidArgumentError('give a port, 0 to 65535.');
+  return value;
+}
+
 function wholeOrZero(text: string): number {
-  return text === '0' ? 0 : whole(text);
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('give a whole number, 0 or more.');
+  return value;
 }
 
 function address(text: string): { host: string; port: number } {

@@ -27,7 +27,7 @@ export async function runFeaturesLoad(options: FeaturesLoadOptions, io: Io): Pro
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: !options.json }) });
   const writer = createBigtableWriter(
     { clock, telemetry, random },
-    { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST },
+    { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST || undefined },
   );
   try {
     const { tables } = await featuresLoad(

@@ -56,10 +56,11 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   };
   try {
     // A signal while there is nothing under way yet ends the wait for whatever does not answer.
-    const world = await Promise.race([createWorld(plan, runtime, telemetry, io), stopping]);
+    const world = await Promise.race([createWorld(plan, runtime, telemetry, io, { register: !options.dry }), stopping]);
     if (world === undefined) return conclude(NOTHING_DONE, telemetry);
     if (options.dry) {
       await Promise.all([world.sink.close(), world.store.close(), world.session.close()]);
+      telemetry.event('dry-run-passed', { topology: plan.topology.name });
       return conclude(NOTHING_DONE, telemetry);
     }
     runner = assemble(plan, world);

@@ -20,8 +20,17 @@ import { loadModel } from './load-model.ts';
 import { NO_STORE } from './no-store.ts';
 import { reach } from './reach.ts';
 
-/** Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts. */
-export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: Telemetry, io: Io): Promise<World> {
+/**
+ * Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts.
+ * With `register: false` nothing is written either: a schema that the registry has not is only told.
+ */
+export async function createWorld(
+  plan: Plan,
+  runtime: ModelRuntime,
+  telemetry: Telemetry,
+  io: Io,
+  { register } = { register: true },
+): Promise<World> {
   const { clock, random, env, instance } = io;
   const { topology } = plan;
   const { kafka } = topology.connections;
@@ -35,7 +44,7 @@ export async function createWorld(plan: Plan, runtime: ModelRuntime, telemetry: 
   const session = await loadModel(plan, runtime, telemetry);
   const schemas = createSchemas(plan, telemetry, io);
   const starting = { clock, random, telemetry };
-  const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas));
+  const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas, telemetry, register));
   const store = createStore(plan, telemetry, io);
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
@@ -73,7 +82,12 @@ function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
   return createFileSchemas({ ids });
 }
 
-async function createEncoder(plan: Plan, schemas: SchemaSource): Promise<ValueEncoder> {
+async function createEncoder(
+  plan: Plan,
+  schemas: SchemaSource,
+  telemetry: Telemetry,
+  register: boolean,
+): Promise<ValueEncoder> {
   const { value, topic } = plan.topology.output;
   const shape = {
     schema: value.schema,
@@ -83,7 +97,9 @@ async function createEncoder(plan: Plan, schemas: SchemaSource): Promise<ValueEn
   };
   if (value.kind === 'json') return compileJsonEncoder(shape);
   if (value.wire === 'plain') return compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
-  const id = await schemas.idFor(`${topic}-value`, value.schema);
+  const subject = `${topic}-value`;
+  const id = await schemas.idFor(subject, value.schema, { register });
+  if (id < 0) telemetry.event('schema-missing', { subject });
   return compileAvroEncoder({ ...shape, prefix: confluentPrefix(id) });
 }
 
@@ -97,5 +113,8 @@ function createStore(plan: Plan, telemetry: Telemetry, io: Io): FeatureStore {
     );
   }
   const { clock, env } = io;
-  return createBigtableStore({ clock, telemetry }, { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST });
+  return createBigtableStore(
+    { clock, telemetry },
+    { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST || undefined },
+  );
 }

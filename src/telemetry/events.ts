@@ -71,6 +71,10 @@ export const EVENTS = {
     'the broker refuses an output record; it is dead-lettered',
     limited(undefined, 'records'),
   ),
+  'dry-run-passed': pipeline(
+    'info',
+    'brokers, topics, registry, tables and model are there; nothing was consumed or written',
+  ),
   'start-waits': pipeline('warn', 'a dependency does not answer yet; it is tried again', limited('what')),
   outage: pipeline('warn', 'waiting for a dependency; records are held, none is dead-lettered', limited('what')),
   'outage-over': pipeline('info', 'dependency is back', limited('what')),
@@ -119,6 +123,7 @@ export const EVENTS = {
   'schema-resolved': schemas('info', 'writer schema resolved'),
   'schema-refused': schemas('warn', 'records with this schema id are dead-lettered', limited('id')),
   'schema-fetched': schemas('debug', 'writer schema fetched'),
+  'schema-missing': schemas('info', 'the registry has no such schema yet; a run registers it'),
   'schema-registered': schemas('info', 'schema registered'),
   'registry-throttled': schemas('warn', 'too many unknown schema ids: look-ups are limited', limited()),
 

@@ -30,7 +30,14 @@ describe('demo', { concurrency: 2 }, () => {
     const { code, stdout, stderr } = await sluice([...DEMO, '--json']);
     assert.equal(code, 0, stderr);
     const summary = JSON.parse(stdout);
-    assert.deepEqual(summary.ledger, { inputs: 5_000, outputs: 5_000, deadLetters: 0, missing: 0, duplicates: 0 });
+    assert.deepEqual(summary.ledger, {
+      inputs: 5_000,
+      outputs: 5_000,
+      deadLetters: 0,
+      lost: 0,
+      waiting: 0,
+      duplicates: 0,
+    });
     assert.equal(stdout.trim().split('\n').length, 1);
   });
 

@@ -17,6 +17,8 @@ export interface RegistryOptions {
 const MAX_BODY_BYTES = 1024 * 1024;
 /** The registry's own code, in the body of a 404. */
 const SCHEMA_NOT_FOUND = 40403;
+/** No such subject, no such schema in it. */
+const NOT_REGISTERED: ReadonlySet<unknown> = new Set([40401, SCHEMA_NOT_FOUND]);
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
 
 /**
@@ -139,12 +141,14 @@ export function createRegistrySchemas(
       }
       return flight;
     },
-    async idFor(subject, schema) {
+    async idFor(subject, schema, { register } = { register: true }) {
       const body = JSON.stringify({ schema: JSON.stringify(schema) });
-      const { status, json } = await ask('POST', `/subjects/${encodeURIComponent(subject)}/versions`, body);
-      const { id, message } = (json ?? {}) as { id?: unknown; message?: unknown };
+      const path = `/subjects/${encodeURIComponent(subject)}${register ? '/versions' : ''}`;
+      const { status, json } = await ask('POST', path, body);
+      const { id, message, error_code } = (json ?? {}) as { id?: unknown; message?: unknown; error_code?: unknown };
+      if (!register && status === 404 && NOT_REGISTERED.has(error_code)) return -1;
       if (status === 200 && typeof id === 'number') {
-        telemetry.event('schema-registered', { subject, id });
+        if (register) telemetry.event('schema-registered', { subject, id });
         return id;
       }
       const why =

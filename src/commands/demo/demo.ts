@@ -125,6 +125,7 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
     inputs: topology.source.topics,
     output: topology.output.topic,
     deadLetter: topology.deadLetter.topic,
+    group: topology.source.group,
   });
   const whole = options.exit && !interrupted(feeder, options);
   if (options.json) io.stdout.write(`${JSON.stringify({ ...finished, ledger })}\n`);

@@ -6,8 +6,10 @@ export interface Ledger {
   readonly inputs: number;
   readonly outputs: number;
   readonly deadLetters: number;
-  /** Inputs that no output or dead letter names. */
-  readonly missing: number;
+  /** Inputs below the committed offsets that no output or dead letter names. */
+  readonly lost: number;
+  /** Inputs beyond the committed offsets without an answer: they wait for whoever reads on. */
+  readonly waiting: number;
   /** Outputs and dead letters beyond the first of their input. */
   readonly duplicates: number;
 }
@@ -18,7 +20,12 @@ export interface Ledger {
  */
 export function readLedger(
   broker: EmbeddedBroker,
-  topics: { readonly inputs: readonly string[]; readonly output: string; readonly deadLetter: string },
+  topics: {
+    readonly inputs: readonly string[];
+    readonly output: string;
+    readonly deadLetter: string;
+    readonly group: string;
+  },
 ): Ledger {
   const answers = new Map<string, number>();
   let outputs = 0;
@@ -33,16 +40,23 @@ export function readLedger(
     count(answers, `${part('topic')}/${part('partition')}/${part('offset')}`);
   }
   let inputs = 0;
-  let missing = 0;
+  let lost = 0;
+  let waiting = 0;
+  const committed = broker.groupOffsets(topics.group);
   for (const topic of topics.inputs) {
     broker.endOffsets(topic).forEach((end, partition) => {
       inputs += end;
-      for (let offset = 0; offset < end; offset++) if (!answers.has(`${topic}/${partition}/${offset}`)) missing++;
+      const read = committed[topic]?.[partition] ?? 0;
+      for (let offset = 0; offset < end; offset++) {
+        if (answers.has(`${topic}/${partition}/${offset}`)) continue;
+        if (offset < read) lost++;
+        else waiting++;
+      }
     });
   }
   let duplicates = 0;
   for (const times of answers.values()) duplicates += times - 1;
-  return { inputs, outputs, deadLetters, missing, duplicates };
+  return { inputs, outputs, deadLetters, lost, waiting, duplicates };
 }
 
 function count(answers: Map<string, number>, source: string): void {
@@ -60,14 +74,18 @@ function* headersOf(broker: EmbeddedBroker, topic: string): Generator<ReadonlyMa
   }
 }
 
-/** True when nothing was answered twice and, where the stream was followed to its end, nothing is missing. */
-export function sound(ledger: Ledger, whole: boolean): boolean {
-  return ledger.duplicates === 0 && (!whole || ledger.missing === 0);
+/** True when nothing was lost or answered twice and, where the stream was followed to its end, nothing waits. */
+export function sound({ lost, waiting, duplicates }: Ledger, whole: boolean): boolean {
+  return lost === 0 && duplicates === 0 && (!whole || waiting === 0);
 }
 
-export function describeLedger({ inputs, outputs, deadLetters, missing, duplicates }: Ledger): string {
+export function describeLedger({ inputs, outputs, deadLetters, lost, waiting, duplicates }: Ledger): string {
   const n = (value: number): string => value.toLocaleString('en');
-  const unread = missing === 0 ? 'every input exactly once' : `${n(missing)} inputs not read yet or lost`;
-  const twice = duplicates === 0 ? '' : `, ${n(duplicates)} DUPLICATES`;
-  return `ledger, read from the topics: ${n(inputs)} inputs = ${n(outputs)} outputs + ${n(deadLetters)} dead letters; ${unread}${twice}`;
+  const rest = waiting === 0 ? '' : ` + ${n(waiting)} that still wait in the topic, uncommitted`;
+  const faults = [
+    ...(lost === 0 ? [] : [`${n(lost)} LOST`]),
+    ...(duplicates === 0 ? [] : [`${n(duplicates)} DUPLICATES`]),
+  ];
+  const verdict = faults.length > 0 ? faults.join(', ') : `every ${waiting === 0 ? 'input' : 'other'} exactly once`;
+  return `ledger, read from the topics: ${n(inputs)} inputs = ${n(outputs)} outputs + ${n(deadLetters)} dead letters${rest}; ${verdict}`;
 }

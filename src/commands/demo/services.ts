@@ -2,6 +2,7 @@ import { createBigtableWriter } from '../../adapters/bigtable/writer.ts';
 import { createBigtable } from '../../devstack/bigtable.ts';
 import { createBroker, type EmbeddedBroker } from '../../devstack/kafka/broker.ts';
 import { createRegistry } from '../../devstack/registry.ts';
+import { SluiceError } from '../../kernel/errors.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { featuresLoad } from '../features-load.ts';
@@ -18,7 +19,14 @@ export const PARTITIONS = 4;
 
 /** Starts Kafka, registry and Bigtable in this process, on the real wire protocols; in memory, gone at the end. */
 export async function startServices(options: { readonly port: number }): Promise<Services> {
-  const broker = await createBroker({ port: options.port });
+  const broker = await createBroker({ port: options.port }).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EACCES') throw thrown;
+    throw new SluiceError(
+      'port-taken',
+      `port ${options.port} is not to be had (${thrown.code}): choose another with --port`,
+      thrown,
+    );
+  });
   const registry = await createRegistry();
   const bigtable = await createBigtable();
   return {

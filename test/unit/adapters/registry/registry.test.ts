@@ -177,6 +177,20 @@ test('an incompatible schema is refused with what to do', async () => {
   });
 });
 
+test('with register: false the registry is only asked', async () => {
+  const registry = await createRegistry();
+  try {
+    const telemetry = new RecordingTelemetry();
+    const schemas = createRegistrySchemas({ clock: new FakeClock(), telemetry }, { url: registry.url });
+    assert.equal(await schemas.idFor('dry', RECORD, { register: false }), -1);
+    const id = await schemas.idFor('dry', RECORD);
+    assert.equal(await schemas.idFor('dry', RECORD, { register: false }), id);
+    assert.equal(telemetry.eventsNamed('schema-registered').length, 1);
+  } finally {
+    await registry.close();
+  }
+});
+
 const NO_SUCH_SCHEMA = '{"error_code":40403,"message":"Schema not found"}';
 
 test('a 404 of somebody else, a gateway before a registry that is down, says nothing about a schema', async () => {
