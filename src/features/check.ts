@@ -1,6 +1,7 @@
 import { Call } from './functions/spec.ts';
 import { FUNCTIONS, operatorSpec } from './functions/table.ts';
 import { vectorOf } from './functions/vectors.ts';
+import { didYouMean } from './nearest.ts';
 import { BrokenName, type Expr, ExpressionError, parseExpression } from './syntax.ts';
 import type { Finding, Line } from './types.ts';
 import {
@@ -21,8 +22,10 @@ export interface Names {
   indexed(of: Expr, index: number): Value | undefined;
   /** `output("name")`, for names that are no words. */
   output?(name: string): Value | undefined;
-  /** For the remedy. */
-  known(): string;
+  /** For the remedy: all that can be said. */
+  known(): readonly string[];
+  /** For the remedy: how a member that is not there could come to be, as ` or …`. */
+  makable?(object: string, name: string): string;
 }
 
 /** Collects findings of the lines of one program and types one expression after the other. */
@@ -102,7 +105,10 @@ export class Checker {
       }
       case 'member': {
         const value = this.names.member(expr.object, expr.name, expr.at);
-        if (value === undefined) throw this.unknown(`${expr.object}.${expr.name}`, expr.at);
+        if (value === undefined) {
+          const makable = this.names.makable?.(expr.object, expr.name);
+          throw this.unknown(`${expr.object}.${expr.name}`, expr.at, makable);
+        }
         return placed(value, lineIndex, expr.at);
       }
       case 'list':
@@ -113,11 +119,7 @@ export class Checker {
         if (expr.name === 'output' && this.names.output !== undefined) return this.output(expr.args, expr.at);
         const spec = FUNCTIONS.get(expr.name);
         if (spec === undefined) {
-          throw new ExpressionError(
-            expr.at,
-            `there is no function ${expr.name}`,
-            `known are ${[...FUNCTIONS.keys()].join(', ')}`,
-          );
+          throw absent(`function ${expr.name}`, expr.name, [...FUNCTIONS.keys()], expr.at);
         }
         return this.call(spec.name, expr.args, lineIndex, expr.at);
       }
@@ -165,9 +167,14 @@ export class Checker {
     return vectorOf(values);
   }
 
-  private unknown(name: string, at: number): ExpressionError {
-    return new ExpressionError(at, `there is no ${name}`, `known are ${this.names.known()}`);
+  private unknown(name: string, at: number, makable = ''): ExpressionError {
+    return absent(name, name, this.names.known(), at, makable);
   }
+}
+
+function absent(what: string, word: string, known: readonly string[], at: number, makable = ''): ExpressionError {
+  const remedy = `${didYouMean(word, known)}known are ${known.join(', ')}${makable}`;
+  return new ExpressionError(at, `there is no ${what}`, remedy);
 }
 
 /** The same value, its absences located at this use of it. */

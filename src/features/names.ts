@@ -59,12 +59,16 @@ export class InputNames implements Names {
     return field.width === 0 || field.width === width ? this.eventField(of.name, field, width) : undefined;
   }
 
-  known(): string {
+  known(): readonly string[] {
     const fields = [...this.scope.event.keys()].map((field) => `event.${field}`);
     const columns = [...this.scope.views].flatMap(([view, { spec }]) =>
       spec.columns.map(({ name }) => `${view}.${name}`),
     );
-    return [...this.lets.keys(), ...fields, ...columns].join(', ');
+    return [...this.lets.keys(), ...fields, ...columns];
+  }
+
+  makable(view: string, column: string): string {
+    return this.scope.views.has(view) ? `; or add ${column} to the columns of view ${view} in the topology` : '';
   }
 
   private eventField(name: string, field: EventField, width: number): NumericValue | StringValue {
@@ -103,7 +107,7 @@ function viewColumn(view: string, ref: ViewRef, column: ColumnSpec): NumericValu
     return `${program.hoist(`reads[${ref.read}].values`)}[${base} + ${place}]`;
   };
   const missing = imputed ? [notInStore(`${view}.${column.name}`)] : [];
-  return { kind: column.kind, width: column.width, missing, stored: true, code };
+  return { kind: column.kind, width: column.width, missing, stored: true, column: { view, name: column.name }, code };
 }
 
 function notInStore(what: string): Absence {

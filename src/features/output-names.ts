@@ -1,7 +1,7 @@
 import type { Names } from './check.ts';
 import type { Program } from './emit.ts';
 import { known } from './names.ts';
-import type { Expr } from './syntax.ts';
+import { type Expr, ExpressionError } from './syntax.ts';
 import type { OutputRef } from './types.ts';
 import type { NumericValue, Value } from './value.ts';
 
@@ -38,15 +38,18 @@ export class OutputNames implements Names {
     return known(name, this.predictions.get(name));
   }
 
-  /** An output of one value is a number, and its `[0]` is itself. */
+  /** An output of one value is a number, and its `[0]` is itself; it has no other element. */
   indexed(of: Expr, index: number): Value | undefined {
-    const value = of.kind === 'name' && index === 0 ? this.name(of.name) : undefined;
-    return value?.kind === 'number' ? value : undefined;
+    if (of.kind !== 'name') return undefined;
+    const value = this.name(of.name);
+    if (value?.kind !== 'number') return undefined;
+    if (index === 0) return value;
+    throw new ExpressionError(of.at, `${of.name} has one value a row`, `write ${of.name} or ${of.name}[0]`);
   }
 
-  known(): string {
+  known(): readonly string[] {
     const earlier = [...this.predictions.keys()].map((name) => `prediction.${name}`);
-    return [...this.outputs.keys(), ...earlier].join(', ');
+    return [...this.outputs.keys(), ...earlier];
   }
 
   private value({ name, width }: OutputRef): NumericValue {

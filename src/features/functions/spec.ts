@@ -73,6 +73,11 @@ export class Call {
 
   vector(i: number): NumericValue {
     const value = this.args[i];
+    if (value.kind === 'number' && value.column !== undefined) {
+      const { view, name } = value.column;
+      const remedy = `write "${name}[WIDTH]", such as "${name}[96]", in the columns of view ${view} in the topology`;
+      throw new ExpressionError(this.places[i], `${this.spec.name}: ${view}.${name} has no width`, remedy);
+    }
     if (value.kind !== 'vector') this.fail(`argument ${i + 1} is ${describe(value)}, not a vector`, i);
     return value;
   }

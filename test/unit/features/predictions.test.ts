@@ -146,7 +146,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['output("nothing")', /there is no output "nothing"/],
   ['output(1)', /name in quotes/],
   ['"text"', /a number, a vector or a label, not text/],
-  ['p[1]', /argument 1 is a number/],
+  ['p[1]', /p has one value a row.*write p or p\[0\]/],
   ['scores[3]', /from 0 to 2/],
   ['band(p, "low", 0.2)', /ends with a name/],
   ['band(p, "low", 0.5, "medium", 0.2, "high")', /bounds must rise/],

@@ -1,0 +1,22 @@
+/** `did you mean X? `, or nothing where no known word is near. Of two as near, the one that `word` begins is taken. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const { length } = word.slice(word.lastIndexOf('.') + 1);
+  const limit = length <= 4 ? 1 : length <= 8 ? 2 : 3;
+  const rank = (candidate: string): number => distance(word, candidate) - (candidate.startsWith(word) ? 0.5 : 0);
+  const ranked = known.map((candidate) => ({ candidate, rank: rank(candidate) })).filter((one) => one.rank <= limit);
+  const [best] = ranked.sort((a, b) => a.rank - b.rank);
+  return best === undefined ? '' : `did you mean ${best.candidate}? `;
+}
+
+/** Insertions, deletions and substitutions that lead from one word to the other. */
+function distance(a: string, b: string): number {
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row.push(Math.min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    last = row;
+  }
+  return last[b.length];
+}
