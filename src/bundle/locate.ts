@@ -14,13 +14,22 @@ const VERSION = /^\d+$/;
  * A folder with a bundle.yaml in it is a version, whatever its name. Undefined, with the reason, where there is none.
  */
 export function locateBundle(path: string): BundlePlace | { readonly problem: string } {
-  if (!isDirectory(path)) return { problem: `there is no folder ${path}` };
-  const entries = readdirSync(path);
-  if (entries.includes('bundle.yaml')) return placeOf(path);
-  const versions = entries.filter((entry) => VERSION.test(entry) && isDirectory(join(path, entry)));
+  if (!isDirectory(path)) {
+    const there = VERSION.test(basename(path)) && isDirectory(dirname(path)) ? versionsIn(dirname(path)) : [];
+    const versions = there.length === 0 ? '' : `; versions that are there: ${there.reverse().join(', ')}`;
+    return { problem: `there is no folder ${path}${versions}` };
+  }
+  if (readdirSync(path).includes('bundle.yaml')) return placeOf(path);
+  const versions = versionsIn(path);
   if (versions.length === 0) return { problem: `${path} has no bundle.yaml and no versions (folders named 1, 2, …)` };
-  versions.sort((a, b) => Number(BigInt(b) > BigInt(a)) - Number(BigInt(b) < BigInt(a)));
   return placeOf(join(path, versions[0]));
+}
+
+/** Newest first. */
+function versionsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((entry) => VERSION.test(entry) && isDirectory(join(folder, entry)))
+    .sort((a, b) => Number(BigInt(b) > BigInt(a)) - Number(BigInt(b) < BigInt(a)));
 }
 
 function placeOf(folder: string): BundlePlace {

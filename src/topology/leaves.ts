@@ -27,7 +27,7 @@ export const identifier = (what: string, example: string) =>
   matching(NAME, `${what} (letters, digits, _; not starting with a digit)`, example);
 
 export function duration(example: string) {
-  const remedy = `write a whole number of milliseconds or more with its unit (ms, s, m, h, d), for example ${example}`;
+  const remedy = `write a duration of whole milliseconds, 1 ms or more, with its unit (ms, s, m, h, d), for example ${example}`;
   return z
     .string({ error: (issue) => missingOr(issue.input, `${shown(issue.input)} has no unit`, remedy) })
     .regex(DURATION_PATTERN, { error: (issue) => said(`${shown(issue.input)} is not a duration`, remedy) })

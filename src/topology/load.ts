@@ -120,6 +120,9 @@ function parseJson(file: string, text: string, findings: CheckFinding[]): unknow
 
 function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown): CheckFinding {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  if (code === 'EISDIR') {
+    return yaml.at(path, `${file} is a folder`, path.length === 0 ? 'give a topology file' : 'name a file in it');
+  }
   if (code !== 'ENOENT') return yaml.at(path, `cannot read ${file}: ${code}`, 'make it a readable file');
   return yaml.at(
     path,

@@ -134,6 +134,14 @@ prediction:
   });
 });
 
+test('a version that is not there is answered with those that are, in order', () => {
+  withFiles({ 'toy/2/a.txt': '', 'toy/10/a.txt': '', 'toy/notes/a.txt': '' }, (models) => {
+    const loaded = loadBundle(join(models, 'toy/3'));
+    assert.ok(!loaded.ok && loaded.absent);
+    assert.match(loaded.findings[0].message, /there is no folder .*; versions that are there: 2, 10$/);
+  });
+});
+
 test('a path without a bundle says so, and is marked absent', () => {
   withFiles({ 'toy/readme.txt': '' }, (models) => {
     for (const [path, message] of [

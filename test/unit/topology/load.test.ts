@@ -167,6 +167,8 @@ test('a file that is not there, is empty, or whose schema is cut off is a findin
       return loaded.findings[0];
     };
     assert.match(first('none.yaml').message, /there is no file .*none\.yaml/);
+    const { message, remedy } = first('schemas');
+    assert.match(`${message}; ${remedy}`, /schemas is a folder; give a topology file$/);
     assert.equal(first('empty.yaml').message, 'is missing');
     writeFileSync(join(folder, 'schemas/event.avsc'), '{ "type": "record",\n  "name": ');
     const cut = first('cut.yaml');
