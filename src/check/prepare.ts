@@ -56,9 +56,18 @@ export async function prepare(topologyFile: string, { env, runtime }: PrepareDep
 function readGolden(bundle: Bundle, findings: CheckFinding[]): readonly GoldenRecord[] {
   if (bundle.goldenFile === undefined) return [];
   const golden = loadGolden(bundle.goldenFile);
-  if (golden.ok) return golden.records;
+  if (golden.ok) {
+    if (golden.records.length === 0) findings.push(withoutGolden(bundle.goldenFile));
+    return golden.records;
+  }
   findings.push(...golden.findings);
   return [];
+}
+
+function withoutGolden(file: string): CheckFinding {
+  const message = 'no golden records: nothing proves this bundle';
+  const remedy = 'write records from the pipeline that trained the model, a line each';
+  return { severity: 'warning', file, line: 1, column: 1, path: '', message, remedy, excerpt: '' };
 }
 
 type Signature = { readonly inputs: readonly TensorSpec[]; readonly outputs: readonly TensorSpec[] };

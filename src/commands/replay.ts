@@ -10,7 +10,7 @@ import type { ModelRuntime } from '../ports/model.ts';
 
 /**
  * Runs a bundle's golden records through the compiled path — decode, preprocess, model, postprocess — and compares.
- * Returns a finding for each record that comes out otherwise, at its line of the golden file.
+ * Returns the findings of the first records that come out otherwise, at their lines of the golden file, and one that counts the rest.
  */
 export async function replayGolden(
   plan: Plan,
@@ -30,7 +30,10 @@ export async function replayGolden(
     const outputs = frame.rows === 0 ? [] : await session.run(frame.inputs, frame.rows);
     frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number>));
     plan.predictions.predict(frame);
-    return records.flatMap((record, i) => misfits(plan, record) ?? differences(plan, frame, record, i));
+    return abridged(
+      plan,
+      records.map((record, i) => ({ record, found: misfits(plan, record) ?? differences(plan, frame, record, i) })),
+    );
   } catch (thrown) {
     const { code, message } = classify(thrown);
     if (code !== 'model-failed') throw thrown;
@@ -38,6 +41,23 @@ export async function replayGolden(
   } finally {
     await session.close();
   }
+}
+
+/** One mistake in an expression makes every record disagree: a few of them show it. */
+const MOST_SHOWN = 5;
+
+interface Replayed {
+  readonly record: GoldenRecord;
+  readonly found: readonly CheckFinding[];
+}
+
+function abridged(plan: Plan, replayed: readonly Replayed[]): readonly CheckFinding[] {
+  const wrong = replayed.filter(({ found }) => found.length > 0);
+  const shown = wrong.slice(0, MOST_SHOWN).flatMap(({ found }) => found);
+  const more = wrong.length - MOST_SHOWN;
+  if (more <= 0) return shown;
+  const message = more === 1 ? '1 more golden record disagrees' : `${more} more golden records disagree`;
+  return [...shown, findingAt(plan, wrong[MOST_SHOWN].record, '', message)];
 }
 
 function frameOf(plan: Plan, records: readonly GoldenRecord[]): Frame {

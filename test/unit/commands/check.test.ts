@@ -129,6 +129,12 @@ test('golden records are replayed; one that is off breaks the check', async () =
   assert.match(disagrees.stderr, /golden\.jsonl:1:1 expected\.score: is 0\.7/);
 });
 
+test('a golden file without records is a warning', async () => {
+  const { code, stderr } = await run(WITH_GOLDEN, false, {}, '\n');
+  assert.equal(code, 0);
+  assert.match(stderr, /golden\.jsonl:1:1 warning: no golden records: nothing proves this bundle/);
+});
+
 test('golden records that cannot be read break the check', async () => {
   const { code, stderr } = await run(WITH_GOLDEN, false, {}, '{"event":1}\n');
   assert.equal(code, 2);

@@ -53,6 +53,18 @@ test('another expectation is a finding, where it is off by more than the toleran
   assert.equal((await replayed({ expected: { probability: [0.5], band: 1 } })).length, 2);
 });
 
+test('where many records come out otherwise, five are shown and the rest is counted', async () => {
+  const wrong = (count: number): Promise<readonly { message: string; line: number }[]> => {
+    const records = FLIGHTS.golden.slice(0, count).map((record) => ({ ...record, expected: { band: 'none' } }));
+    return replayGolden(FLIGHTS.plan, records, runtime);
+  };
+  assert.equal((await wrong(5)).length, 5);
+  assert.equal((await wrong(6))[5].message, '1 more golden record disagrees');
+  const many = await wrong(20);
+  assert.equal(many.length, 6);
+  assert.deepEqual([many[5].message, many[5].line], ['15 more golden records disagree', FLIGHTS.golden[5].line]);
+});
+
 test('an event or features that say something else come out otherwise', async () => {
   assert.equal((await replayed({ features: {} })).length, 1);
   assert.equal(
