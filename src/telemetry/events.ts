@@ -98,7 +98,7 @@ export const EVENTS = {
   'kafka-connect-retry': source('warn', 'cannot reach the brokers; it will be tried again', limited()),
   'group-joined': source('info', 'joined the group'),
   'group-rejoining': source('info', 'the group rebalances: handing over stops, draining'),
-  'group-drained': source('info', 'drained before re-joining the group'),
+  'group-drained': source('info', 'the drain before re-joining the group is over'),
   'group-fenced': source('warn', 'this member of the group was fenced: its partitions are given up undrained'),
   'position-chosen': source('info', 'position chosen'),
   'offset-reset': source('warn', 'the committed offset is out of range: going on elsewhere, as source.from says'),

@@ -29,9 +29,17 @@ export interface ConnectionDeps {
   readonly random: () => number;
 }
 
+/** Components of the client that speak of connections, not of answers. */
+const TROUBLE: ReadonlySet<string> = new Set(['Connection', 'BrokerPool']);
+
 const LEVELS: Readonly<Record<number, string>> = { 1: 'error', 2: 'warn', 4: 'info', 5: 'debug' };
 
-export function createKafkaClient(connection: KafkaConnection, telemetry: Telemetry): Kafka {
+/** `onTrouble` is told what the client says of connections that fail: address and cause, nothing else. */
+export function createKafkaClient(
+  connection: KafkaConnection,
+  telemetry: Telemetry,
+  onTrouble: (message: string) => void = () => undefined,
+): Kafka {
   // The client logs ERROR for every retriable answer → alarms nobody can act on → its lines are debug events;
   // what matters is counted and logged by this adapter. Only the message is taken: the rest may hold configuration.
   const quiet: logCreator = () => (entry) => {
@@ -40,6 +48,7 @@ export function createKafkaClient(connection: KafkaConnection, telemetry: Teleme
       component: entry.namespace,
       message: entry.log.message,
     });
+    if (entry.level === logLevel.ERROR && TROUBLE.has(entry.namespace)) onTrouble(entry.log.message);
   };
   return new Kafka({
     brokers: [...connection.brokers],

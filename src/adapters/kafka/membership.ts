@@ -44,6 +44,8 @@ export interface MembershipDeps {
   readonly onRevoking: (deadline: Deadline) => Promise<boolean>;
   readonly onFailed: (thrown: unknown) => void;
   readonly onJoined: () => void;
+  /** The brokers answered: a join or a fetch succeeded. */
+  readonly onAnswered: () => void;
   /** The client showed that it is alive. */
   readonly onActivity: () => void;
   /** Makes an error of the client's fetch into a fatal one of ours, where it is one. */
@@ -121,6 +123,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     broken = true;
     await join();
     broken = false;
+    deps.onAnswered();
     deps.onActivity();
     await positions.ensure(member).catch(failed);
     gate.reopen(REJOINING);
@@ -156,6 +159,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     }
     try {
       const batches = handover.admit(await fetch.call(member, nodeId));
+      deps.onAnswered();
       deps.onActivity();
       return batches;
     } catch (thrown) {

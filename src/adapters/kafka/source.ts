@@ -73,6 +73,8 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   let listener: SourceListener | undefined;
   let consumer: Consumer | undefined;
   let failure: SluiceError | undefined;
+  /** What the client last said of a connection that failed; undefined once a broker answered. */
+  let trouble: string | undefined;
   let joinedOnce = false;
   let first: { readonly resolve: () => void; readonly reject: (error: SluiceError) => void } | undefined;
 
@@ -112,6 +114,9 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
         if (failure !== undefined) return;
         joinedOnce = true;
         first?.resolve();
+      },
+      onAnswered: () => {
+        trouble = undefined;
       },
       onActivity: () => watchdog.touch(),
       explain: (group, nodeId, thrown) => explainFetch(lanes, group, nodeId, thrown),
@@ -170,7 +175,9 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
     listener = to;
-    const kafka = createKafkaClient(options, telemetry);
+    const kafka = createKafkaClient(options, telemetry, (message) => {
+      trouble = message;
+    });
     const admin = await reach(deps, options, kafka);
     try {
       await partitionCounts(admin, topics, brokers);
@@ -249,15 +256,21 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     lag: () => [...lanes.all()].map((lane) => lagOf(lane, clock.wallMs())),
     health(): SourceHealth {
       if (failure !== undefined) return { ready: false, reason: failure.message, live: false };
-      if (!joinedOnce) return { ready: false, reason: `joining group ${groupId}`, live: true };
-      if (!gate.open) return { ready: false, reason: gate.reasons.join(', '), live: true };
+      const brokersSay = trouble === undefined ? [] : [`brokers ${brokers.join(', ')}: ${trouble}`];
+      if (!joinedOnce) return notReady(`joining group ${groupId}`, ...brokersSay);
+      if (!gate.open) return notReady(...gate.reasons, ...brokersSay);
       const silentMs = handover.waiting > 0 ? 0 : watchdog.silentMs();
       if (silentMs > Math.max(sessionTimeoutMs, 5_000)) {
-        return { ready: false, reason: `no fetch ended for ${Math.round(silentMs / 1000)} s`, live: true };
+        return notReady(`no fetch ended for ${Math.round(silentMs / 1000)} s`, ...brokersSay);
       }
+      if (trouble !== undefined && silentMs > 2 * maxWaitMs) return notReady(...brokersSay);
       return { ready: true, reason: '', live: true };
     },
   };
+}
+
+function notReady(...reasons: string[]): SourceHealth {
+  return { ready: false, reason: reasons.join(', '), live: true };
 }
 
 function lagOf(

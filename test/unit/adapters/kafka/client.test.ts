@@ -95,3 +95,14 @@ test('what the client logs, errors too, is an event for debugging, with nothing 
   assert.equal(telemetry.events[0].fields.severity, 'error');
   assert.ok(!JSON.stringify(telemetry.events).includes('password'));
 });
+
+test('what it says of connections that fail is told; other errors are not', () => {
+  const told: string[] = [];
+  const kafka = createKafkaClient({ brokers: ['b:1'], clientId: 'c' }, new RecordingTelemetry(), (message) => {
+    told.push(message);
+  });
+  kafka.logger().namespace('Connection').error('Connection error: connect ECONNREFUSED 127.0.0.1:1', { secret: 'x' });
+  kafka.logger().namespace('Connection').info('connecting');
+  kafka.logger().namespace('Runner').error('offset out of range');
+  assert.deepEqual(told, ['Connection error: connect ECONNREFUSED 127.0.0.1:1']);
+});
