@@ -1,7 +1,8 @@
 import type { GoldenRecord } from '../bundle/golden.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
+import { columnsOf } from '../codecs/want-columns.ts';
 import type { CheckFinding } from '../documents/finding.ts';
-import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import type { Column } from '../kernel/columns.ts';
 import { classify } from '../kernel/errors.ts';
 import { OPEN, REASONS } from '../kernel/fate.ts';
 import { type FeatureRows, type Frame, FrameBuilder } from '../kernel/frame.ts';
@@ -66,12 +67,7 @@ function frameOf(plan: Plan, records: readonly GoldenRecord[]): Frame {
   const builder = new FrameBuilder({ topic: 'golden', partition: 0, epoch: 0 }, records.length, bytes);
   values.forEach((value, i) => void builder.append(records[i].line, 0, null, value, null));
   const frame = builder.build(records.length, 0, 0);
-  frame.columns = plan.wants.map(({ kind, width }): Column => {
-    if (kind === 'number') return numberColumn(frame.count);
-    if (kind === 'long') return longColumn(frame.count);
-    if (kind === 'string') return stringColumn(frame.count, frame.arena);
-    return vectorColumn(frame.count, width);
-  });
+  frame.columns = columnsOf(plan.wants, frame.count, frame.arena);
   const { schema } = plan.topology.source.value;
   const decode = compileJsonDecoder({ schema, wants: plan.wants }).bind(frame.arena, frame.columns);
   for (let i = 0; i < frame.count; i++) {

@@ -1,8 +1,9 @@
 import { compileAvroDecoder } from '../codecs/avro-decoder.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
 import type { RowDecoder, ValueDecoder } from '../codecs/types.ts';
+import { columnsOf } from '../codecs/want-columns.ts';
 import { CONFLUENT_PREFIX_BYTES, readSchemaId } from '../codecs/wire.ts';
-import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import type { Column } from '../kernel/columns.ts';
 import { classify } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame } from '../kernel/frame.ts';
@@ -38,12 +39,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
   }
 
   function columnsFor(frame: Frame): Column[] {
-    return wants.map((want): Column => {
-      if (want.kind === 'number') return numberColumn(frame.count);
-      if (want.kind === 'long') return longColumn(frame.count);
-      if (want.kind === 'string') return stringColumn(frame.count, frame.arena);
-      return vectorColumn(frame.count, want.width);
-    });
+    return columnsOf(wants, frame.count, frame.arena);
   }
 
   function settleTombstones(frame: Frame): void {

@@ -4,9 +4,9 @@ import { fieldsOf } from '../../codecs/avro-fields.ts';
 import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
 import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
 import type { ColumnWant, OutputField, ValueEncoder } from '../../codecs/types.ts';
+import { columnsOf } from '../../codecs/want-columns.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { type Clock, pause } from '../../kernel/clock.ts';
-import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../../kernel/columns.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { partitionOfKey } from '../../kernel/murmur2.ts';
 import { RecordSlab } from '../../kernel/record-slab.ts';
@@ -114,12 +114,7 @@ async function createTranscoder(schemas: SchemaSource, source: SourceSettings, t
 
   return (lines, idShift, each) => {
     const arena = Buffer.concat(lines);
-    const columns = wants.map(({ kind, width }): Column => {
-      if (kind === 'number') return numberColumn(lines.length);
-      if (kind === 'long') return longColumn(lines.length);
-      if (kind === 'string') return stringColumn(lines.length, arena);
-      return vectorColumn(lines.length, width);
-    });
+    const columns = columnsOf(wants, lines.length, arena);
     const decode = decoder.bind(arena, columns);
     let at = 0;
     lines.forEach((line, i) => {

@@ -2,7 +2,8 @@ import { compileAvroDecoder } from '../../codecs/avro-decoder.ts';
 import { fieldsOf } from '../../codecs/avro-fields.ts';
 import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
 import type { ColumnWant, ValueDecoder } from '../../codecs/types.ts';
-import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../../kernel/columns.ts';
+import { columnsOf } from '../../codecs/want-columns.ts';
+import type { Column } from '../../kernel/columns.ts';
 import type { OutputSettings } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';
 
@@ -42,12 +43,7 @@ export function createSamples(
 }
 
 function describe(decoder: ValueDecoder, wants: readonly ColumnWant[], bytes: Buffer, prefixBytes: number): string {
-  const columns = wants.map(({ kind, width }): Column => {
-    if (kind === 'number') return numberColumn(1);
-    if (kind === 'long') return longColumn(1);
-    if (kind === 'string') return stringColumn(1, bytes);
-    return vectorColumn(1, width);
-  });
+  const columns = columnsOf(wants, 1, bytes);
   if (!decoder.bind(bytes, columns)(prefixBytes, bytes.length, 0)) return '';
   return wants.map(({ field }, slot) => `${field} ${shown(columns[slot])}`).join('  ');
 }
