@@ -24,6 +24,8 @@ export const REASONS = [
   'output-not-finite',
   'encode-failed',
   'unpublishable',
+  'stage-failed',
+  'quarantined',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -49,4 +51,7 @@ export const STAGE_OF_REASON: Readonly<Record<Reason, string>> = Object.freeze({
   'output-not-finite': 'postprocess',
   'encode-failed': 'encode',
   unpublishable: 'deliver',
+  // Any stage may break on a record; which one did is in the frame's `failedIn`.
+  'stage-failed': 'unknown',
+  quarantined: 'source',
 });

@@ -55,6 +55,8 @@ export class Frame {
   /** Records that are not settled yet; counts down to 0 exactly once (law L1). */
   unsettled: number;
 
+  /** Record → the stage that broke on it, for records of reason `stage-failed`; made when the first one does. */
+  failedIn: Map<number, string> | undefined = undefined;
   /** decode: writer schema id a record, -1 where there is none. */
   readonly schemaId: Int32Array;
   /** decode: one column for every field the plan wants, by slot. */

@@ -2,6 +2,7 @@ import { REASONS, STAGE_OF_REASON } from '../kernel/fate.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { decodeHeaders, encodeHeaders, type Header } from '../kernel/headers.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
+import { replayOf } from '../kernel/replay.ts';
 
 const PREFIX = '__dlq.';
 /** Where a header of the input that pretends to be ours is kept. */
@@ -23,28 +24,31 @@ export interface DeadLetterContext {
 /**
  * Appends record `i` as a dead letter: original key, value, headers and timestamp untouched, plus where it came from and why.
  * Headers of the input that begin with `__dlq.` are not trusted: they are kept under `original.`. No exception text, which
- * might carry a payload. A record that was too large to keep goes by reference: no body, its size in `__dlq.errors.bytes`.
+ * might carry a payload. A record that was replayed says which attempt this is, and of what. A record that was too large to keep goes by reference: no body, its size in `__dlq.errors.bytes`.
  */
 export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterContext, slab: RecordSlab): void {
   const { origin, arena } = frame;
   const reason = REASONS[frame.reason[i]];
   const byReference = reason === 'too-large' || context.form === 'reference';
+  const original = originalHeaders(frame, i);
+  const replay = replayOf(original);
   const errors: [string, string][] = [
     ['topic', origin.topic],
     ['partition', String(origin.partition)],
     ['offset', String(frame.offsets[i])],
     ['timestamp', String(frame.timestamps[i])],
-    ['stage', STAGE_OF_REASON[reason]],
+    ['stage', frame.failedIn?.get(i) ?? STAGE_OF_REASON[reason]],
     ['reason', reason],
-    ['attempts', '1'],
-    ['first-seen', new Date(frame.receivedAtMs).toISOString()],
+    ['attempts', String(replay?.attempt ?? 1)],
+    ['first-seen', replay?.firstSeen ?? new Date(frame.receivedAtMs).toISOString()],
     ['schema-id', frame.schemaId[i] < 0 ? '' : String(frame.schemaId[i])],
     ['model', frame.model],
     ['instance', context.instance],
   ];
+  if (replay !== undefined) errors.push(['first-attempt', replay.of]);
   if (byReference) errors.push(['bytes', String(frame.valueBytes[i])]);
   const headers: Header[] = [
-    ...(context.form === 'reference' ? [] : originalHeaders(frame, i)),
+    ...(context.form === 'reference' ? [] : original),
     ...errors.map(([name, value]) => ({ name: `${PREFIX}errors.${name}`, value: Buffer.from(value) })),
   ];
   const key = range(arena, frame.keyStart[i], frame.keyEnd[i]);

@@ -4,6 +4,7 @@ import { DEAD_LETTERED, REASONS, type Reason, reasonCode, STAGE_OF_REASON } from
 import { decide, type Frame, FrameBuilder } from '../../../src/kernel/frame.ts';
 import { decodeHeaders, type Header } from '../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
+import { replayHeaders } from '../../../src/kernel/replay.ts';
 import { appendDeadLetter, type DeadLetterForm } from '../../../src/stages/dead-letter.ts';
 import { frameOf, type TestRecord } from '../../fixtures/frames.ts';
 
@@ -116,12 +117,12 @@ test('every reason names the stage that gave it', () => {
     assert.equal(found.get('__dlq.errors.stage'), STAGE_OF_REASON[reason]);
     return found.get('__dlq.errors.stage');
   });
-  const known = ['source', 'decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'encode', 'deliver'];
+  const known = ['source', 'decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'encode', 'deliver', 'unknown'];
   assert.deepEqual([...new Set(stages)].sort(), known.sort());
 });
 
 test('reason codes are a contract: none is renamed or moved', () => {
-  assert.deepEqual(REASONS.slice(0, 12), [
+  assert.deepEqual(REASONS.slice(0, 14), [
     'none',
     'decode-failed',
     'schema-unknown',
@@ -134,6 +135,8 @@ test('reason codes are a contract: none is renamed or moved', () => {
     'output-not-finite',
     'encode-failed',
     'unpublishable',
+    'stage-failed',
+    'quarantined',
   ]);
 });
 
@@ -147,4 +150,35 @@ test('a dead letter that its topic refuses carries less: dated now, then only wh
   const headers = new Map(texts(reference.headers));
   assert.equal(headers.get('__dlq.errors.timestamp'), String(RECORD.timestampMs), 'the original is not lost');
   assert.equal(headers.get('__dlq.errors.bytes'), String(RECORD.value?.length));
+});
+
+test('a replayed record that fails again says which attempt it was and where the first one lies', () => {
+  const replay = { of: 'flights.departed/7/5', attempt: 3, firstSeen: '2026-01-01T00:00:00.000Z' };
+  const frame = failed({ ...RECORD, headers: replayHeaders(replay) }, 'decode-failed');
+  const letter = new Map(texts(letterOf(frame, 1).headers));
+  assert.equal(letter.get('__dlq.errors.attempts'), '3');
+  assert.equal(letter.get('__dlq.errors.first-attempt'), 'flights.departed/7/5');
+  assert.equal(letter.get('__dlq.errors.first-seen'), '2026-01-01T00:00:00.000Z');
+  assert.equal(letter.get('sluice-replay-of'), 'flights.departed/7/5', 'the original headers stay');
+});
+
+test('replay headers that are not well-formed count as not there', () => {
+  for (const [name, value] of [
+    ['sluice-replay-attempt', '1e9'],
+    ['sluice-replay-attempt', '0'],
+    ['sluice-replay-of', 'x\n/1/2'],
+    ['sluice-replay-first-seen', 'yesterday'],
+  ]) {
+    const replay = { of: 'a/1/2', attempt: 2, firstSeen: '2026-01-01T00:00:00.000Z' };
+    const headers = [...replayHeaders(replay), { name, value: Buffer.from(value) }];
+    const letter = new Map(texts(letterOf(failed({ ...RECORD, headers }, 'decode-failed'), 1).headers));
+    assert.equal(letter.get('__dlq.errors.attempts'), '1', `${name}: ${value}`);
+    assert.equal(letter.has('__dlq.errors.first-attempt'), false);
+  }
+});
+
+test('a record on which a stage broke names that stage', () => {
+  const frame = failed(RECORD, 'stage-failed');
+  frame.failedIn = new Map([[1, 'encode']]);
+  assert.equal(new Map(texts(letterOf(frame, 1).headers)).get('__dlq.errors.stage'), 'encode');
 });
