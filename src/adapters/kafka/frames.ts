@@ -83,14 +83,20 @@ function messageBytes(message: FetchedMessage, block: Buffer | null): number {
 }
 
 /** The client keeps headers as an object: values of one name lie together, whatever their order was. */
-function headerBlock(headers: FetchedMessage['headers']): Buffer | null {
-  if (headers === undefined) return null;
+export function headersOf(headers: FetchedMessage['headers']): Header[] {
   const list: Header[] = [];
+  if (headers === undefined) return list;
   for (const name of Object.keys(headers)) {
     const value = headers[name];
     if (Array.isArray(value)) for (const one of value) list.push({ name, value: toBytes(one) });
     else list.push({ name, value: toBytes(value) });
   }
+  return list;
+}
+
+function headerBlock(headers: FetchedMessage['headers']): Buffer | null {
+  if (headers === undefined) return null;
+  const list = headersOf(headers);
   return list.length === 0 ? null : encodeHeaders(list);
 }
 

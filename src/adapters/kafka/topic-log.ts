@@ -1,0 +1,152 @@
+import { createRequire } from 'node:module';
+import type { Admin, Kafka } from 'kafkajs';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Extent, LogRecord, TopicLog } from '../../ports/topic-log.ts';
+import { installCodecs } from './codecs.ts';
+import { type ConnectionDeps, createKafkaClient, type KafkaConnection, reach, topicMissing } from './connection.ts';
+import { isTopicMissing, translate } from './errors.ts';
+import { endOf, headersOf } from './frames.ts';
+import { checkClient, type FetchedBatch, installedClientVersion } from './internals.ts';
+
+/**
+ * Topics read without a group, over the client's own cluster and fetch.
+ *
+ * The client reads by groups only → a look at a topic would make a group, wait for its members and leave it behind →
+ * fetches are asked for directly. Promise: the port's (src/ports/topic-log.ts). Limits: one fetch at a time; header
+ * order across names is the client's; a leader that moves between two fetches is looked up anew.
+ */
+export interface TopicLogOptions extends KafkaConnection {
+  readonly fetchMaxBytes?: number;
+}
+
+/** kafkajs' Cluster and Broker, as far as they are used here. */
+interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findBroker(request: { readonly nodeId: string }): Promise<FetchBroker>;
+}
+
+interface FetchBroker {
+  fetch(request: Record<string, unknown>): Promise<{
+    readonly responses: readonly { readonly partitions: readonly { readonly highWatermark: string }[] }[];
+  }>;
+}
+
+type BatchClass = new (topic: string, fetchedOffset: string, partition: object) => FetchedBatch;
+type ClusterMaker = (options: { readonly allowAutoTopicCreation: boolean; readonly isolationLevel: number }) => Cluster;
+
+const READ_COMMITTED = 1;
+const LEADERS_TRIED = 20;
+const require = createRequire(import.meta.url);
+
+export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): TopicLog {
+  const { brokers } = options;
+  const maxBytes = options.fetchMaxBytes ?? 4 * 1024 * 1024;
+  let opened: Promise<{ readonly admin: Admin; readonly cluster: Cluster; readonly Batch: BatchClass }> | undefined;
+
+  async function open() {
+    checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+    installCodecs();
+    const kafka = createKafkaClient(options, deps.telemetry);
+    const admin = await reach(deps, options, kafka);
+    const cluster = clusterOf(kafka);
+    await cluster.connect();
+    return { admin, cluster, Batch: require('kafkajs/src/consumer/batch') as BatchClass };
+  }
+
+  async function asked<T>(topic: string, doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      throw isTopicMissing(thrown) ? topicMissing(topic, brokers, thrown) : translate(thrown, doing, brokers);
+    }
+  }
+
+  /** One fetch from the leader; leaders that have moved are looked up again. */
+  async function fetch(topic: string, partition: number, offset: number): Promise<FetchedBatch> {
+    opened ??= open();
+    const { cluster, Batch } = await opened;
+    await cluster.addTargetTopic(topic);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
+        const broker = await cluster.findBroker({ nodeId });
+        const { responses } = await broker.fetch({
+          replicaId: -1,
+          isolationLevel: READ_COMMITTED,
+          maxWaitTime: 100,
+          minBytes: 1,
+          maxBytes,
+          topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes }] }],
+        });
+        return new Batch(topic, String(offset), responses[0].partitions[0]);
+      } catch (thrown) {
+        const error = translate(thrown, `read ${topic}/${partition} at offset ${offset}`, brokers);
+        if (error.disposition !== 'retry' || attempt === LEADERS_TRIED) throw thrown;
+        deps.telemetry.counter('sluice_retries_total', { what: 'kafka-read', reason: error.code }).add(1);
+        await new Promise<void>((resolve) => deps.clock.after(100, resolve));
+        await cluster.refreshMetadata();
+      }
+    }
+  }
+
+  return {
+    async extents(topic) {
+      opened ??= open();
+      const { admin } = await opened;
+      const found = await asked(topic, `find the ends of topic "${topic}"`, () => admin.fetchTopicOffsets(topic));
+      const extents: Extent[] = [];
+      for (const { partition, low, high } of found) extents[partition] = { start: Number(low), end: Number(high) };
+      return extents;
+    },
+
+    async read(topic, partition, { from, to }, visit) {
+      for (let offset = from; offset < to; ) {
+        const batch = await asked(topic, `read ${topic}/${partition}`, () => fetch(topic, partition, offset));
+        for (const message of batch.messages) {
+          const at = Number(message.offset);
+          if (at >= to) return;
+          const record: LogRecord = {
+            partition,
+            offset: at,
+            timestampMs: Number(message.timestamp),
+            key: message.key,
+            value: message.value,
+            headers: headersOf(message.headers),
+          };
+          if (!visit(record)) return;
+        }
+        // The client's error for a fetch that a transaction under way holds up would be none: nothing comes.
+        if (batch.rawMessages.length === 0) return;
+        offset = Math.max(offset + 1, endOf(batch));
+      }
+    },
+
+    async truncate(topic, partition, offset) {
+      opened ??= open();
+      const { admin } = await opened;
+      await asked(topic, `delete ${topic}/${partition} before offset ${offset}`, () =>
+        admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] }),
+      );
+    },
+
+    async close() {
+      if (opened === undefined) return;
+      const { admin, cluster } = await opened;
+      await Promise.all([admin.disconnect(), cluster.disconnect()]);
+    },
+  };
+}
+
+/** The client keeps the maker of its clusters under a symbol. */
+function clusterOf(kafka: Kafka): Cluster {
+  const found = Object.getOwnPropertySymbols(kafka).find(
+    (symbol) => symbol.description === 'private:Kafka:createCluster',
+  );
+  const make = found && (kafka as unknown as Record<symbol, ClusterMaker>)[found];
+  if (make === undefined) throw new SluiceError('client-unsupported', 'the Kafka client makes no cluster');
+  return make({ allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED });
+}

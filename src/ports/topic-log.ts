@@ -1,0 +1,36 @@
+import type { Header } from '../kernel/headers.ts';
+
+/** Topics as they lie in the broker, read by people and not by a group: nobody's position moves. */
+export interface TopicLog {
+  /** Where each partition begins and ends; `topic-missing` when there is no such topic. */
+  extents(topic: string): Promise<readonly Extent[]>;
+  /**
+   * Hands over the records in [from, to) of one partition, in order; `visit` answers false to end early.
+   * Committed records only, neither control records nor what compaction removed.
+   */
+  read(topic: string, partition: number, range: Range, visit: (record: LogRecord) => boolean): Promise<void>;
+  /** Deletes everything before `offset` in a partition, for good. */
+  truncate(topic: string, partition: number, offset: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Extent {
+  /** The first offset that is still there. */
+  readonly start: number;
+  /** The offset that the next record will have. */
+  readonly end: number;
+}
+
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface LogRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly Header[];
+}
