@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
+import { addDlq } from './dlq/program.ts';
 import type { Io } from './io.ts';
 
 const EXIT_CODES = `
@@ -139,6 +140,10 @@ Example, into an emulator:
       const { runFeaturesLoad } = await import('./run-features-load.ts');
       code = await runFeaturesLoad({ topology, dir, ...options }, io);
     });
+
+  addDlq(root, io, (ended) => {
+    code = ended;
+  });
 
   try {
     await root.parseAsync([...argv]);

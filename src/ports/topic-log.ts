@@ -6,9 +6,10 @@ export interface TopicLog {
   extents(topic: string): Promise<readonly Extent[]>;
   /**
    * Hands over the records in [from, to) of one partition, in order; `visit` answers false to end early.
-   * Committed records only, neither control records nor what compaction removed.
+   * Committed records only, neither control records nor what compaction removed. Resolves with the offset where it ended:
+   * less than `to` where it was ended early, or where a transaction that is still open holds back the rest.
    */
-  read(topic: string, partition: number, range: Range, visit: (record: LogRecord) => boolean): Promise<void>;
+  read(topic: string, partition: number, range: Range, visit: (record: LogRecord) => boolean): Promise<number>;
   /** Deletes everything before `offset` in a partition, for good. */
   truncate(topic: string, partition: number, offset: number): Promise<void>;
   close(): Promise<void>;

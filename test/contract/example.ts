@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { exampleBadInput } from './example-bad-input.ts';
 import { lazyExample, type Stack } from './example-bench.ts';
+import { exampleDlq } from './example-dlq.ts';
 import { exampleHealth } from './example-health.ts';
 import { examplePredictions } from './example-predictions.ts';
 import { exampleRefusals } from './example-refusals.ts';
@@ -16,6 +17,7 @@ export function exampleConformance(name: string, start: () => Promise<Stack>, ro
     exampleRefusals(name, bench);
     examplePredictions(name, bench);
     exampleBadInput(name, bench);
+    exampleDlq(name, bench);
     exampleHealth(name, bench);
     groupRounds(name, bench, rounds);
   });

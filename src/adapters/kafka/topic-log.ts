@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Admin, Kafka } from 'kafkajs';
+import { pause } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Extent, LogRecord, TopicLog } from '../../ports/topic-log.ts';
 import { installCodecs } from './codecs.ts';
@@ -87,7 +88,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
         const error = translate(thrown, `read ${topic}/${partition} at offset ${offset}`, brokers);
         if (error.disposition !== 'retry' || attempt === LEADERS_TRIED) throw thrown;
         deps.telemetry.counter('sluice_retries_total', { what: 'kafka-read', reason: error.code }).add(1);
-        await new Promise<void>((resolve) => deps.clock.after(100, resolve));
+        await pause(deps.clock, 100);
         await cluster.refreshMetadata();
       }
     }
@@ -104,11 +105,12 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
     },
 
     async read(topic, partition, { from, to }, visit) {
-      for (let offset = from; offset < to; ) {
+      let offset = from;
+      while (offset < to) {
         const batch = await asked(topic, `read ${topic}/${partition}`, () => fetch(topic, partition, offset));
         for (const message of batch.messages) {
           const at = Number(message.offset);
-          if (at >= to) return;
+          if (at >= to) return to;
           const record: LogRecord = {
             partition,
             offset: at,
@@ -117,12 +119,13 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
             value: message.value,
             headers: headersOf(message.headers),
           };
-          if (!visit(record)) return;
+          if (!visit(record)) return at + 1;
         }
-        // The client's error for a fetch that a transaction under way holds up would be none: nothing comes.
-        if (batch.rawMessages.length === 0) return;
+        // Below the end there is always something to fetch, unless an open transaction holds it back.
+        if (batch.rawMessages.length === 0) return offset;
         offset = Math.max(offset + 1, endOf(batch));
       }
+      return to;
     },
 
     async truncate(topic, partition, offset) {

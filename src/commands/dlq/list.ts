@@ -1,0 +1,125 @@
+import { EXIT } from '../../kernel/errors.ts';
+import type { Io } from '../io.ts';
+import { type FilterOptions, filterOf } from './filters.ts';
+import { type Letter, sourceText } from './letter.ts';
+import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
+
+export interface DlqListOptions extends FilterOptions {
+  readonly topology: string;
+  /** Letters shown at most, the newest of each partition; all are counted. */
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+/** `sluice dlq list`: counts by reason, and the newest letters that match. */
+export function dlqList(options: DlqListOptions, io: Io): Promise<number> {
+  const matches = filterOf(filters(options), io.clock.wallMs());
+  return withDeadLetters(options.topology, io, async (topic) => {
+    const counts = new Map<string, number>();
+    const newest: Letter[] = [];
+    let matching = 0;
+    for (const [partition, { start, end }] of (await topic.extents()).entries()) {
+      const ended = await topic.letters(partition, { from: start, to: end }, (letter) => {
+        if (!matches(letter)) return true;
+        matching++;
+        counts.set(letter.reason, (counts.get(letter.reason) ?? 0) + 1);
+        newest.push(letter);
+        // Twice as many are kept before the oldest are let go, so that letting go is rare.
+        if (newest.length > 2 * options.limit) keepNewest(newest, options.limit);
+        return true;
+      });
+      tellHeldBack(io, topic, partition, ended, end);
+    }
+    keepNewest(newest, options.limit);
+    if (options.json) for (const letter of newest) io.stdout.write(`${JSON.stringify(plain(letter))}\n`);
+    else print(newest, io);
+    summarize(topic, io, { matching, shown: newest.length, counts });
+    return EXIT.done;
+  });
+}
+
+/** The part of a command's options that filters. */
+export function filters(options: FilterOptions): FilterOptions {
+  const { reason, stage, source, partition, since, until, model, key, attempts } = options;
+  return { reason, stage, source, partition, since, until, model, key, attempts };
+}
+
+/** What `--json` says of a letter; its body is for `show`. */
+export function plain(letter: Letter): Readonly<Record<string, unknown>> {
+  const { partition, offset, reason, stage, attempts, firstSeen, firstAttempt, schemaId, model, instance } = letter;
+  const { timestampMs, record } = letter;
+  const { key, value } = record;
+  return {
+    at: `${partition}:${offset}`,
+    source: sourceText(letter.source),
+    reason,
+    stage,
+    attempts,
+    firstSeen,
+    firstAttempt,
+    timestampMs,
+    schemaId,
+    model,
+    instance,
+    key: key?.toString('utf8') ?? null,
+    valueBytes: letter.withoutBody ? Number(letter.bytes) : (value?.length ?? null),
+    withoutBody: letter.withoutBody,
+  };
+}
+
+export function tellHeldBack(io: Io, topic: DeadLetterTopic, partition: number, ended: number, end: number): void {
+  if (ended >= end) return;
+  io.stderr.write(
+    `${topic.name}/${partition}: read up to offset ${ended} of ${end}; an open transaction holds back the rest\n`,
+  );
+}
+
+function keepNewest(letters: Letter[], limit: number): void {
+  letters.sort((a, b) => (a.firstSeen < b.firstSeen ? -1 : a.firstSeen > b.firstSeen ? 1 : a.offset - b.offset));
+  letters.splice(0, Math.max(0, letters.length - limit));
+}
+
+function print(letters: readonly Letter[], io: Io): void {
+  if (letters.length === 0) return;
+  const rows = letters.map((letter) => [
+    `${letter.partition}:${letter.offset}`,
+    letter.firstSeen,
+    letter.reason,
+    letter.stage,
+    sourceText(letter.source),
+    String(letter.attempts),
+    keyText(letter),
+  ]);
+  const head = ['AT', 'FIRST SEEN', 'REASON', 'STAGE', 'SOURCE', 'ATTEMPT', 'KEY'];
+  const widths = head.map((title, k) => Math.max(title.length, ...rows.map((row) => row[k].length)));
+  for (const row of [head, ...rows]) {
+    io.stdout.write(
+      `${row
+        .map((text, k) => text.padEnd(widths[k]))
+        .join('  ')
+        .trimEnd()}\n`,
+    );
+  }
+}
+
+/** One line of what may be any bytes. */
+function keyText({ record }: Letter): string {
+  if (record.key === null) return '-';
+  const text = JSON.stringify(record.key.toString('utf8')).slice(1, -1);
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}
+
+function summarize(
+  topic: DeadLetterTopic,
+  io: Io,
+  found: { readonly matching: number; readonly shown: number; readonly counts: ReadonlyMap<string, number> },
+): void {
+  const { matching, shown, counts } = found;
+  const by = [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(', ');
+  const more = matching > shown ? `; the newest ${shown} are shown (--limit)` : '';
+  const others = topic.strangers > 0 ? `; ${topic.strangers} records there are no dead letters of Sluice` : '';
+  io.stderr.write(`${topic.name}: ${matching} dead letters${by === '' ? '' : `: ${by}`}${more}${others}\n`);
+}

@@ -1,0 +1,89 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Io } from '../io.ts';
+
+const FILTERS = `
+Filters hold together; times are when Sluice first saw the record, as an ISO time or as a time ago (15m, 2h, 7d).
+A replayed record that fails again carries __dlq.errors.attempts and .first-attempt.`;
+
+/** `sluice dlq …`: what people do with dead letters. `done` is told the exit code. */
+export function addDlq(root: Command, io: Io, done: (code: number) => void): void {
+  const dlq = root.command('dlq').description('The dead letters of a topology: look, send again, delete.');
+
+  withFilters(dlq.command('list').argument('<topology>', 'topology file'))
+    .description('Counts dead letters by reason and shows the newest.')
+    .addOption(new Option('--limit <n>', 'letters shown').argParser(whole).default(20))
+    .option('--json', 'a line of JSON each', false)
+    .addHelpText('after', examples('sluice dlq list topologies/flight-delay.yaml --reason decode-failed --since 2h'))
+    .action(async (topology, options) => {
+      const { dlqList } = await import('./list.ts');
+      done(await dlqList({ topology, ...options }, io));
+    });
+
+  dlq
+    .command('show')
+    .argument('<topology>', 'topology file')
+    .argument('<at>', 'PARTITION:OFFSET in the dead-letter topic, as `dlq list` says it')
+    .description('One dead letter: why, where from, headers, key and value.')
+    .option('--raw', 'the bytes of its value on standard output, nothing else', false)
+    .option('--json', 'as JSON, key and value in base64 too', false)
+    .addHelpText('after', `\nExample:\n  $ sluice dlq show topologies/flight-delay.yaml 0:12`)
+    .action(async (topology, at, options) => {
+      const { dlqShow } = await import('./show.ts');
+      done(await dlqShow({ topology, at, ...options }, io));
+    });
+
+  withFilters(dlq.command('replay').argument('<topology>', 'topology file'))
+    .description('Sends records back to the topics they came from, as they were, linked to their first attempt.')
+    .option('--all', 'all of them', false)
+    .option('--to <topic>', 'another topic instead')
+    .addOption(
+      new Option('--limit <n>', 'records at most').argParser(whole).default(Number.POSITIVE_INFINITY, 'all that match'),
+    )
+    .option('--dry', 'say what would be done, do nothing', false)
+    .option('--json', 'the summary as JSON on standard output', false)
+    .addHelpText('after', examples('sluice dlq replay topologies/flight-delay.yaml --reason schema-unknown --dry'))
+    .action(async (topology, options) => {
+      const { dlqReplay } = await import('./replay.ts');
+      done(await dlqReplay({ topology, ...options }, io));
+    });
+
+  withFilters(dlq.command('purge').argument('<topology>', 'topology file'))
+    .description('Deletes dead letters for good, from the front of each partition up to the first that is not meant.')
+    .option('--all', 'all of them', false)
+    .option('--dry', 'say what would be done, do nothing', false)
+    .option('--json', 'the summary as JSON on standard output', false)
+    .addHelpText('after', examples('sluice dlq purge topologies/flight-delay.yaml --until 7d'))
+    .action(async (topology, options) => {
+      const { dlqPurge } = await import('./purge.ts');
+      done(await dlqPurge({ topology, ...options }, io));
+    });
+}
+
+function withFilters(command: Command): Command {
+  return command
+    .option('--reason <list>', 'reason codes, comma-separated')
+    .option('--stage <name>', 'the stage that gave up')
+    .option('--source <place>', 'TOPIC, TOPIC/PARTITION, TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FROM-TO')
+    .option('--since <time>', 'first seen at this time or later')
+    .option('--until <time>', 'first seen before this time')
+    .option('--model <text>', 'NAME, NAME@VERSION or NAME@VERSION#digest: what the label begins with')
+    .option('--key <text>', 'the key of the record')
+    .addOption(new Option('--attempts <n>', 'failed at least this often').argParser(whole))
+    .addOption(new Option('--partition <n>', 'a partition of the dead-letter topic').argParser(wholeOrZero));
+}
+
+function examples(line: string): string {
+  return `${FILTERS}\n\nExample:\n  $ ${line}`;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
+  return value;
+}
+
+function wholeOrZero(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('give a whole number, 0 or more.');
+  return value;
+}

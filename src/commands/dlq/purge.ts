@@ -1,0 +1,66 @@
+import { EXIT } from '../../kernel/errors.ts';
+import type { Io } from '../io.ts';
+import { type FilterOptions, filterOf, isEverything } from './filters.ts';
+import { filters } from './list.ts';
+import { requireChoice } from './replay.ts';
+import { withDeadLetters } from './topic.ts';
+
+export interface DlqPurgeOptions extends FilterOptions {
+  readonly topology: string;
+  /** Delete everything: asked for in so many words. */
+  readonly all: boolean;
+  /** Only say what would be done. */
+  readonly dry: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * `sluice dlq purge`: deletes dead letters for good. Kafka deletes from the front of a partition only: so each one is
+ * purged up to the first letter that is not meant, and those behind it stay and are counted.
+ */
+export function dlqPurge(options: DlqPurgeOptions, io: Io): Promise<number> {
+  const asked = filters(options);
+  requireChoice(isEverything(asked) && !options.all, 'purge');
+  const matches = filterOf(asked, io.clock.wallMs());
+  return withDeadLetters(options.topology, io, async (topic) => {
+    let purged = 0;
+    let behind = 0;
+    const strangersIn: number[] = [];
+    for (const [partition, { start, end }] of (await topic.extents()).entries()) {
+      let front = start;
+      let open = true;
+      let here = 0;
+      const strangersBefore = topic.strangers;
+      await topic.letters(partition, { from: start, to: end }, (letter) => {
+        // What is no dead letter of ours is not ours to delete: nothing behind it is purged either.
+        if (topic.strangers > strangersBefore) open = false;
+        const meant = matches(letter);
+        if (open && meant) {
+          front = letter.offset + 1;
+          here++;
+        } else if (meant) behind++;
+        else open = false;
+        return true;
+      });
+      if (topic.strangers > strangersBefore) strangersIn.push(partition);
+      purged += here;
+      if (here > 0 && !options.dry) await topic.log.truncate(topic.name, partition, front);
+    }
+    if (options.json) {
+      io.stdout.write(`${JSON.stringify({ topic: topic.name, purged, behind, dry: options.dry })}\n`);
+      return EXIT.done;
+    }
+    io.stderr.write(`${topic.name}: ${purged} dead letters ${options.dry ? 'would be ' : ''}deleted\n`);
+    if (behind > 0) {
+      io.stderr.write(
+        `${behind} that match stay: Kafka deletes from the front of a partition only, and others that do not match lie before them\n`,
+      );
+    }
+    if (strangersIn.length > 0) {
+      io.stderr.write(
+        `partitions ${strangersIn.join(', ')} hold records that are no dead letters of Sluice: nothing behind them is deleted\n`,
+      );
+    }
+    return EXIT.done;
+  });
+}
