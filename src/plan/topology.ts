@@ -8,10 +8,21 @@ export interface Topology {
   readonly connections: Connections;
   readonly source: SourceSettings;
   readonly enrich: readonly EnrichSettings[];
-  readonly model: { readonly bundle: string; readonly device: Device };
+  readonly model: ModelSettings;
   readonly flow: FlowSettings;
+  /** Undefined: overload means lag, an outage of the store a pause. */
+  readonly onOverload?: OverloadSettings;
   readonly output: OutputSettings;
   readonly deadLetter: { readonly topic: string };
+}
+
+export interface ModelSettings {
+  readonly bundle: string;
+  readonly device: Device;
+  /** Where the model runs: on the thread of the pipeline, or in a process of its own. */
+  readonly isolation: 'none' | 'process';
+  /** With `process`: a run that has not answered by then hangs. */
+  readonly runTimeoutMs: number;
 }
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
@@ -83,6 +94,17 @@ export interface FlowSettings {
   readonly order: 'partition' | 'none';
   readonly delivery: 'at-least-once';
   readonly drainMs: number;
+}
+
+/** Steps that are undefined (or false) are not declared, and never taken. */
+export interface OverloadSettings {
+  readonly lagMs: number;
+  readonly largerBatches: number | undefined;
+  readonly staleCacheMs: number | undefined;
+  readonly defaultFeatures: boolean;
+  /** Path of a bundle, resolved. */
+  readonly smallerModel: string | undefined;
+  readonly skipToLatestMs: number | undefined;
 }
 
 export interface OutputSettings {

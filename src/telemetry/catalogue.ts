@@ -75,6 +75,16 @@ export const METRICS = {
     { policy: 'any' },
     4,
   ),
+  sluice_deaths_found_total: counter(
+    'Partitions taken over from a process that had died, by the step in which they go on.',
+    { step: ['frame', 'record', 'condemned'] },
+    4,
+  ),
+  sluice_quarantine_steps_total: counter(
+    'Frames and records handed over one at a time after a death.',
+    { step: ['frame', 'record', 'condemned'] },
+    4,
+  ),
   sluice_fetches_discarded_total: counter('Fetches from another offset than expected.'),
   sluice_drains_total: counter('Drains at shutdown or before a re-join, by result.', { result: 'any' }, 8),
   sluice_rebalances_total: counter('Re-joins of the consumer group.'),
@@ -83,6 +93,9 @@ export const METRICS = {
     'Records published whose position was not committed: a replay repeats them.',
   ),
   sluice_model_device: gauge('1 for the device that the model runs on.', { device: 'any' }, 8),
+  sluice_model_restarts_total: counter('Times the process of an isolated model was replaced, by reason.', {
+    reason: ['hung', 'crashed', 'memory', 'start-failed'],
+  }),
   sluice_model_info: gauge('1 for the model in use.', { model: 'any', version: 'any', digest: 'any' }, 16),
   sluice_event_loop_delay_seconds: histogram('How late the event loop was, sampled every 20 ms.', LOOP_SECONDS),
   sluice_series_overflow_total: counter('Series asked for beyond the budget and counted together as `overflow`.'),

@@ -108,6 +108,13 @@ export const EVENTS = {
   'consumer-restarting': source('warn', 'kafka client crashed and starts again'),
   'fetch-discarded': source('debug', 'a fetch from another offset than expected is discarded'),
   'batch-unreadable': source('warn', 'a record batch was left behind: it cannot be read', limited()),
+  'quarantine-entered': source(
+    'warn',
+    'a process died with records of this partition under way: they are processed in small steps',
+  ),
+  'quarantine-left': source('info', 'the records that were under way when a process died are passed'),
+  quarantined: source('error', 'the process died again and again on this record: it is dead-lettered unprocessed'),
+  'quarantine-note-failed': source('warn', 'could not note at the group that the partition is handed on', limited()),
   'source-close-overdue': source('warn', 'consumer did not leave the group in time'),
 
   'producer-replaced': sink('warn', 'a send failed: the producer is replaced', limited('topic')),
@@ -130,6 +137,8 @@ export const EVENTS = {
   'model-loaded': model('info', 'model loaded'),
   'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
   'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
+  'model-restarting': model('warn', 'the process of the model is replaced', limited('reason')),
+  'model-restarted': model('info', 'the process of the model runs again', limited()),
   'device-skipped': model('info', 'a device is not to be had on this machine'),
 
   'series-overflow': of('telemetry')('warn', 'too many series; further ones are counted as overflow'),

@@ -1,12 +1,15 @@
 import type { ColumnSpec } from '../kernel/views.ts';
-import type { EnrichSettings, Topology, ValueFormat, ViewSettings } from '../plan/topology.ts';
+import type { EnrichSettings, OverloadSettings, Topology, ValueFormat, ViewSettings } from '../plan/topology.ts';
 import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
 
 export interface ResolvedFiles {
   readonly sourceValue: ValueFormat;
   readonly outputValue: ValueFormat;
   readonly bundle: string;
+  readonly smallerBundle: string | undefined;
 }
+
+const RUN_TIMEOUT_MS = 10_000;
 
 /** A judged topology file in the program's words and units, deeply frozen. */
 export function buildTopology(file: string, parsed: TopologyFile, files: ResolvedFiles): Topology {
@@ -32,7 +35,12 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
       onTombstone: source.onTombstone,
     },
     enrich: parsed.enrich.map(buildEnrich),
-    model: { bundle: files.bundle, device: model.device },
+    model: {
+      bundle: files.bundle,
+      device: model.device,
+      isolation: model.isolation,
+      runTimeoutMs: model.runTimeout ?? RUN_TIMEOUT_MS,
+    },
     flow: {
       latencyBudgetMs: flow.latencyBudget,
       maxBatch: flow.maxBatch,
@@ -41,9 +49,26 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
       delivery: flow.delivery,
       drainMs: flow.drain,
     },
+    onOverload: buildOverload(parsed.onOverload, files.smallerBundle),
     output: { topic: output.topic, key: output.key, value: files.outputValue, fields: output.fields },
     deadLetter,
   });
+}
+
+function buildOverload(
+  parsed: TopologyFile['onOverload'],
+  smallerModel: string | undefined,
+): OverloadSettings | undefined {
+  return (
+    parsed && {
+      lagMs: parsed.lag,
+      largerBatches: parsed.largerBatches,
+      staleCacheMs: parsed.staleCache,
+      defaultFeatures: parsed.defaultFeatures === true,
+      smallerModel,
+      skipToLatestMs: parsed.skipToLatest,
+    }
+  );
 }
 
 function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {

@@ -1,6 +1,7 @@
 import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
+import { checkOverload } from './overload-rules.ts';
 import type { TopologyFile } from './schema.ts';
 
 /** What two keys of a topology may hold together. Every pair that cannot work is an error here, never repaired later. */
@@ -19,6 +20,8 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
   checkViews(file, report);
   checkSharedReads(file, report);
   checkFlow(file, report);
+  checkOverload(file, report);
+  checkModel(file, report);
   if (file.output.key !== undefined) checkKey(file.output.key, ['output', 'key'], report);
   return findings;
 }
@@ -159,6 +162,16 @@ function checkFlow({ flow }: TopologyFile, report: Report): void {
       ['flow', 'drain'],
       `is ${flow.drain} ms, less than the latencyBudget of ${flow.latencyBudget} ms: a shutdown would leave records behind`,
       'give drain several times the latencyBudget, for example 20s',
+    );
+  }
+}
+
+function checkModel({ model }: TopologyFile, report: Report): void {
+  if (model.runTimeout !== undefined && model.isolation !== 'process') {
+    report(
+      ['model', 'runTimeout'],
+      'ends a run that hangs, and with isolation: none nothing can: the run holds the only thread there is',
+      'add isolation: process, or leave runTimeout out',
     );
   }
 }

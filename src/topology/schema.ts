@@ -1,6 +1,19 @@
 import { z } from 'zod';
 import { strict } from '../documents/zod-findings.ts';
-import { choice, count, duration, identifier, list, mapOf, matching, notYet, size, text, topic } from './leaves.ts';
+import {
+  choice,
+  count,
+  duration,
+  flag,
+  identifier,
+  list,
+  mapOf,
+  matching,
+  notYet,
+  size,
+  text,
+  topic,
+} from './leaves.ts';
 
 /**
  * The topology file, as one schema: the type of the parsed file, the JSON Schema for editors and the reference page.
@@ -107,6 +120,23 @@ const flow = strict({
   drain: duration('20s').describe('how long a shutdown may take to finish what it has begun').prefault('20s'),
 });
 
+const onOverload = strict({
+  lag: duration('30s').describe('overloaded while the oldest record that waits is at least this old').prefault('30s'),
+  largerBatches: count(65_536, 1024).describe('1st step: rows a model run at most').optional(),
+  staleCache: duration('1h')
+    .describe('2nd step, and in an outage of the store: rows of the cache are used beyond their ttl, up to this age')
+    .optional(),
+  defaultFeatures: flag('true')
+    .describe('3rd step, and in an outage of the store: rows that the cache has not count as missing')
+    .optional(),
+  smallerModel: text('the path of a bundle', 'models/flight-delay-small')
+    .describe('4th step: another bundle for the same topology')
+    .optional(),
+  skipToLatest: duration('10m')
+    .describe('5th step, above this lag: a partition drops records, counted, until it has caught up')
+    .optional(),
+});
+
 export const topologySchema = strict({
   topology: matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name (letters, digits, . _ -)', 'flight-delay').describe(
     'the name of the pipeline',
@@ -132,8 +162,19 @@ export const topologySchema = strict({
       'MODELS/NAME: its newest version; or MODELS/NAME/VERSION',
     ),
     device: choice(['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu']).describe('auto: cuda, then cpu').default('auto'),
+    isolation: choice(['none', 'process'])
+      .describe(
+        'process: the model runs in a process of its own, which a run that hangs or crashes costs, and not the pipeline',
+      )
+      .default('none'),
+    runTimeout: duration('10s')
+      .describe('with isolation: process; a run that has not answered by then hangs and is killed (10s)')
+      .optional(),
   }),
   flow: flow.prefault({}),
+  onOverload: onOverload
+    .describe('what may be given up to keep up, a step after the other; without it records wait')
+    .optional(),
   output: strict({
     topic: topic(),
     key: text('a template over fields of the event', '"{id}"').describe("default: the input's key").optional(),
