@@ -44,6 +44,7 @@ function holds(node: Node): string {
   if (own.enum !== undefined) return own.enum.map((value) => `\`${value}\``).join(', ');
   if (own.type === 'array') return `list: ${holds(own.items ?? {})}`;
   if (own.type === 'object') return typeof own.additionalProperties === 'object' ? 'map' : 'keys below';
+  if (own.type === 'boolean') return '`true`, `false`';
   if (own.type === 'integer') return `${own.minimum} to ${own.maximum}`;
   if (own.pattern?.includes('(ms|s|m|h|d)')) return 'duration';
   if (own.pattern?.includes('(B|KiB')) return 'size';

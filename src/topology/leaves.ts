@@ -39,6 +39,17 @@ export function duration(example: string) {
     });
 }
 
+export function flag(example: string) {
+  return z.boolean({
+    error: (issue) =>
+      missingOr(
+        issue.input,
+        `${shown(issue.input)} is not true or false`,
+        `write true or false, for example ${example}`,
+      ),
+  });
+}
+
 export function size(example: string) {
   const remedy = `write a number of bytes with its unit (B, KiB, MiB, GiB), for example ${example}`;
   return z

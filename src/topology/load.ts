@@ -55,7 +55,9 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined) return failed(findings);
 
   const bundle = resolvePath(file, parsed.data.model.bundle);
-  const files = { sourceValue: sourceValue.format, outputValue: outputValue.format, bundle };
+  const smaller = parsed.data.onOverload?.smallerModel;
+  const smallerBundle = smaller === undefined ? undefined : resolvePath(file, smaller);
+  const files = { sourceValue: sourceValue.format, outputValue: outputValue.format, bundle, smallerBundle };
   return {
     ok: true,
     topology: buildTopology(file, parsed.data, files),

@@ -27,3 +27,9 @@ function scaled(match: RegExpExecArray | null, units: Readonly<Record<string, nu
   // A fraction of the smallest unit (0.5ms) cannot be kept, and rounding it away would be a silent repair.
   return Number.isSafeInteger(whole) && Math.abs(value - whole) < 1e-6 ? whole : undefined;
 }
+
+/** As people write it, in the largest unit that keeps it whole. */
+export function formatDuration(ms: number): string {
+  const [unit, each] = Object.entries(MS_PER_UNIT).findLast(([, size]) => ms % size === 0) ?? ['ms', 1];
+  return `${ms / each}${unit}`;
+}

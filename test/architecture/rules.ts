@@ -14,11 +14,12 @@ const ALLOWED: Readonly<Record<string, Allowance>> = {
   codecs: { units: ['kernel'], packages: ['avsc', 'node:buffer'] },
   batching: { units: ['kernel'], packages: [] },
   offsets: { units: ['kernel'], packages: [] },
+  overload: { units: ['kernel'], packages: [] },
   features: { units: ['kernel', 'codecs'], packages: ['jsep'] },
   plan: { units: ['kernel', 'features', 'codecs'], packages: [] },
   telemetry: { units: ['kernel', 'ports'], packages: [] },
   stages: {
-    units: ['kernel', 'ports', 'codecs', 'features', 'batching', 'offsets', 'plan', 'telemetry'],
+    units: ['kernel', 'ports', 'codecs', 'features', 'batching', 'offsets', 'overload', 'plan', 'telemetry'],
     packages: [],
   },
   pipeline: { units: ['kernel', 'ports', 'stages', 'plan', 'telemetry'], packages: [] },
