@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256OfFile } from '../kernel/file-sha256.ts';
 
 /** A file of a bundle: path relative to the folder, with `/`, and the hex sha256 of its bytes. */
 export interface BundleFile {
@@ -13,8 +14,6 @@ export interface RefusedEntry {
   readonly path: string;
   readonly reason: string;
 }
-
-const CHUNK_BYTES = 1 << 20;
 
 /**
  * Every file below a folder, sorted by the bytes of its path.
@@ -41,7 +40,7 @@ export function listBundle(folder: string): { files: BundleFile[]; refused: Refu
 
   walk(folder, '');
   paths.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return { files: paths.map((path) => ({ path, sha256: sha256Of(join(folder, path)) })), refused };
+  return { files: paths.map((path) => ({ path, sha256: sha256OfFile(join(folder, path)) })), refused };
 }
 
 /**
@@ -52,19 +51,4 @@ export function digestOf(files: readonly BundleFile[]): string {
   const hash = createHash('sha256');
   for (const { path, sha256 } of files) hash.update(`${path}\n${sha256}\n`);
   return hash.digest('hex');
-}
-
-function sha256Of(file: string): string {
-  const hash = createHash('sha256');
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  const descriptor = openSync(file, 'r');
-  try {
-    for (;;) {
-      const length = readSync(descriptor, chunk, 0, CHUNK_BYTES, null);
-      if (length === 0) return hash.digest('hex');
-      hash.update(chunk.subarray(0, length));
-    }
-  } finally {
-    closeSync(descriptor);
-  }
 }

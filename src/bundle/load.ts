@@ -4,8 +4,8 @@ import { isMap, isScalar, isSeq } from 'yaml';
 import type { CheckFinding } from '../documents/finding.ts';
 import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
-import type { Bundle, BundleInput, NamedExpression } from '../plan/bundle.ts';
-import { digestOf, listBundle } from './digest.ts';
+import type { Bundle, BundleInput, FileDigest, NamedExpression } from '../plan/bundle.ts';
+import { type BundleFile, digestOf, listBundle } from './digest.ts';
 import { type BundlePlace, locateBundle } from './locate.ts';
 import { bundleSchema } from './schema.ts';
 
@@ -21,7 +21,7 @@ export type LoadedBundle =
 /**
  * Reads a bundle folder: bundle.yaml parsed, names checked, every file hashed, links refused; frozen.
  * `path` is MODELS/NAME (newest version) or MODELS/NAME/VERSION. Never throws for what a person wrote.
- * Limit: the digest vouches for the bytes as they were read here; a file changed later is not noticed.
+ * Limit: the digest vouches for the bytes as they were read here; `modelFiles` lets the runtime see whether it reads the same.
  */
 export function loadBundle(path: string): LoadedBundle {
   const place = locateBundle(path);
@@ -72,6 +72,7 @@ export function loadBundle(path: string): LoadedBundle {
     file,
     modelFile: resolve(place.folder, parsed.data.model),
     digest,
+    modelFiles: Object.freeze(modelFiles(place.folder, files, parsed.data.golden)),
     label: `${parsed.data.bundle}@${version}#${digest.slice(0, 12)}`,
     let: linesOf(yaml, ['let']),
     inputs: inputsOf(yaml),
@@ -100,6 +101,13 @@ function checkNames(
     const message = `${version} lies in a folder named ${place.version}`;
     findings.push(yaml.at(['version'], message, `write ${place.version}, or rename the folder`));
   }
+}
+
+/** What ONNX Runtime may read of a bundle: the model, and the files beside it in which its weights may lie. */
+function modelFiles(folder: string, files: readonly BundleFile[], golden: string | undefined): FileDigest[] {
+  return files
+    .filter(({ path }) => path !== 'bundle.yaml' && path !== golden)
+    .map(({ path, sha256 }) => Object.freeze({ file: resolve(folder, path), sha256 }));
 }
 
 /** Order is taken from the document: objects would move keys that look like numbers to the front. */

@@ -10,6 +10,7 @@ export async function loadModel(plan: Plan, runtime: ModelRuntime, telemetry: Te
     device: topology.model.device,
     feeds: plan.feeds,
     fetches: plan.predictions.fetches,
+    pinned: bundle.modelFiles,
   });
   telemetry.gauge('sluice_model_device', { device: session.device }, () => 1);
   const { name, version, digest } = bundle;

@@ -10,6 +10,8 @@ export interface Bundle {
   readonly modelFile: string;
   /** Hex sha256 over the sorted (file, sha256) of the folder. */
   readonly digest: string;
+  /** Every file that the model may be read from, with the hex sha256 that it had when the digest was made. */
+  readonly modelFiles: readonly FileDigest[];
   /** NAME@VERSION#first 12 hex of the digest, as in the `sluice-model` header. */
   readonly label: string;
   /** Named intermediate values, in order: name → expression. */
@@ -19,6 +21,12 @@ export interface Bundle {
   readonly prediction: readonly NamedExpression[];
   /** Absolute path of the golden records, if the bundle has them. */
   readonly goldenFile: string | undefined;
+}
+
+export interface FileDigest {
+  /** Absolute path. */
+  readonly file: string;
+  readonly sha256: string;
 }
 
 export interface NamedExpression {

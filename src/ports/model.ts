@@ -18,9 +18,11 @@ export interface ModelSession {
   /**
    * One batch: slabs of rows × width in the order of `feeds` given at load, at least `rows` rows long.
    * Resolves to one slab (rows × width, row-major) a fetched output, in the order asked for at load.
-   * Rejects with `model-failed`.
+   * Rejects with `model-failed`, also for a run that hung or crashed where the session can tell and go on; the slabs must
+   * stay as they are until then. `searching`: one of many runs that look for the row at fault, which may be given up on
+   * sooner; a single row has all the time there is.
    */
-  run(feeds: readonly Tensor[], rows: number): Promise<readonly ModelOutput[]>;
+  run(feeds: readonly Tensor[], rows: number, searching?: boolean): Promise<readonly ModelOutput[]>;
   close(): Promise<void>;
 }
 
@@ -43,4 +45,6 @@ export interface ModelLoad {
   readonly feeds: readonly { readonly name: string; readonly rowShape: readonly number[]; readonly dtype: DType }[];
   /** Outputs to fetch, by name; nothing else is computed into JS. */
   readonly fetches: readonly string[];
+  /** Files that must still have these bytes when the model has been read; another one is refused with `file-failed`. */
+  readonly pinned?: readonly { readonly file: string; readonly sha256: string }[];
 }

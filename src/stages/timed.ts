@@ -48,10 +48,10 @@ export function timedSession(timers: StageTimers, session: ModelSession): ModelS
     inputs: session.inputs,
     outputs: session.outputs,
     close: () => session.close(),
-    async run(feeds, rows) {
+    async run(feeds, rows, searching) {
       const enteredMs = timers.enter(index);
       try {
-        return await session.run(feeds, rows);
+        return await session.run(feeds, rows, searching);
       } finally {
         timers.leave(index, enteredMs);
       }

@@ -1,9 +1,10 @@
 import * as ort from 'onnxruntime-node';
-import { SluiceError } from '../../kernel/errors.ts';
-import type { Tensor } from '../../kernel/frame.ts';
-import type { DType, ModelLoad, ModelOutput, ModelRuntime, ModelSession, TensorSpec } from '../../ports/model.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
+import { sha256OfFile } from '../../kernel/file-sha256.ts';
+import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { providersFor } from './providers.ts';
+import { createSession, specOf } from './session.ts';
 
 const WARM_UP_RUNS = 3;
 
@@ -17,7 +18,8 @@ const WARM_UP_RUNS = 3;
 export function createOnnxRuntime(deps: { readonly telemetry: Telemetry }): ModelRuntime {
   return {
     async inspect(file) {
-      const session = await open(file, ['cpu']);
+      // Unoptimised: nothing of the graph is computed beforehand, so that reading the signature runs no part of the model.
+      const session = await open(file, 'cpu', 'disabled');
       try {
         return { inputs: session.inputMetadata.map(specOf), outputs: session.outputMetadata.map(specOf) };
       } finally {
@@ -28,10 +30,15 @@ export function createOnnxRuntime(deps: { readonly telemetry: Telemetry }): Mode
   };
 }
 
-async function open(file: string, executionProviders: readonly string[]): Promise<ort.InferenceSession> {
+async function open(
+  file: string,
+  device: string,
+  graphOptimizationLevel: 'all' | 'disabled',
+): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(file, {
-      executionProviders: [...executionProviders],
+      executionProviders: [device],
+      graphOptimizationLevel,
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
       // Errors come back as exceptions; printed by native code as well, they would stand among the lines of a JSON log.
@@ -40,7 +47,7 @@ async function open(file: string, executionProviders: readonly string[]): Promis
   } catch (thrown) {
     throw new SluiceError(
       'bundle-invalid',
-      `ONNX Runtime cannot load ${file} on ${executionProviders.join(', ')}: ${(thrown as Error).message.trim()}`,
+      `ONNX Runtime cannot load ${file} on ${device}: ${(thrown as Error).message.trim()}`,
       thrown,
     );
   }
@@ -56,11 +63,11 @@ async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<M
       continue;
     }
     try {
-      const session = wrap(await open(options.file, [device]), device, options);
+      const session = createSession(await openUnchanged(options, device), device, options);
       await warmUp(session, options);
       return session;
     } catch (thrown) {
-      if (device === 'cpu') throw thrown;
+      if (device === 'cpu' || classify(thrown).code === 'file-failed') throw thrown;
       const reason = (thrown as Error).message;
       // The check has read the file on the CPU: what fails here is the device.
       if (named) throw unavailable(device, reason, thrown);
@@ -70,63 +77,52 @@ async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<M
   throw new SluiceError('device-unavailable', `no device can run ${options.file}`);
 }
 
+/**
+ * A file that is replaced between its check and its loading, or before an isolated model is loaded again (cause) → predictions
+ * would carry the digest of a model that did not make them (effect) → the bytes are hashed once they have been read (guard).
+ * Limit: weights that lie in files of their own are mapped, not copied: replace files by renaming, never write into them.
+ */
+async function openUnchanged(options: ModelLoad, device: string): Promise<ort.InferenceSession> {
+  let session: ort.InferenceSession | undefined;
+  try {
+    session = await open(options.file, device, 'all');
+    refuseChanged(options);
+    return session;
+  } catch (thrown) {
+    await session?.release();
+    // A file that is half written fails to load for no fault of its own.
+    refuseChanged(options);
+    throw thrown;
+  }
+}
+
+function refuseChanged({ pinned = [] }: ModelLoad): void {
+  for (const { file, sha256 } of pinned) {
+    const remedy = 'give a changed model a version of its own, or restart to serve it under its own digest';
+    let found: string;
+    try {
+      found = sha256OfFile(file);
+    } catch (thrown) {
+      throw new SluiceError(
+        'file-failed',
+        `${file} is no longer to be read: ${(thrown as Error).message}; ${remedy}`,
+        thrown,
+      );
+    }
+    if (found === sha256) continue;
+    throw new SluiceError(
+      'file-failed',
+      `${file} has changed since it was checked (sha256 ${found.slice(0, 12)}, not ${sha256.slice(0, 12)}): the model file changed under a running pipeline; ${remedy}`,
+    );
+  }
+}
+
 function unavailable(device: string, why: string, cause?: unknown): SluiceError {
   return new SluiceError(
     'device-unavailable',
     `model.device is ${device}, and it is not to be had: ${why}; make it available, or set model.device to auto or cpu`,
     cause,
   );
-}
-
-function wrap(session: ort.InferenceSession, device: string, options: ModelLoad): ModelSession {
-  const { feeds, fetches } = options;
-  const wanted: Record<string, null> = Object.fromEntries(fetches.map((name) => [name, null]));
-  const widths = feeds.map(({ rowShape }) => rowShape.reduce((a, b) => a * b, 1));
-  let closed = false;
-  return {
-    device,
-    inputs: session.inputMetadata.map(specOf),
-    outputs: session.outputMetadata.map(specOf),
-    async run(slabs: readonly Tensor[], rows: number): Promise<readonly ModelOutput[]> {
-      const named: Record<string, ort.Tensor> = {};
-      for (let k = 0; k < feeds.length; k++) {
-        const { name, rowShape, dtype } = feeds[k];
-        const values = slabs[k].subarray(0, rows * widths[k]);
-        named[name] = new ort.Tensor(dtype as 'float32', values as Float32Array, [rows, ...rowShape]);
-      }
-      let answer: ort.InferenceSession.OnnxValueMapType;
-      try {
-        answer = await session.run(named, wanted);
-      } catch (thrown) {
-        // No record is at fault for the end of the session.
-        if (closed) throw new SluiceError('invariant-broken', 'the model ran after its session was closed', thrown);
-        throw new SluiceError(
-          'model-failed',
-          `the model failed on a batch of ${rows}: ${(thrown as Error).message.trim()}`,
-          thrown,
-        );
-      }
-      return fetches.map((name) => outputOf(name, answer[name], rows));
-    },
-    async close() {
-      if (closed) return;
-      closed = true;
-      await session.release();
-    },
-  };
-}
-
-function outputOf(name: string, value: ort.OnnxValue, rows: number): ModelOutput {
-  const tensor = value as ort.Tensor;
-  if (!('dims' in tensor) || tensor.dims[0] !== rows || typeof tensor.data === 'string' || Array.isArray(tensor.data)) {
-    const shape = 'dims' in tensor ? `[${tensor.dims.join(', ')}]` : 'no tensor';
-    throw new SluiceError(
-      'model-failed',
-      `output "${name}" of a batch of ${rows} is ${shape}, not ${rows} rows of numbers`,
-    );
-  }
-  const width = tensor.dims.slice(1).reduce((a, b) => a * b, 1);
-  return { values: tensor.data as ModelOutput['values'], width };
 }
 
 /** The first runs allocate and choose kernels: pay for them before the first record waits. A session that cannot is closed. */
@@ -146,19 +142,4 @@ async function warmUp(session: ModelSession, { file, feeds }: ModelLoad): Promis
     const why = (thrown as Error).message;
     throw new SluiceError('bundle-invalid', `${file} cannot score a row of zeros on ${session.device}: ${why}`, thrown);
   }
-}
-
-const DTYPES: Readonly<Record<string, DType>> = {
-  float32: 'float32',
-  float64: 'float64',
-  int32: 'int32',
-  int64: 'int64',
-  bool: 'bool',
-  uint8: 'uint8',
-  string: 'string',
-};
-
-function specOf(value: ort.InferenceSession.ValueMetadata): TensorSpec {
-  if (!value.isTensor) return { name: value.name, dtype: 'other', shape: [] };
-  return { name: value.name, dtype: DTYPES[value.type] ?? 'other', shape: value.shape };
 }
