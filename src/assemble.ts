@@ -15,6 +15,7 @@ import { createDeliver } from './stages/deliver.ts';
 import { createEncode } from './stages/encode.ts';
 import { createEnrich } from './stages/enrich.ts';
 import { createInfer } from './stages/infer.ts';
+import { isolate, isolateSync } from './stages/isolate.ts';
 import { createPostprocess } from './stages/postprocess.ts';
 import { createPreprocess } from './stages/preprocess.ts';
 import { TIMED_STAGES, timed, timedSession, timedSink, timedSync } from './stages/timed.ts';
@@ -57,12 +58,12 @@ export function assemble(plan: Plan, world: World): Runner {
         const infer = createInfer(deps, plan);
         const deliver = createDeliver(deps, plan);
         const path = createPipeline({
-          decode: timed(timers, 'decode', createDecode(deps, plan)),
-          enrich: timed(timers, 'enrich', enrich),
-          preprocess: timedSync(timers, 'preprocess', createPreprocess(plan, enrich.release)),
+          decode: timed(timers, 'decode', isolate(deps, 'decode', createDecode(deps, plan))),
+          enrich: timed(timers, 'enrich', isolate(deps, 'enrich', enrich)),
+          preprocess: timedSync(timers, 'preprocess', createPreprocess(deps, plan, enrich.release)),
           infer,
-          postprocess: timedSync(timers, 'postprocess', createPostprocess(plan)),
-          encode: timedSync(timers, 'encode', createEncode(plan, world.encoder)),
+          postprocess: timedSync(timers, 'postprocess', isolateSync(deps, 'postprocess', createPostprocess(plan))),
+          encode: timedSync(timers, 'encode', isolateSync(deps, 'encode', createEncode(plan, world.encoder))),
           deliver,
           commit,
         });

@@ -39,6 +39,7 @@ export const DISPOSITIONS = {
   'offset-out-of-range': 'fatal',
   'device-unavailable': 'fatal',
   'device-failed': 'fatal',
+  'stage-broken': 'fatal',
   'port-taken': 'fatal',
   'invariant-broken': 'fatal',
   unexpected: 'fatal',

@@ -20,14 +20,27 @@ export function createEnrich(deps: StageDeps & { readonly store: FeatureStore },
   const lookUps = plan.reads.map((read) => new LookUp(deps, read));
 
   const enrich: Stage = (frame) => {
-    const answers = lookUps.map((lookUp) => lookUp.run(frame));
+    const run: Run = { over: false };
+    const answers: (FeatureRows | Promise<FeatureRows>)[] = [];
+    try {
+      for (const lookUp of lookUps) answers.push(lookUp.run(frame, run));
+    } catch (thrown) {
+      // Thrown past the answers that are awaited, it would leave nobody to hear when one of them fails.
+      answers.push(Promise.reject(thrown));
+    }
     if (answers.every(isRows)) {
       frame.reads = answers;
       return;
     }
-    return Promise.all(answers).then((reads) => {
-      frame.reads = reads;
-    });
+    return Promise.all(answers).then(
+      (reads) => {
+        frame.reads = reads;
+      },
+      (thrown) => {
+        run.over = true;
+        throw thrown;
+      },
+    );
   };
   return Object.assign(enrich, {
     release(frame: Frame): void {
@@ -41,6 +54,12 @@ export function createEnrich(deps: StageDeps & { readonly store: FeatureStore },
 export interface Enrich extends Stage {
   /** The frame's feature rows have been read for the last time: their memory serves the next frame. */
   release(frame: Frame): void;
+}
+
+/** One go of a frame through all look-ups. */
+interface Run {
+  /** It failed: an answer that is still to come must decide nothing, because the records it was asked for may be others by then. */
+  over: boolean;
 }
 
 class LookUp {
@@ -57,19 +76,20 @@ class LookUp {
     this.ages = read.views.map(({ name }) => deps.telemetry.histogram('sluice_feature_age_seconds', { view: name }));
   }
 
-  run(frame: Frame): FeatureRows | Promise<FeatureRows> {
+  run(frame: Frame, run: Run): FeatureRows | Promise<FeatureRows> {
     const index = this.keys.gather(frame, this.read.key);
     const rows = this.reader.rowsFor(this.keys);
     return rows instanceof Promise
-      ? rows.then((answered) => this.finish(frame, index, answered))
-      : this.finish(frame, index, rows);
+      ? rows.then((answered) => this.finish(frame, index, answered, run))
+      : this.finish(frame, index, rows, run);
   }
 
   recycle(rows: FeatureRows): void {
     this.reader.recycle(rows);
   }
 
-  private finish(frame: Frame, index: Int32Array, rows: DistinctRows): FeatureRows {
+  private finish(frame: Frame, index: Int32Array, rows: DistinctRows, run: Run): FeatureRows {
+    if (run.over) return { index, values: rows.values, writtenAtMs: rows.writtenAtMs };
     const stale = this.ageViews(rows);
     this.read.views.forEach((view, v) => {
       if (this.read.onMissing[v] !== 'impute') this.decideMissing(frame, index, rows, v);

@@ -66,6 +66,7 @@ export const EVENTS = {
   'commit-failed': pipeline('warn', 'commit failed; it will be tried again', limited()),
 
   'dead-lettered': pipeline('warn', 'dead-lettered', limited('reason', 'records')),
+  'stage-failed': pipeline('warn', 'a stage broke on a record; it is dead-lettered', limited('stage')),
   unpublishable: pipeline(
     'warn',
     'the broker refuses an output record; it is dead-lettered',
