@@ -37,6 +37,11 @@ export interface Services {
   readonly bigtableEmulatorHost: string;
   /** SIGKILLs a Kafka node, counted from 1. */
   killKafkaNode(node: number): Promise<void>;
+  /** SIGTERM: the node hands its leaderships over first; resolves when it is gone. */
+  endKafkaNode(node: number): Promise<void>;
+  /** SIGSTOP: the node hangs, its sockets stay open. */
+  freezeKafkaNode(node: number): Promise<void>;
+  thawKafkaNode(node: number): Promise<void>;
   /** Starts a killed node again on its old data; resolves when it serves. */
   bootKafkaNode(node: number): Promise<void>;
   /** Stops both and deletes their data. */
@@ -70,18 +75,20 @@ export async function startServices(options: ServiceOptions = {}): Promise<Servi
   const startBigtable = (port: number) =>
     script('bigtable.sh', ['start', '--port', String(port), '--dir', bigtableDir], START_TIMEOUT_MS);
 
+  const onNode = (command: string, node: number, ...more: string[]) =>
+    script('kafka.sh', [command, String(node), '--dir', kafkaDir, ...more], START_TIMEOUT_MS);
+
   try {
     const brokers = await onFreePort(nodes, startKafka);
     const bigtableEmulatorHost = await onFreePort(1, startBigtable);
     return {
       brokers,
       bigtableEmulatorHost,
-      killKafkaNode: async (node) => {
-        await script('kafka.sh', ['kill', String(node), '--dir', kafkaDir], STOP_TIMEOUT_MS);
-      },
-      bootKafkaNode: async (node) => {
-        await script('kafka.sh', ['boot', String(node), '--dir', kafkaDir], START_TIMEOUT_MS);
-      },
+      killKafkaNode: async (node) => void (await onNode('kill', node)),
+      endKafkaNode: async (node) => void (await onNode('kill', node, '--graceful')),
+      freezeKafkaNode: async (node) => void (await onNode('freeze', node)),
+      thawKafkaNode: async (node) => void (await onNode('thaw', node)),
+      bootKafkaNode: async (node) => void (await onNode('boot', node)),
       stop,
     };
   } catch (error) {

@@ -4,8 +4,9 @@
 #   kafka.sh start  [--brokers 1|3] [--port P] [--dir D] [--set key=value]...   empty D, format, start, wait, print the addresses
 #   kafka.sh stop   [--graceful] [--dir D]                 stop (SIGKILL unless --graceful) and delete D
 #   kafka.sh status [--dir D]                              which nodes run; exit 1 unless all do
-#   kafka.sh kill N [--dir D]                              SIGKILL node N
+#   kafka.sh kill N [--graceful] [--dir D]                 SIGKILL node N, or SIGTERM and wait until it is gone
 #   kafka.sh boot N [--dir D]                              start it again on its old data
+#   kafka.sh freeze N | thaw N [--dir D]                   SIGSTOP node N, its sockets stay open; SIGCONT
 # Node i listens on P+i-1, its controller on P+i+99. Ports from 32768 on collide with those of outgoing connections.
 # What is in D is lost at start and stop. Only processes recorded in D are ever signalled.
 set -euo pipefail
@@ -18,10 +19,10 @@ LIB=$CACHE/kafka-$VERSION
 ARCHIVE=$CACHE/kafka-$VERSION.jsa
 HEAP=${KAFKA_HEAP:-384m}
 
-usage() { sed -n '2,8s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,9s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 COMMAND=${1:-}; shift || usage
 NODE=
-case $COMMAND in kill | boot) NODE=${1:-}; [[ $NODE =~ ^[0-9]+$ ]] || usage; shift ;; esac
+case $COMMAND in kill | boot | freeze | thaw) NODE=${1:-}; [[ $NODE =~ ^[0-9]+$ ]] || usage; shift ;; esac
 NODES=1 PORT=19092 SIGNAL=KILL EXTRA= D=${TMPDIR:-/tmp}/sluice-kafka
 while (($#)); do
   [[ $1 == --graceful || $# -ge 2 ]] || usage
@@ -95,6 +96,11 @@ stop_nodes() {
     for ((t = 0; t < 600; t++)); do alive "$i" || break; sleep 0.05; done
     if alive "$i"; then say "node $i did not stop within 30 s: SIGKILL"; kill -KILL "$(<"$D/node-$i/pid")"; sleep 0.2; fi
   done
+}
+
+signal_node() { # signal, without SIG
+  alive "$NODE" || fail "node $NODE does not run"
+  kill -"$1" "$(<"$D/node-$NODE/pid")"
 }
 
 configure() { # node, voters
@@ -174,7 +180,13 @@ case $COMMAND in
     for i in $(nodes); do if alive "$i"; then echo "node $i runs, pid $(<"$D/node-$i/pid")"; else echo "node $i is down"; code=1; fi; done
     exit $code
     ;;
-  kill) alive "$NODE" || fail "node $NODE does not run"; kill -KILL "$(<"$D/node-$NODE/pid")" ;;
+  kill)
+    signal_node "$SIGNAL"
+    for ((t = 0; t < 1200; t++)); do alive "$NODE" || exit 0; sleep 0.05; done
+    fail "node $NODE did not end within 60 s of SIG$SIGNAL"
+    ;;
+  freeze) signal_node STOP ;;
+  thaw) signal_node CONT ;;
   boot) ! alive "$NODE" || fail "node $NODE runs already"; prepare; boot "$NODE"; await "$NODE" ;;
   *) usage ;;
 esac
