@@ -92,6 +92,10 @@ export const METRICS = {
   sluice_duplicates_possible_total: counter(
     'Records published whose position was not committed: a replay repeats them.',
   ),
+  sluice_transactions_total: counter(
+    'Transactions of exactly-once delivery: committed, failed (told apart from committed later, and done again), lost to another owner.',
+    { result: ['committed', 'failed', 'lost'] },
+  ),
   sluice_model_device: gauge('1 for the device that the model runs on.', { device: 'any' }, 8),
   sluice_model_restarts_total: counter('Times the process of an isolated model was replaced, by reason.', {
     reason: ['hung', 'crashed', 'memory', 'start-failed'],

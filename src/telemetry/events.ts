@@ -119,6 +119,15 @@ export const EVENTS = {
   'source-close-overdue': source('warn', 'consumer did not leave the group in time'),
 
   'producer-replaced': sink('warn', 'a send failed: the producer is replaced', limited('topic')),
+  'transaction-failed': sink(
+    'warn',
+    'a transaction failed: the next producer of its partition finds out what became of it',
+    limited('topic'),
+  ),
+  'transaction-lost': sink(
+    'warn',
+    'another producer began to write for this partition: it is begun anew from its committed offset, if it is still ours',
+  ),
   'ack-mismatch': sink('error', 'the acknowledgement of the broker does not fit what was sent'),
   'header-null-as-empty': sink(
     'warn',
