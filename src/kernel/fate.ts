@@ -26,6 +26,8 @@ export const REASONS = [
   'unpublishable',
   'stage-failed',
   'quarantined',
+  'batch-unreadable',
+  'skipped',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -54,4 +56,6 @@ export const STAGE_OF_REASON: Readonly<Record<Reason, string>> = Object.freeze({
   // Any stage may break on a record; which one did is in the frame's `failedIn`.
   'stage-failed': 'unknown',
   quarantined: 'source',
+  'batch-unreadable': 'source',
+  skipped: 'source',
 });

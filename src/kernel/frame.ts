@@ -19,6 +19,8 @@ export interface FeatureRows {
   readonly writtenAtMs: Float64Array;
 }
 
+const NOTHING_READ = new Float64Array(0);
+
 /**
  * Up to about 512 records of one partition that travel together, as columns.
  *
@@ -61,8 +63,15 @@ export class Frame {
   readonly schemaId: Int32Array;
   /** decode: one column for every field the plan wants, by slot. */
   columns: readonly Column[] = [];
+  /** Record → how its answer is less than asked for, see degraded.ts; undefined: none of them is. */
+  degraded: Uint8Array | undefined = undefined;
   /** enrich: one entry a read of the plan. */
   reads: readonly FeatureRows[] = [];
+  /**
+   * enrich: record → when the oldest of the feature views that it uses was written, wall ms; NaN where it uses none, or the
+   * store does not say. Empty where nothing is read.
+   */
+  featuresAtMs: Float64Array = NOTHING_READ;
   /** preprocess: records that go to the model, in order: row → record. */
   rows = 0;
   rowOf: Int32Array = new Int32Array(0);
@@ -134,7 +143,14 @@ export function decide(frame: Frame, i: number, fate: number, reason: number): v
   frame.reason[i] = reason;
 }
 
+/** Adds `how` to what is said of record `i`. */
+export function degrade(frame: Frame, i: number, how: number): void {
+  frame.degraded ??= new Uint8Array(frame.count);
+  frame.degraded[i] |= how;
+}
+
 const TOO_LARGE = reasonCode('too-large');
+const UNREADABLE = reasonCode('batch-unreadable');
 
 /**
  * Fills a frame record by record, from whatever form a source has its records in.
@@ -170,13 +186,18 @@ export class FrameBuilder {
     this.valueBytes[i] = value === null ? 0 : value.length;
   }
 
-  /** A record larger than the whole byte credit: kept by reference (topic, partition, offset, size), its body left behind. */
-  appendTooLarge(offset: number, timestampMs: number, valueBytes: number): void {
+  /** A record that cannot be kept, or not be read: by reference (topic, partition, offset, size), its body left behind. */
+  appendReference(
+    offset: number,
+    timestampMs: number,
+    valueBytes: number,
+    why: 'too-large' | 'batch-unreadable' = 'too-large',
+  ): void {
     const i = this.slab.append(timestampMs, null, null, null);
     this.offsets[i] = offset;
     this.valueBytes[i] = valueBytes;
     this.fate[i] = DEAD_LETTERED;
-    this.reason[i] = TOO_LARGE;
+    this.reason[i] = why === 'too-large' ? TOO_LARGE : UNREADABLE;
   }
 
   build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {

@@ -29,7 +29,7 @@ export interface DeadLetterContext {
 export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterContext, slab: RecordSlab): void {
   const { origin, arena } = frame;
   const reason = REASONS[frame.reason[i]];
-  const byReference = reason === 'too-large' || context.form === 'reference';
+  const byReference = reason === 'too-large' || reason === 'batch-unreadable' || context.form === 'reference';
   const original = originalHeaders(frame, i);
   const replay = replayOf(original);
   const errors: [string, string][] = [

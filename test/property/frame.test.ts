@@ -29,7 +29,7 @@ test('a frame holds what was put in, and retains exactly the bytes that it says'
       let offset = 2 ** 40;
       const offsets = records.map(({ gap }) => (offset += 1 + gap));
       records.forEach(({ timestampMs, key, value, headers, tooLarge }, i) => {
-        if (tooLarge) builder.appendTooLarge(offsets[i], timestampMs, 5_000_000);
+        if (tooLarge) builder.appendReference(offsets[i], timestampMs, 5_000_000);
         else builder.append(offsets[i], timestampMs, key, value, headers);
         assert.equal(builder.count, i + 1);
       });

@@ -52,7 +52,7 @@ export function createJsonlSource(
       const builder = new FrameBuilder(origin, lines.length, bytes);
       const nowMs = clock.wallMs();
       lines.forEach((line, i) => {
-        if (typeof line === 'number') builder.appendTooLarge(numbers[i], nowMs, line);
+        if (typeof line === 'number') builder.appendReference(numbers[i], nowMs, line);
         else builder.append(numbers[i], nowMs, null, line, null);
       });
       listener.onFrame(builder.build(numbers[numbers.length - 1] + 1, nowMs, clock.monotonicMs()));

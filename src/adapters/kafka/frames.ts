@@ -1,6 +1,5 @@
 import { type Frame, FrameBuilder, type Origin } from '../../kernel/frame.ts';
 import { encodeHeaders, type Header } from '../../kernel/headers.ts';
-import { isLeftBehind, MAX_INFLATED_BYTES } from './codecs.ts';
 import type { FetchedBatch, FetchedMessage } from './internals.ts';
 
 /** Messages of the client → frames. Pure. Here the client's objects end: a frame copies what it keeps. */
@@ -28,8 +27,8 @@ export function cut(messages: readonly FetchedMessage[], from: number, limits: C
   let bytes = 0;
   let to = from;
   while (to < messages.length && to - from < limits.maxRecords) {
-    const block = headerBlock(messages[to].headers);
-    const kept = isTooLarge(messages[to], block, limits) ? 0 : messageBytes(messages[to], block);
+    const block = headerBlock(messages[to]);
+    const kept = isReference(messages[to], block, limits) ? 0 : messageBytes(messages[to], block);
     if (to > from && bytes + kept > limits.maxBytes) break;
     headers.push(block);
     bytes += kept;
@@ -51,10 +50,9 @@ export function fill(
     const block = cut.headers[i - cut.from];
     const offset = Number(message.offset);
     const timestampMs = Number(message.timestamp);
-    if (isTooLarge(message, block, limits)) {
-      // Of a batch that inflates without bounds no more is known than the bound.
-      const bytes = isLeftBehind(message.value) ? MAX_INFLATED_BYTES : (message.value?.length ?? 0);
-      builder.appendTooLarge(offset, timestampMs, bytes);
+    if (isReference(message, block, limits)) {
+      const { why, bytes } = message.unread ?? { why: 'too-large', bytes: message.value?.length ?? 0 };
+      builder.appendReference(offset, timestampMs, bytes, why);
     } else {
       builder.append(offset, timestampMs, message.key, message.value, block);
     }
@@ -71,11 +69,16 @@ export function endOf(batch: FetchedBatch): number {
   if (last === undefined) return Number(batch.fetchedOffset);
   const context = last.batchContext;
   const end = context === undefined ? Number(last.offset) : Number(context.firstOffset) + context.lastOffsetDelta;
-  return Math.max(end, Number(last.offset)) + 1;
+  // A damaged header may claim any end: none is beyond the partition's.
+  return Math.min(
+    Math.max(end, Number(last.offset)) + 1,
+    Math.max(Number(last.offset) + 1, Number(batch.highWatermark)),
+  );
 }
 
-function isTooLarge(message: FetchedMessage, block: Buffer | null, limits: CutLimits): boolean {
-  return messageBytes(message, block) > limits.maxRecordBytes || isLeftBehind(message.value);
+/** Kept without its body: there is none, or too much of it. */
+function isReference(message: FetchedMessage, block: Buffer | null, limits: CutLimits): boolean {
+  return message.unread !== undefined || messageBytes(message, block) > limits.maxRecordBytes;
 }
 
 function messageBytes(message: FetchedMessage, block: Buffer | null): number {
@@ -94,7 +97,8 @@ export function headersOf(headers: FetchedMessage['headers']): Header[] {
   return list;
 }
 
-function headerBlock(headers: FetchedMessage['headers']): Buffer | null {
+function headerBlock({ headerBlock: block, headers }: FetchedMessage): Buffer | null {
+  if (block !== undefined) return block;
   if (headers === undefined) return null;
   const list = headersOf(headers);
   return list.length === 0 ? null : encodeHeaders(list);

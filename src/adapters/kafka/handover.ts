@@ -3,7 +3,6 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { isLeftBehind, MAX_INFLATED_BYTES } from './codecs.ts';
 import type { Ends } from './ends.ts';
 import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
@@ -92,11 +91,10 @@ export function createHandover(
   }
 
   function tellLeftBehind(lane: Lane, messages: readonly FetchedMessage[]): void {
-    const first = messages.find(({ value }) => isLeftBehind(value));
-    if (first === undefined) return;
+    const first = messages.find(({ unread }) => unread !== undefined);
+    if (first?.unread === undefined) return;
     const { topic, partition } = lane.origin;
-    const error = `inflates to more than ${MAX_INFLATED_BYTES} bytes`;
-    telemetry.event('batch-unreadable', { topic, partition, offset: Number(first.offset), error });
+    telemetry.event('batch-unreadable', { topic, partition, offset: Number(first.offset), error: first.unread.text });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { PartitionAssigner } from 'kafkajs';
 import { SluiceError } from '../../kernel/errors.ts';
+import type { Unread } from './records.ts';
 
 /**
  * The parts of kafkajs 2.2.4 that have no public name, as far as they are used here, and the one hook put into them.
@@ -58,9 +59,16 @@ export interface Cluster {
   ): Promise<readonly TopicOffsets[]>;
 }
 
+/** What the records of a batch share. The client looks at producer and transaction. */
 export interface BatchContext {
   readonly firstOffset: string;
   readonly lastOffsetDelta: number;
+  readonly firstTimestamp?: number;
+  /** Where the broker dates the records; undefined where the producer does. */
+  readonly appendedAt?: string | undefined;
+  readonly producerId?: string;
+  readonly inTransaction?: boolean;
+  readonly isControlBatch?: boolean;
 }
 
 export interface FetchedMessage {
@@ -69,7 +77,12 @@ export interface FetchedMessage {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers?: Readonly<Record<string, unknown>>;
+  /** The headers as they lie in the batch, null for none; undefined where only `headers` has them. */
+  readonly headerBlock?: Buffer | null;
+  readonly isControlRecord?: boolean;
   readonly batchContext?: BatchContext;
+  /** Key, value and headers were left behind, and why. */
+  readonly unread?: Unread;
 }
 
 /** What one fetch brought for one partition. */

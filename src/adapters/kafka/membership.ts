@@ -48,8 +48,6 @@ export interface MembershipDeps {
   readonly onAnswered: () => void;
   /** The client showed that it is alive. */
   readonly onActivity: () => void;
-  /** Makes an error of the client's fetch into a fatal one of ours, where it is one. */
-  readonly explain: (group: ConsumerGroup, nodeId: string, thrown: unknown) => Promise<SluiceError | undefined>;
 }
 
 export interface MembershipOptions {
@@ -157,16 +155,10 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       if (!failed(thrown)) await member.recoverFromFetch(thrown);
       return [];
     }
-    try {
-      const batches = handover.admit(await fetch.call(member, nodeId));
-      deps.onAnswered();
-      deps.onActivity();
-      return batches;
-    } catch (thrown) {
-      const fatal = await deps.explain(member, nodeId, thrown);
-      if (fatal !== undefined) deps.onFailed(fatal);
-      throw thrown;
-    }
+    const batches = handover.admit(await fetch.call(member, nodeId));
+    deps.onAnswered();
+    deps.onActivity();
+    return batches;
   }
 
   /** Takes over the points of one group object that the client calls. A crashed client makes a new one. */

@@ -10,7 +10,6 @@ import { createCommitter } from './committer.ts';
 import { createKafkaClient, type KafkaConnection, partitionCounts, reach } from './connection.ts';
 import { createEnds } from './ends.ts';
 import { messageOf, nameInChain, translate } from './errors.ts';
-import { explainFetch } from './explain.ts';
 import { Gate } from './gate.ts';
 import { createHandover } from './handover.ts';
 import { createHeartbeats } from './heartbeats.ts';
@@ -18,15 +17,14 @@ import { checkClient, type FetchedBatch, hookJoins, installedClientVersion } fro
 import { Lanes } from './lanes.ts';
 import { createMembership } from './membership.ts';
 import { createPositions, type FromPolicy } from './positions.ts';
+import { installDecoder } from './record-batches.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /**
  * A member of a Kafka consumer group, over kafkajs 2.2.4 with its offsets, re-joins and resets taken into our hands.
  *
  * Promise: the port's (src/ports/source.ts), on any broker that the client can speak to.
- * Limits: a fetch (`fetchMaxBytes` a broker, compressed) is held besides the credit; no record is checked against its
- * CRC; header names are text and values of one name lie together; batches of more than about 120,000 records are fatal;
- * a partition whose next segment ends in a batch that compaction emptied stands still, as the client cannot see past it.
+ * Limits: a fetch (`fetchMaxBytes` a broker, compressed, and what it inflates to: record-batches.ts) is held besides the credit.
  */
 export interface KafkaSourceDeps {
   readonly credit: Credit;
@@ -119,7 +117,6 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
         trouble = undefined;
       },
       onActivity: () => watchdog.touch(),
-      explain: (group, nodeId, thrown) => explainFetch(lanes, group, nodeId, thrown),
     },
     { groupId, drainMs, maxWaitMs },
   );
@@ -174,6 +171,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   async function start(to: SourceListener): Promise<void> {
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
+    installDecoder();
     listener = to;
     const kafka = createKafkaClient(options, telemetry, (message) => {
       trouble = message;

@@ -102,7 +102,7 @@ test('headers of the input that pretend to be ours are set apart, not believed',
 
 test('a record that was too large goes by reference: its place and size, no body', () => {
   const builder = new FrameBuilder(ORIGIN, 1, 0);
-  builder.appendTooLarge(12, 1_000, 70_000_000);
+  builder.appendReference(12, 1_000, 70_000_000);
   const letter = letterOf(builder.build(13, 0, 0), 0);
   assert.deepEqual([letter.key, letter.value], [null, null]);
   const found = new Map(texts(letter.headers));

@@ -1,9 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
-import { gunzip, gzip, gzipSync } from 'node:zlib';
-import kafkajs from 'kafkajs';
-import { boundedCodec, CodecError, installCodecs } from '../../../../src/adapters/kafka/codecs.ts';
 import { createKafkaClient } from '../../../../src/adapters/kafka/connection.ts';
 import {
   isCoordinatorLost,
@@ -25,26 +21,6 @@ test('the installed client is the one that was read; any other, or one that logs
     code: 'client-unsupported',
     message: /KAFKAJS_DEBUG_PROTOCOL_BUFFERS/,
   });
-});
-
-test('a batch inflates up to its bound and not beyond; a refused codec says its name', async () => {
-  const codec = boundedCodec('gzip', promisify(gzip) as never, promisify(gunzip) as never, 1_000);
-  assert.equal((await codec.decompress(gzipSync(Buffer.alloc(1_000)))).length, 1_000);
-  const isCodecError = (message: RegExp) => (error: unknown) =>
-    error instanceof CodecError && message.test(error.message);
-  await assert.rejects(codec.decompress(gzipSync(Buffer.alloc(1_001))), isCodecError(/more than 1000 bytes/));
-  await assert.rejects(codec.decompress(Buffer.from('nonsense')), isCodecError(/not valid gzip/));
-  installCodecs();
-  const table = kafkajs.CompressionCodecs as unknown as Record<
-    number,
-    () => { decompress(b: Buffer): Promise<Buffer> }
-  >;
-  for (const [id, name] of [
-    [2, /snappy/],
-    [3, /lz4/],
-  ] as const) {
-    await assert.rejects(table[id]().decompress(Buffer.alloc(1)), isCodecError(name));
-  }
 });
 
 const protocol = (type: string) => Object.assign(new Error('said the broker'), { name: 'KafkaJSProtocolError', type });

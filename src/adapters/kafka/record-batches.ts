@@ -1,0 +1,210 @@
+import { createRequire } from 'node:module';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CodecError, inflate, MAX_INFLATED_BYTES } from './codecs.ts';
+import { crc32c } from './crc32c.ts';
+import type { BatchContext, FetchedMessage } from './internals.ts';
+import { readRecords, type Unread } from './records.ts';
+
+/**
+ * What a fetch brought for one partition → messages, in place of the client's decoder. No bytes that a producer, or a
+ * broken disk, can put into a partition make it throw: a batch that cannot be read comes as messages without a body
+ * (`unread`), one an offset where their number is known, and the partition goes on behind it.
+ *
+ * The client's decoder: one batch that fails to decode fails the fetch of all partitions, again and again → the group
+ * stands still or the process ends, for ever; batches of 120,000 records overflow the stack; headers are put together in
+ * quadratic time, so that one record of a megabyte holds the loop for minutes; no checksum is looked at; codecs 5 to 7 are
+ * read as none; an empty batch that compaction left is never got past. Hence this.
+ *
+ * Limits: one response brings at most MAX_FETCH_BYTES of inflated batches and MAX_FETCH_RECORDS records, what is behind
+ * them is fetched again (a partition may use half of what is left, so that one does not starve the others); of a batch with
+ * more than MAX_BATCH_RECORDS records, or whose header cannot be believed, one message stands for all.
+ */
+export const MAX_FETCH_BYTES = MAX_INFLATED_BYTES;
+export const MAX_FETCH_RECORDS = 200_000;
+const MAX_BATCH_RECORDS = 200_000;
+const MAX_STAND_INS = 100_000;
+/** Offsets that a damaged header may claim. */
+const MAX_SPAN = 10_000_000;
+
+const HEADER_BYTES = 61;
+/** Base offset and length are in front of what the length counts. */
+const FRONT_BYTES = 12;
+
+/** The client's reader of a response. */
+interface ClientDecoder {
+  readonly buffer: Buffer;
+  offset: number;
+  readInt32(): number;
+  canReadBytes(count: number): boolean;
+}
+
+type DecodeMessages = (decoder: ClientDecoder) => Promise<readonly FetchedMessage[]>;
+
+/** What one response may still bring. */
+export interface Budget {
+  bytes: number;
+  records: number;
+}
+
+/** The client reads all partitions of a response with one decoder. */
+const budgets = new WeakMap<ClientDecoder, Budget>();
+
+export async function decodeMessages(
+  decoder: ClientDecoder,
+  legacy: DecodeMessages,
+): Promise<readonly FetchedMessage[]> {
+  const start = decoder.offset;
+  const size = decoder.readInt32();
+  if (size <= 0 || !decoder.canReadBytes(size)) return [];
+  const bytes = decoder.buffer.subarray(decoder.offset, decoder.offset + size);
+  if (bytes.length > 16 && bytes[16] < 2) {
+    decoder.offset = start;
+    const messages = await legacy(decoder).catch((thrown: Error) => brokenSet(bytes, thrown.message));
+    decoder.offset = start + 4 + size;
+    return messages;
+  }
+  decoder.offset += size;
+  const budget = budgets.get(decoder) ?? freshBudget();
+  budgets.set(decoder, budget);
+  return decodeBatches(bytes, budget);
+}
+
+export function freshBudget(): Budget {
+  return { bytes: MAX_FETCH_BYTES, records: MAX_FETCH_RECORDS };
+}
+
+/** Batches one after the other; the last may be cut off by the size of the fetch. */
+export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<readonly FetchedMessage[]> {
+  const isFirst = budget.bytes === MAX_FETCH_BYTES && budget.records === MAX_FETCH_RECORDS;
+  const share: Budget = { bytes: budget.bytes / 2, records: budget.records / 2 };
+  const messages: FetchedMessage[] = [];
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const length = FRONT_BYTES + bytes.readInt32BE(at + 8);
+    // Brokers cut batches by this number themselves: one that does not fit is the end of the fetch, cut off.
+    if (length < HEADER_BYTES || at + length > bytes.length) break;
+    if (at > 0 && (share.bytes <= 0 || share.records <= 0)) break;
+    // The very first may be as large as a batch can be: nothing else is held yet, and somebody has to come first.
+    const alone = isFirst && at === 0;
+    const batch = await decodeBatch(bytes.subarray(at, at + length), alone ? MAX_INFLATED_BYTES : share.bytes, alone);
+    if (batch === undefined) break;
+    for (const left of [budget, share]) {
+      left.bytes -= batch.inflatedBytes;
+      left.records -= batch.messages.length;
+    }
+    for (const message of batch.messages) messages.push(message);
+    at += length;
+    // Between large batches, heartbeats and what is in flight have their turn.
+    if (batch.messages.length > 10_000) await nextTurn();
+  }
+  return messages;
+}
+
+interface DecodedBatch {
+  readonly messages: readonly FetchedMessage[];
+  readonly inflatedBytes: number;
+}
+
+/** Undefined where the budget, not the batch, is at fault: it is left for the next fetch. */
+async function decodeBatch(batch: Buffer, maxBytes: number, isAlone: boolean): Promise<DecodedBatch | undefined> {
+  const context = contextOf(batch);
+  const count = batch.readInt32BE(57);
+  const refuse = (unread: Unread): DecodedBatch => {
+    const messages = standIns(context, count, unread);
+    return { messages, inflatedBytes: 0 };
+  };
+  const broken = (text: string): DecodedBatch => refuse({ why: 'batch-unreadable', text, bytes: batch.length });
+  if (batch[16] !== 2) return broken(`has format ${batch[16]}, which nobody knows`);
+  if (batch.readUInt32BE(17) !== crc32c(batch, 21, batch.length)) return broken('does not fit its checksum');
+  if (context.lastOffsetDelta < 0 || count < 0) return broken('has a header that contradicts itself');
+  // Compaction leaves an empty batch for its producer's sake; without a message nobody would get past it.
+  if (count === 0) return { messages: [emptied(context)], inflatedBytes: 0 };
+  if (count > MAX_BATCH_RECORDS) {
+    return refuse({
+      why: 'too-large',
+      text: `holds ${count} records, more than ${MAX_BATCH_RECORDS}`,
+      bytes: batch.length,
+    });
+  }
+  const codec = batch.readInt16BE(21) & 7;
+  let records = batch.subarray(HEADER_BYTES);
+  try {
+    if (codec !== 0) records = await inflate(codec, records, Math.max(1, Math.floor(maxBytes)));
+    return { messages: readRecords(records, count, context), inflatedBytes: codec === 0 ? 0 : records.length };
+  } catch (thrown) {
+    if (!(thrown instanceof CodecError)) return broken((thrown as Error).message);
+    if (!thrown.beyond) return broken(thrown.message);
+    if (!isAlone) return undefined;
+    return refuse({ why: 'too-large', text: thrown.message, bytes: MAX_INFLATED_BYTES });
+  }
+}
+
+function contextOf(batch: Buffer): BatchContext {
+  const attributes = batch.readInt16BE(21);
+  return {
+    firstOffset: String(batch.readBigInt64BE(0)),
+    lastOffsetDelta: batch.readInt32BE(23),
+    firstTimestamp: Number(batch.readBigInt64BE(27)),
+    appendedAt: (attributes & 8) === 0 ? undefined : String(batch.readBigInt64BE(35)),
+    producerId: String(batch.readBigInt64BE(43)),
+    inTransaction: (attributes & 16) !== 0,
+    isControlBatch: (attributes & 32) !== 0,
+  };
+}
+
+/** One message an offset, the last one at the batch's end; a single one where their number cannot be believed. */
+function standIns(context: BatchContext, count: number, unread: Unread): FetchedMessage[] {
+  const span = context.lastOffsetDelta + 1;
+  const known = count > 0 && count <= MAX_STAND_INS && span >= count && span <= MAX_SPAN;
+  const believed = known ? context : { ...context, lastOffsetDelta: span > 0 && span <= MAX_SPAN ? span - 1 : 0 };
+  const first = Number(context.firstOffset);
+  const offsets = known ? Array.from({ length: count }, (_, i) => first + i) : [first];
+  if (known) offsets[count - 1] = first + context.lastOffsetDelta;
+  return offsets.map((offset) => ({
+    offset: String(offset),
+    timestamp: context.appendedAt ?? String(context.firstTimestamp ?? -1),
+    key: null,
+    value: null,
+    headerBlock: null,
+    isControlRecord: false,
+    batchContext: believed,
+    unread,
+  }));
+}
+
+/** A set of messages in one of the formats before 0.11: its first bytes are an offset. */
+function brokenSet(bytes: Buffer, text: string): FetchedMessage[] {
+  const firstOffset = String(bytes.readBigInt64BE(0));
+  return standIns({ firstOffset, lastOffsetDelta: 0 }, 1, { why: 'batch-unreadable', text, bytes: bytes.length });
+}
+
+function emptied(context: BatchContext): FetchedMessage {
+  return {
+    offset: String(Number(context.firstOffset) + context.lastOffsetDelta),
+    timestamp: String(context.firstTimestamp ?? -1),
+    key: null,
+    value: null,
+    headerBlock: null,
+    isControlRecord: true,
+    batchContext: context,
+  };
+}
+
+const FETCH = 'kafkajs/src/protocol/requests/fetch';
+const FIRST_VERSION = 4;
+const LAST_VERSION = 11;
+
+/**
+ * Puts `decodeMessages` where the client's responses look for it. Idempotent; internals.ts has made sure of the version.
+ * The responses are loaded anew when they are next used, so that ones loaded before this come to have it too.
+ */
+export function installDecoder(): void {
+  const require = createRequire(import.meta.url);
+  const path = require.resolve(`${FETCH}/v4/decodeMessages`);
+  const legacy = require(path) as DecodeMessages & { readonly isOurs?: true };
+  if (legacy.isOurs) return;
+  const ours: DecodeMessages = (decoder) => decodeMessages(decoder, legacy);
+  (require.cache[path] as NodeJS.Module).exports = Object.assign(ours, { isOurs: true });
+  for (let version = FIRST_VERSION; version <= LAST_VERSION; version++) {
+    delete require.cache[require.resolve(`${FETCH}/v${version}/response`)];
+  }
+}
