@@ -1,0 +1,244 @@
+/**
+ * The auditor: reads inputs, outputs, dead letters and the group's positions from outside, and says which invariant does not hold.
+ *
+ * Promise: shares no code with src/ (a test holds it to that); works against anything that speaks Kafka; bounded in time.
+ * `audit` looks at the end, `observe` while it runs. Positions are read first and the outputs after them, so that the observer
+ * can accuse nobody wrongly: what was committed at the first look has its answer at the second, or was committed too early.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { IHeaders } from 'kafkajs';
+import {
+  type Account,
+  type Answer,
+  type Input,
+  judge,
+  type PartitionFacts,
+  type Sample,
+  sourceOf,
+  type Terms,
+} from './judge.ts';
+import { openReader, type Seen, type TopicReader } from './read.ts';
+
+export interface Watched {
+  /** host:port,host:port */
+  readonly brokers: string;
+  readonly group: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly deadLetter: string;
+}
+
+export interface AuditOptions extends Terms {
+  /** contiguous: every offset between the bounds is a record, and none is read (bombs in the input). Default: read them. */
+  readonly inputs?: 'read' | 'contiguous';
+  /** committed: what a downstream reader sees under exactly-once. Default: all. */
+  readonly isolation?: 'committed' | 'uncommitted';
+  /** Says what is wrong with an output by itself, or with it as the answer to that input. */
+  readonly flaw?: (output: Seen, input: Seen | undefined) => string | undefined;
+  /** Must appear in no output and in no header that we wrote. */
+  readonly secrets?: readonly string[];
+  /** What `observe` saw. */
+  readonly observed?: Observation;
+  /** For each read. */
+  readonly withinMs?: number;
+}
+
+export interface Observation {
+  readonly samples: readonly Sample[];
+  /** Looks that failed, the cluster being away: nothing was seen, nobody is accused. */
+  readonly missed: number;
+}
+
+export interface Observer {
+  /** Resolves after one more look, with all that was seen. */
+  stop(): Promise<Observation>;
+}
+
+/** The whole account. Throws only when the topics cannot be read; violations are in the account. */
+export async function audit(watched: Watched, options: AuditOptions = {}): Promise<Account> {
+  const { withinMs, secrets, flaw } = options;
+  const reader = openReader(watched.brokers, { isolation: options.isolation, withinMs });
+  const strict = openReader(watched.brokers, { withinMs });
+  try {
+    const inputs = new Map<string, Seen>();
+    const partitions: PartitionFacts[] = [];
+    for (const topic of watched.inputs) {
+      const committed = await strict.committed(watched.group, topic);
+      const read = options.inputs === 'contiguous' ? undefined : await reader.readOn(topic);
+      const bounds = await strict.bounds(topic);
+      for (const record of read ?? []) if (flaw !== undefined) inputs.set(sourceOf(record), record);
+      bounds.forEach(({ low, end }, partition) => {
+        const offsets =
+          read === undefined
+            ? Array.from({ length: end - low }, (_, index) => low + index)
+            : read.flatMap((record) => (record.partition === partition ? [record.offset] : []));
+        partitions.push({ topic, partition, offsets, low, end, committed: committed[partition] ?? -1 });
+      });
+    }
+    const outputs = await reader.readOn(watched.output);
+    const letters = await reader.readOn(watched.deadLetter);
+    const answers = [...outputs.map((seen) => published(seen, inputs, flaw)), ...letters.map(deadLettered)];
+    return judge(
+      {
+        partitions,
+        answers,
+        samples: options.observed?.samples,
+        hanging: [...reader.hanging],
+        leaks: secrets?.flatMap((secret) => [...outputs, ...letters].flatMap((seen) => leakOf(seen, secret))),
+      },
+      options,
+    );
+  } finally {
+    await Promise.all([reader.close(), strict.close()]);
+  }
+}
+
+/** Looks again and again until it is stopped. `everyMs` is the pause between looks. */
+export function observe(
+  watched: Watched,
+  options: { readonly everyMs?: number; readonly dropped?: (input: Input) => boolean } = {},
+): Observer {
+  const { everyMs = 100, dropped } = options;
+  const reader = openReader(watched.brokers, { withinMs: 5_000 });
+  const samples: Sample[] = [];
+  const answered = new Set<string>();
+  const open = new Map<string, Input[]>();
+  let missed = 0;
+  let stopped = false;
+
+  async function look(): Promise<void> {
+    const positions = [];
+    for (const topic of watched.inputs) positions.push({ topic, at: await reader.committed(watched.group, topic) });
+    // Only now, after the positions.
+    for (const seen of await reader.readOn(watched.output)) answered.add(headerText(seen.headers, 'sluice-source'));
+    for (const seen of await reader.readOn(watched.deadLetter)) answered.add(letterSource(seen));
+    for (const topic of watched.inputs) {
+      for (const { partition, offset } of await reader.readOn(topic)) {
+        const name = `${topic}/${partition}`;
+        const waiting = open.get(name) ?? [];
+        open.set(name, waiting);
+        waiting.push({ topic, partition, offset });
+      }
+    }
+    for (const { topic, at } of positions) {
+      at.forEach((committed, partition) => {
+        if (committed < 0) return;
+        const waiting = open.get(`${topic}/${partition}`) ?? [];
+        const until = waiting.findIndex(({ offset }) => offset >= committed);
+        const passed = waiting.splice(0, until < 0 ? waiting.length : until);
+        const unanswered = passed.filter((input) => !answered.has(sourceOf(input)) && dropped?.(input) !== true);
+        samples.push({ topic, partition, committed, unanswered: unanswered.map(sourceOf) });
+      });
+    }
+  }
+
+  const looking = (async (): Promise<void> => {
+    for (let last = false; !last; ) {
+      last = stopped;
+      try {
+        await look();
+      } catch {
+        missed++;
+      }
+      if (!last) await pause(everyMs);
+    }
+  })();
+
+  return {
+    async stop() {
+      stopped = true;
+      await looking;
+      await reader.close();
+      return { samples, missed };
+    },
+  };
+}
+
+/** Resolves when the group has committed everything that its topics hold; with the milliseconds that it took. */
+export async function untilDrained(watched: Watched, withinMs: number): Promise<number> {
+  const reader = openReader(watched.brokers, { withinMs });
+  const startedMs = performance.now();
+  try {
+    for (;;) {
+      const behind = await lagOf(reader, watched);
+      if (behind === 0) return performance.now() - startedMs;
+      if (performance.now() - startedMs > withinMs)
+        throw new Error(`the lag of group ${watched.group} is still ${behind} after ${withinMs / 1000} s`);
+      await pause(50);
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Violations as text for an assertion; empty when the ledger is exact. */
+export function describeViolations({ violations }: Account): string {
+  return violations
+    .map(({ invariant, what, count, examples }) => `${invariant} ${what}: ${count}, as ${examples.join('; ')}`)
+    .join('\n');
+}
+
+async function lagOf(reader: TopicReader, { group, inputs }: Watched): Promise<number> {
+  let lag = 0;
+  for (const topic of inputs) {
+    const bounds = await reader.bounds(topic);
+    const committed = await reader.committed(group, topic);
+    bounds.forEach(({ low, end }, partition) => {
+      lag += Math.max(0, end - Math.max(low, committed[partition] ?? -1));
+    });
+  }
+  return lag;
+}
+
+function published(seen: Seen, inputs: ReadonlyMap<string, Seen>, flaw: AuditOptions['flaw']): Answer {
+  const source = headerText(seen.headers, 'sluice-source');
+  return {
+    kind: 'published',
+    ...placeOf(seen),
+    source,
+    model: headerText(seen.headers, 'sluice-model'),
+    reason: '',
+    flaw: flaw?.(seen, inputs.get(source)),
+  };
+}
+
+function deadLettered(seen: Seen): Answer {
+  return {
+    kind: 'dead-lettered',
+    ...placeOf(seen),
+    source: letterSource(seen),
+    model: headerText(seen.headers, '__dlq.errors.model'),
+    reason: headerText(seen.headers, '__dlq.errors.reason'),
+  };
+}
+
+function placeOf({ topic, partition, offset, key, value }: Seen) {
+  return {
+    topic,
+    partition,
+    offset,
+    key: key === null ? null : key.toString('latin1'),
+    content: value === null ? '' : createHash('sha1').update(value).digest('base64'),
+  };
+}
+
+function letterSource({ headers }: Seen): string {
+  return ['topic', 'partition', 'offset'].map((part) => headerText(headers, `__dlq.errors.${part}`)).join('/');
+}
+
+/** A header as text; several of one name with commas between; empty where it is not there. */
+export function headerText(headers: IHeaders, name: string): string {
+  return String(headers[name] ?? '');
+}
+
+/** In a dead letter key, value and foreign headers are the sender's own: only what we added is looked at. */
+function leakOf(seen: Seen, secret: string): string[] {
+  const ours = Object.entries(seen.headers).filter(([name]) => /^(__dlq\.errors|sluice)/.test(name));
+  const isLetter = letterSource(seen) !== '//';
+  const texts = [
+    ...ours.map(([, value]) => String(value)),
+    ...(isLetter ? [] : [String(seen.key), String(seen.value)]),
+  ];
+  return texts.some((text) => text.includes(secret)) ? [`${seen.topic}/${seen.partition}@${seen.offset}`] : [];
+}
