@@ -1,0 +1,108 @@
+import type { Clock } from '../kernel/clock.ts';
+import { SluiceError } from '../kernel/errors.ts';
+import { DEAD_LETTERED, DROPPED, FATES, PUBLISHED, REASONS } from '../kernel/fate.ts';
+import type { Frame } from '../kernel/frame.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+
+/**
+ * The end of delivery, however it is done: fates are counted when they are durable, a frame's records counted down, and
+ * who waits for the frame is told. Each record settles once (law L1): one too many is a defect, and ends the run.
+ */
+export interface Settlement {
+  /** Resolves when every record of the frame is settled, or the frame is let go; rejects when delivery fails. */
+  begin(frame: Frame): Promise<void>;
+  /** Record `i` is dead-lettered, durably; `settle` counts it with the others. */
+  deadLettered(frame: Frame, i: number): void;
+  /** So many records of the frame reached these fates, durably. */
+  settle(frame: Frame, published: number, deadLettered: number, dropped: number): void;
+  /** The frame is not ours to deliver any more: what is unsettled stays so. */
+  letGo(frame: Frame): void;
+  /** Ends every frame that is being delivered, and all that come: nothing of them counts as settled. */
+  fail(thrown: unknown): void;
+  readonly hasFailed: boolean;
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export function createSettlement({
+  telemetry,
+  clock,
+}: {
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+}): Settlement {
+  const fateCounters = FATES.map((fate) =>
+    fate === 'open' ? undefined : telemetry.counter('sluice_records_total', { fate }),
+  );
+  const reasonCounters = REASONS.map((reason) =>
+    reason === 'none' ? undefined : telemetry.counter('sluice_dead_letters_total', { reason }),
+  );
+  const age = telemetry.histogram('sluice_record_age_seconds');
+  const residence = telemetry.histogram('sluice_residence_seconds');
+  const waiting = new Map<Frame, Waiting>();
+  let failure: unknown;
+  let hasFailed = false;
+
+  function observeLatency(frame: Frame): void {
+    residence.observeMany((clock.monotonicMs() - frame.receivedMonotonicMs) / 1000, frame.count);
+    const nowMs = clock.wallMs();
+    for (let i = 0; i < frame.count; i++) {
+      // A negative timestamp says that there is none.
+      if (frame.timestamps[i] >= 0) age.observe(Math.max(0, nowMs - frame.timestamps[i]) / 1000);
+    }
+  }
+
+  const settlement: Settlement = {
+    get hasFailed() {
+      return hasFailed;
+    },
+
+    begin: (frame) =>
+      new Promise((resolve, reject) => {
+        if (hasFailed) return reject(failure);
+        waiting.set(frame, { resolve, reject });
+      }),
+
+    deadLettered(frame, i) {
+      reasonCounters[frame.reason[i]]?.add(1);
+    },
+
+    settle(frame, published, deadLettered, dropped) {
+      if (published > 0) fateCounters[PUBLISHED]?.add(published);
+      if (deadLettered > 0) fateCounters[DEAD_LETTERED]?.add(deadLettered);
+      if (dropped > 0) fateCounters[DROPPED]?.add(dropped);
+      frame.unsettled -= published + deadLettered + dropped;
+      if (frame.unsettled > 0) return;
+      const entry = waiting.get(frame);
+      if (frame.unsettled < 0 || entry === undefined) {
+        const said = `a record of frame ${sourceOf(frame, 0)} settled twice; please report this`;
+        settlement.fail(new SluiceError('invariant-broken', said));
+        return;
+      }
+      waiting.delete(frame);
+      observeLatency(frame);
+      entry.resolve();
+    },
+
+    letGo(frame) {
+      waiting.get(frame)?.resolve();
+      waiting.delete(frame);
+    },
+
+    fail(thrown) {
+      if (!hasFailed) failure = thrown;
+      hasFailed = true;
+      for (const entry of waiting.values()) entry.reject(failure);
+      waiting.clear();
+    },
+  };
+  return settlement;
+}
+
+/** Where a record came from, as the `sluice-source` header and every message say it. */
+export function sourceOf(frame: Frame, i: number): string {
+  return `${frame.origin.topic}/${frame.origin.partition}/${frame.offsets[i]}`;
+}
