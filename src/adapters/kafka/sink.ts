@@ -11,6 +11,7 @@ import { isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts'
 import { checkClient, installedClientVersion } from './internals.ts';
 import { toMessages } from './messages.ts';
 import { createProducers, type ProducerLease, type Producers } from './producers.ts';
+import { checkSize } from './size.ts';
 import { createTopics, type Topics } from './topics.ts';
 
 /**
@@ -41,9 +42,6 @@ export interface KafkaSinkOptions extends KafkaConnection {
 
 /** The client groups messages in quadratic time → more rows than this go in several requests. */
 const ROWS_A_REQUEST = 1_000;
-/** Bytes a record adds at least to a batch, and a batch to itself. */
-const RECORD_OVERHEAD = 7;
-const BATCH_OVERHEAD = 61;
 
 export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions): Sink {
   const { clock, telemetry, random } = deps;
@@ -159,14 +157,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
 
     async send(topic, partition, rows) {
       const { topics: known, producers: pool } = opened();
-      const { maxBytes } = known.of(topic);
-      const bytes = BATCH_OVERHEAD + payloadBytes(rows) + RECORD_OVERHEAD * rows.count;
-      if (rows.count <= ROWS_A_REQUEST && bytes > maxBytes) {
-        throw new SluiceError(
-          'record-too-large',
-          `${rows.count} rows of at least ${bytes} bytes do not fit into topic "${topic}", which takes ${maxBytes} a batch: send fewer, or raise max.message.bytes`,
-        );
-      }
+      if (rows.count <= ROWS_A_REQUEST) checkSize(topic, rows, known.of(topic).maxBytes);
       let lease: ProducerLease;
       try {
         lease = await pool.lease();
@@ -218,10 +209,4 @@ class Failed extends Error {
     this.error = error;
     this.maybeWritten = maybeWritten;
   }
-}
-
-function payloadBytes(rows: RecordSlab): number {
-  let bytes = 0;
-  for (let i = 0; i < rows.count; i++) bytes += rows.rowBytes(i);
-  return bytes;
 }

@@ -1,0 +1,250 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { type Clock, pause } from '../../kernel/clock.ts';
+import { deadlineIn, within } from '../../kernel/deadline.ts';
+import type { SluiceError } from '../../kernel/errors.ts';
+import type { Origin } from '../../kernel/frame.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Ownership, Published, Transaction, TransactionalSink } from '../../ports/transactions.ts';
+import { createKafkaClient, type KafkaConnection, reach } from './connection.ts';
+import { messageOf, translate } from './errors.ts';
+import { checkClient, installedClientVersion } from './internals.ts';
+import { checkSize } from './size.ts';
+import { createTopics, type Topics } from './topics.ts';
+import { createTransactionalProducer, isTakenOver, type TransactionalProducer, whenFree } from './transaction.ts';
+import { createTransactionWire, type TransactionWire } from './transaction-wire.ts';
+
+/**
+ * Kafka as a transactional sink: one transactional id an input partition, `GROUP-TOPIC-PARTITION`.
+ *
+ * Brokers take the offset of a transaction from whoever holds the producer, member of the group or not (the client speaks no
+ * KIP-447). So membership protects nothing here, and this does: **a transaction goes through a producer epoch that was begun
+ * before a read of the committed offset which answered where the transaction before it had ended.** Beginning an epoch shuts out every
+ * other one; reading under it says whether somebody was here meanwhile. A zombie can disturb the owner that way, who then begins anew
+ * from the committed offset, but neither can write a record twice.
+ *
+ * | state of a partition | event                                    | then                                                     |
+ * |----------------------|------------------------------------------|----------------------------------------------------------|
+ * | none                 | take                                     | epoch begun, committed offset read: ready                |
+ * | ready                | transaction committed                    | ready, at its next offset                                |
+ * | ready                | a request failed, or its answer is lost  | doubtful: the producer is given up                       |
+ * | ready                | the broker says: another epoch has begun | lost                                                     |
+ * | doubtful             | next publish                             | epoch begun, committed offset read:                      |
+ * |                      | … it is where we were                    | ready: it was not committed                              |
+ * |                      | … it is where the doubtful one ends      | ready: it was committed                                  |
+ * |                      | … it is elsewhere                        | lost                                                     |
+ * | any                  | release                                  | none; what is open is resolved by who takes it next      |
+ */
+export interface TransactionsDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** In place of the real ones, for tests. */
+  readonly createWire?: (index: number) => TransactionWire;
+  readonly createClient?: (connection: KafkaConnection, telemetry: Telemetry) => Kafka;
+}
+
+export interface TransactionsOptions extends KafkaConnection {
+  readonly groupId: string;
+  /**
+   * After a crash, readers of committed records wait for the end of what was open: until the next owner comes, or this has passed
+   * and the coordinator looks (every 10 s by default). A transaction that takes longer while we live is aborted, and done again.
+   */
+  readonly transactionTimeoutMs?: number;
+  /** How long `take`, or a transaction, waits for the end of the one before. */
+  readonly patienceMs?: number;
+  readonly replicasMs?: number;
+  readonly metadataRefreshMs?: number;
+  readonly closeMs?: number;
+}
+
+/** A broker answers the requests of one connection one by one → partitions share a few, not one. */
+const WIRES = 4;
+const FIRST_WAIT_MS = 25;
+const LAST_WAIT_MS = 1_000;
+
+interface Session {
+  readonly origin: Origin;
+  readonly wire: TransactionWire;
+  producer: TransactionalProducer | undefined;
+  /** The committed offset as of the last look under our epoch, or behind our last transaction; -1: none. */
+  base: number;
+  /** Where the transaction ends of which it is not known whether it was committed. */
+  doubt: number | undefined;
+}
+
+export function createKafkaTransactions(
+  deps: TransactionsDeps,
+  options: TransactionsOptions,
+): TransactionalSink & Ownership {
+  const { clock, telemetry, random } = deps;
+  const { brokers, groupId } = options;
+  const patienceMs = options.patienceMs ?? 10_000;
+  const sessions = new Map<string, Session>();
+  const nullHeaders = new Set<string>();
+  const count = (result: string) => telemetry.counter('sluice_transactions_total', { result });
+  const results = { committed: count('committed'), failed: count('failed'), lost: count('lost') };
+  const underWay = new Set<Promise<void>>();
+  let wires: readonly TransactionWire[] = [];
+  let admin: Admin | undefined;
+  let topics: Topics | undefined;
+
+  function nullHeader(topic: string): void {
+    if (nullHeaders.has(topic)) return;
+    nullHeaders.add(topic);
+    telemetry.event('header-null-as-empty', { topic });
+  }
+
+  const keyOf = ({ topic, partition }: Origin): string => `${topic}/${partition}`;
+
+  function sessionOf(origin: Origin): Session | undefined {
+    const session = sessions.get(keyOf(origin));
+    return session?.origin === origin ? session : undefined;
+  }
+
+  /** A new epoch, and what is committed under it. */
+  async function begin({ wire, origin }: Session): Promise<readonly [TransactionalProducer, number]> {
+    const id = `${groupId}-${origin.topic}-${origin.partition}`;
+    const made = await whenFree(clock, deadlineIn(clock, patienceMs), () => wire.initProducer(id));
+    const offset = await wire.committed(groupId, origin.topic, origin.partition);
+    const producer = createTransactionalProducer({ wire, clock, onNullHeader: nullHeader }, made, {
+      groupId,
+      patienceMs,
+    });
+    return [producer, offset];
+  }
+
+  /** After a failure: what became of it, and a producer to go on with if it is to be done again. */
+  async function settleDoubt(session: Session, nextOffset: number): Promise<TransactionalProducer | Published> {
+    const [producer, offset] = await begin(session);
+    const { doubt, base } = session;
+    session.producer = producer;
+    session.doubt = undefined;
+    if (offset === base) return producer;
+    if (offset !== doubt || offset !== nextOffset) return lost(session, `${base} was committed, and now ${offset} is`);
+    session.base = offset;
+    results.committed.add(1);
+    return 'committed';
+  }
+
+  function failed(session: Session, thrown: unknown, doing: string): SluiceError {
+    const { topic, partition } = session.origin;
+    const error = translate(thrown, doing, brokers);
+    session.producer = undefined;
+    session.wire.forget();
+    results.failed.add(1);
+    const doubtful = session.doubt !== undefined;
+    telemetry.event('transaction-failed', { topic, partition, doubtful, error: error.message });
+    return error;
+  }
+
+  function lost(session: Session, why: string): 'lost' {
+    const { topic, partition } = session.origin;
+    if (sessions.get(keyOf(session.origin)) === session) sessions.delete(keyOf(session.origin));
+    results.lost.add(1);
+    telemetry.event('transaction-lost', { topic, partition, why });
+    return 'lost';
+  }
+
+  async function takeOne(origin: Origin): Promise<void> {
+    const wire = wires[origin.partition % wires.length];
+    const session: Session = { origin, wire, producer: undefined, base: Number.NaN, doubt: undefined };
+    sessions.set(keyOf(origin), session);
+    const deadline = deadlineIn(clock, patienceMs);
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LAST_WAIT_MS, waitMs * 2)) {
+      try {
+        const [producer, offset] = await begin(session);
+        session.producer = producer;
+        session.base = offset;
+        return;
+      } catch (thrown) {
+        const error = translate(thrown, `begin transactions for ${keyOf(origin)}`, brokers);
+        if (error.disposition !== 'retry' || deadline.passed()) throw error.disposition === 'retry' ? thrown : error;
+        telemetry.counter('sluice_retries_total', { what: 'kafka-transaction', reason: error.code }).add(1);
+        wire.forget();
+        await pause(clock, waitMs * (0.5 + random() / 2));
+        if (sessionOf(origin) !== session) return;
+      }
+    }
+  }
+
+  async function publish(transaction: Transaction): Promise<Published> {
+    const { origin, parts, nextOffset } = transaction;
+    const session = sessionOf(origin);
+    if (session === undefined) return 'lost';
+    const doing = `publish ${keyOf(origin)} up to ${nextOffset}`;
+    for (const { topic, rows } of parts) checkSize(topic, rows, (topics as Topics).of(topic).maxBytes);
+    try {
+      const producer = session.producer ?? (await settleDoubt(session, nextOffset));
+      if (typeof producer === 'string') return producer;
+      await producer.run(transaction, () => {
+        session.doubt = nextOffset;
+      });
+    } catch (thrown) {
+      if (isTakenOver(thrown)) return lost(session, messageOf(thrown));
+      throw failed(session, thrown, doing);
+    }
+    session.base = nextOffset;
+    session.doubt = undefined;
+    results.committed.add(1);
+    return 'committed';
+  }
+
+  return {
+    async open(names) {
+      checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+      const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
+      const metadataMaxAgeMs = options.metadataRefreshMs ?? 60_000;
+      const wireOptions = {
+        brokers,
+        transactionTimeoutMs: options.transactionTimeoutMs ?? 15_000,
+        replicasMs: options.replicasMs ?? 10_000,
+        metadataMaxAgeMs,
+      };
+      admin = await reach(deps, options, kafka);
+      topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs: metadataMaxAgeMs });
+      await topics.open(names);
+      const create = deps.createWire ?? (() => createTransactionWire(kafka, wireOptions));
+      wires = Array.from({ length: WIRES }, (_, index) => create(index));
+      try {
+        for (const wire of wires) await wire.open(names);
+      } catch (thrown) {
+        throw translate(thrown, 'begin to produce', brokers);
+      }
+    },
+
+    partitionCount: (topic) => (topics as Topics).of(topic).partitions,
+
+    async take(origins) {
+      await Promise.all(origins.map(takeOne));
+    },
+
+    release(origin) {
+      const session = sessionOf(origin);
+      if (session !== undefined) sessions.delete(keyOf(origin));
+    },
+
+    publish(transaction) {
+      const call = publish(transaction);
+      const ended = call.then(
+        () => void underWay.delete(ended),
+        () => void underWay.delete(ended),
+      );
+      underWay.add(ended);
+      return call;
+    },
+
+    async close() {
+      topics?.close();
+      sessions.clear();
+      const end = async (): Promise<void> => {
+        // A transaction that is cut off would hold up readers until its time-out: what is under way may end.
+        await Promise.all(underWay);
+        await Promise.allSettled([...wires.map((wire) => wire.close()), admin?.disconnect()]);
+      };
+      const timeoutMs = options.closeMs ?? 5_000;
+      if (!(await within(clock, deadlineIn(clock, timeoutMs), end())))
+        telemetry.event('sink-close-overdue', { timeoutMs });
+    },
+  };
+}
