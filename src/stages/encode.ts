@@ -48,7 +48,7 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
       }
       slab.valueStart[row] = valueStart;
       slab.valueEnd[row] = slab.used;
-      headers.appendTo(slab, row, frame.offsets[i]);
+      headers.appendTo(slab, row, i);
       encodedAs[i] = row;
     }
     frame.encoded = slab;

@@ -1,5 +1,6 @@
+import { SMALLER_MODEL } from '../kernel/degraded.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
-import { decide, type FeatureRows, type Frame } from '../kernel/frame.ts';
+import { decide, degrade, type FeatureRows, type Frame } from '../kernel/frame.ts';
 import type { Plan, ReadPlan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
 import type { Histogram } from '../ports/telemetry.ts';
@@ -15,11 +16,21 @@ const FEATURE_STALE = reasonCode('feature-stale');
  *
  * A row or view that is not there is NaN, or by the topology's choice a dead letter or a drop (`feature-missing`);
  * a view older than `maxAge` is used, missing, or a dead letter (`feature-stale`). A store that is down holds the frame.
+ * `readers` hold cache and calls under way: two plans of one topology share them.
  */
-export function createEnrich(deps: StageDeps & { readonly store: FeatureStore }, plan: Plan): Enrich {
-  const lookUps = plan.reads.map((read) => new LookUp(deps, read));
+export function createEnrich(
+  deps: StageDeps & { readonly store: FeatureStore },
+  plan: Plan,
+  readers: readonly FeatureReader[] = plan.reads.map((read) => new FeatureReader(deps, read)),
+): Enrich {
+  const lookUps = plan.reads.map((read, k) => new LookUp(deps, read, readers[k]));
 
   const enrich: Stage = (frame) => {
+    if (lookUps.length > 0) frame.featuresAtMs = new Float64Array(frame.count).fill(Number.NaN);
+    // A run that is repeated says what it gave up itself.
+    frame.degraded?.forEach((how, i, all) => {
+      all[i] = how & SMALLER_MODEL;
+    });
     const run: Run = { over: false };
     const answers: (FeatureRows | Promise<FeatureRows>)[] = [];
     try {
@@ -69,10 +80,10 @@ class LookUp {
   private readonly reader: FeatureReader;
   private readonly ages: readonly Histogram[];
 
-  constructor(deps: StageDeps & { readonly store: FeatureStore }, read: ReadPlan) {
+  constructor(deps: StageDeps, read: ReadPlan, reader: FeatureReader) {
     this.deps = deps;
     this.read = read;
-    this.reader = new FeatureReader(deps, read);
+    this.reader = reader;
     this.ages = read.views.map(({ name }) => deps.telemetry.histogram('sluice_feature_age_seconds', { view: name }));
   }
 
@@ -91,6 +102,8 @@ class LookUp {
   private finish(frame: Frame, index: Int32Array, rows: DistinctRows, run: Run): FeatureRows {
     if (run.over) return { index, values: rows.values, writtenAtMs: rows.writtenAtMs };
     const stale = this.ageViews(rows);
+    if (rows.degraded !== undefined) stamp(frame, index, rows.degraded);
+    this.dateRecords(frame, index, rows);
     this.read.views.forEach((view, v) => {
       if (this.read.onMissing[v] !== 'impute') this.decideMissing(frame, index, rows, v);
       if (view.onStale === 'dead-letter' && stale !== undefined) this.decideStale(frame, index, stale, v);
@@ -126,6 +139,22 @@ class LookUp {
     return stale;
   }
 
+  /** The oldest view that a record uses dates it. */
+  private dateRecords({ count, featuresAtMs }: Frame, index: Int32Array, rows: DistinctRows): void {
+    const width = this.read.views.length;
+    const oldest = new Float64Array(rows.count).fill(Number.NaN);
+    for (let row = 1; row < rows.count; row++) {
+      for (let v = 0; v < width; v++) {
+        const atMs = rows.writtenAtMs[row * width + v];
+        if (atMs > 0 && !(oldest[row] <= atMs)) oldest[row] = atMs;
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      const atMs = oldest[index[i]];
+      if (atMs > 0 && !(featuresAtMs[i] <= atMs)) featuresAtMs[i] = atMs;
+    }
+  }
+
   private decideMissing(frame: Frame, index: Int32Array, rows: DistinctRows, v: number): void {
     const fate = this.read.onMissing[v] === 'drop' ? DROPPED : DEAD_LETTERED;
     const width = this.read.views.length;
@@ -142,6 +171,11 @@ class LookUp {
       if (frame.fate[i] === OPEN && stale[index[i] * width + v] === 1) decide(frame, i, DEAD_LETTERED, FEATURE_STALE);
     }
   }
+}
+
+/** A record is degraded as its row is. */
+function stamp(frame: Frame, index: Int32Array, how: Uint8Array): void {
+  for (let i = 0; i < frame.count; i++) if (how[index[i]] !== 0) degrade(frame, i, how[index[i]]);
 }
 
 function isRows(answer: FeatureRows | Promise<FeatureRows>): answer is FeatureRows {

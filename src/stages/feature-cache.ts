@@ -52,6 +52,17 @@ export class FeatureCache {
     return entry;
   }
 
+  /**
+   * The entry of a key that is fresh no more, or -1: one that expired after `presentMs`, or after `absentMs` where it says
+   * that there is no such row. Tells nothing of when it was read: take its time to live off.
+   */
+  findStale(bytes: Buffer, start: number, end: number, hash: number, presentMs: number, absentMs: number): number {
+    const entry = this.locate(bytes, start, end, hash);
+    if (entry === -1 || this.expiresAt[entry] <= (this.present[entry] === 1 ? presentMs : absentMs)) return -1;
+    this.visited[entry] = 1;
+    return entry;
+  }
+
   /** Apart from `find`, which is small enough to become part of its caller: a time that is handed on is boxed, once a key. */
   private locate(bytes: Buffer, start: number, end: number, hash: number): number {
     const { index, hashes, keys } = this;

@@ -1,10 +1,15 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { Conditions } from '../kernel/conditions.ts';
+import { DEFAULT_FEATURES, STALE_CACHE } from '../kernel/degraded.ts';
+import { murmur2 } from '../kernel/murmur2.ts';
 import type { ReadPlan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
 import type { Counter } from '../ports/telemetry.ts';
 import type { KeyTable } from './enrich-keys.ts';
 import { copyRow, FeatureCache } from './feature-cache.ts';
-import { persist } from './outage.ts';
+import { FeatureFlights, type Flight } from './feature-flights.ts';
+import type { Relief } from './relief.ts';
+import { StoreHealth } from './store-health.ts';
 import type { StageDeps } from './types.ts';
 
 /** The distinct rows of one frame: row 0 is the row that is not there, row k + 1 belongs to distinct key k. */
@@ -13,37 +18,52 @@ export interface DistinctRows {
   count: number;
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
+  /** Row → how it is less than asked for, see degraded.ts; undefined: none is. */
+  degraded: Uint8Array | undefined;
 }
 
 /** Frames whose rows are used at a time: each is read, and done with, before the next one's turn. */
 const MAX_SPARE = 4;
 /** Frames differ a little in distinct keys: their rows come in sizes that fit the next one too. */
 const ROWS_STEP = 128;
-
-/** Longest time one store call may take; far below any session time-out, so that an outage is noticed and retried. */
-const CALL_TIMEOUT_MS = 1_500;
+/** While the store is out, so often a frame's keys are asked for all the same, without anybody waiting for them. */
+const PROBE_EVERY_MS = 2_000;
+const MAX_PROBES = 4;
 
 /**
  * Answers the distinct keys of a frame for one read of the plan: from the cache, from a call that another frame has
- * under way (single flight), or from the store. Never a partial answer: a store that is down holds the frame.
+ * under way (single flight), or from the store. A store that is down holds the frame.
+ *
+ * Where the topology allows it, and the ladder or an outage of the store asks for it, rows that expired are used up to a
+ * limit, then rows count as missing: each says so in `degraded`, and none of these answers enters the cache.
  */
 export class FeatureReader {
-  private readonly deps: StageDeps & { readonly store: FeatureStore };
   private readonly clock: Clock;
   private readonly read: ReadPlan;
+  private readonly relief: Relief | undefined;
+  private readonly health: StoreHealth | undefined;
   private readonly cache: FeatureCache | undefined;
-  /** Keys under way, as latin1 text. Only misses get here. */
-  private readonly flights = new Map<string, Flight>();
-  private readonly spare: DistinctRows[] = [];
+  private readonly flights: FeatureFlights;
+  private readonly conditions: Conditions;
+  private readonly staleHits: Counter | undefined;
+  private readonly defaults: Counter | undefined;
   private readonly hits: Counter;
   private readonly negativeHits: Counter;
   private readonly misses: Counter;
   private readonly shared: Counter;
+  private readonly spare: DistinctRows[] = [];
+  /** Frames that wait for the store, and how to let each look again. */
+  private held = 0;
+  private waiting = new Set<() => void>();
+  private probeAtMs = Number.NEGATIVE_INFINITY;
+  /** What a probe failed with for good, for the next frame that has to ask. */
+  private refusal: unknown;
 
-  constructor(deps: StageDeps & { readonly store: FeatureStore }, read: ReadPlan) {
-    this.deps = deps;
+  constructor(deps: StageDeps & { readonly store: FeatureStore }, read: ReadPlan, relief?: Relief) {
     this.clock = deps.clock;
+    this.conditions = deps.conditions;
     this.read = read;
+    this.relief = relief;
     const { cache, rowWidth, views } = read;
     this.cache = cache && new FeatureCache({ entries: cache.entries, rowWidth, views: views.length });
     const view = views.map(({ name }) => name).join('+');
@@ -53,18 +73,31 @@ export class FeatureReader {
     this.negativeHits = requests('negative-hit');
     this.misses = requests('miss');
     this.shared = requests('shared');
+    this.staleHits = relief && requests('stale');
+    this.defaults = relief && requests('default');
+    if (relief !== undefined) {
+      this.health = new StoreHealth(deps.clock, (out, why) => {
+        relief.storeIs(out, this.flights.what, why);
+        this.wake();
+      });
+      relief.onTaken(() => this.wake());
+    }
+    const onAnswered = this.remember.bind(this);
+    this.flights = new FeatureFlights(deps, read, { onAnswered, health: this.health, held: () => this.held });
   }
 
-  /** Synchronous when the cache answers for every key. */
+  /** Synchronous when nothing has to be asked for. */
   rowsFor(keys: KeyTable): DistinctRows | Promise<DistinctRows> {
     const rows = this.take(keys.distinct + 1);
     const missing = this.fromCache(keys, rows);
-    return missing === undefined ? rows : this.fromStore(missing, rows);
+    if (missing === undefined) return rows;
+    if (this.mayGive('default-features')) return this.withDefaults(missing, rows);
+    return this.fromStore(missing, rows);
   }
 
   /** Takes rows back that nobody will read again: fresh memory of this size costs as much as filling it. */
-  recycle({ values, writtenAtMs }: Omit<DistinctRows, 'count'>): void {
-    if (this.spare.length < MAX_SPARE) this.spare.push({ count: 0, values, writtenAtMs });
+  recycle({ values, writtenAtMs }: Pick<DistinctRows, 'values' | 'writtenAtMs'>): void {
+    if (this.spare.length < MAX_SPARE) this.spare.push({ count: 0, values, writtenAtMs, degraded: undefined });
   }
 
   private take(count: number): DistinctRows {
@@ -79,13 +112,22 @@ export class FeatureReader {
       count,
       values: new Float64Array(capacity * rowWidth),
       writtenAtMs: new Float64Array(capacity * views.length),
+      degraded: undefined,
     };
+  }
+
+  private mayGive(step: 'stale-cache' | 'default-features'): boolean {
+    const { relief, health } = this;
+    if (relief === undefined || health === undefined) return false;
+    const declared = step === 'stale-cache' ? relief.staleMs > 0 : relief.defaults;
+    return declared && (health.out || relief.inForce(step));
   }
 
   /** Copies what the cache has; returns the rows that it has not, with their keys. */
   private fromCache(keys: KeyTable, rows: DistinctRows): Miss[] | undefined {
     const { cache, read } = this;
     const nowMs = this.clock.monotonicMs();
+    const mayBeStale = this.mayGive('stale-cache');
     let missing: Miss[] | undefined;
     let hits = 0;
     let negativeHits = 0;
@@ -96,7 +138,7 @@ export class FeatureReader {
         cache.copyTo(entry, rows.values, rows.writtenAtMs, k + 1);
         if (cache.isPresent(entry)) hits++;
         else negativeHits++;
-      } else {
+      } else if (!mayBeStale || !this.stale(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], rows, k + 1)) {
         blankRow(rows, k + 1, read);
         missing ??= [];
         missing.push({ key: keys.copyKey(k), row: k + 1 });
@@ -107,57 +149,110 @@ export class FeatureReader {
     return missing;
   }
 
-  private async fromStore(missing: Miss[], rows: DistinctRows): Promise<DistinctRows> {
-    const { rowWidth, views } = this.read;
+  /** Answers a row from an entry beyond its ttl but within the limit; false where there is none. */
+  private stale(bytes: Buffer, start: number, end: number, hash: number, rows: DistinctRows, row: number): boolean {
+    const { cache, read, relief } = this;
+    if (cache === undefined || read.cache === undefined || relief === undefined) return false;
+    const limitMs = this.clock.monotonicMs() - relief.staleMs;
+    // That a row is not there dead-letters or drops by some policies: believed for longer, an outage would.
+    const believed = read.onMissing.every((policy) => policy === 'impute');
+    const absentMs = believed ? limitMs + read.cache.negativeTtlMs : Number.POSITIVE_INFINITY;
+    const entry = cache.findStale(bytes, start, end, hash, limitMs + read.cache.ttlMs, absentMs);
+    if (entry < 0) return false;
+    cache.copyTo(entry, rows.values, rows.writtenAtMs, row);
+    degradeRow(rows, row, STALE_CACHE);
+    this.staleHits?.add(1);
+    return true;
+  }
+
+  /** Blank rows are what a missing row is: they only have to say that the store was not heard. */
+  private withDefaults(missing: readonly Miss[], rows: DistinctRows): DistinctRows {
+    for (const { row } of missing) degradeRow(rows, row, DEFAULT_FEATURES);
+    this.defaults?.add(missing.length);
+    this.probe(missing);
+    return rows;
+  }
+
+  /** One call that fails for ever must not be all that could tell that the store is back. */
+  private probe(missing: readonly Miss[]): void {
+    const nowMs = this.clock.monotonicMs();
+    const { health } = this;
+    if (health?.out !== true || health.failing >= MAX_PROBES || nowMs < this.probeAtMs) return;
+    this.probeAtMs = nowMs + PROBE_EVERY_MS;
+    const own = missing.filter(({ key }) => this.flights.of(key.toString('latin1')) === undefined);
+    if (own.length === 0) return;
+    this.flights.fly(own.map(({ key }) => key)).done.catch((thrown) => {
+      this.refusal = thrown;
+    });
+  }
+
+  private async fromStore(missing: readonly Miss[], rows: DistinctRows): Promise<DistinctRows> {
+    if (this.refusal !== undefined) {
+      const { refusal } = this;
+      this.refusal = undefined;
+      throw refusal;
+    }
     const own: Miss[] = [];
-    const waits = new Set<Promise<unknown>>();
-    const answers: { readonly flight: Flight; readonly miss: Miss }[] = [];
+    let open: Wait[] = [];
     for (const miss of missing) {
-      const flight = this.flights.get(miss.key.toString('latin1'));
+      const flight = this.flights.of(miss.key.toString('latin1'));
       if (flight === undefined) own.push(miss);
-      else {
-        waits.add(flight.done);
-        answers.push({ flight, miss });
-      }
+      else open.push({ flight, miss });
     }
-    if (this.cache !== undefined) this.shared.add(answers.length);
+    if (this.cache !== undefined) {
+      this.shared.add(open.length);
+      this.misses.add(own.length);
+    }
     if (own.length > 0) {
-      if (this.cache !== undefined) this.misses.add(own.length);
-      const flight = this.fly(own.map(({ key }) => key));
-      waits.add(flight.done);
-      for (const miss of own) answers.push({ flight, miss });
+      const flight = this.flights.fly(own.map(({ key }) => key));
+      for (const miss of own) open.push({ flight, miss });
     }
-    await Promise.all(waits);
-    for (const { flight, miss } of answers) {
-      const from = flight.rowOf.get(miss.key.toString('latin1')) as number;
-      copyRow(flight.values, from, rows.values, miss.row, rowWidth);
-      copyRow(flight.writtenAtMs, from, rows.writtenAtMs, miss.row, views.length);
+    this.held++;
+    try {
+      while (open.length > 0) {
+        await this.answer(open);
+        open = open.filter((wait) => !this.settle(wait, rows));
+      }
+    } finally {
+      this.held--;
+      if (this.held === 0 && this.relief !== undefined) this.conditions.clear(this.flights.what);
     }
     return rows;
   }
 
-  /** Asks the store for keys that nobody else is asking for. */
-  private fly(unsorted: Buffer[]): Flight {
-    const { table, layout, rowWidth, views } = this.read;
-    const keys = unsorted.sort(Buffer.compare);
-    const values = new Float64Array(keys.length * rowWidth);
-    const writtenAtMs = new Float64Array(keys.length * views.length);
-    const rowOf = new Map(keys.map((key, row) => [key.toString('latin1'), row]));
-    const call = (): Promise<void> => {
-      // A try that failed half-way must leave nothing behind for the next.
-      values.fill(Number.NaN);
-      writtenAtMs.fill(Number.NaN);
-      const into = { values, writtenAtMs };
-      return this.deps.store.read({ table, layout, keys, views, rowWidth, into, timeoutMs: CALL_TIMEOUT_MS });
-    };
-    const done = persist(this.deps, { what: `store ${table}`, kind: 'store' }, call)
-      .then(() => this.remember(keys, values, writtenAtMs))
-      .finally(() => {
-        for (const key of rowOf.keys()) this.flights.delete(key);
-      });
-    const flight: Flight = { done, rowOf, values, writtenAtMs };
-    for (const key of rowOf.keys()) this.flights.set(key, flight);
-    return flight;
+  /** Resolves when the store has answered, or when something may be given up; rejects when it never will. */
+  private answer(open: readonly Wait[]): Promise<unknown> {
+    const all = Promise.all(new Set(open.map(({ flight }) => flight.done)));
+    if (this.relief === undefined) return all;
+    return new Promise<void>((resolve, reject) => {
+      this.waiting.add(resolve);
+      void all.then(() => resolve(), reject).finally(() => this.waiting.delete(resolve));
+    });
+  }
+
+  /** Fills a row with what there is by now; false while there is nothing. */
+  private settle({ flight, miss }: Wait, rows: DistinctRows): boolean {
+    const { rowWidth, views } = this.read;
+    if (flight.answered) {
+      const from = flight.rowOf.get(miss.key.toString('latin1')) as number;
+      copyRow(flight.values, from, rows.values, miss.row, rowWidth);
+      copyRow(flight.writtenAtMs, from, rows.writtenAtMs, miss.row, views.length);
+      return true;
+    }
+    const { key, row } = miss;
+    if (this.mayGive('stale-cache') && this.stale(key, 0, key.length, murmur2(key, 0, key.length), rows, row))
+      return true;
+    if (!this.mayGive('default-features')) return false;
+    degradeRow(rows, row, DEFAULT_FEATURES);
+    this.defaults?.add(1);
+    return true;
+  }
+
+  /** Lets every frame that waits look again whether it still has to. */
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = new Set();
+    for (const lookAgain of waiting) lookAgain();
   }
 
   private remember(keys: readonly Buffer[], values: Float64Array, writtenAtMs: Float64Array): void {
@@ -177,11 +272,14 @@ interface Miss {
   readonly row: number;
 }
 
-interface Flight {
-  readonly done: Promise<void>;
-  readonly rowOf: ReadonlyMap<string, number>;
-  readonly values: Float64Array;
-  readonly writtenAtMs: Float64Array;
+interface Wait {
+  readonly flight: Flight;
+  readonly miss: Miss;
+}
+
+function degradeRow(rows: DistinctRows, row: number, how: number): void {
+  rows.degraded ??= new Uint8Array(rows.count);
+  rows.degraded[row] = how;
 }
 
 function blankRow(rows: DistinctRows, row: number, read: ReadPlan): void {

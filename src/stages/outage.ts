@@ -1,3 +1,4 @@
+import type { Conditions } from '../kernel/conditions.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { retry } from '../kernel/retry.ts';
 import type { Outage, StageDeps } from './types.ts';
@@ -5,12 +6,14 @@ import type { Outage, StageDeps } from './types.ts';
 const INITIAL_MS = 50;
 const MAX_MS = 2_000;
 
+export type PersistDeps = Omit<StageDeps, 'conditions'> & { readonly conditions: Pick<Conditions, 'set' | 'clear'> };
+
 /**
  * Calls `attempt` until it succeeds: a dependency that is down holds the frame, it never changes a record's fate.
  * Each retry is counted with its reason; while it lasts, `/ready` says what is waited for.
  * Rejects on failures of another disposition, and when the pipeline gives up on the frame, or has done so before.
  */
-export async function persist<T>(deps: StageDeps, outage: Outage, attempt: () => Promise<T>): Promise<T> {
+export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () => Promise<T>): Promise<T> {
   const { clock, random, telemetry, conditions, abandon } = deps;
   // Whatever still reaches the world now, its records stay unsettled and will be read again: it could only be a duplicate.
   if (abandon.aborted) throw new SluiceError('unexpected', `${outage.what} was not asked: the pipeline has given up`);

@@ -128,9 +128,56 @@ test('sluice-source and sluice-model, to the byte, for offsets of any length', (
   assert.equal(first.headers, expected);
 });
 
+test('sluice-inputs says the schema id and how old the oldest feature is, where there is something to say', () => {
+  const frame = scored([0, 1, 2, 3].map((n) => ({ id: BigInt(n), y: n, offset: n })));
+  frame.schemaId.set([42, -1, 2 ** 31 - 1, -1]);
+  frame.featuresAtMs = Float64Array.of(1_700_000_000_999, 5_000, Number.NaN, Number.NaN);
+  encodeWith(undefined).encode(frame);
+  const said = outputs(frame).map((each) => {
+    assert.ok(typeof each !== 'string');
+    const headers = decodeHeaders(Buffer.from(each.headers, 'hex'));
+    assert.deepEqual([headers[0].name, headers[1].name], ['sluice-source', 'sluice-model']);
+    return headers[2] && `${headers[2].name}: ${headers[2].value}`;
+  });
+  assert.deepEqual(said, [
+    'sluice-inputs: schema=42 features=1700000000',
+    'sluice-inputs: features=5',
+    'sluice-inputs: schema=2147483647',
+    undefined,
+  ]);
+});
+
 test('a frame of which nothing is left encodes to nothing', () => {
   const frame = scored([{ id: 1n, y: 1, offset: 0 }]);
   decide(frame, 0, DEAD_LETTERED, reasonCode('decode-failed'));
   encodeWith('{id}').encode(frame);
   assert.deepEqual([frame.encoded?.count, ...frame.encodedAs], [0, -1]);
+});
+
+test('an output says how it is less than asked for; one that is not has no such header', () => {
+  const frame = scored(Array.from({ length: 8 }, (_, i) => ({ id: BigInt(i), y: i, offset: i })));
+  frame.schemaId.set([7], 1);
+  frame.degraded = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+  encodeWith('{id}').encode(frame);
+  const slab = frame.encoded;
+  assert.ok(slab);
+  const said = Array.from({ length: 8 }, (_, row) => {
+    const headers = decodeHeaders(slab.arena.subarray(slab.headersStart[row], slab.headersEnd[row]));
+    assert.deepEqual(
+      headers.map(({ name }) => name).slice(0, 2),
+      ['sluice-source', 'sluice-model'],
+      'the others are untouched',
+    );
+    return headers.find(({ name }) => name === 'sluice-degraded')?.value?.toString();
+  });
+  assert.deepEqual(said, [
+    undefined,
+    'stale-cache',
+    'default-features',
+    'stale-cache,default-features',
+    'smaller-model',
+    'stale-cache,smaller-model',
+    'default-features,smaller-model',
+    'stale-cache,default-features,smaller-model',
+  ]);
 });

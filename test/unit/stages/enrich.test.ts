@@ -102,6 +102,21 @@ test('frames that need the same keys at once share one call; each gets all its r
   assert.equal(store.reads.length, 3);
 });
 
+test('a record is dated by the oldest view that it uses', async () => {
+  const { enrich, store } = start({ cache: CACHE });
+  store.writtenAtMs.set('b', 5_000);
+  store.writtenAtMs.set('c', 0);
+  for (const from of ['the store', 'the cache']) {
+    const read = frame('a', 'b', 'c', 'nowhere', null, 'b');
+    await enrich(read);
+    assert.deepEqual(
+      [...read.featuresAtMs],
+      [store.writtenAtMs.get('a'), 5_000, Number.NaN, Number.NaN, Number.NaN, 5_000],
+      from,
+    );
+  }
+});
+
 test('what the cache has needs no wait; absent rows are remembered too, for their own time', async () => {
   const { deps, store, enrich } = start({ cache: CACHE });
   await deps.clock.run(enrich(frame('a', 'nowhere')) as Promise<void>);
