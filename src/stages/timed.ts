@@ -1,5 +1,6 @@
 import type { ModelSession } from '../ports/model.ts';
 import type { Sink } from '../ports/sink.ts';
+import type { TransactionalSink } from '../ports/transactions.ts';
 import type { StageTimers } from '../telemetry/busy.ts';
 import type { Stage, SyncStage } from './types.ts';
 
@@ -70,6 +71,24 @@ export function timedSink(timers: StageTimers, sink: Sink): Sink {
       const enteredMs = timers.enter(index);
       try {
         await sink.send(topic, partition, rows);
+      } finally {
+        timers.leave(index, enteredMs);
+      }
+    },
+  };
+}
+
+/** As above: while a transaction is under way. */
+export function timedTransactions(timers: StageTimers, sink: TransactionalSink): TransactionalSink {
+  const index = timers.indexOf('deliver');
+  return {
+    open: (topics) => sink.open(topics),
+    partitionCount: (topic) => sink.partitionCount(topic),
+    close: () => sink.close(),
+    async publish(transaction) {
+      const enteredMs = timers.enter(index);
+      try {
+        return await sink.publish(transaction);
       } finally {
         timers.leave(index, enteredMs);
       }

@@ -1,0 +1,101 @@
+import { SluiceError } from '../kernel/errors.ts';
+import { DEAD_LETTERED, OPEN } from '../kernel/fate.ts';
+import type { Frame, Origin } from '../kernel/frame.ts';
+import { Sequencer } from '../offsets/sequencer.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { TransactionalSink } from '../ports/transactions.ts';
+import { appendDeadLetter } from './dead-letter.ts';
+import { type Deliver, outputPartition } from './deliver.ts';
+import { Outbox, type OutboxDeps } from './outbox.ts';
+import { createRefusals } from './refusals.ts';
+import { createSettlement, sourceOf } from './settlement.ts';
+import type { StageDeps } from './types.ts';
+
+/** As one batch of one partition this still fits a topic's default limit of 1 MiB. */
+const MAX_TRANSACTION_BYTES = 512 * 1024;
+const MAX_TRANSACTION_ROWS = 1_000;
+
+export interface DeliverOnceDeps extends StageDeps {
+  readonly sink: TransactionalSink;
+  /** Names this process in dead letters. */
+  readonly instance: string;
+  /** False once a frame's ownership period is over: somebody else will read it again, so we must not publish it (law L6). */
+  readonly isCurrent: (origin: Origin) => boolean;
+  /** Ends the ownership period, because somebody else writes for the partition; another one begins if it is still ours. */
+  readonly renew: (origin: Origin) => void;
+}
+
+/**
+ * deliver, exactly once: frames in input order → an outbox an input partition → transactions of outputs, dead letters and offset.
+ *
+ * A record settles when the transaction that holds its output and the offset behind it is committed: its reader sees it once, and
+ * nobody reads its input again. Where frames wait in an outbox their records are unsettled, so the credit bounds it (law L4).
+ */
+export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
+  const { sink, telemetry, clock, instance } = deps;
+  const { output, deadLetter, flow } = plan.topology;
+  // Offsets move with the outputs: whatever the topology says of order, there is no other one.
+  const sequencer = new Sequencer({ ordered: true });
+  const settlement = createSettlement(deps);
+  const refusals = createRefusals(telemetry, deadLetter.topic);
+  const boxes = new Map<Origin, Outbox>();
+  let flushing = false;
+
+  const append: OutboxDeps['append'] = (frame, i, part) => {
+    const { fate, encoded, encodedAs, origin } = frame;
+    if (fate[i] === OPEN && encoded !== undefined) {
+      const row = encodedAs[i];
+      part(output.topic, outputPartition(frame, row, sink.partitionCount(output.topic))).appendRow(encoded, row);
+      return encoded.rowBytes(row);
+    }
+    if (fate[i] !== DEAD_LETTERED) {
+      throw new SluiceError('invariant-broken', `record ${sourceOf(frame, i)} was not encoded; please report this`);
+    }
+    const slab = part(deadLetter.topic, origin.partition % sink.partitionCount(deadLetter.topic));
+    appendDeadLetter(frame, i, { instance, nowMs: clock.wallMs(), form: refusals.formOf(frame, i) }, slab);
+    return slab.rowBytes(slab.count - 1);
+  };
+
+  const outboxDeps: OutboxDeps = { ...deps, settlement, refusals, append, onLost: deps.renew };
+  const options = {
+    maxRows: MAX_TRANSACTION_ROWS,
+    maxBytes: MAX_TRANSACTION_BYTES,
+    lingerMs: flow.latencyBudgetMs / 8,
+  };
+
+  function boxOf(origin: Origin): Outbox {
+    let box = boxes.get(origin);
+    if (box === undefined) {
+      // Of partitions that come and go only those are kept for which something is under way.
+      for (const [other, { isEmpty }] of boxes) if (isEmpty) boxes.delete(other);
+      box = new Outbox(outboxDeps, origin, options);
+      box.setFlushing(flushing);
+      boxes.set(origin, box);
+    }
+    return box;
+  }
+
+  function release(frame: Frame): void {
+    if (deps.isCurrent(frame.origin)) boxOf(frame.origin).add(frame);
+    else settlement.letGo(frame);
+  }
+
+  const deliver = (frame: Frame): Promise<void> => {
+    const done = settlement.begin(frame);
+    if (settlement.hasFailed) return done;
+    try {
+      sequencer.finish(frame, release);
+    } catch (thrown) {
+      settlement.fail(thrown);
+    }
+    return done;
+  };
+
+  return Object.assign(deliver, {
+    admit: (frame: Frame): void => sequencer.admit(frame),
+    setFlushing(value: boolean): void {
+      flushing = value;
+      for (const box of boxes.values()) box.setFlushing(value);
+    },
+  });
+}
