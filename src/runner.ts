@@ -41,6 +41,8 @@ export interface Drivable {
   readonly admit: (frame: Frame) => void;
   /** Nothing waits for company or lingers while true. */
   readonly setFlushing: (flushing: boolean) => void;
+  /** Resolves when nothing that is under way will settle any more, though nothing failed: to wait for it is in vain. */
+  readonly standstill?: Promise<SluiceError>;
   /** Closes sink, store and model; bounded by the caller. */
   readonly close: () => Promise<void>;
 }
@@ -102,11 +104,18 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
   const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
   let underWay = 0;
+  /** Those for whom nothing may wait for company: drains, and frames that go alone. */
+  let hurrying = 0;
   let idleWaiters: (() => void)[] = [];
   let failure: SluiceError | undefined;
   let end: (() => void) | undefined;
   const ended = new Promise<void>((resolve) => {
     end = resolve;
+  });
+
+  let standsStill: SluiceError | undefined;
+  const standstill = driven.standstill?.then((error) => {
+    standsStill = error;
   });
 
   telemetry.gauge('sluice_inflight_records', {}, () => credit.records);
@@ -136,6 +145,15 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     if (!ending()) fail(thrown);
   }
 
+  async function hurried<T>(work: () => Promise<T>): Promise<T> {
+    if (hurrying++ === 0) driven.setFlushing(true);
+    try {
+      return await work();
+    } finally {
+      if (--hurrying === 0) driven.setFlushing(false);
+    }
+  }
+
   /** Resolves when no frame is under way. */
   function idle(): Promise<void> {
     if (underWay === 0) return Promise.resolve();
@@ -153,21 +171,39 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
 
   /** Everything handed over is settled and committed: true; the deadline came first: false. */
   async function settleAll(deadline: Deadline): Promise<boolean> {
-    driven.setFlushing(true);
-    const settled = await within(clock, deadline, idle());
+    const quiet = standstill === undefined ? idle() : Promise.race([idle(), standstill]);
+    const settled = (await hurried(() => within(clock, deadline, quiet))) && standsStill === undefined;
     let stored = await within(clock, deadline, commit.now());
     // A coordinator that moves refuses for a moment; to leave without the positions would be to read the records again.
     while (watermarks.committable().length > 0 && !deadline.passed() && !abandon.signal.aborted) {
       await pause(clock, Math.min(COMMIT_AGAIN_MS, deadline.remainingMs()), abandon.signal);
       stored = await within(clock, deadline, commit.now());
     }
-    driven.setFlushing(false);
     return settled && stored && watermarks.committable().length === 0;
   }
 
   /** How long frames have been under way without one that settles and without a condition that says why, ms. */
   function stalledForMs(): number {
     return underWay > 0 && conditions.none ? clock.monotonicMs() - progressMs : 0;
+  }
+
+  /** Resolves when the frame is settled, or will never be. */
+  async function take(frame: Frame): Promise<void> {
+    // A response that arrives after the stop must not be processed: it would be published here and read again elsewhere.
+    if (ending() || !watermarks.admit(frame)) {
+      credit.give(frame.count, frame.bytes);
+      return;
+    }
+    if (underWay++ === 0) progress();
+    driven.admit(frame);
+    try {
+      await driven.path(frame);
+    } catch (thrown) {
+      leave();
+      fail(thrown);
+      return;
+    }
+    leave();
   }
 
   const listener: SourceListener = {
@@ -181,22 +217,15 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       telemetry.event('assigned', { topic, partition, epoch: origin.epoch });
     },
     onFrame(frame) {
-      // A response that arrives after the stop must not be processed: it would be published here and read again elsewhere.
-      if (ending() || !watermarks.admit(frame)) {
-        credit.give(frame.count, frame.bytes);
-        return;
-      }
-      if (underWay++ === 0) progress();
-      driven.admit(frame);
-      driven.path(frame).then(leave, (thrown) => {
-        leave();
-        fail(thrown);
-      });
+      void take(frame);
     },
+    onAlone: (frame) => hurried(() => take(frame)),
+    isHeld: () => !conditions.none,
     async onRevoking(deadline) {
       const clean = await settleAll(deadline);
-      telemetry.counter('sluice_drains_total', { result: clean ? 'clean' : 'deadline' }).add(1);
-      if (!clean) telemetry.event('rebalance-deadline-missed', { records: credit.records });
+      const result = clean ? 'clean' : standsStill === undefined ? 'deadline' : 'held';
+      telemetry.counter('sluice_drains_total', { result }).add(1);
+      if (result === 'deadline') telemetry.event('rebalance-deadline-missed', { records: credit.records });
       return clean;
     },
     onRevoked(origin) {
@@ -229,6 +258,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     commit.stop();
     const halting = bounded('halt', () => source.halt());
     const clean = failure === undefined ? await settleAll(deadline) : await bounded('commit', () => commit.now());
+    // It waits for a person, whom `/ready` has not reached: the exit code says it again.
+    if (standsStill !== undefined) fail(standsStill);
     if (!clean) abandon.abort();
     const halted = await halting;
     const left = await bounded('leave', () => source.close());

@@ -36,6 +36,10 @@ export interface SourceListener {
   /** An ownership period begins. */
   onAssigned(origin: Origin): void;
   onFrame(frame: Frame): void;
+  /** As onFrame, for a frame that is to be settled before the next one: resolves when it is settled, or will never be. */
+  onAlone(frame: Frame): Promise<void>;
+  /** Whether what is under way waits for something outside of this process: a store, a registry, a broker. */
+  isHeld(): boolean;
   /**
    * Partitions are about to be given up. Resolves when everything handed over is settled and committed, or the deadline has passed;
    * true when it was all settled. The source hands over nothing meanwhile. A partition that stays with this member keeps

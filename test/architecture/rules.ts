@@ -38,6 +38,8 @@ const ALLOWED: Readonly<Record<string, Allowance>> = {
 };
 
 const ADAPTER_UNITS = ['kernel', 'ports', 'telemetry'];
+/** A source that owns positions also reads what is noted beside them. */
+const MORE_UNITS: Readonly<Record<string, readonly string[]>> = { kafka: ['offsets'] };
 /** The client of each adapter: it is imported there and nowhere else. */
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['kafkajs'],
@@ -113,7 +115,11 @@ function forbidden({ path, text }: SourceFile): string[] {
 
 function allowanceOf(unit: string): Allowance | undefined {
   if (!unit.startsWith('adapters/')) return ALLOWED[unit];
-  return { units: ADAPTER_UNITS, packages: ['node:', ...(VENDORS[unit.slice('adapters/'.length)] ?? [])] };
+  const adapter = unit.slice('adapters/'.length);
+  return {
+    units: [...ADAPTER_UNITS, ...(MORE_UNITS[adapter] ?? [])],
+    packages: ['node:', ...(VENDORS[adapter] ?? [])],
+  };
 }
 
 function mayImport(unit: string, allowance: Allowance, target: string): boolean {

@@ -25,6 +25,10 @@ export class Member implements SourceListener {
   readonly assigned: Origin[] = [];
   readonly revoked: Origin[] = [];
   readonly failures: SluiceError[] = [];
+  /** Of the frames, those that came by themselves after a death. */
+  readonly alone: Frame[] = [];
+  /** What `isHeld` answers. */
+  isWaiting = false;
   /** Frames that are not settled. */
   held: Frame[] = [];
   /** `now`: settled as they come. `drain`: only before a re-join. `never`: not even then. */
@@ -70,8 +74,10 @@ export class Member implements SourceListener {
 
   settle(frame: Frame): void {
     this.held = this.held.filter((other) => other !== frame);
+    frame.unsettled = 0;
     this.credit.give(frame.count, frame.bytes);
     this.watermarks.set(frame.origin, frame.nextOffset);
+    this.wake();
   }
 
   settleHeld(): void {
@@ -97,6 +103,16 @@ export class Member implements SourceListener {
     this.held.push(frame);
     if (this.settling === 'now') this.settle(frame);
     this.wake();
+  }
+
+  onAlone(frame: Frame): Promise<void> {
+    this.alone.push(frame);
+    this.onFrame(frame);
+    return this.until(() => !this.held.includes(frame));
+  }
+
+  isHeld(): boolean {
+    return this.isWaiting;
   }
 
   async onRevoking(_deadline: Deadline): Promise<boolean> {

@@ -3,87 +3,142 @@ import type { Position } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isFenced, isRejoin, kafkaType, messageOf, translate } from './errors.ts';
 import { withCoordinator } from './heartbeats.ts';
-import type { OffsetManager } from './internals.ts';
+import type { CommitTopic, ConsumerGroup, OffsetManager } from './internals.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import type { Membership } from './membership.ts';
+import type { NoteBeside } from './notes.ts';
 
 /**
- * Stores positions of current epochs, and of no others (law L6).
+ * Stores positions of current epochs, and of no others (law L6), each with what is to be noted beside it.
  *
  * The client's `commitOffsets` speaks for whatever generation is current → a late commit would go through for
  * partitions owned by somebody else, and resolves without doing anything once its runner stops → commits go through
  * the offset manager that the lane was assigned with: the broker refuses it when that generation is over.
+ *
+ * Two answers of one coordinator may overtake each other when it moves → a position would go back → one request at a time, in the
+ * order of asking, and never one that is behind what was sent before.
  */
 export interface Committer {
   commit(positions: readonly Position[]): Promise<void>;
+  /** Positions of lanes, before which everything is settled. Rejects with the client's own error. */
+  store(list: readonly LanePosition[]): Promise<void>;
+  /** Notes beside every stored position that this process is no longer at work there. Never rejects. */
+  release(): Promise<void>;
 }
 
+export type LanePosition = readonly [lane: Lane, offset: number];
+
 export function createCommitter(
-  deps: { readonly lanes: Lanes; readonly telemetry: Telemetry; readonly membership: Membership },
+  deps: {
+    readonly lanes: Lanes;
+    readonly telemetry: Telemetry;
+    readonly group: () => ConsumerGroup | undefined;
+    /** undefined: nothing is noted. */
+    readonly note: NoteBeside | undefined;
+  },
   options: { readonly groupId: string; readonly brokers: readonly string[] },
 ): Committer {
-  const { lanes, telemetry, membership } = deps;
+  const { lanes, telemetry, note } = deps;
   const leftOut = telemetry.counter('sluice_commits_left_out_total');
   const fenced = telemetry.counter('sluice_commits_fenced_total');
+  let last: Promise<void> = Promise.resolve();
 
-  async function store(manager: OffsetManager, list: readonly [Lane, number][]): Promise<void> {
-    const byTopic = new Map<string, { partition: number; offset: string }[]>();
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const ours = last.then(work);
+    last = ours.catch(() => undefined);
+    return ours;
+  }
+
+  function requestFor(list: readonly LanePosition[]): readonly CommitTopic[] {
+    const byTopic = new Map<string, CommitTopic['partitions'][number][]>();
     for (const [lane, offset] of list) {
+      if (offset < lane.stored) continue;
       const { topic, partition } = lane.origin;
-      const entry = { partition, offset: String(offset) };
+      const entry = { partition, offset: String(offset), ...(note && { metadata: note(lane, offset) }) };
+      lane.stored = offset;
       const entries = byTopic.get(topic);
       if (entries === undefined) byTopic.set(topic, [entry]);
       else entries.push(entry);
     }
-    const request = { topics: [...byTopic].map(([topic, partitions]) => ({ topic, partitions })) };
-    const { group } = membership;
-    const send = (): Promise<void> => manager.commitOffsets(request);
-    if (group === undefined) return send();
-    await withCoordinator(group, send, (node) => {
+    return [...byTopic].map(([topic, partitions]) => ({ topic, partitions }));
+  }
+
+  async function send(manager: OffsetManager, list: readonly LanePosition[]): Promise<void> {
+    const topics = requestFor(list);
+    // Without topics the client would commit what it believes was processed.
+    if (topics.length === 0) return;
+    const group = deps.group();
+    const request = (): Promise<void> => manager.commitOffsets({ topics });
+    if (group === undefined) return request();
+    await withCoordinator(group, request, (node) => {
       telemetry.event('coordinator-moved', { group: options.groupId, node });
     });
   }
 
+  function byManager(list: readonly LanePosition[]): Map<OffsetManager, LanePosition[]> {
+    const found = new Map<OffsetManager, LanePosition[]>();
+    for (const each of list) {
+      const { manager } = each[0];
+      const of = found.get(manager);
+      if (of === undefined) found.set(manager, [each]);
+      else of.push(each);
+    }
+    return found;
+  }
+
+  const store = (list: readonly LanePosition[]): Promise<void> =>
+    inTurn(async () => {
+      const current = list.filter(([lane]) => lanes.ofOrigin(lane.origin) === lane);
+      for (const [manager, each] of byManager(current)) await send(manager, each);
+    });
+
+  /** Fenced, nothing of this generation can be stored any more; `isOver` when there is no member left to try it again. */
+  function onRefused(thrown: unknown, positions: number): void {
+    if (!isRejoin(thrown)) throw translate(thrown, `commit offsets of group ${options.groupId}`, options.brokers);
+    fenced.add(positions);
+    const error = kafkaType(thrown) || messageOf(thrown);
+    telemetry.event('commit-fenced', { group: options.groupId, positions, error });
+    // Whether the lanes are kept is known after the re-join. So these positions are to be tried again, and left out
+    // then if their epochs are over.
+    if (isFenced(thrown) && !deps.group()?.memberId) return;
+    throw new SluiceError(
+      'broker-rejected',
+      `group ${options.groupId} is re-forming: ${positions} positions are committed again after it, where still owned`,
+      thrown,
+    );
+  }
+
   return {
-    async commit(positions) {
-      const byManager = new Map<OffsetManager, [Lane, number][]>();
-      let late = 0;
-      for (const { origin, offset } of positions) {
-        const lane = lanes.ofOrigin(origin);
-        if (lane === undefined) {
-          late++;
-          continue;
+    store,
+
+    commit: (positions) =>
+      inTurn(async () => {
+        const current: LanePosition[] = [];
+        for (const { origin, offset } of positions) {
+          const lane = lanes.ofOrigin(origin);
+          if (lane !== undefined) current.push([lane, offset]);
         }
-        const list = byManager.get(lane.manager);
-        if (list === undefined) byManager.set(lane.manager, [[lane, offset]]);
-        else list.push([lane, offset]);
-      }
-      if (late > 0) {
-        leftOut.add(late);
-        telemetry.event('commit-left-out', { group: options.groupId, positions: late });
-      }
-      for (const [manager, list] of byManager) {
-        try {
-          await store(manager, list);
-        } catch (thrown) {
-          if (!isRejoin(thrown)) throw translate(thrown, `commit offsets of group ${options.groupId}`, options.brokers);
-          fenced.add(list.length);
-          telemetry.event('commit-fenced', {
-            group: options.groupId,
-            positions: list.length,
-            error: kafkaType(thrown) || messageOf(thrown),
-          });
-          // Fenced, nothing of this generation can be stored any more; whether the lanes are kept is known after the
-          // re-join. So these positions are to be tried again, and left out then if their epochs are over.
-          const isOver = isFenced(thrown) && !membership.group?.memberId;
-          if (!isOver) {
-            throw new SluiceError(
-              'broker-rejected',
-              `group ${options.groupId} is re-forming: ${list.length} positions are committed again after it, where still owned`,
-              thrown,
-            );
+        const late = positions.length - current.length;
+        if (late > 0) {
+          leftOut.add(late);
+          telemetry.event('commit-left-out', { group: options.groupId, positions: late });
+        }
+        for (const [manager, list] of byManager(current)) {
+          try {
+            await send(manager, list);
+          } catch (thrown) {
+            onRefused(thrown, list.length);
           }
         }
+      }),
+
+    async release() {
+      if (note === undefined) return;
+      const stored = [...lanes.all()].filter((lane) => !Number.isNaN(lane.stored));
+      for (const lane of stored) lane.atRest = true;
+      try {
+        await store(stored.map((lane) => [lane, lane.stored]));
+      } catch (thrown) {
+        telemetry.event('quarantine-note-failed', { group: options.groupId, error: messageOf(thrown) });
       }
     },
   };

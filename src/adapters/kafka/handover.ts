@@ -3,12 +3,13 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import type { Ends } from './ends.ts';
+import type { Committer } from './committer.ts';
 import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
-import type { Heartbeats } from './heartbeats.ts';
 import type { ConsumerGroup, FetchedBatch, FetchedMessage } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
+import { createSteps } from './steps.ts';
+import type { Waits } from './waits.ts';
 
 /**
  * From a fetched batch to frames: cut, wait for credit, copy, hand over, move the position.
@@ -21,8 +22,6 @@ export interface Handover {
   admit(batches: readonly FetchedBatch[]): FetchedBatch[];
   /** Hands one batch over. Rejects with the client's error when the group re-forms meanwhile, so that the client re-joins. */
   deliver(group: ConsumerGroup, batch: FetchedBatch): Promise<void>;
-  /** Batches that wait for credit. */
-  readonly waiting: number;
 }
 
 export interface HandoverDeps {
@@ -31,24 +30,26 @@ export interface HandoverDeps {
   readonly telemetry: Telemetry;
   readonly lanes: Lanes;
   readonly gate: Gate;
-  readonly heartbeats: Heartbeats;
-  readonly ends: Ends;
+  readonly waits: Waits;
+  readonly store: Committer['store'];
   readonly onFrame: (frame: Frame) => void;
+  readonly onAlone: (frame: Frame) => Promise<void>;
+  readonly isHeld: () => boolean;
 }
 
 export function createHandover(
   deps: HandoverDeps,
   options: { readonly frameRecords: number; readonly frameBytes: number },
 ): Handover {
-  const { credit, clock, telemetry, lanes, gate, heartbeats, ends } = deps;
+  const { credit, clock, telemetry, lanes, gate, waits } = deps;
   const limits: CutLimits = {
     maxRecords: Math.min(options.frameRecords, credit.maxRecords),
     maxBytes: Math.min(options.frameBytes, credit.maxBytes),
     maxRecordBytes: credit.maxBytes,
   };
+  const steps = createSteps(deps, limits);
   const pauses = telemetry.counter('sluice_pauses_total', { reason: 'credit' });
   const discarded = telemetry.counter('sluice_fetches_discarded_total');
-  let waiting = 0;
 
   /** The lane of a batch that begins exactly where the lane stands. */
   function laneAt(batch: FetchedBatch): Lane | undefined {
@@ -71,23 +72,8 @@ export function createHandover(
   async function takeCredit(group: ConsumerGroup, records: number, bytes: number): Promise<boolean> {
     if (credit.tryTake(records, bytes)) return true;
     pauses.add(1);
-    waiting++;
-    let lost: unknown;
-    try {
-      const granted = await gate.whileOpen((signal) =>
-        heartbeats.during(group, ends.during(group, credit.take(records, bytes, signal)), (error) => {
-          lost = error;
-          gate.close('re-joining');
-        }),
-      );
-      if (lost !== undefined) {
-        if (granted) credit.give(records, bytes);
-        throw lost;
-      }
-      return granted;
-    } finally {
-      waiting--;
-    }
+    const take = (signal: AbortSignal): Promise<boolean> => credit.take(records, bytes, signal);
+    return waits.whileMember(group, take, () => credit.give(records, bytes));
   }
 
   function tellLeftBehind(lane: Lane, messages: readonly FetchedMessage[]): void {
@@ -110,10 +96,6 @@ export function createHandover(
   }
 
   return {
-    get waiting() {
-      return waiting;
-    },
-
     admit(batches) {
       return batches.filter((batch) => {
         const lane = lanes.of(batch.topic, batch.partition);
@@ -134,6 +116,12 @@ export function createHandover(
       const { messages } = batch;
       tellLeftBehind(lane, messages);
       for (let from = 0; from < messages.length; ) {
+        if (lane.suspicion.deaths > 0) {
+          const then = await steps.next(group, lane, batch, from);
+          if (then === undefined || lanes.ofOrigin(lane.origin) !== lane) return;
+          from = then;
+          continue;
+        }
         const next = cut(messages, from, limits);
         const records = next.to - next.from;
         if (!(await takeCredit(group, records, next.bytes))) return;

@@ -23,7 +23,12 @@ export interface OffsetManager {
 
 export interface CommitTopic {
   readonly topic: string;
-  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly offset: string;
+    /** Kept beside the offset, and told with it; brokers take up to 4 KiB unless told otherwise. */
+    readonly metadata?: string;
+  }[];
 }
 
 export interface Coordinator {
@@ -39,7 +44,11 @@ export interface Coordinator {
 
 export interface TopicOffsets {
   readonly topic: string;
-  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly offset: string;
+    readonly metadata?: string | null;
+  }[];
 }
 
 export interface FetchBroker {

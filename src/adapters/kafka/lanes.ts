@@ -1,4 +1,5 @@
 import type { Origin } from '../../kernel/frame.ts';
+import { NOBODY, type Suspicion } from '../../offsets/quarantine.ts';
 import type { ConsumerGroup, OffsetManager } from './internals.ts';
 
 /**
@@ -22,6 +23,23 @@ export interface Lane {
   endOffset: number;
   /** Timestamp of the last record handed over; NaN before the first. */
   lastTimestampMs: number;
+  /** The highest position that was sent to be stored; NaN before the first. Everything before it is settled. */
+  stored: number;
+  /** What the deaths of earlier owners accuse. */
+  suspicion: Suspicion;
+  /** What was handed over by itself and is not settled; nothing else of the lane is under way then. */
+  alone: Alone | undefined;
+  /** It is being handed on: no note says any more that this process is at work here. */
+  atRest: boolean;
+}
+
+export interface Alone {
+  /** The offset that was stored before it was handed over. */
+  readonly from: number;
+  /** Offsets before this one are accused if the process dies now. */
+  readonly until: number;
+  /** It waits for something outside of the process. */
+  held: boolean;
 }
 
 export interface LaneListener {
@@ -86,6 +104,7 @@ export class Lanes {
         }
         kept++;
         lane.manager = group.offsetManager;
+        lane.atRest = false;
         if (!Number.isNaN(lane.position)) goTo(lane, lane.position);
       }
     }
@@ -110,6 +129,10 @@ export class Lanes {
       position: Number.NaN,
       endOffset: Number.NaN,
       lastTimestampMs: Number.NaN,
+      stored: Number.NaN,
+      suspicion: NOBODY,
+      alone: undefined,
+      atRest: false,
     };
     this.byPartition.set(keyOf(topic, partition), lane);
     this.listener.onAssigned(lane.origin);

@@ -41,6 +41,8 @@ export interface MembershipDeps {
   readonly ends: Ends;
   readonly positions: Positions;
   readonly handover: Handover;
+  /** Notes that this process is no longer at work on its partitions. Never rejects. */
+  readonly release: () => Promise<void>;
   readonly onRevoking: (deadline: Deadline) => Promise<boolean>;
   readonly onFailed: (thrown: unknown) => void;
   readonly onJoined: () => void;
@@ -81,6 +83,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       const ended = new Promise<void>((resolve, reject) => {
         const work = deps.onRevoking(deadline).then((all) => {
           settled = all;
+          return deps.release();
         });
         // Once fenced, nothing can be committed any more: waiting longer would only keep the others waiting.
         const beating = heartbeats.during(member, work, (error) => {
@@ -184,8 +187,10 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     };
     // The client leaves without asking when it crashes → what is in flight would be redelivered → drain first.
     member.leave = async () => {
-      if (isClosing) gate.close('closed');
-      else await giveUp(member);
+      if (isClosing) {
+        gate.close('closed');
+        if (lanes.belongTo(member)) await deps.release();
+      } else await giveUp(member);
       lanes.endAll();
       await leave.call(member);
     };

@@ -1,5 +1,7 @@
 import { SluiceError } from '../../kernel/errors.ts';
+import { decodeMarker, stepOf, suspicionAt } from '../../offsets/quarantine.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Committer } from './committer.ts';
 import type { ConsumerGroup } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
 
@@ -14,7 +16,8 @@ import { goTo, type Lane, type Lanes } from './lanes.ts';
  * | none, partition is newer than this member | beginning      | beginning                   | beginning  |
  * | out of range                              | beginning      | end                         | error      |
  *
- * `latest` commits its start, or a crash before the first commit would skip what was produced meanwhile.
+ * Every start is committed before anything is handed over: with `latest`, a crash before the first commit would skip what was
+ * produced meanwhile; and the note beside it says that somebody is at work there, so that the next start knows of a death.
  */
 export type FromPolicy = 'earliest' | 'latest' | 'fail';
 
@@ -26,11 +29,16 @@ export interface Positions {
 }
 
 export function createPositions(
-  deps: { readonly lanes: Lanes; readonly telemetry: Telemetry },
-  options: { readonly groupId: string; readonly from: FromPolicy },
+  deps: { readonly lanes: Lanes; readonly telemetry: Telemetry; readonly store: Committer['store'] },
+  options: {
+    readonly groupId: string;
+    readonly from: FromPolicy;
+    /** Whether deaths of earlier owners are looked for and noted. */
+    readonly quarantine: boolean;
+  },
 ): Positions {
   const { lanes, telemetry } = deps;
-  const { groupId, from } = options;
+  const { groupId, from, quarantine } = options;
   const partitionsAtFirst = new Map<string, number>();
   let ensuring: Promise<void> | undefined;
 
@@ -40,31 +48,32 @@ export function createPositions(
     return Number(found.partitions[0].offset);
   }
 
-  async function pin(lane: Lane, offset: number): Promise<void> {
+  /** Where the lane begins, and why. */
+  async function startOf(group: ConsumerGroup, lane: Lane, committed: number): Promise<Start> {
+    if (committed >= 0) return { lane, offset: committed, because: 'committed', isNew: false };
     const { topic, partition } = lane.origin;
-    await lane.manager.commitOffsets({ topics: [{ topic, partitions: [{ partition, offset: String(offset) }] }] });
+    const isNew = partition >= (partitionsAtFirst.get(topic) ?? Number.POSITIVE_INFINITY);
+    if (from === 'fail' && !isNew) {
+      throw new SluiceError(
+        'offset-out-of-range',
+        `group ${groupId} has no committed offset for ${topic}/${partition}, and source.from is fail: ` +
+          'begin once with source.from earliest (every record) or latest (new records only), or set offsets with kafka-consumer-groups.sh --reset-offsets',
+      );
+    }
+    const because = isNew ? 'the partition is new' : `nothing is committed and source.from is ${from}`;
+    return { lane, offset: await endpoint(group, lane, from !== 'latest' || isNew), because, isNew: true };
   }
 
-  async function begin(group: ConsumerGroup, lane: Lane, committed: number): Promise<void> {
-    const { topic, partition } = lane.origin;
-    let offset = committed;
-    let because = 'committed';
-    if (committed < 0) {
-      const isNew = partition >= (partitionsAtFirst.get(topic) ?? Number.POSITIVE_INFINITY);
-      if (from === 'fail' && !isNew) {
-        throw new SluiceError(
-          'offset-out-of-range',
-          `group ${groupId} has no committed offset for ${topic}/${partition}, and source.from is fail: ` +
-            'begin once with source.from earliest (every record) or latest (new records only), or set offsets with kafka-consumer-groups.sh --reset-offsets',
-        );
-      }
-      because = isNew ? 'the partition is new' : `nothing is committed and source.from is ${from}`;
-      offset = await endpoint(group, lane, from !== 'latest' || isNew);
-      if (from === 'latest') await pin(lane, offset);
-    }
+  function begin({ lane, offset, because }: Start): void {
     if (lanes.ofOrigin(lane.origin) !== lane) return;
+    const { topic, partition } = lane.origin;
     goTo(lane, offset);
     telemetry.event('position-chosen', { topic, partition, offset, because });
+    const { deaths, until } = lane.suspicion;
+    const step = stepOf(lane.suspicion);
+    if (step === 'free') return;
+    telemetry.counter('sluice_deaths_found_total', { step }).add(1);
+    telemetry.event('quarantine-entered', { topic, partition, offset, until, deaths, step });
   }
 
   async function find(group: ConsumerGroup): Promise<void> {
@@ -86,12 +95,19 @@ export function createPositions(
         partitions: list.map((lane) => ({ partition: lane.origin.partition })),
       })),
     });
+    const starts: Start[] = [];
     for (const { topic, partitions } of responses) {
-      for (const { partition, offset } of partitions) {
+      for (const { partition, offset, metadata } of partitions) {
         const lane = byTopic.get(topic)?.find((candidate) => candidate.origin.partition === partition);
-        if (lane !== undefined) await begin(group, lane, Number(offset));
+        if (lane === undefined) continue;
+        const start = await startOf(group, lane, Number(offset));
+        if (quarantine) lane.suspicion = suspicionAt(decodeMarker(metadata), start.offset);
+        starts.push(start);
       }
     }
+    const unsaid = starts.filter(({ isNew }) => quarantine || (isNew && from === 'latest'));
+    if (unsaid.length > 0) await deps.store(unsaid.map(({ lane, offset }) => [lane, offset]));
+    for (const start of starts) begin(start);
   }
 
   return {
@@ -120,4 +136,12 @@ export function createPositions(
       goTo(lanes.renew(lane), to);
     },
   };
+}
+
+interface Start {
+  readonly lane: Lane;
+  readonly offset: number;
+  readonly because: string;
+  /** Nothing is committed yet. */
+  readonly isNew: boolean;
 }

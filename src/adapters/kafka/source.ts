@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
-import type { PartitionLag, Position, Source, SourceHealth, SourceListener } from '../../ports/source.ts';
+import type { Position, Source, SourceListener } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
@@ -12,12 +12,15 @@ import { createEnds } from './ends.ts';
 import { messageOf, nameInChain, translate } from './errors.ts';
 import { Gate } from './gate.ts';
 import { createHandover } from './handover.ts';
+import { healthOf, lagOf } from './health.ts';
 import { createHeartbeats } from './heartbeats.ts';
 import { checkClient, type FetchedBatch, hookJoins, installedClientVersion } from './internals.ts';
 import { Lanes } from './lanes.ts';
 import { createMembership } from './membership.ts';
+import { createNotes } from './notes.ts';
 import { createPositions, type FromPolicy } from './positions.ts';
 import { installDecoder } from './record-batches.ts';
+import { createWaits } from './waits.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /**
@@ -53,6 +56,8 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;
   readonly closeMs?: number;
+  /** Whether records that end the process again and again are found and dead-lettered; on unless said otherwise. */
+  readonly quarantine?: boolean;
 }
 
 export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOptions): Source {
@@ -91,10 +96,27 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   });
   const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
   const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
-  const positions = createPositions({ lanes, telemetry }, { groupId, from: options.from });
+  const frameRecords = options.frameRecords ?? 512;
+  const quarantine = options.quarantine ?? true;
+  const note = quarantine ? createNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
+  const committer = createCommitter({ lanes, telemetry, note, group: () => membership.group }, { groupId, brokers });
+  const { store } = committer;
+  const positions = createPositions({ lanes, telemetry, store }, { groupId, from: options.from, quarantine });
+  const waits = createWaits({ gate, heartbeats, ends });
   const handover = createHandover(
-    { credit, clock, telemetry, lanes, gate, heartbeats, ends, onFrame: (frame) => listener?.onFrame(frame) },
-    { frameRecords: options.frameRecords ?? 512, frameBytes: options.frameBytes ?? 256 * 1024 },
+    {
+      credit,
+      clock,
+      telemetry,
+      lanes,
+      gate,
+      waits,
+      store,
+      onFrame: (frame) => listener?.onFrame(frame),
+      onAlone: async (frame) => listener?.onAlone(frame),
+      isHeld: () => listener?.isHeld() ?? false,
+    },
+    { frameRecords, frameBytes: options.frameBytes ?? 256 * 1024 },
   );
   const membership = createMembership(
     {
@@ -106,6 +128,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       ends,
       positions,
       handover,
+      release: () => committer.release(),
       onRevoking: (deadline) => (listener as SourceListener).onRevoking(deadline),
       onFailed: fail,
       onJoined: () => {
@@ -120,11 +143,10 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     },
     { groupId, drainMs, maxWaitMs },
   );
-  const committer = createCommitter({ lanes, telemetry, membership }, { groupId, brokers });
   const watchdog = createWatchdog(
     {
       clock,
-      excused: () => !joinedOnce || handover.waiting > 0 || failure !== undefined,
+      excused: () => !joinedOnce || waits.count > 0 || failure !== undefined,
       onDead: (silentMs) =>
         fail(
           new SluiceError(
@@ -252,31 +274,15 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     },
     close,
     lag: () => [...lanes.all()].map((lane) => lagOf(lane, clock.wallMs())),
-    health(): SourceHealth {
-      if (failure !== undefined) return { ready: false, reason: failure.message, live: false };
-      const brokersSay = trouble === undefined ? [] : [`brokers ${brokers.join(', ')}: ${trouble}`];
-      if (!joinedOnce) return notReady(`joining group ${groupId}`, ...brokersSay);
-      if (!gate.open) return notReady(...gate.reasons, ...brokersSay);
-      const silentMs = handover.waiting > 0 ? 0 : watchdog.silentMs();
-      if (silentMs > Math.max(sessionTimeoutMs, 5_000)) {
-        return notReady(`no fetch ended for ${Math.round(silentMs / 1000)} s`, ...brokersSay);
-      }
-      if (trouble !== undefined && silentMs > 2 * maxWaitMs) return notReady(...brokersSay);
-      return { ready: true, reason: '', live: true };
-    },
+    health: () =>
+      healthOf({
+        failure,
+        joining: joinedOnce ? undefined : groupId,
+        shut: gate.reasons,
+        silentMs: waits.count > 0 ? 0 : watchdog.silentMs(),
+        trouble: trouble === undefined ? undefined : `brokers ${brokers.join(', ')}: ${trouble}`,
+        sessionTimeoutMs,
+        maxWaitMs,
+      }),
   };
-}
-
-function notReady(...reasons: string[]): SourceHealth {
-  return { ready: false, reason: reasons.join(', '), live: true };
-}
-
-function lagOf(
-  lane: { readonly origin: Position['origin']; position: number; endOffset: number; lastTimestampMs: number },
-  nowMs: number,
-): PartitionLag {
-  const { topic, partition } = lane.origin;
-  const records = Math.max(0, lane.endOffset - lane.position);
-  const seconds = records === 0 ? 0 : Math.max(0, nowMs - lane.lastTimestampMs) / 1000;
-  return { topic, partition, records, seconds };
 }

@@ -50,6 +50,8 @@ function read(name: string, content: string | Buffer | undefined, setup: Setup =
         frames.push(frame);
         if (settles()) credit.give(frame.count, frame.bytes);
       },
+      onAlone: async () => undefined,
+      isHeld: () => false,
       onRevoking: () => Promise.reject(new Error('a file revokes nothing')),
       onRevoked: () => undefined,
       onEnd: () => resolve('end'),

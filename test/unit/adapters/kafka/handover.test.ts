@@ -11,6 +11,8 @@ import type {
   TopicOffsets,
 } from '../../../../src/adapters/kafka/internals.ts';
 import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
+import { createNotes } from '../../../../src/adapters/kafka/notes.ts';
+import { createWaits } from '../../../../src/adapters/kafka/waits.ts';
 import { Credit } from '../../../../src/kernel/credit.ts';
 import type { Frame } from '../../../../src/kernel/frame.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
@@ -41,9 +43,27 @@ function setUp(maxRecords = 100) {
   const heartbeats = createHeartbeats({ clock, onBeat: () => {} }, { intervalMs: 300 });
   const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: 2_000 });
   const onFrame = (frame: Frame) => frames.push(frame);
-  const deps = { credit, clock, telemetry, lanes, gate, heartbeats, ends, onFrame };
+  const waits = createWaits({ gate, heartbeats, ends });
+  const stored: string[] = [];
+  const note = createNotes({ frameRecords: 4, maxRecords });
+  const store = async (list: readonly (readonly [Lane, number])[]): Promise<void> => {
+    for (const [of, offset] of list) stored.push(`${offset} ${note(of, offset)}`);
+  };
+  const alone: { readonly frame: Frame; readonly settle: () => void }[] = [];
+  const onAlone = (frame: Frame): Promise<void> =>
+    new Promise((resolve) => {
+      const settle = (): void => {
+        frame.unsettled = 0;
+        credit.give(frame.count, frame.bytes);
+        resolve();
+      };
+      alone.push({ frame, settle });
+    });
+  const held = { is: false };
+  const isHeld = (): boolean => held.is;
+  const deps = { credit, clock, telemetry, lanes, gate, waits, store, onFrame, onAlone, isHeld };
   const handover = createHandover(deps, { frameRecords: 4, frameBytes: 1_000 });
-  return { clock, telemetry, credit, gate, lanes, lane, group, member, frames, handover };
+  return { waits, stored, alone, held, clock, telemetry, credit, gate, lanes, lane, group, member, frames, handover };
 }
 
 function batch(fetchedOffset: number, offsets: readonly number[], raw = offsets): FetchedBatch {
@@ -115,10 +135,10 @@ for (const [title, end] of [
 ] as const) {
   test(`when ${title} while a batch waits for credit, nothing is handed over and no credit kept`, async () => {
     const setup = setUp(4);
-    const { handover, member, frames, credit, clock, telemetry } = setup;
+    const { handover, member, frames, credit, clock, telemetry, waits } = setup;
     credit.tryTake(3, 0);
     const delivered = handover.deliver(member, batch(10, [10, 11]));
-    assert.equal(handover.waiting, 1);
+    assert.equal(waits.count, 1);
     end(setup);
     await clock.run(delivered);
     assert.deepEqual(frames, []);

@@ -1,0 +1,43 @@
+import type { SluiceError } from '../../kernel/errors.ts';
+import type { PartitionLag, SourceHealth } from '../../ports/source.ts';
+import type { Lane } from './lanes.ts';
+
+/** What the health of a member is made of. */
+export interface Signs {
+  readonly failure: SluiceError | undefined;
+  /** The group that was not joined yet. */
+  readonly joining: string | undefined;
+  /** Why the gate is shut; empty when it is open. */
+  readonly shut: readonly string[];
+  /** Since the client's last sign of life; 0 while something declared is waited for. */
+  readonly silentMs: number;
+  /** What the brokers' trouble is, until one of them answered. */
+  readonly trouble: string | undefined;
+  readonly sessionTimeoutMs: number;
+  readonly maxWaitMs: number;
+}
+
+/** Not live only after a failure for good: everything else ends by itself, and a restart would not bring it about sooner. */
+export function healthOf(signs: Signs): SourceHealth {
+  const { failure, joining, shut, silentMs, trouble } = signs;
+  if (failure !== undefined) return { ready: false, reason: failure.message, live: false };
+  const brokersSay = trouble === undefined ? [] : [trouble];
+  if (joining !== undefined) return notReady(`joining group ${joining}`, ...brokersSay);
+  if (shut.length > 0) return notReady(...shut, ...brokersSay);
+  if (silentMs > Math.max(signs.sessionTimeoutMs, 5_000)) {
+    return notReady(`no fetch ended for ${Math.round(silentMs / 1000)} s`, ...brokersSay);
+  }
+  if (trouble !== undefined && silentMs > 2 * signs.maxWaitMs) return notReady(trouble);
+  return { ready: true, reason: '', live: true };
+}
+
+function notReady(...reasons: string[]): SourceHealth {
+  return { ready: false, reason: reasons.join(', '), live: true };
+}
+
+export function lagOf(lane: Lane, nowMs: number): PartitionLag {
+  const { topic, partition } = lane.origin;
+  const records = Math.max(0, lane.endOffset - lane.position);
+  const seconds = records === 0 ? 0 : Math.max(0, nowMs - lane.lastTimestampMs) / 1000;
+  return { topic, partition, records, seconds };
+}

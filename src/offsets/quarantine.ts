@@ -1,0 +1,74 @@
+/**
+ * Crash-loop quarantine: what a start knows of the starts before it, from the metadata of the committed offset. Pure.
+ *
+ * Whoever owns a partition notes beside the offset that he is at work; who hands it on in an orderly way, notes that he is at
+ * rest. So a note of somebody at work, found at a start, says that somebody died (or was cut off) with records from that offset on
+ * under way. The more deaths at one offset, the smaller the steps in which it goes on from there:
+ *
+ * | deaths | what is handed over                                      | whom a further death accuses        |
+ * |--------|----------------------------------------------------------|-------------------------------------|
+ * | 0      | frames, as many as the credit allows                     | all that may have been handed over  |
+ * | 1      | one frame at a time; the next one once it is committed   | that frame                          |
+ * | 2, 3   | one record at a time, noted before it is handed over     | that record                         |
+ * | 4      | the record is dead-lettered unprocessed                  |                                     |
+ *
+ * A record that is passed acquits everybody before it; behind `until`, the last offset that is accused, all is as at first.
+ * So a record is condemned only after four deaths, the last two of them while it alone was accused.
+ */
+export interface Suspicion {
+  readonly deaths: number;
+  /** Offsets before this one are accused. */
+  readonly until: number;
+}
+
+/** What is noted beside an offset. */
+export interface Marker extends Suspicion {
+  readonly atWork: boolean;
+}
+
+export type Step = 'free' | 'frame' | 'record' | 'condemned';
+
+export const NOBODY: Suspicion = Object.freeze({ deaths: 0, until: 0 });
+
+const BY_RECORD = 2;
+const CONDEMNED = 4;
+const MAX_DEATHS = 9;
+const MAX_LENGTH = 64;
+const FORM = /^sluice\/1 deaths=(\d) until=(\d{1,16}) at-(work|rest)$/;
+
+/** Empty where there is nothing to say; never longer than MAX_LENGTH characters. */
+export function encodeMarker({ deaths, until }: Suspicion, atWork: boolean): string {
+  if (deaths === 0 && !atWork) return '';
+  return `sluice/1 deaths=${deaths} until=${until} at-${atWork ? 'work' : 'rest'}`;
+}
+
+/** undefined for what is empty, garbled or somebody else's: then nothing is known, and nothing is wrong. */
+export function decodeMarker(text: string | null | undefined): Marker | undefined {
+  const found = text && text.length <= MAX_LENGTH ? FORM.exec(text) : null;
+  if (found === null) return undefined;
+  const until = Number(found[2]);
+  if (!Number.isSafeInteger(until)) return undefined;
+  return { deaths: Number(found[1]), until, atWork: found[3] === 'work' };
+}
+
+/** What a start at `offset` makes of the marker that it finds there. */
+export function suspicionAt(marker: Marker | undefined, offset: number): Suspicion {
+  if (marker === undefined) return NOBODY;
+  const { deaths, until, atWork } = marker;
+  // Nobody but the record at the offset is known to have been under way, if the note is older than what followed it.
+  if (atWork) return { deaths: Math.min(deaths + 1, MAX_DEATHS), until: Math.max(until, offset + 1) };
+  return deaths === 0 || until <= offset ? NOBODY : { deaths, until };
+}
+
+/** What is left of a suspicion once everything before `offset` is settled. */
+export function passed(suspicion: Suspicion, offset: number): Suspicion {
+  const { deaths, until } = suspicion;
+  if (deaths === 0 || offset >= until) return NOBODY;
+  return { deaths: Math.min(deaths, BY_RECORD), until };
+}
+
+export function stepOf({ deaths }: Suspicion): Step {
+  if (deaths === 0) return 'free';
+  if (deaths < BY_RECORD) return 'frame';
+  return deaths < CONDEMNED ? 'record' : 'condemned';
+}
