@@ -41,7 +41,7 @@ export async function createWorld(
     maxRecords: topology.flow.maxInFlight.records,
     maxBytes: topology.flow.maxInFlight.bytes,
   });
-  const session = await loadModel(plan, runtime, telemetry);
+  const session = await loadModel(plan, { clock, telemetry, runtime });
   const schemas = createSchemas(plan, telemetry, io);
   const starting = { clock, random, telemetry };
   const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas, telemetry, register));

@@ -29,6 +29,8 @@ export type Device = 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
 
 export interface Connections {
   readonly kafka: KafkaConnection | undefined;
+  /** With `process`: resident memory of that process at most; 0: no limit. */
+  readonly maxBytes: number;
   readonly registry: { readonly url: string } | undefined;
   readonly bigtable: BigtableConnection | undefined;
 }

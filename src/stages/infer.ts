@@ -9,6 +9,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../ports/model.ts';
 import { BatchQueue, type Slice } from './batch-queue.ts';
 import { BatchSlabs } from './batch-slabs.ts';
+import { createRowSearch, type Suspect } from './row-search.ts';
 import type { StageDeps } from './types.ts';
 
 const MODEL_FAILED = reasonCode('model-failed');
@@ -17,6 +18,12 @@ const INITIAL_RUN_MS = 1;
 const NO_OUTPUT: ModelOutput = { values: new Uint8Array(0), width: 0 };
 /** The share of the latency budget that waiting for and running a batch may use; fetch, enrich and produce have the rest. */
 const INFER_SHARE = 0.5;
+
+/** Rows a run at most: ever, and for now. */
+export interface BatchLimit {
+  readonly most: number;
+  now(): number;
+}
 
 export interface Infer {
   /** Resolves when every row of the frame has been through the model, its outputs in `frame.outputs`. */
@@ -28,27 +35,33 @@ export interface Infer {
 /**
  * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a time.
  *
- * A run that fails is bisected until the rows at fault are alone: these dead-letter as `model-failed`, the others are published.
- * A model output of another size than asked for is a failed run: a wrong shape never passes silently.
- *
- * A device that dies fails every row (cause) → the whole stream would become dead letters while all looks well (effect) →
- * rows count as at fault only once the model has run something after the last of them: another row of the batch, or a
- * row of zeros, which it ran at the start. If it runs neither, the run ends with `device-failed`, nothing dead-letters,
- * and the group reads the batch again (guard).
+ * Rows at fault are looked for (row-search.ts) and dead-letter as `model-failed`, the others are published. A model output of
+ * another size than asked for is a failed run: a wrong shape never passes silently. If the model no longer runs a row of
+ * zeros either, the run ends with `device-failed`, nothing dead-letters, and the group reads the batch again.
  */
-export function createInfer(deps: StageDeps & { readonly session: ModelSession }, plan: Plan): Infer {
+export function createInfer(
+  deps: StageDeps & { readonly session: ModelSession },
+  plan: Plan,
+  batch: BatchLimit = { most: plan.topology.flow.maxBatch, now: () => plan.topology.flow.maxBatch },
+): Infer {
   const { clock, telemetry, session } = deps;
   const { flow } = plan.topology;
-  const limits: PolicyLimits = { maxBatch: flow.maxBatch, budgetMs: flow.latencyBudgetMs * INFER_SHARE };
+  const limits: PolicyLimits = {
+    get maxBatch() {
+      return batch.now();
+    },
+    budgetMs: flow.latencyBudgetMs * INFER_SHARE,
+  };
   const queue = new BatchQueue();
   const model = new LatencyModel({ initialFixedMs: INITIAL_RUN_MS });
   const arrivals = new ArrivalRate({ windowMs: ARRIVAL_WINDOW_MS });
-  const slabs = new BatchSlabs(plan.inputs.widths, flow.maxBatch);
+  const slabs = new BatchSlabs(plan.inputs.widths, batch.most);
   const batchRows = telemetry.histogram('sluice_batch_rows');
   const waiting = new Map<Frame, Waiting>();
   let timer: Timer | undefined;
   let running = false;
   let flushing = false;
+  let failure: { readonly thrown: unknown } | undefined;
 
   function pump(): void {
     if (running) return;
@@ -67,56 +80,30 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
   async function runBatch(slices: Slice[], rows: number): Promise<void> {
     running = true;
     try {
-      await runOrBisect(slices, rows);
+      await searchRows(slices, rows);
       for (const { frame, from, to } of slices) done(frame, to - from);
     } catch (thrown) {
-      for (const { frame } of slices) fail(frame, thrown);
+      fail(thrown);
     } finally {
       running = false;
       pump();
     }
   }
 
-  async function runOrBisect(slices: readonly Slice[], rows: number): Promise<void> {
-    const suspects: Suspect[] = [];
-    await search(slices, rows, suspects);
-    const last = suspects.at(-1);
-    if (last === undefined) return;
-    if (!last.cleared) await probe(last);
-    for (const { frame, row, why } of suspects) {
-      decide(frame, frame.rowOf[row], DEAD_LETTERED, MODEL_FAILED);
-      telemetry.event('row-failed', { model: plan.bundle.label, reason: why });
-    }
-  }
+  const searchRows = createRowSearch({ clock, telemetry, conditions: deps.conditions, run: runOnce, probe, blame });
 
-  /** Runs the rows, halving them where they fail; those that fail alone become suspects. */
-  async function search(slices: readonly Slice[], rows: number, suspects: Suspect[]): Promise<void> {
-    batchRows.observe(rows);
-    try {
-      await runOnce(slices, rows);
-      const last = suspects.at(-1);
-      if (last !== undefined) last.cleared = true;
-    } catch (thrown) {
-      const error = classify(thrown);
-      if (error.code !== 'model-failed') throw error;
-      if (rows === 1) {
-        suspects.push({ frame: slices[0].frame, row: slices[0].from, why: error.message, cleared: false });
-        return;
-      }
-      telemetry.counter('sluice_retries_total', { what: 'model', reason: error.code }).add(1);
-      const [left, right] = halves(slices, rows >> 1);
-      await search(left, rows >> 1, suspects);
-      await search(right, rows - (rows >> 1), suspects);
-    }
+  function blame({ frame, row, why }: Suspect): void {
+    decide(frame, frame.rowOf[row], DEAD_LETTERED, MODEL_FAILED);
+    telemetry.event('row-failed', { model: plan.bundle.label, reason: why });
   }
 
   /** Resolves when the model still runs a row of zeros; otherwise it is not the record that is at fault. */
   async function probe({ frame, why }: Suspect): Promise<void> {
     try {
-      await runChecked(slabs.zeros(frame), 1);
+      await runChecked(slabs.zeros(frame), 1, false);
     } catch (thrown) {
       const error = classify(thrown);
-      if (error.code !== 'model-failed') throw error;
+      if (error.code !== 'model-failed' && error.code !== 'unexpected') throw error;
       throw new SluiceError(
         'device-failed',
         `${plan.bundle.label} on ${session.device} no longer runs a row of zeros, which it ran at the start: ${error.message}; a record failed before it: ${why}; no record was given up; check the device, and restart`,
@@ -125,16 +112,21 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
     }
   }
 
-  async function runOnce(slices: readonly Slice[], rows: number): Promise<void> {
+  async function runOnce(slices: readonly Slice[], rows: number, searching: boolean): Promise<void> {
+    batchRows.observe(rows);
     const startedMs = clock.monotonicMs();
-    const outputs = await runChecked(slabs.gather(slices, rows), rows);
+    const outputs = await runChecked(slabs.gather(slices, rows), rows, searching);
     // A single run only: a search for the rows at fault takes many, and would teach that every batch is slow.
     model.observe(rows, clock.monotonicMs() - startedMs);
     slabs.scatter(slices, outputs);
   }
 
-  async function runChecked(feeds: readonly Tensor[], rows: number): Promise<readonly ModelOutput[]> {
-    const outputs = await session.run(feeds, rows);
+  async function runChecked(
+    feeds: readonly Tensor[],
+    rows: number,
+    searching: boolean,
+  ): Promise<readonly ModelOutput[]> {
+    const outputs = await session.run(feeds, rows, searching);
     outputWidths.forEach((wanted, k) => {
       const { values, width } = outputs[k] ?? NO_OUTPUT;
       if (values.length === rows * wanted && width === wanted) return;
@@ -162,16 +154,19 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
     entry.resolve();
   }
 
-  function fail(frame: Frame, thrown: unknown): void {
-    const entry = waiting.get(frame);
-    waiting.delete(frame);
-    entry?.reject(thrown);
+  /** The model will not run again: whoever waits is told, and whoever comes; searching their rows too would take its time. */
+  function fail(thrown: unknown): void {
+    failure ??= { thrown };
+    queue.cut(queue.rows);
+    for (const { reject } of waiting.values()) reject(thrown);
+    waiting.clear();
   }
 
   const infer = (frame: Frame): undefined | Promise<void> => {
     frame.model = plan.bundle.label;
     frame.outputs = outputWidths.map((width) => new Float64Array(frame.rows * width).fill(Number.NaN));
     if (frame.rows === 0) return undefined;
+    if (failure !== undefined) return Promise.reject(failure.thrown);
     arrivals.add(clock.monotonicMs(), frame.rows);
     queue.push(frame, 0, frame.rows);
     return new Promise<void>((resolve, reject) => {
@@ -187,31 +182,8 @@ export function createInfer(deps: StageDeps & { readonly session: ModelSession }
   });
 }
 
-/** A row that failed alone. */
-interface Suspect {
-  readonly frame: Frame;
-  readonly row: number;
-  readonly why: string;
-  /** The model ran other rows after it: the row was at fault, not the model. */
-  cleared: boolean;
-}
-
 interface Waiting {
   rows: number;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
-}
-
-/** The first `rows` rows and the rest. */
-function halves(slices: readonly Slice[], rows: number): [Slice[], Slice[]] {
-  const left: Slice[] = [];
-  const right: Slice[] = [];
-  let room = rows;
-  for (const { frame, from, to } of slices) {
-    const take = Math.min(room, to - from);
-    if (take > 0) left.push({ frame, from, to: from + take });
-    if (from + take < to) right.push({ frame, from: from + take, to });
-    room -= take;
-  }
-  return [left, right];
 }

@@ -40,6 +40,7 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
       device: model.device,
       isolation: model.isolation,
       runTimeoutMs: model.runTimeout ?? RUN_TIMEOUT_MS,
+      maxBytes: model.memory ?? 0,
     },
     flow: {
       latencyBudgetMs: flow.latencyBudget,

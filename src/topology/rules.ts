@@ -181,6 +181,13 @@ function checkKey(key: string, path: Path, report: Report): void {
   const remedy = 'name a field in braces, for example "{id}"';
   let fields = 0;
   try {
+  if (model.memory !== undefined && model.isolation !== 'process') {
+    report(
+      ['model', 'memory'],
+      'limits the process of the model, and with isolation: none it has none of its own',
+      'add isolation: process, or leave memory out and limit the container',
+    );
+  }
     parseKeyTemplate(key, () => fields++);
     if (fields === 0) report(path, `"${key}" names no field, so every record would have the same key`, remedy);
   } catch (error) {

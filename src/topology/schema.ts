@@ -176,6 +176,11 @@ export const topologySchema = strict({
     .describe('what may be given up to keep up, a step after the other; without it records wait')
     .optional(),
   output: strict({
+    memory: size('2GiB')
+      .describe(
+        'with isolation: process; resident memory of that process, above which it is killed; without it, no limit',
+      )
+      .optional(),
     topic: topic(),
     key: text('a template over fields of the event', '"{id}"').describe("default: the input's key").optional(),
     value: value(),

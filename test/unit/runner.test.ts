@@ -22,7 +22,7 @@ test('a failure ends the run: nothing further is published, and only what was se
     events(0, 5, () => 'slow'),
   );
   world.session.before = (values) => {
-    if (values[0] === 5) throw new Error('the device is gone');
+    if (values[0] === 5) throw new SluiceError('device-failed', 'the device is gone');
   };
   await world.source.feed(from[0], [event(5)]);
   const outcome = await world.clock.run(world.outcome);

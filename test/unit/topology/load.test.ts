@@ -80,7 +80,7 @@ test('every key arrives in the units of the program', () => {
         cache: { entries: 100_000, ttlMs: 600_000, negativeTtlMs: 60_000 },
       },
     ],
-    model: { bundle: 'models/flight-delay', device: 'auto', isolation: 'none', runTimeoutMs: 10_000 },
+    model: { bundle: 'models/flight-delay', device: 'auto', isolation: 'none', runTimeoutMs: 10_000, maxBytes: 0 },
     flow: {
       latencyBudgetMs: 50,
       maxBatch: 256,
@@ -95,7 +95,7 @@ test('every key arrives in the units of the program', () => {
       value: value('risk'),
       fields: { id: 'event.id', probability: 'prediction.probability', model: 'model.digest' },
     },
-    deadLetter: { topic: 'flights.dead-letter' },
+    deadLetter: { topic: 'flights.dead-letter', limit: { ratio: 0.5, window: 10_000 } },
   };
   assert.deepEqual(JSON.parse(JSON.stringify(topology)), JSON.parse(JSON.stringify(wanted)));
 });
@@ -114,6 +114,7 @@ test('what is left out has the documented default', () => {
   assert.deepEqual(connections, { kafka: undefined, registry: undefined, bigtable: undefined });
   assert.equal(source.from, 'earliest');
   assert.equal(source.onTombstone, 'drop');
+  assert.deepEqual(topology.deadLetter, { topic: 'dead', limit: { ratio: 0.5, window: 10_000 } });
   assert.equal(model.device, 'auto');
   assert.equal(output.key, undefined);
   assert.deepEqual(enrich, []);
