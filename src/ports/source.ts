@@ -18,6 +18,11 @@ export interface Source {
    * Rejects with disposition `retry` when the broker could not be asked.
    */
   commit(positions: readonly Position[]): Promise<void>;
+  /**
+   * Ends this ownership period and begins another one where the committed offset is then, if the partition is still ours: somebody
+   * else may have gone on with it. Only where positions are stored by transactions.
+   */
+  renew?(origin: Origin): void;
   /** No frame is handed over after this resolves; membership and heartbeats go on. Idempotent. */
   halt(): Promise<void>;
   /** Leaves the group and closes. */

@@ -1,6 +1,7 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import { decodeMarker, stepOf, suspicionAt } from '../../offsets/quarantine.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Ownership } from '../../ports/transactions.ts';
 import type { Committer } from './committer.ts';
 import type { ConsumerGroup } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
@@ -29,7 +30,12 @@ export interface Positions {
 }
 
 export function createPositions(
-  deps: { readonly lanes: Lanes; readonly telemetry: Telemetry; readonly store: Committer['store'] },
+  deps: {
+    readonly lanes: Lanes;
+    readonly telemetry: Telemetry;
+    readonly store: Committer['store'];
+    readonly ownership?: Ownership;
+  },
   options: {
     readonly groupId: string;
     readonly from: FromPolicy;
@@ -88,6 +94,8 @@ export function createPositions(
       else list.push(lane);
     }
     if (byTopic.size === 0) return;
+    // First: what a transaction of the owner before leaves open is no committed offset yet, and may become one.
+    await deps.ownership?.take([...byTopic.values()].flat().map(({ origin }) => origin));
     const { responses } = await group.coordinator.offsetFetch({
       groupId,
       topics: [...byTopic].map(([topic, list]) => ({
@@ -133,7 +141,9 @@ export function createPositions(
       telemetry.counter('sluice_offset_resets_total', { policy: from }).add(1);
       telemetry.event('offset-reset', { topic, partition, offset, to, policy: from });
       // What is in flight belongs to offsets that are gone; and a watermark must not go back within an epoch.
-      goTo(lanes.renew(lane), to);
+      const renewed = lanes.renew(lane);
+      await deps.ownership?.take([renewed.origin]);
+      if (lanes.ofOrigin(renewed.origin) === renewed) goTo(renewed, to);
     },
   };
 }

@@ -81,6 +81,8 @@ export function createKafkaTransactions(
   const { brokers, groupId } = options;
   const patienceMs = options.patienceMs ?? 10_000;
   const sessions = new Map<string, Session>();
+  /** Who took a partition last, whether it is ready or not. */
+  const taken = new Map<string, Origin>();
   const nullHeaders = new Set<string>();
   const count = (result: string) => telemetry.counter('sluice_transactions_total', { result });
   const results = { committed: count('committed'), failed: count('failed'), lost: count('lost') };
@@ -140,7 +142,7 @@ export function createKafkaTransactions(
 
   function lost(session: Session, why: string): 'lost' {
     const { topic, partition } = session.origin;
-    if (sessions.get(keyOf(session.origin)) === session) sessions.delete(keyOf(session.origin));
+    if (sessionOf(session.origin) === session) sessions.delete(keyOf(session.origin));
     results.lost.add(1);
     telemetry.event('transaction-lost', { topic, partition, why });
     return 'lost';
@@ -148,14 +150,16 @@ export function createKafkaTransactions(
 
   async function takeOne(origin: Origin): Promise<void> {
     const wire = wires[origin.partition % wires.length];
+    const key = keyOf(origin);
+    taken.set(key, origin);
     const session: Session = { origin, wire, producer: undefined, base: Number.NaN, doubt: undefined };
-    sessions.set(keyOf(origin), session);
     const deadline = deadlineIn(clock, patienceMs);
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LAST_WAIT_MS, waitMs * 2)) {
       try {
         const [producer, offset] = await begin(session);
         session.producer = producer;
         session.base = offset;
+        if (taken.get(key) === origin) sessions.set(key, session);
         return;
       } catch (thrown) {
         const error = translate(thrown, `begin transactions for ${keyOf(origin)}`, brokers);
@@ -163,7 +167,7 @@ export function createKafkaTransactions(
         telemetry.counter('sluice_retries_total', { what: 'kafka-transaction', reason: error.code }).add(1);
         wire.forget();
         await pause(clock, waitMs * (0.5 + random() / 2));
-        if (sessionOf(origin) !== session) return;
+        if (taken.get(key) !== origin) return;
       }
     }
   }
@@ -220,8 +224,9 @@ export function createKafkaTransactions(
     },
 
     release(origin) {
-      const session = sessionOf(origin);
-      if (session !== undefined) sessions.delete(keyOf(origin));
+      if (taken.get(keyOf(origin)) !== origin) return;
+      taken.delete(keyOf(origin));
+      sessions.delete(keyOf(origin));
     },
 
     publish(transaction) {
