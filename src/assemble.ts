@@ -1,6 +1,7 @@
 import type { ValueEncoder } from './codecs/types.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { Credit } from './kernel/credit.ts';
+import type { Frame, Origin } from './kernel/frame.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Plan } from './plan/plan.ts';
 import type { FeatureStore } from './ports/feature-store.ts';
@@ -9,17 +10,27 @@ import type { SchemaSource } from './ports/schemas.ts';
 import type { Sink } from './ports/sink.ts';
 import type { Source } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
+import { isTransactional, type TransactionalSink } from './ports/transactions.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { createDecode } from './stages/decode.ts';
-import { createDeliver } from './stages/deliver.ts';
+import { createDeliver, type Deliver } from './stages/deliver.ts';
+import { createDeliverOnce } from './stages/deliver-once.ts';
 import { createEncode } from './stages/encode.ts';
 import { createEnrich } from './stages/enrich.ts';
-import { createInfer } from './stages/infer.ts';
+import { FeatureReader } from './stages/feature-reader.ts';
+import { createInfer, type Infer } from './stages/infer.ts';
 import { isolate, isolateSync } from './stages/isolate.ts';
+import { createOverload } from './stages/overload.ts';
 import { createPostprocess } from './stages/postprocess.ts';
 import { createPreprocess } from './stages/preprocess.ts';
-import { TIMED_STAGES, timed, timedSession, timedSink, timedSync } from './stages/timed.ts';
+import { TIMED_STAGES, timed, timedSession, timedSink, timedSync, timedTransactions } from './stages/timed.ts';
 import { createStageTimers } from './telemetry/busy.ts';
+
+/** What is a model's own in the world. */
+export interface Scorer {
+  readonly session: ModelSession;
+  readonly encoder: ValueEncoder;
+}
 
 /** The world, behind its ports: what a command makes and hands to the pipeline. */
 export interface World {
@@ -32,7 +43,10 @@ export interface World {
   readonly store: FeatureStore;
   readonly session: ModelSession;
   readonly encoder: ValueEncoder;
-  readonly sink: Sink;
+  /** For `plan.smaller`; its step is never taken without. */
+  readonly smaller?: Scorer;
+  /** A transactional one delivers exactly once. */
+  readonly sink: Sink | TransactionalSink;
   /** Names this process in dead letters and logs. */
   readonly instance: string;
 }
@@ -51,31 +65,59 @@ export function assemble(plan: Plan, world: World): Runner {
       credit,
       source,
       build({ commit, conditions, abandon, isCurrent }) {
-        const session = timedSession(timers, world.session);
-        const sink = timedSink(timers, world.sink);
-        const deps = { ...world, session, sink, conditions, abandon, isCurrent };
-        const enrich = createEnrich(deps, plan);
-        const infer = createInfer(deps, plan);
-        const deliver = createDeliver(deps, plan);
-        const path = createPipeline({
-          decode: timed(timers, 'decode', isolate(deps, 'decode', createDecode(deps, plan))),
-          enrich: timed(timers, 'enrich', isolate(deps, 'enrich', enrich)),
-          preprocess: timedSync(timers, 'preprocess', createPreprocess(deps, plan, enrich.release)),
-          infer,
-          postprocess: timedSync(timers, 'postprocess', isolateSync(deps, 'postprocess', createPostprocess(plan))),
-          encode: timedSync(timers, 'encode', isolateSync(deps, 'encode', createEncode(plan, world.encoder))),
-          deliver,
-          commit,
-        });
+        const deliverTo = (sink: World['sink']): Deliver => {
+          if (!isTransactional(sink)) return createDeliver({ ...deps, sink: timedSink(timers, sink) }, plan);
+          const renew = (origin: Origin): void => source.renew?.(origin);
+          return createDeliverOnce({ ...deps, renew, sink: timedTransactions(timers, sink) }, plan);
+        };
+        const deps = { ...world, conditions, abandon, isCurrent };
+        const deliver = deliverTo(world.sink);
+        const { onOverload, flow } = plan.topology;
+        const overload =
+          onOverload &&
+          createOverload(
+            { ...deps, lag: () => source.lag() },
+            world.smaller === undefined ? { ...onOverload, smallerModel: undefined } : onOverload,
+            flow,
+          );
+        const closing = new AbortController();
+        // A call that nobody waits for any more ends with the pipeline.
+        const reading = overload ? { ...deps, abandon: AbortSignal.any([abandon, closing.signal]) } : deps;
+        const readers = plan.reads.map((read) => new FeatureReader(reading, read, overload?.relief));
+        const infers: Infer[] = [];
+
+        /** One plan's way from bytes to bytes; features and delivery are shared. */
+        function scoredBy(scoring: Plan, { session, encoder }: Scorer): (frame: Frame) => Promise<void> {
+          const enrich = createEnrich(deps, scoring, readers);
+          const infer = createInfer({ ...deps, session: timedSession(timers, session) }, scoring, overload?.batch);
+          infers.push(infer);
+          return createPipeline({
+            decode: timed(timers, 'decode', isolate(deps, 'decode', createDecode(deps, scoring))),
+            enrich: timed(timers, 'enrich', isolate(deps, 'enrich', enrich)),
+            preprocess: timedSync(timers, 'preprocess', createPreprocess(deps, scoring, enrich.release)),
+            infer,
+            postprocess: timedSync(timers, 'postprocess', isolateSync(deps, 'postprocess', createPostprocess(scoring))),
+            encode: timedSync(timers, 'encode', isolateSync(deps, 'encode', createEncode(scoring, encoder))),
+            deliver,
+            commit,
+          });
+        }
+
+        const whole = scoredBy(plan, world);
+        const smaller = plan.smaller && world.smaller && scoredBy(plan.smaller, world.smaller);
         return {
-          path,
+          path: overload ? (frame) => (overload.begin(frame) && smaller ? smaller(frame) : whole(frame)) : whole,
           admit: deliver.admit,
+          standstill: deliver.standstill,
           setFlushing(flushing) {
-            infer.setFlushing(flushing);
+            for (const infer of infers) infer.setFlushing(flushing);
             deliver.setFlushing(flushing);
           },
           async close() {
-            await Promise.all([world.sink.close(), world.store.close(), world.session.close()]);
+            overload?.close();
+            closing.abort();
+            const { sink, store, session, smaller } = world;
+            await Promise.all([sink.close(), store.close(), session.close(), smaller?.session.close()]);
           },
         };
       },

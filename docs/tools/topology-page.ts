@@ -34,6 +34,7 @@ function walk(node: Node, path: string, rows: string[][]): void {
 function descend(node: Node, at: string, rows: string[][]): void {
   walk(node, at, rows);
   if (node.items !== undefined) descend(node.items, `${at}[]`, rows);
+  for (const branch of node.anyOf ?? []) walk(branch, at, rows);
   const { additionalProperties: values } = node;
   if (typeof values === 'object') descend(values, `${at}.NAME`, rows);
 }
@@ -41,10 +42,12 @@ function descend(node: Node, at: string, rows: string[][]): void {
 function holds(node: Node): string {
   // The other branch is a `${NAME}` reference, which every value may be.
   const own = node.anyOf?.[0] ?? node;
+  if (own.anyOf !== undefined) return node.anyOf?.map(holds).join(', or ') ?? '';
   if (own.enum !== undefined) return own.enum.map((value) => `\`${value}\``).join(', ');
   if (own.type === 'array') return `list: ${holds(own.items ?? {})}`;
   if (own.type === 'object') return typeof own.additionalProperties === 'object' ? 'map' : 'keys below';
   if (own.type === 'boolean') return '`true`, `false`';
+  if (own.type === 'number') return 'above 0, up to 1';
   if (own.type === 'integer') return `${own.minimum} to ${own.maximum}`;
   if (own.pattern?.includes('(ms|s|m|h|d)')) return 'duration';
   if (own.pattern?.includes('(B|KiB')) return 'size';

@@ -22,6 +22,8 @@ export interface Plan {
   /** undefined: the input's key. */
   readonly outputKey: KeyTemplate | undefined;
   readonly outputFields: readonly OutputField[];
+  /** The same topology with the bundle of `onOverload.smallerModel`. */
+  readonly smaller?: Plan;
 }
 
 export type InputDType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';

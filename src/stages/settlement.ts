@@ -1,8 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
+import { DEGRADED } from '../kernel/degraded.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, FATES, PUBLISHED, REASONS } from '../kernel/fate.ts';
 import type { Frame } from '../kernel/frame.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import type { DeadLetterLimit } from './dead-letter-limit.ts';
 
 /**
  * The end of delivery, however it is done: fates are counted when they are durable, a frame's records counted down, and
@@ -27,19 +29,24 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-export function createSettlement({
-  telemetry,
-  clock,
-}: {
+export interface SettlementDeps {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
-}): Settlement {
+  /** Is told when a frame leaves. */
+  readonly limit: Pick<DeadLetterLimit, 'left'>;
+}
+
+export function createSettlement({ telemetry, clock, limit }: SettlementDeps): Settlement {
   const fateCounters = FATES.map((fate) =>
     fate === 'open' ? undefined : telemetry.counter('sluice_records_total', { fate }),
   );
   const reasonCounters = REASONS.map((reason) =>
     reason === 'none' ? undefined : telemetry.counter('sluice_dead_letters_total', { reason }),
   );
+  const dropCounters = REASONS.map((reason) =>
+    reason === 'none' ? undefined : telemetry.counter('sluice_dropped_records_total', { reason }),
+  );
+  const degradedCounters = DEGRADED.map((how) => telemetry.counter('sluice_degraded_records_total', { how }));
   const age = telemetry.histogram('sluice_record_age_seconds');
   const residence = telemetry.histogram('sluice_residence_seconds');
   const waiting = new Map<Frame, Waiting>();
@@ -53,6 +60,18 @@ export function createSettlement({
       // A negative timestamp says that there is none.
       if (frame.timestamps[i] >= 0) age.observe(Math.max(0, nowMs - frame.timestamps[i]) / 1000);
     }
+  }
+
+  function countDrops({ fate, reason, count }: Frame): void {
+    for (let i = 0; i < count; i++) if (fate[i] === DROPPED) dropCounters[reason[i]]?.add(1);
+  }
+
+  function countDegraded({ fate, count }: Frame, degraded: Uint8Array): void {
+    degradedCounters.forEach((counter, bit) => {
+      let records = 0;
+      for (let i = 0; i < count; i++) if (fate[i] === PUBLISHED && (degraded[i] >> bit) % 2 === 1) records++;
+      counter.add(records);
+    });
   }
 
   const settlement: Settlement = {
@@ -83,11 +102,15 @@ export function createSettlement({
         return;
       }
       waiting.delete(frame);
+      countDrops(frame);
+      if (frame.degraded !== undefined) countDegraded(frame, frame.degraded);
       observeLatency(frame);
+      limit.left(frame);
       entry.resolve();
     },
 
     letGo(frame) {
+      limit.left(frame);
       waiting.get(frame)?.resolve();
       waiting.delete(frame);
     },

@@ -1,3 +1,4 @@
+import { DEGRADED } from '../kernel/degraded.ts';
 import { FATES, REASONS } from '../kernel/fate.ts';
 
 /**
@@ -39,12 +40,26 @@ const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
 const LOOP_SECONDS = [1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
 const FINAL_FATES = FATES.filter((fate) => fate !== 'open');
+const STEPS_OF_OVERLOAD = [
+  'larger-batches',
+  'stale-cache',
+  'default-features',
+  'smaller-model',
+  'skip-to-latest',
+] as const;
 const GIVEN_REASONS = REASONS.filter((reason) => reason !== 'none');
 const PARTITION = { topic: 'any', partition: 'any' } as const;
 
 export const METRICS = {
   sluice_records_total: counter('Records that settled, by fate.', { fate: FINAL_FATES }),
   sluice_dead_letters_total: counter('Records that settled as dead letters, by reason.', { reason: GIVEN_REASONS }),
+  sluice_dropped_records_total: counter('Records that settled as drops, by reason.', { reason: GIVEN_REASONS }),
+  sluice_degraded_records_total: counter('Records published with less than the topology asks for, by how.', {
+    how: DEGRADED,
+  }),
+  sluice_overload_step: gauge('1 while a declared step of onOverload is in force, 0 otherwise.', {
+    step: STEPS_OF_OVERLOAD,
+  }),
   sluice_lag_records: gauge('Records between our position and the end of the partition.', PARTITION, 128),
   sluice_lag_seconds: gauge(
     'Seconds since the timestamp of the last record handed over; 0 when caught up, NaN before the first record.',
@@ -66,6 +81,9 @@ export const METRICS = {
   sluice_cache_requests_total: counter('Look-ups in the feature cache.', { view: 'any', result: 'any' }, 96),
   sluice_feature_age_seconds: histogram('Age of a feature when it was used.', FEATURE_AGE_SECONDS, { view: 'any' }, 32),
   sluice_retries_total: counter('Attempts that failed and were made again.', { what: 'any', reason: 'any' }, 48),
+  sluice_store_calls_total: counter('Calls to the feature store, by result.', { result: 'any' }, 20),
+  sluice_store_calls_allowed: gauge('Calls to the feature store that may be in flight; fewer while it is overloaded.'),
+  sluice_store_reconnects_total: counter('Connections to the feature store given up because nothing came over them.'),
   sluice_pauses_total: counter('Times the intake stood still, by reason.', { reason: 'any' }, 16),
   sluice_commits_total: counter('Commits of positions, by result.', { result: 'any' }, 8),
   sluice_commits_fenced_total: counter('Positions that the group coordinator refused to commit.'),

@@ -66,6 +66,7 @@ export const EVENTS = {
   'commit-failed': pipeline('warn', 'commit failed; it will be tried again', limited()),
 
   'dead-lettered': pipeline('warn', 'dead-lettered', limited('reason', 'records')),
+  'dead-letter-limit': pipeline('error', 'too many records are dead letters: nothing more is processed'),
   'stage-failed': pipeline('warn', 'a stage broke on a record; it is dead-lettered', limited('stage')),
   unpublishable: pipeline(
     'warn',
@@ -78,6 +79,12 @@ export const EVENTS = {
   ),
   'start-waits': pipeline('warn', 'a dependency does not answer yet; it is tried again', limited('what')),
   outage: pipeline('warn', 'waiting for a dependency; records are held, none is dead-lettered', limited('what')),
+  'overload-step': pipeline('warn', 'overloaded: a declared step is taken'),
+  'overload-step-back': pipeline('info', 'no longer overloaded: a step is taken back'),
+  'outage-bridged': pipeline('warn', 'the store is out: records go on with what onOverload declares, and say so'),
+  'outage-bridged-over': pipeline('info', 'the store answers again'),
+  skip: pipeline('warn', 'skipping to the latest records: older ones of the partition are dropped, and counted'),
+  'skip-over': pipeline('warn', 'caught up by skipping: so many records were dropped'),
   'outage-over': pipeline('info', 'dependency is back', limited('what')),
 
   'feature-cell-unreadable': store(
@@ -93,6 +100,7 @@ export const EVENTS = {
     'warn',
     'the credentials may not describe the table: a misspelt family would look like missing features',
   ),
+  'store-reconnecting': store('warn', 'nothing comes over the connection: it is given up for a new one', limited()),
   'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 
   'kafka-client': source('debug', 'kafka client says'),

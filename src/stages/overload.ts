@@ -1,0 +1,132 @@
+import type { Clock, Timer } from '../kernel/clock.ts';
+import type { Conditions } from '../kernel/conditions.ts';
+import { SMALLER_MODEL } from '../kernel/degraded.ts';
+import { degrade, type Frame } from '../kernel/frame.ts';
+import { BOTTOM, type LadderSettings, nextRung, STEPS, type Step } from '../overload/ladder.ts';
+import type { FlowSettings, OverloadSettings } from '../plan/topology.ts';
+import type { PartitionLag } from '../ports/source.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Relief, StoreStep } from './relief.ts';
+import { createSkip } from './skip.ts';
+
+/** How often the lag is looked at. */
+const LOOK_EVERY_MS = 500;
+
+export interface Overload {
+  /** For the feature readers; undefined where no step is about the store: an outage is a pause. */
+  readonly relief: Relief | undefined;
+  /** Rows a model run at most: ever, and for now. */
+  readonly batch: { readonly most: number; now(): number };
+  /** A frame begins its way: skips what is to be skipped; true where the smaller model shall score it. */
+  begin(frame: Frame): boolean;
+  close(): void;
+}
+
+export interface OverloadDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly conditions: Conditions;
+  readonly lag: () => readonly PartitionLag[];
+}
+
+/**
+ * Takes the steps that `onOverload` declares, and takes them back. Two things ask for them, apart from each other:
+ *
+ * - the lag: the ladder (src/overload/ladder.ts), a step after the other, for the whole pipeline. While a dependency holds
+ *   frames it stands still: a lag that an outage made is no overload, and no step up would help.
+ * - an outage of the store: `stale-cache` and `default-features` at once, where declared, for the reads whose store is out.
+ *
+ * What is in force is a gauge, each change an event, each record that is concerned stamped and counted.
+ */
+export function createOverload(
+  deps: OverloadDeps,
+  settings: OverloadSettings,
+  flow: Pick<FlowSettings, 'maxBatch'>,
+): Overload {
+  const { clock, telemetry, conditions } = deps;
+  const { lagMs, largerBatches, staleCacheMs = 0, defaultFeatures, skipToLatestMs } = settings;
+  const ladder: LadderSettings = { steps: declared(settings), lagMs, skipLagMs: skipToLatestMs ?? 0 };
+  const storeSteps = ladder.steps.filter(isStoreStep);
+  const storesOut = new Set<string>();
+  const whenTaken: (() => void)[] = [];
+  const skip =
+    skipToLatestMs === undefined
+      ? undefined
+      : createSkip({ clock, telemetry }, { fromMs: skipToLatestMs, untilMs: lagMs });
+  let state = BOTTOM;
+  let closed = false;
+  let timer: Timer | undefined;
+
+  const taken = (step: Step): boolean => {
+    const rung = ladder.steps.indexOf(step);
+    return rung >= 0 && rung < state.level;
+  };
+  for (const step of ladder.steps) {
+    const forStore = isStoreStep(step);
+    telemetry.gauge('sluice_overload_step', { step }, () => (taken(step) || (forStore && storesOut.size > 0) ? 1 : 0));
+  }
+
+  function look(): void {
+    const seconds = deps.lag().reduce((most, each) => (each.seconds > most ? each.seconds : most), 0);
+    const reading = { nowMs: clock.monotonicMs(), lagMs: seconds * 1000, held: !conditions.none };
+    const before = state.level;
+    state = nextRung(state, reading, ladder);
+    const fields = { lagSeconds: Math.round(seconds), limitSeconds: lagMs / 1000 };
+    if (state.level > before) {
+      const step = ladder.steps[before];
+      telemetry.event('overload-step', { step, ...fields });
+      if (isStoreStep(step)) for (const listener of whenTaken) listener();
+    } else if (state.level < before) {
+      const step = ladder.steps[state.level];
+      telemetry.event('overload-step-back', { step, ...fields });
+      if (step === 'skip-to-latest') skip?.end();
+    }
+    timer = clock.after(LOOK_EVERY_MS, look);
+  }
+  timer = clock.after(LOOK_EVERY_MS, look);
+
+  const relief: Relief = {
+    staleMs: staleCacheMs,
+    defaults: defaultFeatures,
+    inForce: taken,
+    onTaken: (listener) => void whenTaken.push(listener),
+    storeIs(out, what, why) {
+      if (closed) return;
+      if (out) storesOut.add(what);
+      else storesOut.delete(what);
+      if (out) telemetry.event('outage-bridged', { what, reason: why, by: storeSteps.join(', ') });
+      else telemetry.event('outage-bridged-over', { what });
+    },
+  };
+
+  const most = Math.max(flow.maxBatch, largerBatches ?? 0);
+  return {
+    relief: storeSteps.length > 0 ? relief : undefined,
+    batch: { most, now: () => (taken('larger-batches') ? most : flow.maxBatch) },
+    begin(frame) {
+      if (taken('skip-to-latest')) skip?.apply(frame);
+      if (!taken('smaller-model')) return false;
+      for (let i = 0; i < frame.count; i++) degrade(frame, i, SMALLER_MODEL);
+      return true;
+    },
+    close() {
+      closed = true;
+      timer?.cancel();
+    },
+  };
+}
+
+function declared(settings: OverloadSettings): readonly Step[] {
+  const has: Readonly<Record<Step, boolean>> = {
+    'larger-batches': settings.largerBatches !== undefined,
+    'stale-cache': settings.staleCacheMs !== undefined,
+    'default-features': settings.defaultFeatures,
+    'smaller-model': settings.smallerModel !== undefined,
+    'skip-to-latest': settings.skipToLatestMs !== undefined,
+  };
+  return STEPS.filter((step) => has[step]);
+}
+
+function isStoreStep(step: Step): step is StoreStep {
+  return step === 'stale-cache' || step === 'default-features';
+}
