@@ -134,6 +134,8 @@ function asFiles(plan: Plan): Plan {
       ...topology,
       source: { ...topology.source, value: json(topology.source.value) },
       output: { ...topology.output, value: json(topology.output.value) },
+      // A file has an end, where its dead letters are counted; held before it, a run would never get there.
+      deadLetter: { topic: topology.deadLetter.topic },
     },
   };
 }

@@ -49,6 +49,13 @@ function findingsOf(issue: z.core.$ZodIssue, yaml: YamlDocument): CheckFinding[]
     const [message, remedy] = split(issue.issues[0]?.message ?? issue.message);
     return [yaml.atKey(path, message, remedy)];
   }
+  if (issue.code === 'invalid_union') {
+    // The branch that the value was meant to be: the one of which only parts are wrong.
+    const meant = issue.errors.find((branch) => branch.every((each) => each.path.length > 0 || 'keys' in each));
+    if (meant !== undefined) {
+      return meant.flatMap((each) => findingsOf({ ...each, path: [...issue.path, ...each.path] }, yaml));
+    }
+  }
   const [message, remedy] = split(issue.message);
   return [yaml.at(path, message, remedy)];
 }

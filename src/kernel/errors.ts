@@ -40,6 +40,7 @@ export const DISPOSITIONS = {
   'device-unavailable': 'fatal',
   'device-failed': 'fatal',
   'stage-broken': 'fatal',
+  'dead-letters-exceeded': 'fatal',
   'port-taken': 'fatal',
   'invariant-broken': 'fatal',
   unexpected: 'fatal',

@@ -13,7 +13,13 @@ export interface Topology {
   /** Undefined: overload means lag, an outage of the store a pause. */
   readonly onOverload?: OverloadSettings;
   readonly output: OutputSettings;
-  readonly deadLetter: { readonly topic: string };
+  readonly deadLetter: DeadLetterSettings;
+}
+
+export interface DeadLetterSettings {
+  readonly topic: string;
+  /** Above this share of dead letters among so many records nothing more is processed; undefined: never. */
+  readonly limit?: { readonly ratio: number; readonly window: number };
 }
 
 export interface ModelSettings {

@@ -5,6 +5,7 @@ import { Sequencer } from '../offsets/sequencer.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TransactionalSink } from '../ports/transactions.ts';
 import { appendDeadLetter } from './dead-letter.ts';
+import { createDeadLetterLimit } from './dead-letter-limit.ts';
 import { type Deliver, outputPartition } from './deliver.ts';
 import { Outbox, type OutboxDeps } from './outbox.ts';
 import { createRefusals } from './refusals.ts';
@@ -36,8 +37,9 @@ export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
   const { output, deadLetter, flow } = plan.topology;
   // Offsets move with the outputs: whatever the topology says of order, there is no other one.
   const sequencer = new Sequencer({ ordered: true });
-  const settlement = createSettlement(deps);
-  const refusals = createRefusals(telemetry, deadLetter.topic);
+  const limit = createDeadLetterLimit(deps, deadLetter);
+  const settlement = createSettlement({ ...deps, limit });
+  const refusals = createRefusals({ telemetry, limit }, deadLetter.topic);
   const boxes = new Map<Origin, Outbox>();
   let flushing = false;
 
@@ -76,8 +78,8 @@ export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
   }
 
   function release(frame: Frame): void {
-    if (deps.isCurrent(frame.origin)) boxOf(frame.origin).add(frame);
-    else settlement.letGo(frame);
+    if (!deps.isCurrent(frame.origin)) settlement.letGo(frame);
+    else if (limit.admits(frame)) boxOf(frame.origin).add(frame);
   }
 
   const deliver = (frame: Frame): Promise<void> => {
@@ -92,6 +94,7 @@ export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
   };
 
   return Object.assign(deliver, {
+    standstill: limit.standstill,
     admit: (frame: Frame): void => sequencer.admit(frame),
     setFlushing(value: boolean): void {
       flushing = value;

@@ -8,6 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Sink } from '../ports/sink.ts';
 import { Accumulator, type AccumulatorOptions, type Chunk } from './accumulator.ts';
 import { appendDeadLetter } from './dead-letter.ts';
+import { createDeadLetterLimit, type DeadLetterLimit } from './dead-letter-limit.ts';
 import { createRefusals } from './refusals.ts';
 import { createSettlement, sourceOf } from './settlement.ts';
 import type { StageDeps } from './types.ts';
@@ -15,7 +16,7 @@ import type { StageDeps } from './types.ts';
 const MAX_CHUNK_RECORDS = 500;
 const MAX_CHUNK_BYTES = 256 * 1024;
 
-export interface Deliver {
+export interface Deliver extends Pick<DeadLetterLimit, 'standstill'> {
   /** Registers a frame's place in its origin's order; before anything else happens to it. */
   admit(frame: Frame): void;
   /** Resolves when every record of the frame is settled: acknowledged by the broker, or a counted drop. */
@@ -37,6 +38,7 @@ export interface DeliverDeps extends StageDeps {
  *
  * Outputs and dead letters alike are settled by an acknowledgement of the broker only (laws L1, L7). An output that the
  * broker will never take (too large) becomes a dead letter, `unpublishable`; a dead letter that it will never take ends the run.
+ * Above the limit on dead letters frames are kept: neither published nor settled, their credit taken.
  */
 export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const { sink, telemetry, clock } = deps;
@@ -46,8 +48,9 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     [output.topic, []],
     [deadLetter.topic, []],
   ]);
-  const settlement = createSettlement(deps);
-  const refusals = createRefusals(telemetry, deadLetter.topic);
+  const limit = createDeadLetterLimit(deps, deadLetter);
+  const settlement = createSettlement({ ...deps, limit });
+  const refusals = createRefusals({ telemetry, limit }, deadLetter.topic);
   const touched = new Set<Accumulator>();
   let flushing = false;
 
@@ -77,6 +80,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
       settlement.letGo(frame);
       return;
     }
+    if (!limit.admits(frame)) return;
     const { fate, count, encoded, encodedAs, origin } = frame;
     const outputs = sink.partitionCount(output.topic);
     let dropped = 0;
@@ -148,6 +152,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   };
 
   return Object.assign(deliver, {
+    standstill: limit.standstill,
     admit: (frame: Frame): void => sequencer.admit(frame),
     setFlushing(value: boolean): void {
       flushing = value;

@@ -3,6 +3,7 @@ import { DEAD_LETTERED, reasonCode } from '../kernel/fate.ts';
 import type { Frame } from '../kernel/frame.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { DeadLetterForm } from './dead-letter.ts';
+import type { DeadLetterLimit } from './dead-letter-limit.ts';
 import { sourceOf } from './settlement.ts';
 
 const UNPUBLISHABLE = reasonCode('unpublishable');
@@ -23,7 +24,13 @@ export interface Refusals {
   refuse(frame: Frame, i: number, error: SluiceError): void;
 }
 
-export function createRefusals(telemetry: Telemetry, deadLetterTopic: string): Refusals {
+export interface RefusalsDeps {
+  readonly telemetry: Telemetry;
+  /** Is told of outputs that become dead letters. */
+  readonly limit: Pick<DeadLetterLimit, 'turned'>;
+}
+
+export function createRefusals({ telemetry, limit }: RefusalsDeps, deadLetterTopic: string): Refusals {
   const refused = new WeakMap<Frame, Map<number, DeadLetterForm>>();
   const formOf = (frame: Frame, i: number): DeadLetterForm => refused.get(frame)?.get(i) ?? 'whole';
 
@@ -34,6 +41,7 @@ export function createRefusals(telemetry: Telemetry, deadLetterTopic: string): R
       if (frame.fate[i] !== DEAD_LETTERED) {
         frame.fate[i] = DEAD_LETTERED;
         frame.reason[i] = UNPUBLISHABLE;
+        limit.turned(frame, i);
         return;
       }
       const form = NEXT_FORM[formOf(frame, i)];

@@ -52,7 +52,7 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
     },
     onOverload: buildOverload(parsed.onOverload, files.smallerBundle),
     output: { topic: output.topic, key: output.key, value: files.outputValue, fields: output.fields },
-    deadLetter,
+    deadLetter: { topic: deadLetter.topic, limit: deadLetter.limit === 'off' ? undefined : deadLetter.limit },
   });
 }
 

@@ -63,14 +63,33 @@ export function size(example: string) {
     });
 }
 
-export function count(most: number, example: number) {
+export function count(most: number, example: number, least = 1) {
   const error = (issue: { input: unknown }) =>
     missingOr(
       issue.input,
-      `${shown(issue.input)} is not a whole number from 1 to ${most}`,
-      `write a whole number from 1 to ${most}, for example ${example}`,
+      `${shown(issue.input)} is not a whole number from ${least} to ${most}`,
+      `write a whole number from ${least} to ${most}, for example ${example}`,
     );
-  return z.int({ error }).min(1, { error }).max(most, { error });
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+/** A part of a whole: above 0, at most 1. */
+export function share(example: number) {
+  const error = (issue: { input: unknown }) =>
+    missingOr(
+      issue.input,
+      `${shown(issue.input)} is not a share above 0 and up to 1`,
+      `write a number above 0 and up to 1, for example ${example}`,
+    );
+  return z.number({ error }).gt(0, { error }).lte(1, { error });
+}
+
+/** `off`, or a map of keys. */
+export function offOr<Keys extends z.ZodType>(keys: Keys, example: string) {
+  return z.union([choice(['off']), keys], {
+    error: (issue) =>
+      missingOr(issue.input, `${shown(issue.input)} is neither off nor a map of keys`, `write off, or ${example}`),
+  });
 }
 
 /** One of `values`; those in `later` are known words that Sluice does not do yet, and say so. */

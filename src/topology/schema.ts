@@ -10,6 +10,8 @@ import {
   mapOf,
   matching,
   notYet,
+  offOr,
+  share,
   size,
   text,
   topic,
@@ -137,6 +139,11 @@ const onOverload = strict({
     .optional(),
 });
 
+const deadLetterLimit = strict({
+  ratio: share(0.5).describe('the share of dead letters above which nothing more is processed').default(0.5),
+  window: count(1_000_000, 10_000, 100).describe('the share is that of so many records, the last ones').default(10_000),
+});
+
 export const topologySchema = strict({
   topology: matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name (letters, digits, . _ -)', 'flight-delay').describe(
     'the name of the pipeline',
@@ -195,7 +202,12 @@ export const topologySchema = strict({
       '{ probability: prediction.probability }',
     ).describe('field of the output schema → event.FIELD, prediction.NAME, model.digest, .label, .name or .version'),
   }),
-  deadLetter: strict({ topic: topic() }).describe('where records go that cannot be scored'),
+  deadLetter: strict({
+    topic: topic(),
+    limit: offOr(deadLetterLimit, '{ ratio: 0.5, window: 10000 }')
+      .describe('off, or a share of dead letters above which nothing more is processed until somebody has looked')
+      .prefault({}),
+  }).describe('where records go that cannot be scored'),
 });
 
 /** The file with units resolved and defaults filled in; paths are still as written. */

@@ -120,6 +120,15 @@ test('what is left out has the documented default', () => {
   assert.deepEqual(enrich, []);
 });
 
+test('the limit on dead letters may be off, another one, or partly another one', () => {
+  const limitOf = (limit: string) =>
+    load(SMALLEST.replace('{ topic: dead }', `{ topic: dead, limit: ${limit} }`)).topology.deadLetter.limit;
+  assert.equal(limitOf('off'), undefined);
+  assert.deepEqual(limitOf('{ ratio: 1, window: 100 }'), { ratio: 1, window: 100 });
+  assert.deepEqual(limitOf('{ window: 1000000 }'), { ratio: 0.5, window: 1_000_000 });
+  assert.equal(limitOf('"${NO_LIMIT:-off}"'), undefined);
+});
+
 test('a topology is frozen, all the way down', () => {
   const { topology } = load(SAMPLE);
   const thawed: string[] = [];
