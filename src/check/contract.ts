@@ -47,7 +47,7 @@ export function checkContract(parts: ContractParts): CheckedContract {
       source: parts.bundleSource,
       signature: parts.signature,
       scope: { event: eventScope(event), views: viewScope(merged) },
-      maxBatch: topology.flow.maxBatch,
+      maxBatch: Math.max(topology.flow.maxBatch, topology.onOverload?.largerBatches ?? 0),
     },
     findings,
   );

@@ -1,12 +1,12 @@
 import { type GoldenRecord, loadGolden } from '../bundle/golden.ts';
 import { loadBundle } from '../bundle/load.ts';
 import { type CheckFinding, hasErrors } from '../documents/finding.ts';
-import type { YamlDocument } from '../documents/yaml-document.ts';
+import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import type { Bundle } from '../plan/bundle.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime, TensorSpec } from '../ports/model.ts';
 import type { Environment } from '../topology/interpolate.ts';
-import { loadTopology } from '../topology/load.ts';
+import { type LoadedTopology, loadTopology } from '../topology/load.ts';
 import { checkContract } from './contract.ts';
 
 export interface PrepareDeps {
@@ -20,37 +20,71 @@ export interface Prepared {
   readonly findings: readonly CheckFinding[];
   /** The bundle's golden records; empty where it has none or they cannot be read (which is a finding). */
   readonly golden: readonly GoldenRecord[];
+  /** Those of `onOverload.smallerModel`. */
+  readonly smallerGolden: readonly GoldenRecord[];
 }
 
 /**
- * Topology file → plan: every command begins with this. Reads the topology, its schemas and its bundle, and the signature of the
- * model; nothing of the network. Faults of people are findings, never exceptions.
+ * Topology file → plan: every command begins with this. Reads the topology, its schemas and its bundles, and the signatures of the
+ * models; nothing of the network. Faults of people are findings, never exceptions.
  */
 export async function prepare(topologyFile: string, { env, runtime }: PrepareDeps): Promise<Prepared> {
   const topology = loadTopology(topologyFile, env);
-  if (!topology.ok) return { plan: undefined, findings: topology.findings, golden: [] };
-  const loaded = loadBundle(topology.topology.model.bundle);
+  if (!topology.ok) return { plan: undefined, findings: topology.findings, golden: [], smallerGolden: [] };
+  const { model, onOverload } = topology.topology;
+  const findings = [...topology.findings];
+  const whole = await prepareBundle(topology, model.bundle, ['model', 'bundle'], runtime);
+  findings.push(...whole.findings);
+  const { golden } = whole;
+  if (onOverload?.smallerModel === undefined) {
+    return { plan: hasErrors(findings) ? undefined : whole.plan, findings, golden, smallerGolden: [] };
+  }
+  const path = ['onOverload', 'smallerModel'];
+  const smaller = await prepareBundle(topology, onOverload.smallerModel, path, runtime);
+  // What is wrong with topology and schemas is found with either bundle.
+  findings.push(...smaller.findings.filter((found) => !whole.findings.some((other) => isSame(found, other))));
+  if (whole.plan !== undefined && whole.plan.bundle.digest === smaller.plan?.bundle.digest) {
+    const message = `is the same bundle as model.bundle, ${whole.plan.bundle.label}`;
+    findings.push(topology.source.yaml.at(path, message, 'name another bundle, or leave it out'));
+  }
+  const { plan } = whole;
+  return {
+    plan: plan === undefined || hasErrors(findings) ? undefined : Object.freeze({ ...plan, smaller: smaller.plan }),
+    findings,
+    golden,
+    smallerGolden: smaller.golden,
+  };
+}
+
+type Loaded = Extract<LoadedTopology, { ok: true }>;
+
+/** `path`: the line of the topology that names the bundle. */
+async function prepareBundle(
+  { topology, source: topologySource }: Loaded,
+  folder: string,
+  path: Path,
+  runtime: PrepareDeps['runtime'],
+): Promise<Omit<Prepared, 'smallerGolden'>> {
+  const loaded = loadBundle(folder);
   if (!loaded.ok) {
     // A bundle that is not there is the mistake of the line that names it.
     const found = loaded.findings.map(({ message, remedy, ...rest }) =>
-      loaded.absent ? topology.source.yaml.at(['model', 'bundle'], message, remedy) : { message, remedy, ...rest },
+      loaded.absent ? topologySource.yaml.at(path, message, remedy) : { message, remedy, ...rest },
     );
-    return { plan: undefined, findings: [...topology.findings, ...found], golden: [] };
+    return { plan: undefined, findings: found, golden: [] };
   }
   const { bundle, source } = loaded;
-  const findings = [...topology.findings];
+  const findings: CheckFinding[] = [];
   const golden = readGolden(bundle, findings);
   const signature = await inspect(bundle, source, runtime, findings);
   if (signature === undefined) return { plan: undefined, findings, golden };
-  const checked = checkContract({
-    topology: topology.topology,
-    topologySource: topology.source,
-    bundle,
-    bundleSource: source,
-    signature,
-  });
+  const checked = checkContract({ topology, topologySource, bundle, bundleSource: source, signature });
   findings.push(...checked.findings);
-  return { plan: hasErrors(findings) ? undefined : checked.plan, findings, golden };
+  return { plan: checked.plan, findings, golden };
+}
+
+function isSame(one: CheckFinding, other: CheckFinding): boolean {
+  return one.file === other.file && one.line === other.line && one.path === other.path && one.message === other.message;
 }
 
 function readGolden(bundle: Bundle, findings: CheckFinding[]): readonly GoldenRecord[] {

@@ -19,10 +19,13 @@ export interface CheckIo extends PrepareDeps {
 
 /** `sluice check`: findings on stderr and the contract on stdout, or both as JSON on stdout. Gives the exit code. */
 export async function check(options: CheckOptions, io: CheckIo): Promise<number> {
-  const { plan, findings: prepared, golden } = await prepare(options.topology, io);
+  const { plan, findings: prepared, golden: ofModel, smallerGolden } = await prepare(options.topology, io);
   const findings = [...prepared];
-  if (plan !== undefined && golden.length > 0 && io.replay !== undefined)
-    findings.push(...(await io.replay(plan, golden)));
+  for (const [of, golden] of [[plan, ofModel] as const, [plan?.smaller, smallerGolden] as const]) {
+    if (of !== undefined && golden.length > 0 && io.replay !== undefined)
+      findings.push(...(await io.replay(of, golden)));
+  }
+  const golden = [...ofModel, ...smallerGolden];
   const ok = plan !== undefined && !hasErrors(findings);
   const contract = plan && summarize(plan);
 

@@ -59,7 +59,12 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
     const world = await Promise.race([createWorld(plan, runtime, telemetry, io, { register: !options.dry }), stopping]);
     if (world === undefined) return conclude(NOTHING_DONE, telemetry);
     if (options.dry) {
-      await Promise.all([world.sink.close(), world.store.close(), world.session.close()]);
+      await Promise.all([
+        world.sink.close(),
+        world.store.close(),
+        world.session.close(),
+        world.smaller?.session.close(),
+      ]);
       telemetry.event('dry-run-passed', { topology: plan.topology.name });
       return conclude(NOTHING_DONE, telemetry);
     }

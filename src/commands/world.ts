@@ -2,6 +2,7 @@ import { createBigtableStore } from '../adapters/bigtable/store.ts';
 import { createFileSchemas } from '../adapters/files/file-schemas.ts';
 import { createKafkaSink } from '../adapters/kafka/sink.ts';
 import { createKafkaSource } from '../adapters/kafka/source.ts';
+import { createKafkaTransactions } from '../adapters/kafka/transactions.ts';
 import { createRegistrySchemas } from '../adapters/registry/registry.ts';
 import type { World } from '../assemble.ts';
 import { compileAvroEncoder } from '../codecs/avro-encoder.ts';
@@ -45,6 +46,11 @@ export async function createWorld(
   const schemas = createSchemas(plan, telemetry, io);
   const starting = { clock, random, telemetry };
   const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas, telemetry, register));
+  const { smaller: small } = plan;
+  const smaller = small && {
+    session: await loadModel(small, { clock, telemetry, runtime }),
+    encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
+  };
   const store = createStore(plan, telemetry, io);
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
@@ -53,21 +59,26 @@ export async function createWorld(
     clientId: kafka.clientId,
     debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
   };
-  const sink = createKafkaSink({ clock, telemetry, random }, connection);
+  const groupId = topology.source.group;
+  const ownership =
+    topology.flow.delivery === 'exactly-once'
+      ? createKafkaTransactions({ clock, telemetry, random }, { ...connection, groupId })
+      : undefined;
+  const sink = ownership ?? createKafkaSink({ clock, telemetry, random }, connection);
   // The input topics too: what is missing shall be said before the group is joined, and by --dry.
   await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic]);
   const source = createKafkaSource(
-    { clock, telemetry, credit, random },
+    { clock, telemetry, credit, random, ownership },
     {
       ...connection,
-      groupId: topology.source.group,
+      groupId,
       topics: topology.source.topics,
       from: topology.source.from,
       sessionTimeoutMs: kafka.sessionTimeoutMs,
       drainMs: topology.flow.drainMs,
     },
   );
-  return { clock, random, telemetry, credit, source, schemas, store, session, encoder, sink, instance };
+  return { clock, random, telemetry, credit, source, schemas, store, session, smaller, encoder, sink, instance };
 }
 
 function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
