@@ -133,6 +133,7 @@ describe('the judge', () => {
     assert.match(only(judged({ answers: [...SOUND.answers, key] })), /^I3 a duplicate has another key/);
     const content = answer(5, { source: 'in/0/1', key: 'k1', content: 'other' });
     assert.match(only(judged({ answers: [...SOUND.answers, content] })), /^I3 a duplicate of the same model has other/);
+    assert.deepEqual(judged({ answers: [...SOUND.answers, content] }, { alike: () => true }).violations, []);
     const newer = { ...content, model: 'm@2#def' };
     assert.deepEqual(judged({ answers: [...SOUND.answers, newer] }).violations, []);
   });

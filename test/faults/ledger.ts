@@ -219,6 +219,7 @@ function placeOf({ topic, partition, offset, key, value }: Seen) {
     partition,
     offset,
     key: key === null ? null : key.toString('latin1'),
+    value,
     content: value === null ? '' : createHash('sha1').update(value).digest('base64'),
   };
 }

@@ -1,0 +1,196 @@
+/**
+ * What goes wrong, and when: a schedule out of a seed, and the hooks that play it into the embedded services. Pure but for the
+ * hooks' counters: the same seed gives the same schedule; how requests fall into it is up to the machine.
+ */
+import type { ReadFault } from '../../../src/devstack/bigtable.ts';
+import type { Fault, RequestInfo } from '../../../src/devstack/kafka/server.ts';
+import type { RegistryFault } from '../../../src/devstack/registry.ts';
+import { seeded } from '../../fixtures/random.ts';
+import { AUDITOR } from '../read.ts';
+import { PARTITIONS, TOPICS } from './pipeline.ts';
+
+export const UPSTREAM = 'upstream';
+/** Until then things break; then everything is well. */
+export const HEAL_AT_MS = 2_500;
+
+const API = {
+  produce: 0,
+  fetch: 1,
+  listOffsets: 2,
+  metadata: 3,
+  commit: 8,
+  offsetFetch: 9,
+  findCoordinator: 10,
+  join: 11,
+  heartbeat: 12,
+  sync: 14,
+};
+
+/** Per request while it lasts, with a probability; by the calls it strikes. */
+const STORMS: Readonly<Record<string, { readonly calls: readonly number[]; readonly faults: readonly Fault[] }>> = {
+  'produce-refused': {
+    calls: [API.produce],
+    faults: [6, 7, 19, 20, 5].map((errorCode) => ({ errorCode })),
+  },
+  'produce-unanswered': {
+    calls: [API.produce],
+    faults: [{ dropResponse: true }, { dropResponse: true, closeConnection: true }],
+  },
+  'produce-slow': { calls: [API.produce], faults: [{ delayMs: 60 }, { delayMs: 300 }, { delayMs: 900 }] },
+  'fetch-refused': { calls: [API.fetch], faults: [6, 9, 5].map((errorCode) => ({ errorCode })) },
+  'fetch-slow': { calls: [API.fetch], faults: [{ delayMs: 200 }, { dropResponse: true }] },
+  'commit-refused': { calls: [API.commit], faults: [14, 15, 16, 22, 25, 27].map((errorCode) => ({ errorCode })) },
+  'commit-unanswered': {
+    calls: [API.commit],
+    faults: [{ dropResponse: true }, { dropResponse: true, closeConnection: true }],
+  },
+  'group-fenced': { calls: [API.heartbeat], faults: [22, 25].map((errorCode) => ({ errorCode })) },
+  'group-disturbed': {
+    calls: [API.heartbeat, API.join, API.sync, API.findCoordinator, API.offsetFetch],
+    faults: [{ errorCode: 15 }, { errorCode: 16 }, { errorCode: 27 }, { delayMs: 150 }, { closeConnection: true }],
+  },
+  'connections-closed': {
+    calls: [API.produce, API.fetch, API.metadata, API.commit, API.heartbeat, API.listOffsets],
+    faults: [{ closeConnection: true }],
+  },
+  'everything-slow': { calls: Object.values(API), faults: [{ delayMs: 20 }, { delayMs: 120 }] },
+  'store-stalled': { calls: [], faults: [] },
+  'store-failing': { calls: [], faults: [] },
+  'registry-failing': { calls: [], faults: [] },
+};
+const STORE_CODES = [4, 8, 10, 14];
+
+export type Act =
+  | {
+      readonly kind: 'storm';
+      readonly what: string;
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly share: number;
+    }
+  | {
+      readonly kind: 'move-leader';
+      readonly atMs: number;
+      readonly topic: string;
+      readonly partition: number;
+      readonly node: number;
+    }
+  | { readonly kind: 'move-coordinator'; readonly atMs: number; readonly node: number }
+  | { readonly kind: 'truncate'; readonly atMs: number; readonly partition: number; readonly share: number }
+  | { readonly kind: 'stop' | 'join' | 'die'; readonly atMs: number }
+  | { readonly kind: 'freeze'; readonly atMs: number; readonly forMs: number };
+
+export interface Schedule {
+  readonly seed: number;
+  readonly members: number;
+  readonly records: number;
+  readonly acts: readonly Act[];
+}
+
+/** Nothing in it can make a record come out twice: every failure wrote nothing, nobody leaves. */
+const HARMLESS = new Set([
+  'produce-refused',
+  'fetch-refused',
+  'store-stalled',
+  'store-failing',
+  'registry-failing',
+  'move-leader',
+]);
+
+export function mayRepeat({ acts }: Schedule): boolean {
+  return acts.some((act) => !HARMLESS.has(act.kind === 'storm' ? act.what : act.kind));
+}
+
+export function schedule(seed: number): Schedule {
+  const random = seeded(seed);
+  const upTo = (n: number): number => Math.floor(random() * n);
+  const pick = <T>(from: readonly T[]): T => from[upTo(from.length)];
+  const atMs = (): number => 100 + upTo(HEAL_AT_MS - 600);
+  const acts: Act[] = [];
+  const calm = random() < 0.15;
+  const storms = Object.keys(STORMS).filter((what) => !calm || HARMLESS.has(what));
+  for (let n = 1 + upTo(4); n > 0; n--) {
+    acts.push({ kind: 'storm', what: pick(storms), atMs: atMs(), forMs: 100 + upTo(900), share: pick([0.1, 0.4, 1]) });
+  }
+  for (let n = upTo(4); n > 0; n--) {
+    const topic = pick(['input', 'output', 'deadLetter'] as const);
+    acts.push({
+      kind: 'move-leader',
+      atMs: atMs(),
+      topic: TOPICS[topic],
+      partition: upTo(PARTITIONS[topic]),
+      node: 1 + upTo(3),
+    });
+  }
+  if (!calm) {
+    for (let n = upTo(3); n > 0; n--) acts.push({ kind: 'move-coordinator', atMs: atMs(), node: 1 + upTo(3) });
+    if (random() < 0.15)
+      acts.push({ kind: 'truncate', atMs: atMs(), partition: upTo(PARTITIONS.input), share: random() });
+    for (let n = upTo(4); n > 0; n--) acts.push({ kind: pick(['stop', 'join', 'join', 'die'] as const), atMs: atMs() });
+    if (random() < 0.3) acts.push({ kind: 'freeze', atMs: atMs(), forMs: 700 + upTo(900) });
+  }
+  return {
+    seed,
+    members: calm ? 1 : 1 + upTo(3),
+    records: 200 + upTo(400),
+    acts: acts.sort((a, b) => a.atMs - b.atMs),
+  };
+}
+
+/** Answers of the hooks, from the start of the clock on. */
+export class Nemesis {
+  readonly injected: Record<string, number> = {};
+  readonly dead = new Set<string>();
+  readonly frozenUntilMs = new Map<string, number>();
+  private readonly storms: readonly Extract<Act, { kind: 'storm' }>[];
+  private readonly random: () => number;
+  private readonly nowMs: () => number;
+
+  constructor({ seed, acts }: Schedule, nowMs: () => number) {
+    this.storms = acts.filter((act) => act.kind === 'storm');
+    this.random = seeded(seed ^ 0x5eed);
+    this.nowMs = nowMs;
+  }
+
+  count(what: string): void {
+    this.injected[what] = (this.injected[what] ?? 0) + 1;
+  }
+
+  private struck(matches: (what: string) => boolean): string | undefined {
+    const nowMs = this.nowMs();
+    if (nowMs >= HEAL_AT_MS) return undefined;
+    for (const { what, atMs, forMs, share } of this.storms) {
+      if (nowMs < atMs || nowMs > atMs + forMs || !matches(what) || this.random() >= share) continue;
+      this.count(what);
+      return what;
+    }
+    return undefined;
+  }
+
+  private pick<T>(from: readonly T[]): T {
+    return from[Math.floor(this.random() * from.length)];
+  }
+
+  readonly onKafka = ({ apiKey, clientId }: RequestInfo): Fault | undefined => {
+    if (clientId === AUDITOR || clientId === UPSTREAM) return undefined;
+    if (this.dead.has(clientId)) return { closeConnection: true };
+    const thawMs = (this.frozenUntilMs.get(clientId) ?? 0) - this.nowMs();
+    if (thawMs > 0) return { delayMs: thawMs };
+    const what = this.struck((name) => STORMS[name].calls.includes(apiKey));
+    return what === undefined ? undefined : this.pick(STORMS[what].faults);
+  };
+
+  readonly onRead = (): ReadFault | undefined => {
+    const what = this.struck((name) => name.startsWith('store-'));
+    if (what === undefined) return undefined;
+    const afterRows = this.pick([0, 1]);
+    return what === 'store-stalled' ? { stall: true, afterRows } : { code: this.pick(STORE_CODES), afterRows };
+  };
+
+  readonly onRegistry = (): RegistryFault | undefined => {
+    const what = this.struck((name) => name === 'registry-failing');
+    return what === undefined
+      ? undefined
+      : this.pick([{ status: 500 }, { status: 503 }, { delayMs: 300 }, { status: 429 }]);
+  };
+}

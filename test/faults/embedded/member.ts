@@ -1,0 +1,71 @@
+/** One member of the group in this process: the real world of `sluice run`, with the client's patience cut to a test's. */
+
+import { createKafkaSink } from '../../../src/adapters/kafka/sink.ts';
+import { createKafkaSource } from '../../../src/adapters/kafka/source.ts';
+import { createOnnxRuntime } from '../../../src/adapters/onnx/runtime.ts';
+import { assemble } from '../../../src/assemble.ts';
+import { preparePlan } from '../../../src/commands/prepare.ts';
+import { createWorld } from '../../../src/commands/world.ts';
+import { createSystemClock } from '../../../src/kernel/system-clock.ts';
+import type { Runner, RunOutcome } from '../../../src/runner.ts';
+import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
+import { type Settings, writePipeline } from './pipeline.ts';
+
+export const SESSION_MS = 600;
+
+export interface Member {
+  readonly clientId: string;
+  readonly telemetry: RecordingTelemetry;
+  readonly runner: Runner;
+  /** Resolves when the run has ended, however. */
+  readonly outcome: Promise<RunOutcome>;
+}
+
+export interface MemberSettings extends Settings {
+  readonly bigtable: string;
+  readonly random: () => number;
+}
+
+/** Rejects when it cannot even start: the services being away, say. */
+export async function startMember(settings: MemberSettings): Promise<Member> {
+  const { clientId, brokers, random, bigtable } = settings;
+  const telemetry = new RecordingTelemetry();
+  const clock = createSystemClock();
+  const io = {
+    env: { BIGTABLE_EMULATOR_HOST: bigtable },
+    clock,
+    random,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    instance: clientId,
+    onSignal: () => () => undefined,
+  };
+  const runtime = createOnnxRuntime({ telemetry });
+  const plan = await preparePlan(writePipeline(settings), runtime, io);
+  const world = await createWorld(plan, runtime, telemetry, io);
+  await world.sink.close();
+  const connection = { brokers: brokers.split(','), clientId, requestTimeoutMs: 500, dialTimeoutMs: 500 };
+  const { source: from, output, deadLetter, flow } = plan.topology;
+  const sink = createKafkaSink({ clock, telemetry, random }, { ...connection, sendWithinMs: 1_000, closeMs: 500 });
+  await sink.open([...from.topics, output.topic, deadLetter.topic]);
+  const source = createKafkaSource(
+    { clock, telemetry, credit: world.credit, random },
+    {
+      ...connection,
+      groupId: from.group,
+      topics: from.topics,
+      from: from.from,
+      drainMs: flow.drainMs,
+      sessionTimeoutMs: SESSION_MS,
+      heartbeatMs: SESSION_MS / 5,
+      rebalanceTimeoutMs: 2_000,
+      maxWaitMs: 40,
+      frameRecords: 25,
+      closeMs: 1_000,
+      endsEveryMs: 500,
+    },
+  );
+  const runner = assemble(plan, { ...world, source, sink });
+  return { clientId, telemetry, runner, outcome: runner.run() };
+}

@@ -1,0 +1,99 @@
+/** What a seed is played on: embedded services with hooks, topics, features, a producer; members join when they are told to. */
+import { createBigtableWriter } from '../../../src/adapters/bigtable/writer.ts';
+import { createBigtable } from '../../../src/devstack/bigtable.ts';
+import { createBroker, type EmbeddedBroker } from '../../../src/devstack/kafka/broker.ts';
+import { createRegistry } from '../../../src/devstack/registry.ts';
+import { createSystemClock } from '../../../src/kernel/system-clock.ts';
+import { seeded } from '../../fixtures/random.ts';
+import { quietKafka } from '../../fixtures/reader.ts';
+import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
+import type { Watched } from '../ledger.ts';
+import { type Nemesis, UPSTREAM } from './faults.ts';
+import { Feed } from './feed.ts';
+import { type Member, startMember } from './member.ts';
+import { FEATURES, PARTITIONS, TOPICS, WRITERS } from './pipeline.ts';
+
+export interface Stage {
+  readonly watched: Watched;
+  readonly feed: Feed;
+  /** Rejects when the member could not even start. */
+  join(flow?: string): Promise<Member>;
+  readonly members: Member[];
+  readonly broker: EmbeddedBroker;
+  /** Deletes what a partition of the input holds below `offset`. */
+  truncate(partition: number, offset: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Hooks {
+  readonly onKafka?: Nemesis['onKafka'];
+  readonly onRead?: Nemesis['onRead'];
+  readonly onRegistry?: Nemesis['onRegistry'];
+}
+
+/** Services, topics, features and a producer; no member yet. */
+export async function openStage(seed: number, hooks: Hooks = {}): Promise<Stage> {
+  const clock = createSystemClock();
+  const random = seeded(seed ^ 0xfeed);
+  const broker = await createBroker({ brokers: 3, log: () => {}, hooks: { onRequest: hooks.onKafka } });
+  const registry = await createRegistry({ hooks: { onRequest: hooks.onRegistry } });
+  const bigtable = await createBigtable({ onRead: hooks.onRead });
+  for (const [topic, partitions] of [
+    [TOPICS.input, PARTITIONS.input],
+    [TOPICS.output, PARTITIONS.output],
+    [TOPICS.deadLetter, PARTITIONS.deadLetter],
+  ] as const) {
+    broker.createTopic(topic, { partitions });
+  }
+  const connection = { project: 'dev', instance: 'dev', emulatorHost: bigtable.host };
+  const writer = createBigtableWriter({ clock, random, telemetry: new RecordingTelemetry() }, connection);
+  await writer.ensureTable('sides', ['fam']);
+  await writer.write({
+    table: 'sides',
+    layout: 'packed',
+    views: [{ name: 'side', family: 'fam', columns: [{ name: 'f', kind: 'number', width: 1, offset: 0 }] }],
+    rowWidth: 1,
+    keys: [...FEATURES.keys()].map((key) => Buffer.from(key)),
+    values: Float64Array.from(FEATURES.values()),
+    present: new Uint8Array(FEATURES.size).fill(1),
+    timestampMs: clock.wallMs(),
+  });
+  await writer.close();
+  const ids = WRITERS.map((schema, n) => registry.register(`writer-${n}`, schema));
+  const brokers = broker.brokers.join(',');
+  const feed = new Feed(random, ids);
+  await feed.open(brokers);
+  const members: Member[] = [];
+  let named = 0;
+  return {
+    watched: {
+      brokers,
+      group: TOPICS.group,
+      inputs: [TOPICS.input],
+      output: TOPICS.output,
+      deadLetter: TOPICS.deadLetter,
+    },
+    feed,
+    members,
+    broker,
+    async join(flow) {
+      const clientId = `m${++named}`;
+      const settings = { brokers, registry: registry.url, bigtable: bigtable.host, clientId, random, flow };
+      const member = await startMember(settings);
+      members.push(member);
+      return member;
+    },
+    async truncate(partition, offset) {
+      const admin = quietKafka(brokers, UPSTREAM).admin();
+      await admin.connect();
+      // The client deletes nothing of a topic that it has not heard of.
+      await admin.fetchTopicOffsets(TOPICS.input);
+      await admin.deleteTopicRecords({ topic: TOPICS.input, partitions: [{ partition, offset: String(offset) }] });
+      await admin.disconnect();
+    },
+    async close() {
+      await feed.close();
+      await Promise.all([broker.close(), registry.close(), bigtable.close()]);
+    },
+  };
+}
