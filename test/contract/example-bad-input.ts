@@ -83,7 +83,7 @@ export function exampleBadInput(name: string, bench: () => Promise<ExampleBench>
       for (const output of outputs) {
         assert.deepEqual(
           Object.keys(output.headers).sort(),
-          ['sluice-model', 'sluice-source'],
+          ['sluice-inputs', 'sluice-model', 'sluice-source'],
           'nothing is passed through',
         );
       }

@@ -67,7 +67,8 @@ export function examplePredictions(name: string, bench: () => Promise<ExampleBen
         assert.equal(String(record.key), String(id));
         assert.equal(inputKeys.get(headerText(record, 'sluice-source')), String(id), 'the header names its own input');
         assert.equal(headerText(record, 'sluice-model'), `flight-delay@1#${digest}`);
-        assert.deepEqual(Object.keys(record.headers).sort(), ['sluice-model', 'sluice-source']);
+        assert.deepEqual(Object.keys(record.headers).sort(), ['sluice-inputs', 'sluice-model', 'sluice-source']);
+        assert.match(headerText(record, 'sluice-inputs'), /^schema=[1-9]\d*( features=17\d{8})?$/);
       }
 
       const python = [
