@@ -137,6 +137,8 @@ function clientOptions(options: ConnectionOptions): ClientOptions {
     // The default of two minutes → a store that is back stays unused for that long.
     'grpc.initial_reconnect_backoff_ms': 200,
     'grpc.max_reconnect_backoff_ms': 5_000,
+    // Channels to one address share their connections → a new channel would get the dead one → each has its own.
+    'grpc.use_local_subchannel_pool': 1,
     // A DNS TXT look-up that could bring a retry policy from outside.
     'grpc.service_config_disable_resolution': 1,
   };

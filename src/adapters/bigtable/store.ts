@@ -3,28 +3,23 @@
  *
  * Promise: a read answers for every key or rejects, within its time-out over all calls together, counted from the start
  * of the first; to wait for a free call before that is back pressure, not an outage, and ends because every read ahead
- * does. Nothing is retried here. Limits: at most `concurrency` calls in flight for the whole store; a family is known to exist only where the
+ * does. Nothing is retried here, and while a table does not answer one read at a time asks it (pace.ts). A connection over
+ * which read after read times out and nothing arrives is given up for a new one: its keepalive would take half a minute.
+ * Limits: at most `concurrency` calls in flight for the whole store; a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */
 import { status } from '@grpc/grpc-js';
-import pLimit from 'p-limit';
-import type { Timer } from '../../kernel/clock.ts';
+import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Layout, ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
-import {
-  type BigtableDeps,
-  type Call,
-  type Connection,
-  type ConnectionOptions,
-  connect,
-  routing,
-} from './connection.ts';
+import { type BigtableDeps, type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { codeOf, translate, unknownFamily } from './errors.ts';
 import { filterOf, type RowFilter } from './filter.ts';
 import { type CellPlan, type FamilyPlan, planFamilies } from './layout.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
-import { RowMerger, type RowTarget } from './rows.ts';
+import { createReads } from './reads.ts';
+import type { RowTarget } from './rows.ts';
 
 export interface BigtableStoreOptions extends ConnectionOptions {
   /** Keys a call at most. */
@@ -42,42 +37,49 @@ interface ReadShape {
   readonly filter: RowFilter;
 }
 
-/** A read under way, over all its calls. */
-interface Reading {
-  readonly table: string;
-  readonly filter: RowFilter;
-  readonly target: RowTarget;
-  over: boolean;
-}
-
-/** Something a time-out, a failure or `close` can end before its time. */
-type Abort = (error: SluiceError) => void;
-
 export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options: BigtableStoreOptions): FeatureStore {
   const { clock, telemetry } = deps;
   const { chunkKeys = 128, concurrency = 4, openTimeoutMs = 10_000 } = options;
-  const limit = pLimit(concurrency);
   const shapes = new WeakMap<readonly ViewSpec[], ReadShape>();
   /** Families of each table; undefined where the credentials do not let us know. */
   const knownFamilies = new Map<string, ReadonlySet<string> | undefined>();
-  const running = new Set<Abort>();
   let connecting: Promise<Connection> | undefined;
   let connection: Connection | undefined;
   let methods: BigtableMethods;
   let closed = false;
 
+  const reads = createReads(
+    { clock, telemetry, connected, methods: () => methods, onDeaf: () => reconnect() },
+    { chunkKeys, maxCalls: concurrency, appProfile: options.appProfile },
+  );
+
   async function connected(): Promise<Connection> {
     if (closed) throw new SluiceError('invariant-broken', 'the feature store is closed; nothing may be read from it');
     connecting ??= connect(clock, options);
+    const mine = connecting;
     try {
-      const made = await connecting;
+      // Credentials come over the network too, and nothing bounds how long they take.
+      const inTime = await within(clock, deadlineIn(clock, openTimeoutMs), mine);
+      if (!inTime)
+        throw new SluiceError('store-unavailable', 'no credentials for Bigtable yet: nobody answers for them');
+      const made = await mine;
       methods ??= createMethods(made.protos);
-      connection = made;
+      if (connecting === mine) connection = made;
+      return made;
     } catch (error) {
-      connecting = undefined;
+      if (connecting === mine) connecting = undefined;
       throw error;
     }
-    return connection;
+  }
+
+  function reconnect(): void {
+    if (connection === undefined || closed) return;
+    telemetry.counter('sluice_store_reconnects_total').add(1);
+    telemetry.event('store-reconnecting', { instance: options.instance });
+    const deaf = connection;
+    connection = undefined;
+    connecting = undefined;
+    deaf.close();
   }
 
   function shapeOf({ table, layout, views }: FeatureRead): ReadShape {
@@ -94,88 +96,6 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
     const shape = { table, layout, families, filter: filterOf(layout, views) };
     shapes.set(views, shape);
     return shape;
-  }
-
-  /** One call for keys[from..to). */
-  function readChunk(read: Reading, from: number, to: number): Call {
-    const { table, filter, target } = read;
-    const { protos, stream, tableName } = connection!;
-    const name = tableName(table);
-    const request = new protos.google.bigtable.v2.ReadRowsRequest({
-      tableName: name,
-      ...(options.appProfile !== undefined && { appProfileId: options.appProfile }),
-      rows: { rowKeys: target.keys.slice(from, to) },
-      filter,
-    });
-    const merger = new RowMerger(target, from);
-    let broken: unknown;
-    const call = stream(methods.readRows, request, routeTo(name), (message) => {
-      // A cancelled call may still hand over what was on its way → numbers in rows that have another owner by then.
-      if (read.over || broken !== undefined) return;
-      try {
-        merger.add(message.chunks);
-      } catch (error) {
-        broken = error;
-        call.cancel();
-      }
-    });
-    const ended = call.ended.then(
-      () => merger.end(),
-      (error) => {
-        throw broken ?? error;
-      },
-    );
-    return { ended, cancel: call.cancel };
-  }
-
-  function routeTo(tableName: string) {
-    return routing({
-      table_name: tableName,
-      ...(options.appProfile !== undefined && { app_profile_id: options.appProfile }),
-    });
-  }
-
-  /** Runs calls over all keys; ends when every one ended, or with the first that failed, having cancelled the others. */
-  function readAll(table: string, filter: RowFilter, target: RowTarget, timeoutMs: number): Promise<void> {
-    const { keys } = target;
-    const count = Math.ceil(keys.length / chunkKeys);
-    return new Promise((resolve, reject) => {
-      const calls = new Set<Call>();
-      const reading: Reading = { table, filter, target, over: false };
-      let open = count;
-      let timer: Timer | undefined;
-      const finish = (): void => {
-        reading.over = true;
-        timer?.cancel();
-        running.delete(abort);
-      };
-      const abort: Abort = (error) => {
-        if (reading.over) return;
-        finish();
-        for (const call of calls) call.cancel();
-        reject(error);
-      };
-      running.add(abort);
-      const late = (): void => {
-        const text = `Bigtable did not answer for ${keys.length} keys of table "${table}" within ${Math.round(timeoutMs)} ms`;
-        abort(new SluiceError('store-unavailable', text));
-      };
-      const one = async (i: number): Promise<void> => {
-        if (reading.over) return;
-        // From the first call on: with many reads at once, most of the time goes by in the queue, where no server is late.
-        timer ??= clock.after(timeoutMs, late);
-        const from = Math.floor((i * keys.length) / count);
-        const to = Math.floor(((i + 1) * keys.length) / count);
-        const call = readChunk(reading, from, to);
-        calls.add(call);
-        await call.ended;
-        calls.delete(call);
-        if (--open > 0 || reading.over) return;
-        finish();
-        resolve();
-      };
-      for (let i = 0; i < count; i++) limit(one, i).catch((error) => abort(translate(error, table)));
-    });
   }
 
   async function openTable(table: string): Promise<void> {
@@ -198,7 +118,7 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
       into,
       onCorrupt: () => {},
     };
-    await readAll(table, { blockAllFilter: true }, nothing, openTimeoutMs);
+    await reads.read(table, { blockAllFilter: true }, nothing, openTimeoutMs);
   }
 
   return {
@@ -221,7 +141,7 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
       };
       const target = { families, keys, viewCount: read.views.length, rowWidth, into, onCorrupt };
       try {
-        await readAll(table, filter, target, Math.max(0, read.timeoutMs - (clock.monotonicMs() - started)));
+        await reads.read(table, filter, target, Math.max(0, read.timeoutMs - (clock.monotonicMs() - started)));
       } catch (error) {
         into.values.fill(Number.NaN);
         into.writtenAtMs.fill(Number.NaN);
@@ -240,9 +160,7 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
 
     async close() {
       closed = true;
-      for (const abort of [...running]) {
-        abort(new SluiceError('store-unavailable', 'the feature store was closed while a read was under way'));
-      }
+      reads.close();
       connection?.close();
     },
   };

@@ -17,6 +17,7 @@ import type { ViewSpec } from '../../../../src/kernel/views.ts';
 import { blank, isSluice, sortedKeys } from '../../../contract/feature-store.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+import { until } from '../../../fixtures/until.ts';
 
 const VIEW: ViewSpec = {
   name: 'v',
@@ -142,7 +143,9 @@ test('a stalled call ends at the time-out of the read, neither before nor after,
   await reading;
   isSluice('store-unavailable')(rejected);
   assert.ok(into.values.every(Number.isNaN));
-  await read();
+  const again = read();
+  await clock.advance(100);
+  await again;
   assert.deepEqual(into.values, VALUES);
 });
 
@@ -167,6 +170,7 @@ test('to wait behind other reads is no outage: the time-out of a read counts fro
   assert.equal(requests.length, 4, 'the others wait for a free call');
   await clock.advance(1);
   for (const answer of await Promise.all(ahead)) isSluice('store-unavailable')(answer as Error);
+  await clock.advance(100);
   for (const answer of await Promise.all(behind)) assert.deepEqual(answer, VALUES);
 });
 
@@ -180,7 +184,10 @@ test('the calls of one read share its time-out, also those that wait for a free 
   await arrived(4);
   await clock.advance(40);
   await rejected;
-  await store.open(['t']);
+  const opened = store.open(['t']);
+  await until('the table is described', () => clock.timers > 1);
+  await clock.advance(100);
+  await opened;
   assert.equal(requests.length, 5, 'nothing further is asked for a read that is over');
   assert.equal(clock.timers, 0);
 });

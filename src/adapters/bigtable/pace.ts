@@ -1,0 +1,155 @@
+import type { Clock, Timer } from '../../kernel/clock.ts';
+
+/**
+ * When a call may start: how many at a time, and none in vain.
+ *
+ * A store that is down, asked again by every frame that waits → a storm of calls that a store coming back has to live
+ * through first → a table whose read failed is in doubt: one read at a time asks it, one call at a time, no sooner than a
+ * pause that doubles up to `maxPauseMs`; what waits for it fails with it. The first call that succeeds ends the doubt.
+ *
+ * A store that says it is overloaded gets half as many calls; each success brings a little back (additive increase,
+ * multiplicative decrease: Chiu and Jain, 1989).
+ *
+ * Limits: no fairness but first come, first served, per table; a read is whatever its calls have in common.
+ */
+export interface Turn {
+  readonly table: string;
+  /** The read that the call belongs to. */
+  readonly read: object;
+  readonly start: () => void;
+}
+
+export interface PaceOptions {
+  readonly maxCalls: number;
+  readonly firstPauseMs?: number;
+  readonly maxPauseMs?: number;
+}
+
+interface Doubt {
+  /** The read that asks; undefined while none does. */
+  probe: object | undefined;
+  pauseMs: number;
+  /** Running: no read may ask yet. */
+  timer: Timer | undefined;
+}
+
+export class Pace {
+  private readonly clock: Clock;
+  private readonly maxCalls: number;
+  private readonly firstPauseMs: number;
+  private readonly maxPauseMs: number;
+  private window: number;
+  private running = 0;
+  private readonly runningOf = new Map<object, number>();
+  private queue: Turn[] = [];
+  private readonly doubts = new Map<string, Doubt>();
+
+  constructor(clock: Clock, { maxCalls, firstPauseMs = 100, maxPauseMs = 1_000 }: PaceOptions) {
+    this.clock = clock;
+    this.maxCalls = maxCalls;
+    this.firstPauseMs = firstPauseMs;
+    this.maxPauseMs = maxPauseMs;
+    this.window = maxCalls;
+  }
+
+  /** Calls that may be in flight. */
+  get allowed(): number {
+    return Math.max(1, Math.floor(this.window));
+  }
+
+  /** Starts it now, or later, or, if its read is given up first, never. */
+  submit(turn: Turn): void {
+    this.queue.push(turn);
+    this.serve();
+  }
+
+  /** A call that was started has ended, whatever its result. */
+  ended({ read }: Turn): void {
+    this.running--;
+    const left = (this.runningOf.get(read) ?? 1) - 1;
+    if (left > 0) this.runningOf.set(read, left);
+    else this.runningOf.delete(read);
+    this.serve();
+  }
+
+  succeeded(table: string): void {
+    this.window = Math.min(this.maxCalls, this.window + 1 / this.window);
+    const doubt = this.doubts.get(table);
+    if (doubt === undefined) return;
+    doubt.timer?.cancel();
+    this.doubts.delete(table);
+    this.serve();
+  }
+
+  overloaded(): void {
+    this.window = Math.max(1, this.window / 2);
+  }
+
+  /**
+   * The store could not answer a read: its calls that wait are dropped. Gives the reads that fail with it: those that waited
+   * for its answer, if it was the one that asks.
+   */
+  failed(table: string, read: object): object[] {
+    this.forget(read);
+    const doubt = this.doubts.get(table);
+    if (doubt === undefined) {
+      this.doubts.set(table, this.rest({ probe: undefined, pauseMs: this.firstPauseMs, timer: undefined }));
+      return [];
+    }
+    if (doubt.probe !== read) return [];
+    doubt.probe = undefined;
+    doubt.pauseMs = Math.min(this.maxPauseMs, doubt.pauseMs * 2);
+    this.rest(doubt);
+    return [...new Set(this.queue.filter((turn) => turn.table === table).map((turn) => turn.read))];
+  }
+
+  private forget(read: object): void {
+    this.queue = this.queue.filter((turn) => turn.read !== read);
+  }
+
+  /** A read is given up: its calls that wait are dropped, and if it was the one that asks, the next may. */
+  leave(table: string, read: object): void {
+    this.forget(read);
+    const doubt = this.doubts.get(table);
+    if (doubt?.probe !== read) return;
+    doubt.probe = undefined;
+    this.serve();
+  }
+
+  close(): void {
+    for (const { timer } of this.doubts.values()) timer?.cancel();
+    this.doubts.clear();
+    this.queue = [];
+  }
+
+  private rest(doubt: Doubt): Doubt {
+    doubt.timer?.cancel();
+    doubt.timer = this.clock.after(doubt.pauseMs, () => {
+      doubt.timer = undefined;
+      this.serve();
+    });
+    return doubt;
+  }
+
+  private serve(): void {
+    for (let i = 0; i < this.queue.length && this.running < this.allowed; ) {
+      const turn = this.queue[i];
+      if (!this.mayStart(turn)) {
+        i++;
+        continue;
+      }
+      this.queue.splice(i, 1);
+      this.running++;
+      this.runningOf.set(turn.read, (this.runningOf.get(turn.read) ?? 0) + 1);
+      turn.start();
+    }
+  }
+
+  private mayStart({ table, read }: Turn): boolean {
+    const doubt = this.doubts.get(table);
+    if (doubt === undefined) return true;
+    if (doubt.timer !== undefined) return false;
+    doubt.probe ??= read;
+    return doubt.probe === read && !this.runningOf.has(read);
+  }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pace, type Turn } from '../../../../src/adapters/bigtable/pace.ts';
+import { FakeClock } from '../../../fixtures/clock.ts';
+
+function setUp(maxCalls = 4) {
+  const clock = new FakeClock();
+  const pace = new Pace(clock, { maxCalls, firstPauseMs: 100, maxPauseMs: 400 });
+  const started: string[] = [];
+  const reads = new Map<string, object>();
+  const readOf = (name: string): object => {
+    const read = reads.get(name) ?? { name };
+    reads.set(name, read);
+    return read;
+  };
+  const submit = (read: string, table = 't'): Turn => {
+    const turn = { table, read: readOf(read), start: () => started.push(read) };
+    pace.submit(turn);
+    return turn;
+  };
+  const names = (list: readonly object[]): string[] => list.map((read) => (read as { name: string }).name);
+  return { clock, pace, started, readOf, submit, names };
+}
+
+test('calls start in order, as many as may, and the next when one ends', () => {
+  const { pace, started, submit } = setUp(2);
+  const first = submit('a');
+  submit('b');
+  submit('c');
+  assert.deepEqual(started, ['a', 'b']);
+  pace.ended(first);
+  assert.deepEqual(started, ['a', 'b', 'c']);
+});
+
+test('row 14: a table in doubt is asked by one read at a time, one call at a time, ever more seldom; others are not', async () => {
+  const { clock, pace, started, readOf, submit, names } = setUp();
+  const failing = submit('a');
+  assert.deepEqual(pace.failed('t', readOf('a')), []);
+  pace.ended(failing);
+  for (const read of ['b', 'b', 'c', 'd']) submit(read);
+  submit('x', 'other');
+  assert.deepEqual(started, ['a', 'x'], 'nobody asks before the pause is over');
+  await clock.advance(99);
+  assert.deepEqual(started, ['a', 'x']);
+  await clock.advance(1);
+  assert.deepEqual(started, ['a', 'x', 'b'], 'one, of both its calls');
+  await clock.advance(60_000);
+  assert.deepEqual(started, ['a', 'x', 'b'], 'until it knows');
+  assert.deepEqual(names(pace.failed('t', readOf('b'))), ['c', 'd'], 'they fail with it');
+  pace.leave('t', readOf('c'));
+  pace.leave('t', readOf('d'));
+  submit('e');
+  await clock.advance(199);
+  assert.deepEqual(started.slice(3), [], 'twice as long');
+  await clock.advance(1);
+  assert.deepEqual(started.slice(3), ['e']);
+  submit('f');
+  submit('g');
+  pace.succeeded('t');
+  assert.deepEqual(started.slice(3), ['e', 'f'], 'the first answer ends the doubt');
+});
+
+test('a read that asks and is given up leaves the question to the next', async () => {
+  const { clock, pace, started, readOf, submit } = setUp();
+  pace.failed('t', readOf('a'));
+  submit('b');
+  submit('c');
+  await clock.advance(100);
+  assert.deepEqual(started, ['b']);
+  pace.leave('t', readOf('b'));
+  assert.deepEqual(started, ['b', 'c']);
+});
+
+test('row 15: an overloaded store gets half as many calls, and one more after as many successes as there are', () => {
+  const { pace } = setUp(8);
+  const seen: number[] = [];
+  for (let n = 0; n < 4; n++) {
+    pace.overloaded();
+    seen.push(pace.allowed);
+  }
+  assert.deepEqual(seen, [4, 2, 1, 1]);
+  pace.succeeded('t');
+  assert.equal(pace.allowed, 2);
+  pace.succeeded('t');
+  assert.equal(pace.allowed, 2);
+  for (let n = 0; n < 100; n++) pace.succeeded('t');
+  assert.equal(pace.allowed, 8);
+});
