@@ -100,7 +100,7 @@ export interface FlowSettings {
   readonly maxBatch: number;
   readonly maxInFlight: { readonly records: number; readonly bytes: number };
   readonly order: 'partition' | 'none';
-  readonly delivery: 'at-least-once';
+  readonly delivery: 'at-least-once' | 'exactly-once';
   readonly drainMs: number;
 }
 

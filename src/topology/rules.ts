@@ -157,6 +157,13 @@ function checkFlow({ flow }: TopologyFile, report: Report): void {
       'lower flow.maxBatch, or raise flow.maxInFlight.records',
     );
   }
+  if (flow.delivery === 'exactly-once' && flow.order === 'none') {
+    report(
+      ['flow', 'order'],
+      'is none, and exactly-once delivery stores the offset with the outputs before it: in order',
+      'write order: partition, or delivery: at-least-once',
+    );
+  }
   if (flow.drain < flow.latencyBudget) {
     report(
       ['flow', 'drain'],

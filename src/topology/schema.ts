@@ -118,7 +118,9 @@ const flow = strict({
   order: choice(['partition', 'none'])
     .describe('partition: records of one partition keep their order')
     .default('partition'),
-  delivery: choice(['at-least-once'], ['exactly-once', 'at-most-once']).default('at-least-once'),
+  delivery: choice(['at-least-once', 'exactly-once'], ['at-most-once'])
+    .describe('exactly-once: outputs and offsets in Kafka transactions, for readers of committed records')
+    .default('at-least-once'),
   drain: duration('20s').describe('how long a shutdown may take to finish what it has begun').prefault('20s'),
 });
 

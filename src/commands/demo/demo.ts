@@ -8,6 +8,7 @@ import { pause } from '../../kernel/clock.ts';
 import { EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
+import { isTransactional } from '../../ports/transactions.ts';
 import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
 import { createRecentState, readDisplayState } from '../display/state.ts';
 import { createDisplay, type Display, summary } from '../display.ts';
@@ -73,6 +74,12 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   welcome(services, plan, tables, io);
 
   const world = await createWorld(plan, runtime, telemetry, io);
+  if (isTransactional(world.sink)) {
+    throw new SluiceError(
+      'topology-invalid',
+      `${topology.file} asks for flow.delivery: exactly-once, and the demo's broker has no transactions`,
+    );
+  }
   const samples = createSamples(world.sink, topology.output);
   const runner = assemble(plan, { ...world, sink: samples.sink });
   const feeder = await openFeeder(plan, options, world.schemas, io);
