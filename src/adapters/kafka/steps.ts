@@ -4,7 +4,7 @@ import { DEAD_LETTERED, reasonCode } from '../../kernel/fate.ts';
 import { decide, type Frame } from '../../kernel/frame.ts';
 import { passed, stepOf } from '../../offsets/quarantine.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import type { Committer } from './committer.ts';
+import type { Committer, LanePosition } from './committer.ts';
 import { messageOf } from './errors.ts';
 import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
@@ -45,6 +45,8 @@ const LOOK_EVERY_MS = 250;
 export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
   const { credit, clock, telemetry, lanes, gate, waits, store } = deps;
   const turn = new Turn();
+  /** The last step that was settled: its note still says that somebody is at work there. */
+  let over: LanePosition | undefined;
   const isCurrent = (lane: Lane): boolean => gate.open && lanes.ofOrigin(lane.origin) === lane;
 
   function cutFor(lane: Lane, batch: FetchedBatch, from: number) {
@@ -74,9 +76,19 @@ export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
     } finally {
       timer.cancel();
       lane.alone = undefined;
-      if (frame.unsettled === 0) lane.suspicion = passed(lane.suspicion, frame.nextOffset);
+      if (frame.unsettled === 0) {
+        lane.suspicion = passed(lane.suspicion, frame.nextOffset);
+        over = [lane, frame.nextOffset];
+      }
       turn.give();
     }
+  }
+
+  /** Accuses this step, and in the same request no longer the one before it, of another partition. */
+  async function accuse(lane: Lane, alone: Alone): Promise<void> {
+    const acquitted = over !== undefined && over[0] !== lane ? [over] : [];
+    await store([...acquitted, [lane, alone.from]]);
+    over = undefined;
   }
 
   function tell(lane: Lane, frame: Frame): void {
@@ -120,7 +132,7 @@ export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
         const alone = { from: lane.position, until: isFrame ? nextOffset : lane.suspicion.until, held: false };
         lane.alone = alone;
         try {
-          await store([[lane, alone.from]]);
+          await accuse(lane, alone);
         } catch (thrown) {
           giveBack();
           throw thrown;

@@ -23,7 +23,6 @@ test('row 24: a record that kills the process is found, and alone dead-lettered;
     drained.catch(() => undefined);
     const how = await Promise.race([drained, sluice.ended]);
     if (how === 'drained') {
-      if (process.env.Q) console.log(sluice.stderr);
       assert.equal((await sluice.health()).ready, true);
       assert.equal(
         sluice.logged('the process died again and again on this record: it is dead-lettered unprocessed').length,
