@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { type Deadline, deadlineIn, within } from '../../kernel/deadline.ts';
-import { classify, type SluiceError } from '../../kernel/errors.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ends } from './ends.ts';
 import { isFenced } from './errors.ts';
@@ -134,9 +134,9 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
 
   /** A failure by policy is final; one of the network is met again by the next fetch, which has the client's recovery around it. */
   function failed(thrown: unknown): boolean {
-    const byPolicy = (thrown as SluiceError).code === 'offset-out-of-range';
-    if (byPolicy) deps.onFailed(thrown);
-    return byPolicy;
+    const isFinal = thrown instanceof SluiceError && thrown.disposition !== 'retry';
+    if (isFinal) deps.onFailed(thrown);
+    return isFinal;
   }
 
   async function fetchBatches(

@@ -5,6 +5,7 @@ import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Position, Source, SourceListener } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Ownership } from '../../ports/transactions.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
 import { createKafkaClient, type KafkaConnection, partitionCounts, reach } from './connection.ts';
@@ -35,6 +36,8 @@ export interface KafkaSourceDeps {
   readonly telemetry: Telemetry;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Where positions are stored by transactions of somebody else, who must know whose partitions are whose. */
+  readonly ownership?: Ownership;
 }
 
 export interface KafkaSourceOptions extends KafkaConnection {
@@ -61,7 +64,7 @@ export interface KafkaSourceOptions extends KafkaConnection {
 }
 
 export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOptions): Source {
-  const { clock, telemetry, credit } = deps;
+  const { clock, telemetry, credit, ownership } = deps;
   const { groupId, topics, brokers } = options;
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 30_000;
   const heartbeatMs = options.heartbeatMs ?? Math.min(3_000, sessionTimeoutMs / 5);
@@ -92,16 +95,23 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
 
   const lanes = new Lanes({
     onAssigned: (origin) => listener?.onAssigned(origin),
-    onRevoked: (origin) => listener?.onRevoked(origin),
+    onRevoked: (origin) => {
+      ownership?.release(origin);
+      listener?.onRevoked(origin);
+    },
   });
   const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
   const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
   const frameRecords = options.frameRecords ?? 512;
-  const quarantine = options.quarantine ?? true;
+  // A note is a commit of its own; between the offset and the end of a transaction it would undo the transaction's.
+  const quarantine = (options.quarantine ?? true) && ownership === undefined;
   const note = quarantine ? createNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
   const committer = createCommitter({ lanes, telemetry, note, group: () => membership.group }, { groupId, brokers });
   const { store } = committer;
-  const positions = createPositions({ lanes, telemetry, store }, { groupId, from: options.from, quarantine });
+  const positions = createPositions(
+    { lanes, telemetry, store, ownership },
+    { groupId, from: options.from, quarantine },
+  );
   const waits = createWaits({ gate, heartbeats, ends });
   const handover = createHandover(
     {
@@ -268,7 +278,11 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
 
   return {
     start,
-    commit: (list: readonly Position[]) => committer.commit(list),
+    commit: (list: readonly Position[]) => (ownership === undefined ? committer.commit(list) : Promise.resolve()),
+    renew(origin) {
+      const lane = lanes.ofOrigin(origin);
+      if (lane !== undefined) lanes.renew(lane);
+    },
     async halt() {
       gate.close('halted');
     },
