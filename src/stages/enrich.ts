@@ -5,7 +5,8 @@ import type { Plan, ReadPlan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
 import type { Histogram } from '../ports/telemetry.ts';
 import { KeyTable } from './enrich-keys.ts';
-import { type DistinctRows, FeatureReader } from './feature-reader.ts';
+import { FeatureReader } from './feature-reader.ts';
+import type { DistinctRows } from './feature-rows.ts';
 import type { Stage, StageDeps } from './types.ts';
 
 const FEATURE_MISSING = reasonCode('feature-missing');

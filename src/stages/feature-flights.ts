@@ -15,6 +15,7 @@ export interface Flight {
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
   answered: boolean;
+  failed: boolean;
 }
 
 export interface FlightOptions {
@@ -68,9 +69,10 @@ export class FeatureFlights {
       })
       .finally(() => {
         for (const key of rowOf.keys()) this.byKey.delete(key);
+        flight.failed = !flight.answered;
         health?.ended(rowOf, flight.answered);
       });
-    const flight: Flight = { done, rowOf, values, writtenAtMs, answered: false };
+    const flight: Flight = { done, rowOf, values, writtenAtMs, answered: false, failed: false };
     for (const key of rowOf.keys()) this.byKey.set(key, flight);
     return flight;
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Conditions } from '../kernel/conditions.ts';
 import { DEFAULT_FEATURES, STALE_CACHE } from '../kernel/degraded.ts';
+import { classify } from '../kernel/errors.ts';
 import { murmur2 } from '../kernel/murmur2.ts';
 import type { ReadPlan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
@@ -8,19 +9,10 @@ import type { Counter } from '../ports/telemetry.ts';
 import type { KeyTable } from './enrich-keys.ts';
 import { copyRow, FeatureCache } from './feature-cache.ts';
 import { FeatureFlights, type Flight } from './feature-flights.ts';
+import { blankRow, type DistinctRows, degradeRow, hasView } from './feature-rows.ts';
 import type { Relief } from './relief.ts';
 import { StoreHealth } from './store-health.ts';
 import type { StageDeps } from './types.ts';
-
-/** The distinct rows of one frame: row 0 is the row that is not there, row k + 1 belongs to distinct key k. */
-export interface DistinctRows {
-  /** Rows in use; the slabs may hold more. */
-  count: number;
-  readonly values: Float64Array;
-  readonly writtenAtMs: Float64Array;
-  /** Row → how it is less than asked for, see degraded.ts; undefined: none is. */
-  degraded: Uint8Array | undefined;
-}
 
 /** Frames whose rows are used at a time: each is read, and done with, before the next one's turn. */
 const MAX_SPARE = 4;
@@ -192,25 +184,15 @@ export class FeatureReader {
       this.refusal = undefined;
       throw refusal;
     }
-    const own: Miss[] = [];
-    let open: Wait[] = [];
-    for (const miss of missing) {
-      const flight = this.flights.of(miss.key.toString('latin1'));
-      if (flight === undefined) own.push(miss);
-      else open.push({ flight, miss });
-    }
-    if (this.cache !== undefined) {
-      this.shared.add(open.length);
-      this.misses.add(own.length);
-    }
-    if (own.length > 0) {
-      const flight = this.flights.fly(own.map(({ key }) => key));
-      for (const miss of own) open.push({ flight, miss });
-    }
+    let open = this.ask(missing);
     this.held++;
     try {
       while (open.length > 0) {
-        await this.answer(open);
+        try {
+          await this.answer(open);
+        } catch (thrown) {
+          open = this.askAgain(open, thrown);
+        }
         open = open.filter((wait) => !this.settle(wait, rows));
       }
     } finally {
@@ -218,6 +200,35 @@ export class FeatureReader {
       if (this.held === 0 && this.relief !== undefined) this.conditions.clear(this.flights.what);
     }
     return rows;
+  }
+
+  private ask(missing: readonly Miss[]): Wait[] {
+    const own: Miss[] = [];
+    const open: Wait[] = [];
+    for (const miss of missing) {
+      const flight = this.flights.of(miss.key.toString('latin1'));
+      if (flight === undefined) own.push(miss);
+      else open.push({ flight, miss, shared: true });
+    }
+    if (this.cache !== undefined) {
+      this.shared.add(open.length);
+      this.misses.add(own.length);
+    }
+    if (own.length > 0) {
+      const flight = this.flights.fly(own.map(({ key }) => key));
+      for (const miss of own) open.push({ flight, miss, shared: false });
+    }
+    return open;
+  }
+
+  /**
+   * A call may break on one of its keys, which is another frame's (cause) → that frame's search for the record at fault
+   * would find records of this one (effect) → what another one's call breaks on is asked for again (guard).
+   */
+  private askAgain(open: readonly Wait[], thrown: unknown): Wait[] {
+    const broken = open.filter(({ flight }) => flight.failed);
+    if (classify(thrown).code !== 'unexpected' || broken.some(({ shared }) => !shared)) throw thrown;
+    return [...open.filter(({ flight }) => !flight.failed), ...this.ask(broken.map(({ miss }) => miss))];
   }
 
   /** Resolves when the store has answered, or when something may be given up; rejects when it never will. */
@@ -275,19 +286,6 @@ interface Miss {
 interface Wait {
   readonly flight: Flight;
   readonly miss: Miss;
-}
-
-function degradeRow(rows: DistinctRows, row: number, how: number): void {
-  rows.degraded ??= new Uint8Array(rows.count);
-  rows.degraded[row] = how;
-}
-
-function blankRow(rows: DistinctRows, row: number, read: ReadPlan): void {
-  rows.values.fill(Number.NaN, row * read.rowWidth, (row + 1) * read.rowWidth);
-  rows.writtenAtMs.fill(Number.NaN, row * read.views.length, (row + 1) * read.views.length);
-}
-
-function hasView(writtenAtMs: Float64Array, row: number, views: number): boolean {
-  for (let v = 0; v < views; v++) if (!Number.isNaN(writtenAtMs[row * views + v])) return true;
-  return false;
+  /** Another frame made the call. */
+  readonly shared: boolean;
 }
