@@ -22,7 +22,9 @@ const ERROR = {
   illegalGeneration: 22,
   unknownMember: 25,
   rebalanceInProgress: 27,
+  notLeader: 6,
   storage: 56,
+  listener: 72,
   unknown: -1,
 };
 
@@ -213,7 +215,7 @@ describe('faults', () => {
     });
 
     for (const [title, errorCode, times, restarts] of [
-      ['a client that crashes and starts again drains before it leaves', ERROR.storage, 6, true],
+      ['a client that crashes and starts again drains before it leaves', ERROR.listener, 6, true],
       ['a client that gives up drains before it leaves, and says so', ERROR.unknown, 1, false],
     ] as const) {
       test(title, LIMIT, async () => {
@@ -239,6 +241,29 @@ describe('faults', () => {
         assert.equal(reader.telemetry.eventsNamed('consumer-restarting').length, restarts ? 1 : 0);
       });
     }
+
+    test(
+      'a leader that cannot read its disk, or has moved, ends no membership, however often it says so',
+      LIMIT,
+      async () => {
+        const { fresh, topic, produce, member } = await bench();
+        const name = await topic(1);
+        const reader = member({ topics: [name], groupId: fresh('group'), heartbeatMs: 50 });
+        await reader.start();
+        const hits = first(12, FETCH, { errorCode: ERROR.storage });
+        await reader.until(() => hits() === 12);
+        const moves = first(12, FETCH, { errorCode: ERROR.notLeader });
+        await reader.until(() => moves() === 12);
+        await produce(name, numbered(5, 1));
+        await reader.until(() => reader.rows().length === 5);
+        assert.deepEqual(reader.revoked, []);
+        assert.equal(reader.telemetry.eventsNamed('group-joined').length, 1);
+        assert.equal(reader.telemetry.eventsNamed('consumer-restarting').length, 0);
+        assert.ok(
+          reader.telemetry.count('sluice_retries_total', { what: 'kafka-fetch', reason: 'broker-rejected' }) >= 24,
+        );
+      },
+    );
 
     test('what arrives while the intake stands still for want of credit shows as lag', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();

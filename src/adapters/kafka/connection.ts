@@ -5,6 +5,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isTopicMissing, messageOf, translate } from './errors.ts';
 import { quietIdleQueues } from './idle-queues.ts';
+import { guardNetwork } from './network.ts';
 
 /** How to reach a cluster: what source and sink have in common. */
 export interface KafkaConnection {
@@ -32,6 +33,9 @@ export interface ConnectionDeps {
 /** Components of the client that speak of connections, not of answers. */
 const TROUBLE: ReadonlySet<string> = new Set(['Connection', 'BrokerPool']);
 
+/** A broker that hangs is noticed within this; requests of which more is known have more (network.ts, and those that wait for records or members). */
+export const REQUEST_TIMEOUT_MS = 5_000;
+
 const LEVELS: Readonly<Record<number, string>> = { 1: 'error', 2: 'warn', 4: 'info', 5: 'debug' };
 
 /** `onTrouble` is told what the client says of connections that fail: address and cause, nothing else. */
@@ -55,9 +59,9 @@ export function createKafkaClient(
     clientId: connection.clientId,
     ssl: connection.ssl,
     sasl: connection.sasl,
-    connectionTimeout: connection.dialTimeoutMs ?? 3_000,
-    requestTimeout: connection.requestTimeoutMs ?? 30_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 4 },
+    connectionTimeout: connection.dialTimeoutMs ?? 2_000,
+    requestTimeout: connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    retry: { initialRetryTime: 50, maxRetryTime: 400, retries: 4 },
     logLevel: logLevel.INFO,
     logCreator: quiet,
   });
@@ -68,6 +72,7 @@ export async function reach(deps: ConnectionDeps, connection: KafkaConnection, k
   const { clock, telemetry, random } = deps;
   const { brokers } = connection;
   quietIdleQueues(() => clock.wallMs());
+  guardNetwork(clock);
   const deadline = deadlineIn(clock, connection.reachWithinMs ?? 30_000);
   for (let attempt = 1; ; attempt++) {
     const admin = kafka.admin({ retry: { retries: 0 } });

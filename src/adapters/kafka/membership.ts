@@ -10,6 +10,7 @@ import { type Heartbeats, withCoordinator } from './heartbeats.ts';
 import type { ConsumerGroup, FetchedBatch } from './internals.ts';
 import type { Lanes } from './lanes.ts';
 import type { Positions } from './positions.ts';
+import type { Recovery } from './recovery.ts';
 
 /**
  * What happens around the client's membership in the group (law L6).
@@ -41,6 +42,7 @@ export interface MembershipDeps {
   readonly ends: Ends;
   readonly positions: Positions;
   readonly handover: Handover;
+  readonly recovery: Recovery;
   /** Notes that this process is no longer at work on its partitions. Never rejects. */
   readonly release: () => Promise<void>;
   readonly onRevoking: (deadline: Deadline) => Promise<boolean>;
@@ -62,7 +64,7 @@ export interface MembershipOptions {
 const REJOINING = 're-joining';
 
 export function createMembership(deps: MembershipDeps, options: MembershipOptions): Membership {
-  const { clock, telemetry, lanes, gate, heartbeats, positions, handover } = deps;
+  const { clock, telemetry, lanes, gate, heartbeats, positions, handover, recovery } = deps;
   const rebalances = telemetry.counter('sluice_rebalances_total');
   const pauses = telemetry.counter('sluice_pauses_total', { reason: 'rebalance' });
   let group: ConsumerGroup | undefined;
@@ -122,7 +124,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     await giveUp(member);
     deps.onActivity();
     broken = true;
-    await join();
+    await recovery.join(join, () => isClosing || gate.reasons.includes('failed'));
     broken = false;
     deps.onAnswered();
     deps.onActivity();
@@ -139,6 +141,8 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     return isFinal;
   }
 
+  const moved = (node: number): void => telemetry.event('coordinator-moved', { group: options.groupId, node });
+
   async function fetchBatches(
     member: ConsumerGroup,
     nodeId: string,
@@ -153,7 +157,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       return [];
     }
     try {
-      await positions.ensure(member);
+      await withCoordinator(member, () => positions.ensure(member), moved);
     } catch (thrown) {
       if (!failed(thrown)) await member.recoverFromFetch(thrown);
       return [];
@@ -168,21 +172,19 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
   function adopt(member: ConsumerGroup): void {
     lanes.endAll();
     group = member;
-    const { fetch, heartbeat, leave } = member;
+    const { fetch, heartbeat, leave, recoverFromFetch } = member;
     member.fetch = (nodeId) => fetchBatches(member, nodeId, fetch);
-    member.heartbeat = (interval) =>
-      withCoordinator(
-        member,
-        () => heartbeat.call(member, interval),
-        (node) => telemetry.event('coordinator-moved', { group: options.groupId, node }),
-      );
+    member.heartbeat = (interval) => recovery.heartbeat(member, () => heartbeat.call(member, interval));
+    member.recoverFromFetch = async (thrown) => {
+      if (!(await recovery.fromFetch(member, thrown))) await recoverFromFetch.call(member, thrown);
+    };
     member.recoverFromOffsetOutOfRange = async ({ topic, partition }) => {
       const lane = lanes.of(topic, partition);
       if (lane === undefined) return;
       try {
         await positions.reset(member, lane);
       } catch (thrown) {
-        if (!failed(thrown)) throw thrown;
+        if (!failed(thrown)) await member.recoverFromFetch(thrown);
       }
     };
     // The client leaves without asking when it crashes → what is in flight would be redelivered → drain first.

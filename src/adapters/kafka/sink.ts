@@ -6,7 +6,7 @@ import type { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { acknowledgementProblem } from './acknowledgement.ts';
-import { createKafkaClient, type KafkaConnection, reach, topicMissing } from './connection.ts';
+import { createKafkaClient, type KafkaConnection, REQUEST_TIMEOUT_MS, reach, topicMissing } from './connection.ts';
 import { isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
 import { checkClient, installedClientVersion } from './internals.ts';
 import { toMessages } from './messages.ts';
@@ -34,7 +34,7 @@ export interface KafkaSinkDeps {
 export interface KafkaSinkOptions extends KafkaConnection {
   /** No attempt begins later than this after the first; the caller decides what then. */
   readonly sendWithinMs?: number;
-  /** How long the broker may wait for its replicas. */
+  /** How long the broker may wait for its replicas; less than the time-out of the request, or every wait ends a connection. */
   readonly replicasMs?: number;
   readonly metadataRefreshMs?: number;
   readonly closeMs?: number;
@@ -42,6 +42,9 @@ export interface KafkaSinkOptions extends KafkaConnection {
 
 /** The client groups messages in quadratic time → more rows than this go in several requests. */
 const ROWS_A_REQUEST = 1_000;
+const REPLICAS_SHARE = 0.8;
+/** What a new leader costs at most beyond its election; an attempt is one look at the metadata, no more, while there is none. */
+const AGAIN_MAX_MS = 200;
 
 export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions): Sink {
   const { clock, telemetry, random } = deps;
@@ -98,11 +101,12 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
   ) {
     const messages = toMessages(rows, from, to, partition, () => nullHeader(topic));
     const deadline = deadlineIn(clock, options.sendWithinMs ?? 15_000);
+    const timeout = options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE;
     const doing = `send ${to - from} rows to ${topic}/${partition}`;
     let maybeWritten = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await lease.producer.send({ topic, messages, acks: -1, timeout: options.replicasMs ?? 10_000 });
+        const answer = await lease.producer.send({ topic, messages, acks: -1, timeout });
         await judge(topic, partition, answer, attempt > 1);
         return;
       } catch (thrown) {
@@ -114,7 +118,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
           throw new Failed(missing ? await whetherMissing(topic, error, thrown) : error, maybeWritten);
         }
         telemetry.counter('sluice_retries_total', { what: 'kafka-send', reason: error.code }).add(1);
-        await pause(clock, Math.min(1_000, 25 * 2 ** attempt) * (0.5 + random() / 2));
+        await pause(clock, Math.min(AGAIN_MAX_MS, 25 * 2 ** attempt) * (0.5 + random() / 2));
       }
     }
   }

@@ -21,6 +21,7 @@ import { createMembership } from './membership.ts';
 import { createNotes } from './notes.ts';
 import { createPositions, type FromPolicy } from './positions.ts';
 import { installDecoder } from './record-batches.ts';
+import { createRecovery } from './recovery.ts';
 import { createWaits } from './waits.ts';
 import { createWatchdog } from './watchdog.ts';
 
@@ -138,6 +139,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       ends,
       positions,
       handover,
+      recovery: createRecovery({ clock, telemetry, random: deps.random }, { groupId, brokers }),
       release: () => committer.release(),
       onRevoking: (deadline) => (listener as SourceListener).onRevoking(deadline),
       onFailed: fail,
@@ -229,9 +231,9 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       maxWaitTimeInMs: maxWaitMs,
       maxBytes: options.fetchMaxBytes ?? 4 * 1024 * 1024,
       maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
-      metadataMaxAge: options.metadataMaxAgeMs ?? 60_000,
+      metadataMaxAge: options.metadataMaxAgeMs ?? 10_000,
       allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 5 },
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
       partitionAssigners: [hookJoins(PartitionAssigners.roundRobin, membership.join)],
     });
     listen(consumer);
