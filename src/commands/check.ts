@@ -1,4 +1,5 @@
 import type { GoldenRecord } from '../bundle/golden.ts';
+import { formatMemory, type MemoryBound } from '../check/memory.ts';
 import { type PrepareDeps, prepare } from '../check/prepare.ts';
 import { formatSummary, summarize } from '../check/summary.ts';
 import { type CheckFinding, formatFindings, hasErrors } from '../documents/finding.ts';
@@ -13,6 +14,8 @@ export interface CheckOptions {
 export interface CheckIo extends PrepareDeps {
   stdout(text: string): void;
   stderr(text: string): void;
+  /** How much memory a run may take. */
+  memory?(plan: Plan): MemoryBound;
   /** Runs golden records through the compiled path; what is off becomes a finding in the golden file. */
   replay?(plan: Plan, records: readonly GoldenRecord[]): Promise<readonly CheckFinding[]>;
 }
@@ -28,12 +31,14 @@ export async function check(options: CheckOptions, io: CheckIo): Promise<number>
   const golden = [...ofModel, ...smallerGolden];
   const ok = plan !== undefined && !hasErrors(findings);
   const contract = plan && summarize(plan);
+  const memory = plan && io.memory?.(plan);
 
   if (options.json) {
-    io.stdout(`${JSON.stringify({ ok, findings, contract: contract ?? null }, null, 2)}\n`);
+    io.stdout(`${JSON.stringify({ ok, findings, contract: contract ?? null, memory: memory ?? null }, null, 2)}\n`);
   } else {
     if (findings.length > 0) io.stderr(`${formatFindings(findings)}\n`);
     if (ok && contract) io.stdout(formatSummary(contract));
+    if (ok && memory) io.stdout(`\n${formatMemory(memory)}\n`);
     io.stderr(`${closing(findings, golden.length, io.replay !== undefined && plan !== undefined)}\n`);
   }
   return ok ? EXIT.done : EXIT.usage;

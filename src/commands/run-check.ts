@@ -3,6 +3,7 @@ import { createLog } from '../adapters/pino/log.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { check } from './check.ts';
 import type { Io } from './io.ts';
+import { memoryOf } from './memory.ts';
 import { replayGolden } from './replay.ts';
 
 /** `sluice check`: files only, no network. Resolves with the exit code. */
@@ -14,6 +15,7 @@ export function runCheck(options: { readonly topology: string; readonly json: bo
     runtime,
     stdout: (text) => void io.stdout.write(text),
     stderr: (text) => void io.stderr.write(text),
+    memory: memoryOf,
     replay: (plan, golden) => replayGolden(plan, golden, runtime),
   });
 }

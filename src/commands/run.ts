@@ -8,6 +8,7 @@ import type { Runner, RunOutcome } from '../runner.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { conclude } from './conclude.ts';
 import type { Io } from './io.ts';
+import { memoryOf, memoryTerms } from './memory.ts';
 import { preparePlan } from './prepare.ts';
 import { createWorld } from './world.ts';
 
@@ -30,6 +31,8 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   const runtime = createOnnxRuntime({ telemetry });
   const plan = await preparePlan(options.topology, runtime, io);
   telemetry.event('started', { topology: plan.topology.name, model: plan.bundle.label, instance: io.instance });
+  const memory = memoryOf(plan);
+  telemetry.event('memory-bound', { bytes: memory.bytes, of: memoryTerms(memory) });
   let runner: Runner | undefined;
   const metrics = createProcessMetrics({ clock, telemetry });
   const admin =

@@ -39,6 +39,7 @@ const store = of('store');
 
 export const EVENTS = {
   started: pipeline('info', 'started'),
+  'memory-bound': pipeline('info', 'resident memory stays below this, whatever comes in'),
   listening: pipeline('info', 'metrics and health are served'),
   signal: pipeline('info', 'a signal asks for the end'),
   ready: pipeline('info', 'ready: assigned, connected and able to make progress'),

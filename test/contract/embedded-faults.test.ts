@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import kafkajs, { CompressionTypes } from 'kafkajs';
 import type { EmbeddedBroker } from '../../src/devstack/kafka/broker.ts';
 import { createBroker } from '../../src/devstack/kafka/broker.ts';
 import type { Fault, RequestInfo } from '../../src/devstack/kafka/server.ts';
-import { REASONS } from '../../src/kernel/fate.ts';
 import { until } from '../fixtures/until.ts';
 import { lazyBench, numbered } from './bench-broker.ts';
 import { slabOf } from './sink-conformance.ts';
@@ -287,32 +285,6 @@ describe('faults', () => {
       await reader.source.halt();
       await produce(name, numbered(10, 2));
       await until('the lag after the gate was shut', () => lag() === 140);
-    });
-
-    test('row 17: a batch that nobody can read comes by reference, and the partition goes on', LIMIT, async () => {
-      const { fresh, topic, kafka, member } = await bench();
-      const name = await topic(1);
-      const producer = kafka.producer({ createPartitioner: () => () => 0 });
-      await producer.connect();
-      const same = async (bytes: Buffer): Promise<Buffer> => bytes;
-      const plain = { compress: (encoder: { buffer: Buffer }) => same(encoder.buffer), decompress: same };
-      const table: Record<number, () => typeof plain> = kafkajs.CompressionCodecs;
-      const before = table[CompressionTypes.Snappy];
-      table[CompressionTypes.Snappy] = () => plain;
-      await producer.send({ topic: name, compression: CompressionTypes.Snappy, messages: numbered(3, 1) });
-      table[CompressionTypes.Snappy] = before;
-      await producer.send({ topic: name, messages: numbered(2, 1) });
-      await producer.disconnect();
-      const reader = member({ topics: [name], groupId: fresh('group') });
-      await reader.start();
-      await reader.until(() => reader.rows().length === 5);
-      assert.deepEqual(
-        reader.frames.flatMap(({ reason }) => Array.from(reason, (code) => REASONS[code])),
-        ['batch-unreadable', 'batch-unreadable', 'batch-unreadable', 'none', 'none'],
-      );
-      const [told] = reader.telemetry.eventsNamed('batch-unreadable');
-      assert.deepEqual(told, { topic: name, partition: 0, offset: 0, error: 'is not valid snappy' });
-      assert.equal(reader.failures.length, 0);
     });
   });
 });

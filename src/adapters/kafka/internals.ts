@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import type { PartitionAssigner } from 'kafkajs';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { Unread } from './records.ts';
 
 /**
  * The parts of kafkajs 2.2.4 that have no public name, as far as they are used here, and the one hook put into them.
@@ -78,6 +77,15 @@ export interface BatchContext {
   readonly producerId?: string;
   readonly inTransaction?: boolean;
   readonly isControlBatch?: boolean;
+}
+
+/** Why a message comes without what it holds. */
+export interface Unread {
+  readonly why: 'too-large' | 'batch-unreadable';
+  /** Completes "the record batch at … ". */
+  readonly text: string;
+  /** As far as it is known. */
+  readonly bytes: number;
 }
 
 export interface FetchedMessage {

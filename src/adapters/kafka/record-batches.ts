@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CodecError, inflate, MAX_INFLATED_BYTES } from './codecs.ts';
 import { crc32c } from './crc32c.ts';
-import type { BatchContext, FetchedMessage } from './internals.ts';
-import { readRecords, type Unread } from './records.ts';
+import type { BatchContext, FetchedMessage, Unread } from './internals.ts';
+import { readRecords } from './records.ts';
 
 /**
  * What a fetch brought for one partition → messages, in place of the client's decoder. No bytes that a producer, or a
@@ -19,8 +19,10 @@ import { readRecords, type Unread } from './records.ts';
  * them is fetched again (a partition may use half of what is left, so that one does not starve the others); of a batch with
  * more than MAX_BATCH_RECORDS records, or whose header cannot be believed, one message stands for all.
  */
+/** One fetch from one broker, as it comes. */
+export const FETCH_MAX_BYTES = 4 * 1024 * 1024;
 export const MAX_FETCH_BYTES = MAX_INFLATED_BYTES;
-export const MAX_FETCH_RECORDS = 200_000;
+export const MAX_FETCH_RECORDS = 100_000;
 const MAX_BATCH_RECORDS = 200_000;
 const MAX_STAND_INS = 100_000;
 /** Offsets that a damaged header may claim. */

@@ -1,15 +1,6 @@
 import { decodeHeaders } from '../../kernel/headers.ts';
 import type { BatchContext, FetchedMessage } from './internals.ts';
 
-/** Why a message comes without what it holds. */
-export interface Unread {
-  readonly why: 'too-large' | 'batch-unreadable';
-  /** Completes "the record batch at … ". */
-  readonly text: string;
-  /** As far as it is known. */
-  readonly bytes: number;
-}
-
 /** A record in the shape that the client hands round: key, value and headers are views into the fetch. */
 class Message implements FetchedMessage {
   readonly offset: string;

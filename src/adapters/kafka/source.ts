@@ -20,7 +20,7 @@ import { Lanes } from './lanes.ts';
 import { createMembership } from './membership.ts';
 import { createNotes } from './notes.ts';
 import { createPositions, type FromPolicy } from './positions.ts';
-import { installDecoder } from './record-batches.ts';
+import { FETCH_MAX_BYTES, installDecoder } from './record-batches.ts';
 import { createRecovery } from './recovery.ts';
 import { createWaits } from './waits.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -229,7 +229,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: heartbeatMs,
       maxWaitTimeInMs: maxWaitMs,
-      maxBytes: options.fetchMaxBytes ?? 4 * 1024 * 1024,
+      maxBytes: options.fetchMaxBytes ?? FETCH_MAX_BYTES,
       maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
       metadataMaxAge: options.metadataMaxAgeMs ?? 10_000,
       allowAutoTopicCreation: false,

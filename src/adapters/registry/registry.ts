@@ -6,7 +6,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 export interface RegistryOptions {
   readonly url: string;
   readonly timeoutMs?: number;
-  /** Schemas kept; the one that was not asked for longest is forgotten. */
+  /** Schemas kept, of MAX_SCHEMA_BYTES at most; the one that was not asked for longest is forgotten. */
   readonly maxSchemas?: number;
   /** How long an id that does not exist is not asked for again. */
   readonly unknownForMs?: number;
@@ -15,6 +15,8 @@ export interface RegistryOptions {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** Text of all schemas that are kept: a thousand of a megabyte each would be a gigabyte. */
+export const MAX_SCHEMA_BYTES = 8 * 1024 * 1024;
 /** The registry's own code, in the body of a 404. */
 const SCHEMA_NOT_FOUND = 40403;
 /** No such subject, no such schema in it. */
@@ -32,7 +34,8 @@ export function createRegistrySchemas(
   const { clock, telemetry } = deps;
   const { timeoutMs = 3_000, maxSchemas = 1_000, unknownForMs = 60_000, maxLookUpsPerSecond = 50 } = options;
   const { base, authorization } = addressOf(options.url);
-  const schemas = new Map<number, unknown>();
+  const schemas = new Map<number, Kept>();
+  let keptBytes = 0;
   const unknown = new Map<number, number>();
   const asking = new Map<number, Promise<unknown>>();
   let secondStartedMs = Number.NEGATIVE_INFINITY;
@@ -103,10 +106,20 @@ export function createRegistrySchemas(
     }
     const schema = parsed(answer.schema);
     if (schema === undefined) throw unknownSchema(id, `schema ${id} of ${base} is not JSON`);
-    schemas.set(id, schema);
-    if (schemas.size > maxSchemas) schemas.delete(schemas.keys().next().value as number);
+    keep(id, { schema, bytes: answer.schema.length });
     telemetry.event('schema-fetched', { id });
     return schema;
+  }
+
+  function keep(id: number, kept: Kept): void {
+    schemas.set(id, kept);
+    keptBytes += kept.bytes;
+    // The one that came last stays, however large.
+    for (const [oldest, { bytes }] of schemas) {
+      if (oldest === id || (schemas.size <= maxSchemas && keptBytes <= MAX_SCHEMA_BYTES)) return;
+      schemas.delete(oldest);
+      keptBytes -= bytes;
+    }
   }
 
   /** Throws when too many ids were looked up within this second. */
@@ -130,7 +143,7 @@ export function createRegistrySchemas(
       if (known !== undefined) {
         schemas.delete(id);
         schemas.set(id, known);
-        return known;
+        return known.schema;
       }
       if ((unknown.get(id) ?? 0) > clock.monotonicMs())
         throw unknownSchema(id, `schema registry ${base} has no schema with id ${id}`);
@@ -159,6 +172,12 @@ export function createRegistrySchemas(
       );
     },
   };
+}
+
+interface Kept {
+  readonly schema: unknown;
+  /** Of its text. */
+  readonly bytes: number;
 }
 
 /** Credentials in a URL would be refused by fetch, and show in every message: they become a header. */

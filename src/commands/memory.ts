@@ -1,0 +1,24 @@
+import { statSync } from 'node:fs';
+import { FETCH_MAX_BYTES, MAX_FETCH_BYTES, MAX_FETCH_RECORDS } from '../adapters/kafka/record-batches.ts';
+import { MAX_SCHEMA_BYTES } from '../adapters/registry/registry.ts';
+import { type MemoryBound, memoryBound, mib } from '../check/memory.ts';
+import type { Plan } from '../plan/plan.ts';
+
+/** The bound of a plan under the limits of the adapters that `run` uses. How many brokers there are is what the topology says. */
+export function memoryOf(plan: Plan): MemoryBound {
+  const { kafka, registry } = plan.topology.connections;
+  const files = [...plan.bundle.modelFiles, ...(plan.smaller?.bundle.modelFiles ?? [])];
+  return memoryBound(plan, {
+    brokers: Math.max(1, kafka?.brokers.length ?? 1),
+    fetchMaxBytes: FETCH_MAX_BYTES,
+    inflatedMaxBytes: MAX_FETCH_BYTES,
+    fetchMaxRecords: MAX_FETCH_RECORDS,
+    modelBytes: files.reduce((sum, { file }) => sum + statSync(file).size, 0),
+    schemaBytes: registry === undefined ? 0 : MAX_SCHEMA_BYTES,
+  });
+}
+
+/** `base 256 MiB + …`, for a line of the log. */
+export function memoryTerms({ terms }: MemoryBound): string {
+  return terms.map(({ name, bytes }) => `${name} ${mib(bytes)}`).join(' + ');
+}

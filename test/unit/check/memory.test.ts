@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatMemory, type MemoryLimits, memoryBound } from '../../../src/check/memory.ts';
+import { testPlan } from '../../fixtures/plan.ts';
+
+const MIB = 1024 * 1024;
+const LIMITS: MemoryLimits = {
+  brokers: 1,
+  fetchMaxBytes: 4 * MIB,
+  inflatedMaxBytes: 64 * MIB,
+  fetchMaxRecords: 100_000,
+  modelBytes: MIB,
+  schemaBytes: 8 * MIB,
+};
+const flow = (records: number, bytes: number) =>
+  testPlan({ enriched: true, flow: { maxInFlight: { records, bytes } } });
+
+test('row 20: the bound is the sum of its terms, and each limit is in exactly one of them', () => {
+  const base = memoryBound(flow(1_000, MIB), LIMITS);
+  assert.equal(
+    base.terms.reduce((sum, { bytes }) => sum + bytes, 0),
+    base.bytes,
+  );
+  const grows = (name: string, by: number, { terms }: ReturnType<typeof memoryBound>): void => {
+    for (const [i, term] of terms.entries()) {
+      assert.equal(term.bytes - base.terms[i].bytes, term.name === name ? by : 0, `${name} moves ${term.name}`);
+    }
+  };
+  grows('in flight, bytes', 4 * MIB, memoryBound(flow(1_000, 2 * MIB), LIMITS));
+  grows('model', 3 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, modelBytes: 2 * MIB }));
+  grows('fetches', 12 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, fetchMaxBytes: 8 * MIB }));
+  grows('fetches', MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, inflatedMaxBytes: 65 * MIB }));
+  grows('fetches', base.terms[4].bytes, memoryBound(flow(1_000, MIB), { ...LIMITS, brokers: 2 }));
+  grows('schemas', 8 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, schemaBytes: 9 * MIB }));
+  const twice = memoryBound(flow(2_000, MIB), LIMITS);
+  grows('in flight, records', base.terms[3].bytes, twice);
+});
+
+test('a cache costs its rows, and what it costs is said', () => {
+  const cache = { entries: 10_000, ttlMs: 1, negativeTtlMs: 1 };
+  const bound = memoryBound(testPlan({ enriched: true, read: { cache } }), LIMITS);
+  const term = bound.terms.find(({ name }) => name === 'feature caches');
+  assert.ok(term !== undefined && term.bytes > 10_000 * 200 && term.bytes < 10_000 * 400, String(term?.bytes));
+  assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
+});
