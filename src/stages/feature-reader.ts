@@ -69,7 +69,7 @@ export class FeatureReader {
     this.defaults = relief && requests('default');
     if (relief !== undefined) {
       this.health = new StoreHealth(deps.clock, (out, why) => {
-        relief.storeIs(out, this.flights.what, why);
+        relief.storeIs(out, this, this.flights.what, why);
         this.wake();
       });
       relief.onTaken(() => this.wake());

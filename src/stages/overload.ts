@@ -47,7 +47,7 @@ export function createOverload(
   const { lagMs, largerBatches, staleCacheMs = 0, defaultFeatures, skipToLatestMs } = settings;
   const ladder: LadderSettings = { steps: declared(settings), lagMs, skipLagMs: skipToLatestMs ?? 0 };
   const storeSteps = ladder.steps.filter(isStoreStep);
-  const storesOut = new Set<string>();
+  const storesOut = new Set<object>();
   const whenTaken: (() => void)[] = [];
   const skip =
     skipToLatestMs === undefined
@@ -90,10 +90,10 @@ export function createOverload(
     defaults: defaultFeatures,
     inForce: taken,
     onTaken: (listener) => void whenTaken.push(listener),
-    storeIs(out, what, why) {
+    storeIs(out, read, what, why) {
       if (closed) return;
-      if (out) storesOut.add(what);
-      else storesOut.delete(what);
+      if (out) storesOut.add(read);
+      else storesOut.delete(read);
       if (out) telemetry.event('outage-bridged', { what, reason: why, by: storeSteps.join(', ') });
       else telemetry.event('outage-bridged-over', { what });
     },

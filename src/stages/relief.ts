@@ -13,6 +13,6 @@ export interface Relief {
   inForce(step: StoreStep): boolean;
   /** Called when the ladder takes one: whoever waits for the store may go on. */
   onTaken(listener: () => void): void;
-  /** A read's store is out, or back. */
-  storeIs(out: boolean, what: string, why: string): void;
+  /** The store of `read` is out, or back; `what` for people: reads of one table have the same. */
+  storeIs(out: boolean, read: object, what: string, why: string): void;
 }
