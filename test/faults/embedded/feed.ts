@@ -40,9 +40,9 @@ export class Feed {
   }
 
   /** A batch for one partition: over several, the client can skip records when a leader moves. */
-  async send(count: number): Promise<void> {
-    const partition = Math.floor(this.random() * PARTITIONS.input);
-    const made = Array.from({ length: count }, () => this.make());
+  async send(count: number, to: { readonly partition?: number; readonly good?: boolean } = {}): Promise<void> {
+    const { partition = Math.floor(this.random() * PARTITIONS.input), good = false } = to;
+    const made = Array.from({ length: count }, () => this.make(good));
     const messages = made.map(({ message }) => ({ ...message, partition }));
     const [answer] = (await this.producer?.send({ topic: TOPICS.input, messages })) ?? [];
     made.forEach(({ fed }, index) => {
@@ -79,12 +79,12 @@ export class Feed {
     return one.id === other.id && Math.abs(one.score - other.score) < 1e-5;
   };
 
-  private make(): { readonly message: Message; readonly fed: Fed } {
+  private make(good: boolean): { readonly message: Message; readonly fed: Fed } {
     const { random } = this;
     const id = this.next++;
     const writer = Math.floor(random() * eventTypes.length);
     const key = random() < 0.1 ? null : `k${Math.floor(random() * 6)}`;
-    const chance = random();
+    const chance = good ? 0.5 : random();
     const x = chance < 0.04 ? -100 : chance < 0.08 ? null : 1 + Math.floor(random() * 50);
     const extra = { extra_a: 0, extra_b: 0, extra_c: 0 };
     const value = framed(this.schemaIds[writer], eventTypes[writer].toBuffer({ id, key, x, ...extra }));

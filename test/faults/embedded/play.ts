@@ -104,8 +104,9 @@ export async function play(schedule: Schedule): Promise<Played> {
   try {
     await stage.feed.send(BATCH);
     for (let n = 0; n < schedule.members; n++) gone.push(supervise());
-    await until('a member runs', () => live.size > 0, 10_000);
+    await until('a member runs', () => live.size > 0, 30_000);
     startedMs = performance.now();
+    nemesis.isLoose = true;
     const observer = observe(stage.watched, { everyMs: 40, dropped: stage.feed.dropped });
     await Promise.all([feed(stage, schedule.records, nowMs), act(schedule.acts, nowMs, perform)]);
     await pause(Math.max(0, HEAL_AT_MS - nowMs()));

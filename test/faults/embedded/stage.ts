@@ -2,6 +2,7 @@
 import { createBigtableWriter } from '../../../src/adapters/bigtable/writer.ts';
 import { createBigtable } from '../../../src/devstack/bigtable.ts';
 import { createBroker, type EmbeddedBroker } from '../../../src/devstack/kafka/broker.ts';
+import type { Fault, RequestInfo } from '../../../src/devstack/kafka/server.ts';
 import { createRegistry } from '../../../src/devstack/registry.ts';
 import { createSystemClock } from '../../../src/kernel/system-clock.ts';
 import { seeded } from '../../fixtures/random.ts';
@@ -26,13 +27,17 @@ export interface Stage {
 }
 
 export interface Hooks {
-  readonly onKafka?: Nemesis['onKafka'];
+  readonly onKafka?: (request: RequestInfo) => Fault | undefined;
   readonly onRead?: Nemesis['onRead'];
   readonly onRegistry?: Nemesis['onRegistry'];
 }
 
 /** Services, topics, features and a producer; no member yet. */
-export async function openStage(seed: number, hooks: Hooks = {}): Promise<Stage> {
+export async function openStage(
+  seed: number,
+  hooks: Hooks = {},
+  options: { readonly outputPartitions?: number } = {},
+): Promise<Stage> {
   const clock = createSystemClock();
   const random = seeded(seed ^ 0xfeed);
   const broker = await createBroker({ brokers: 3, log: () => {}, hooks: { onRequest: hooks.onKafka } });
@@ -40,7 +45,7 @@ export async function openStage(seed: number, hooks: Hooks = {}): Promise<Stage>
   const bigtable = await createBigtable({ onRead: hooks.onRead });
   for (const [topic, partitions] of [
     [TOPICS.input, PARTITIONS.input],
-    [TOPICS.output, PARTITIONS.output],
+    [TOPICS.output, options.outputPartitions ?? PARTITIONS.output],
     [TOPICS.deadLetter, PARTITIONS.deadLetter],
   ] as const) {
     broker.createTopic(topic, { partitions });
