@@ -11,7 +11,6 @@ import { type IHeaders, logLevel } from 'kafkajs';
 
 const require = createRequire(import.meta.url);
 const Cluster = require('kafkajs/src/cluster');
-const Batch = require('kafkajs/src/consumer/batch');
 const { createLogger } = require('kafkajs/src/loggers');
 
 /** Fault hooks leave requests of this client alone: the judge sees the world as it is. */
@@ -175,7 +174,7 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
         if (at[partition] === from) await pause(AGAIN_MS);
         continue;
       }
-      for (const { offset, timestamp, key, value, headers = {} } of new Batch(topic, String(from), data).messages) {
+      for (const { offset, timestamp, key, value, headers = {} } of visible(data, from)) {
         into.push({
           topic,
           partition,
@@ -252,14 +251,47 @@ export interface Client {
   }>;
 }
 
+interface Message {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: IHeaders;
+  readonly isControlRecord?: boolean;
+  readonly batchContext?: {
+    readonly firstOffset: string;
+    readonly lastOffsetDelta: number;
+    readonly producerId: string;
+    readonly inTransaction: boolean;
+  };
+}
+
 interface Fetched {
   readonly lastStableOffset: string;
-  readonly messages: {
-    readonly offset: string;
-    readonly timestamp: string;
-    readonly key: Buffer | null;
-    readonly value: Buffer | null;
-    readonly headers?: IHeaders;
-    readonly batchContext?: { readonly firstOffset: string; readonly lastOffsetDelta: number };
-  }[];
+  readonly messages: readonly Message[];
+  /** With isolation committed: those that reach into the fetch. */
+  readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null;
+}
+
+/**
+ * Records from an offset on, without markers and without those of aborted transactions. The client's own filter takes the aborted
+ * ones to come in the order of their beginnings, which they do not, and lets some through.
+ */
+function visible({ messages, abortedTransactions }: Fetched, from: number): Message[] {
+  const spans = (abortedTransactions ?? []).map(({ producerId, firstOffset }) => {
+    const isEnd = (each: Message): boolean =>
+      each.isControlRecord === true &&
+      each.batchContext?.producerId === producerId &&
+      Number(each.offset) >= Number(firstOffset);
+    const end = messages.find(isEnd);
+    return { producerId, first: Number(firstOffset), end: end ? Number(end.offset) : Number.POSITIVE_INFINITY };
+  });
+  return messages.filter(({ offset, isControlRecord, batchContext }) => {
+    const at = Number(offset);
+    const aborted = spans.some(
+      ({ producerId, first, end }) =>
+        batchContext?.inTransaction === true && batchContext.producerId === producerId && at >= first && at < end,
+    );
+    return at >= from && !isControlRecord && !aborted;
+  });
 }
