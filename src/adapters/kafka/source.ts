@@ -6,6 +6,7 @@ import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Position, Source, SourceListener } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ownership } from '../../ports/transactions.ts';
+import { installAbortedFilter } from './aborted.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
 import { createKafkaClient, type KafkaConnection, partitionCounts, reach } from './connection.ts';
@@ -206,6 +207,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
     installDecoder();
+    installAbortedFilter();
     listener = to;
     const kafka = createKafkaClient(options, telemetry, (message) => {
       trouble = message;
