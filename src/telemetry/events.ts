@@ -157,6 +157,7 @@ export const EVENTS = {
   'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
   'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
   'model-restarting': model('warn', 'the process of the model is replaced', limited('reason')),
+  'model-isolated': model('info', 'the model runs in a process of its own'),
   'model-restarted': model('info', 'the process of the model runs again', limited()),
   'device-skipped': model('info', 'a device is not to be had on this machine'),
 

@@ -188,6 +188,7 @@ async function loadIsolated(deps: IsolatedDeps, options: IsolatedOptions, load: 
 
   const askedMs = clock.monotonicMs();
   const first = await open(load);
+  telemetry.event('model-isolated', { pid: process?.pid });
   loadTimeoutMs = Math.max(RELOAD_TIMEOUT_MS, RELOAD_SLOWDOWN * (clock.monotonicMs() - askedMs));
   return {
     ...first,

@@ -157,19 +157,75 @@ test('a row that passes after the one at fault is proof enough that the model ru
   assert.deepEqual(session.batches, [2, 1, 1]);
 });
 
-test('another failure than of the rows ends the run, for every frame of the batch', async () => {
+test('a failure that no adapter has translated is searched for like any other', async () => {
   const { deps, session, infer } = start();
-  session.before = () => {
-    throw new Error('out of memory');
+  session.before = (values) => {
+    if (values.includes(POISON)) throw new Error('bad alloc');
   };
-  const done = [preprocessed([1], deps.clock), preprocessed([2, 3], deps.clock)].map(
-    (frame) => infer(frame) as Promise<void>,
-  );
-  const ends = await deps.clock.run(Promise.allSettled(done));
-  for (const end of ends) {
-    assert.equal(end.status, 'rejected');
-    assert.equal((end as PromiseRejectedResult).reason.disposition, 'fatal');
-  }
+  const frame = preprocessed([1, 2, POISON, 4], deps.clock);
+  await deps.clock.run(infer(frame) as Promise<void>);
+  assert.deepEqual(fates(frame), ['open', 'open', 'model-failed', 'open']);
+  assert.equal(deps.telemetry.count('sluice_retries_total', { what: 'model', reason: 'unexpected' }), 2);
+});
+
+for (const code of ['device-failed', 'file-failed', 'invariant-broken'] as const) {
+  test(`${code} ends the run at once: nothing is searched for, and whoever waits or comes is told`, async () => {
+    const { deps, session, infer } = start(2);
+    const gate = new Gate();
+    gate.close();
+    session.before = async () => {
+      await gate.through();
+      throw new SluiceError(code, 'no model any more');
+    };
+    const frames = [preprocessed([1], deps.clock), preprocessed([2, 3, 4], deps.clock), preprocessed([5], deps.clock)];
+    const done = frames.map((frame) => infer(frame) as Promise<void>);
+    gate.open();
+    const ends = await deps.clock.run(Promise.allSettled(done));
+    await assert.rejects(infer(preprocessed([6], deps.clock)) as Promise<void>, { code });
+    assert.deepEqual(
+      ends.map((end) => end.status === 'rejected' && end.reason.code),
+      [code, code, code],
+    );
+    assert.deepEqual(session.batches, [1], 'no run for those behind');
+    assert.deepEqual(frames.flatMap(fates), ['open', 'open', 'open', 'open', 'open']);
+  });
+}
+
+test('a row that was a batch by itself has a second try before it is blamed', async () => {
+  const { deps, session, infer } = start();
+  let left = 1;
+  session.before = () => {
+    if (left-- > 0) throw new SluiceError('model-failed', 'the process was killed');
+  };
+  const frame = preprocessed([3], deps.clock);
+  await deps.clock.run(infer(frame) as Promise<void>);
+  assert.deepEqual([fates(frame), [...frame.outputs[0]]], [['open'], [6]]);
+  assert.equal(deps.telemetry.count('sluice_retries_total', { what: 'model', reason: 'model-failed' }), 1);
+});
+
+test('only the runs of a search are said to be ones, and one that lasts is why records wait', async () => {
+  const { deps, session, infer } = start();
+  const run = session.run.bind(session);
+  const searching: unknown[] = [];
+  session.run = (feeds, rows, ...more: unknown[]) => {
+    searching.push([rows, more[0]]);
+    return run(feeds, rows);
+  };
+  poisoned(session, () => pause(deps.clock, 600));
+  const done = infer(preprocessed([1, POISON, 3], deps.clock)) as Promise<void>;
+  await deps.clock.advance(1_500);
+  assert.equal(deps.conditions.describe(), '', 'a second is no reason');
+  await deps.clock.advance(200);
+  assert.equal(deps.conditions.describe(), 'model: looking for the row at fault in a batch of 3, which failed: cannot');
+  await deps.clock.run(done);
+  assert.ok(deps.conditions.none);
+  assert.deepEqual(searching, [
+    [3, false],
+    [1, true],
+    [2, true],
+    [1, true],
+    [1, true],
+  ]);
 });
 
 test('a frame without rows passes at once, and still says which model it would have had', () => {
