@@ -93,6 +93,19 @@ test('the summary as JSON goes to standard output, unless the predictions do', a
   assert.equal(JSON.parse(together.stderr).published, 500);
 });
 
+test('a file of nothing but bad records comes to its end, whatever the limit on dead letters', async () => {
+  const limited = readFileSync(HELLO, 'utf8').replace(
+    /^(deadLetter: \{ topic: \S+) \}/m,
+    '$1, limit: { window: 100 } }',
+  );
+  assert.match(limited, /window: 100/);
+  const topology = file('limited.yaml', limited);
+  const input = file('all-bad.jsonl', 'no flight\n'.repeat(1_000));
+  const { code, stderr } = await batch({ input }, {}, topology);
+  assert.equal(code, 0);
+  assert.match(stderr, /0 predictions, 1,?000 dead letters/);
+});
+
 test('records that cannot be scored are counted, and told with their reasons where a file is given', async () => {
   const good = readFileSync(EVENTS, 'utf8').split('\n')[0];
   const input = file('bad.jsonl', Buffer.concat([Buffer.from(`${good}\n\n{"id": \n[1]\n`), Buffer.from([0xff, 10])]));
