@@ -66,7 +66,8 @@ const DTYPE_BYTES: Readonly<Record<InputDType, number>> = {
 
 export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
   const { records, bytes } = plan.topology.flow.maxInFlight;
-  const recordBytes = perRecordBytes(plan);
+  // A frame takes the way of one of the two plans.
+  const recordBytes = Math.max(perRecordBytes(plan), plan.smaller === undefined ? 0 : perRecordBytes(plan.smaller));
   const caches = plan.reads.reduce((sum, read) => sum + cacheBytes(read), 0);
   const fetchBytes =
     limits.fetchMaxBytes * FETCH_COPIES + limits.inflatedMaxBytes + limits.fetchMaxRecords * MESSAGE_BYTES;
