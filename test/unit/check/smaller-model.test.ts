@@ -60,7 +60,7 @@ test('a smaller model that is not there, or the same, is the mistake of the line
   const absent = await prepared(undefined);
   const [{ file, path, line }] = absent.findings;
   assert.deepEqual([absent.plan, file, path, line], [undefined, 'topology.yaml', 'onOverload.smallerModel', 29]);
-  const same = await prepared(BUNDLE);
+  const same = await prepared(undefined, 'smallerModel: models/sample/1');
   assert.equal(same.plan, undefined);
   assert.match(formatFindings(same.findings), /onOverload\.smallerModel.*is the same bundle as model\.bundle/s);
 });
