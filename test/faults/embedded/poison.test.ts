@@ -198,7 +198,7 @@ test(
 );
 
 test(
-  'rows 17 and 35: a topic of nothing but bad records is not moved to the dead letters: it is held, and says why',
+  'row 17: a topic of nothing but bad records is not moved to the dead letters: it is held, and says why',
   LIMIT,
   async (context) => {
     const hello = await startHello(context, { partitions: 2, drain: '60s' });
