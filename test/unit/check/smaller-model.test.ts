@@ -93,7 +93,8 @@ test('the rows of the larger batches must fit the model too', async () => {
 });
 
 test('check replays the golden records of both', async () => {
-  const golden = '{"event":{"id":1,"tags":[],"curve":[]},"features":{},"expected":{"score":0.1,"band":"low"},"tolerance":0.1}\n';
+  const golden =
+    '{"event":{"id":1,"tags":[],"curve":[]},"features":{},"expected":{"score":0.1,"band":"low"},"tolerance":0.1}\n';
   const replayed: string[] = [];
   const code = await withSmall(SMALL.replace(/$/, 'golden: golden.jsonl\n'), async (topology, folder) => {
     writeFileSync(join(folder, 'models/sample/1/bundle.yaml'), GOLDEN);
