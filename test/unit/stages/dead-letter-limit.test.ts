@@ -5,9 +5,12 @@ import { deadlineIn } from '../../../src/kernel/deadline.ts';
 import { SluiceError } from '../../../src/kernel/errors.ts';
 import { DEAD_LETTERED, REASONS, reasonCode } from '../../../src/kernel/fate.ts';
 import { decide } from '../../../src/kernel/frame.ts';
+import type { Transaction, TransactionalSink } from '../../../src/ports/transactions.ts';
 import { createDeadLetterLimit, FateWindow } from '../../../src/stages/dead-letter-limit.ts';
+import { createDeliverOnce } from '../../../src/stages/deliver-once.ts';
 import { type FakeRecord, Gate } from '../../fixtures/fakes.ts';
 import { emptyRecords } from '../../fixtures/frames.ts';
+import { testPlan } from '../../fixtures/plan.ts';
 import { ORIGIN, stageDeps } from '../../fixtures/stage-deps.ts';
 import { event, events, origin, startWorld } from '../../fixtures/world.ts';
 
@@ -194,6 +197,38 @@ test('outputs that the broker refuses count as the dead letters that they become
   // The frame that was refused its release had not been refused by the broker.
   assert.match(runner.health().reason, /80 of the last 100 records .*80 of them unpublishable/);
   assert.equal(sink.acknowledged.length, 80);
+});
+
+test('exactly once: above the limit no transaction takes more in, and the position stays where it is', async () => {
+  const deps = stageDeps();
+  const published: Transaction[] = [];
+  const sink: TransactionalSink = {
+    open: async () => undefined,
+    partitionCount: () => 1,
+    close: async () => undefined,
+    async publish(transaction) {
+      published.push(transaction);
+      return 'committed';
+    },
+  };
+  const over = { isCurrent: () => true, renew: () => undefined, instance: 'test' };
+  const deliver = createDeliverOnce({ ...deps, ...over, sink }, testPlan({ limit: LIMIT }));
+  deliver.setFlushing(true);
+  let settled = 0;
+  for (let from = 0; from < 150; from += 50) {
+    const frame = emptyRecords(ORIGIN, from, 50);
+    for (let i = 0; i < 50; i++) decide(frame, i, DEAD_LETTERED, FAILED);
+    deliver.admit(frame);
+    void deliver(frame).then(() => settled++);
+    await deps.clock.advance(1_000);
+  }
+  const error = await deps.clock.run(deliver.standstill as Promise<SluiceError>);
+  assert.equal(error.code, 'dead-letters-exceeded');
+  assert.equal(settled, 1, 'the second frame fills the window');
+  assert.deepEqual(
+    published.map(({ nextOffset }) => nextOffset),
+    [50],
+  );
 });
 
 test('without a limit, and below it, everything goes on', async () => {
