@@ -30,6 +30,8 @@ export interface Runner {
   run(): Promise<RunOutcome>;
   /** Begins to drain; further calls change nothing. */
   stop(): void;
+  /** Ends at once, as if the drain budget had run out: nothing further is settled, the group is not left. */
+  abort(): void;
   health(): Health;
   state(): State;
 }
@@ -65,6 +67,8 @@ export interface RunnerParts {
 
 /** How long a drain waits before it asks again to store its positions. */
 const COMMIT_AGAIN_MS = 100;
+/** Kept of the drain budget for leaving the group and closing: a quarter, at most this. */
+const LEAVE_MS = 1_000;
 /** Nothing has settled for this long, and nothing says why: not ready. Longer where a drain may take longer. */
 const STALLED_MS = 60_000;
 const STALLED_DRAINS = 3;
@@ -99,7 +103,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const abandon = new AbortController();
   const commit = createCommit(
     { clock, telemetry, credit, watermarks, source, onFailed: fail },
-    { everyMs: options.commitEveryMs },
+    { everyMs: options.commitEveryMs, everyRecords: Math.max(1, credit.maxRecords / 2) },
   );
   const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
   const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
@@ -111,6 +115,10 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   let end: (() => void) | undefined;
   const ended = new Promise<void>((resolve) => {
     end = resolve;
+  });
+  let cutShort: ((outcome: RunOutcome) => void) | undefined;
+  const aborted = new Promise<RunOutcome>((resolve) => {
+    cutShort = resolve;
   });
 
   let standsStill: SluiceError | undefined;
@@ -136,6 +144,13 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     if (!lifecycle.on('stop')) return;
     telemetry.event('draining', { records: credit.records, budgetMs: options.drainMs });
     end?.();
+  }
+
+  function abort(): void {
+    stop();
+    abandon.abort();
+    telemetry.event('drain-cut-short', { records: credit.records });
+    cutShort?.({ result: 'drain-budget', error: undefined, unsettledRecords: credit.records });
   }
 
   const ending = (): boolean => lifecycle.state !== 'running' && lifecycle.state !== 'starting';
@@ -257,7 +272,9 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     };
     commit.stop();
     const halting = bounded('halt', () => source.halt());
-    const clean = failure === undefined ? await settleAll(deadline) : await bounded('commit', () => commit.now());
+    // A drain that takes all its time would leave the group unasked: it would wait for us until our session is over.
+    const settling = deadlineIn(clock, options.drainMs - Math.min(LEAVE_MS, options.drainMs / 4));
+    const clean = failure === undefined ? await settleAll(settling) : await bounded('commit', () => commit.now());
     // It waits for a person, whom `/ready` has not reached: the exit code says it again.
     if (standsStill !== undefined) fail(standsStill);
     if (!clean) abandon.abort();
@@ -279,9 +296,10 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
         if (lifecycle.on('ready')) telemetry.event('ready');
       }, startFailed);
       await ended;
-      return shutDown();
+      return Promise.race([shutDown(), aborted]);
     },
     stop,
+    abort,
     state: () => lifecycle.state,
     health() {
       const from = source.health();

@@ -6,7 +6,8 @@ import type { Io } from './io.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done (dead letters are counted, not a failure; so is a clean drain after a signal)
-            1 failed   2 wrong usage or invalid topology   3 the drain budget ran out`;
+            1 failed   2 wrong usage or invalid topology   3 the drain budget ran out, or Ctrl-C twice
+Signals:    SIGTERM or SIGINT drains, within flow.drain; more of them change nothing, but a second Ctrl-C ends at once`;
 
 const FIRST_STEPS = `
 To begin with:

@@ -47,9 +47,13 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   const stopping = new Promise<undefined>((resolve) => {
     signalled = () => resolve(undefined);
   });
+  let interrupted = false;
   const forget = io.onSignal((signal) => {
     telemetry.event('signal', { signal });
     runner?.stop();
+    // Who presses Ctrl-C twice will not wait; whoever sends SIGTERM twice (systemd, an impatient script) has said nothing new.
+    if (signal === 'SIGINT' && interrupted) runner?.abort();
+    interrupted ||= signal === 'SIGINT';
     signalled();
   });
   const end = async (): Promise<void> => {

@@ -24,20 +24,29 @@ export interface CommitDeps {
   readonly onFailed: (error: unknown) => void;
 }
 
+export interface CommitOptions {
+  readonly everyMs: number;
+  /** Settled records after which it does not wait for the timer. */
+  readonly everyRecords: number;
+}
+
 /**
- * commit: watermarks → the group's offsets; on a timer, before every re-join and at the end. One call in flight.
+ * commit: watermarks → the group's offsets; on a timer, when much has settled since, before every re-join and at the end.
+ * One call in flight. What has settled and is not committed comes twice after a crash, so there is a bound on that too.
  * A commit that fails is tried again at the next tick with what is then the watermark: nothing is lost by being late.
  */
-export function createCommit(deps: CommitDeps, options: { readonly everyMs: number }): Commit {
+export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
   const { clock, telemetry, credit, watermarks, source } = deps;
   const committed = telemetry.counter('sluice_commits_total', { result: 'stored' });
   const failed = telemetry.counter('sluice_commits_total', { result: 'failed' });
   const late = telemetry.counter('sluice_late_completions_total');
   let inFlight: Promise<void> | undefined;
+  let settled = 0;
   let timer: Timer | undefined;
 
   async function store(): Promise<void> {
     const positions = watermarks.committable();
+    settled = 0;
     if (positions.length === 0) return;
     try {
       await source.commit(positions);
@@ -70,7 +79,11 @@ export function createCommit(deps: CommitDeps, options: { readonly everyMs: numb
 
   const commit = (frame: Frame): void => {
     credit.give(frame.count, frame.bytes);
-    if (watermarks.advance(frame.origin)) return;
+    if (watermarks.advance(frame.origin)) {
+      settled += frame.count;
+      if (settled >= options.everyRecords && inFlight === undefined && timer !== undefined) void now();
+      return;
+    }
     late.add(frame.count);
     telemetry.event('late-completion', {
       topic: frame.origin.topic,

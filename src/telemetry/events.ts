@@ -49,6 +49,7 @@ export const EVENTS = {
     'error',
     'the drain budget ran out; what is unsettled stays uncommitted and will be replayed',
   ),
+  'drain-cut-short': pipeline('warn', 'a second interrupt ends the drain; what is unsettled stays uncommitted'),
   'close-failed': pipeline('warn', 'a step of the shutdown failed'),
   stopped: pipeline('info', 'stopped'),
   failed: pipeline('error', 'failed'),
@@ -156,8 +157,8 @@ export const EVENTS = {
   'model-loaded': model('info', 'model loaded'),
   'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
   'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
-  'model-restarting': model('warn', 'the process of the model is replaced', limited('reason')),
   'model-isolated': model('info', 'the model runs in a process of its own'),
+  'model-restarting': model('warn', 'the process of the model is replaced', limited('reason')),
   'model-restarted': model('info', 'the process of the model runs again', limited()),
   'device-skipped': model('info', 'a device is not to be had on this machine'),
 

@@ -51,7 +51,11 @@ const kafka = strict({
     'host:port, comma-separated',
   ),
   clientId: text('a name', 'sluice').describe('shown in the logs of the brokers').default('sluice'),
-  sessionTimeout: duration('30s').describe('how long the group waits for a member that is silent').prefault('30s'),
+  sessionTimeout: duration('10s')
+    .describe(
+      'how long the group waits for a member that is silent; after a crash nobody reads its partitions for so long',
+    )
+    .prefault('10s'),
   ssl: notYet('ssl'),
   sasl: notYet('sasl'),
   client: notYet('another Kafka client'),
@@ -176,6 +180,11 @@ export const topologySchema = strict({
         'process: the model runs in a process of its own, which a run that hangs or crashes costs, and not the pipeline',
       )
       .default('none'),
+    memory: size('2GiB')
+      .describe(
+        'with isolation: process; resident memory of that process, above which it is killed; without it, no limit',
+      )
+      .optional(),
     runTimeout: duration('10s')
       .describe('with isolation: process; a run that has not answered by then hangs and is killed (10s)')
       .optional(),
@@ -185,11 +194,6 @@ export const topologySchema = strict({
     .describe('what may be given up to keep up, a step after the other; without it records wait')
     .optional(),
   output: strict({
-    memory: size('2GiB')
-      .describe(
-        'with isolation: process; resident memory of that process, above which it is killed; without it, no limit',
-      )
-      .optional(),
     topic: topic(),
     key: text('a template over fields of the event', '"{id}"').describe("default: the input's key").optional(),
     value: value(),

@@ -137,6 +137,44 @@ test('a second stop, and one after the end, change nothing', async () => {
   assert.equal(clock.timers, 0, 'nothing is left behind');
 });
 
+test('a second interrupt ends at once; what is unsettled is told, and nothing is waited for', async () => {
+  const gate = new Gate();
+  gate.close();
+  const { clock, credit, telemetry, source, runner } = bare({ path: () => gate.through() });
+  const outcome = runner.run();
+  await clock.advance(1);
+  const from = origin(0);
+  source.assign(from);
+  await source.feed(from, [event(0)]);
+  runner.stop();
+  await clock.advance(10);
+  runner.abort();
+  assert.deepEqual(await outcome, { result: 'drain-budget', error: undefined, unsettledRecords: 1 });
+  assert.equal(telemetry.eventsNamed('drain-cut-short').length, 1);
+  assert.equal(credit.records, 1);
+  assert.deepEqual(source.commits, []);
+});
+
+test('a drain that settles nothing keeps a quarter of its budget for leaving the group', async () => {
+  const gate = new Gate();
+  gate.close();
+  const { clock, source, runner } = bare({ path: () => gate.through() });
+  const left: number[] = [];
+  const close = source.close.bind(source);
+  source.close = () => {
+    left.push(clock.monotonicMs());
+    return close();
+  };
+  const outcome = runner.run();
+  const from = origin(0);
+  source.assign(from);
+  await source.feed(from, [event(0)]);
+  const startedMs = clock.monotonicMs();
+  runner.stop();
+  assert.equal((await clock.run(outcome)).result, 'drain-budget');
+  assert.deepEqual(left, [startedMs + 750]);
+});
+
 test('the end of a bounded source drains, without a budget for what is under way', async () => {
   const gate = new Gate();
   gate.close();

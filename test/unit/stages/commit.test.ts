@@ -32,7 +32,10 @@ function start() {
     },
   };
   const onFailed = (error: unknown): void => void failed.push(error);
-  const commit = createCommit({ clock, telemetry, credit, watermarks, source, onFailed }, { everyMs: 1_000 });
+  const commit = createCommit(
+    { clock, telemetry, credit, watermarks, source, onFailed },
+    { everyMs: 1_000, everyRecords: 100 },
+  );
   let offset = 0;
   /** One more frame, settled. */
   const settle = (): Frame => {
@@ -63,6 +66,21 @@ test('positions are stored on the timer, only when they moved, until it is stopp
   commit.stop();
   await clock.advance(10_000);
   assert.deepEqual([stored, clock.timers], [[2, 3], 0]);
+});
+
+test('when much has settled since the last one, a commit does not wait for the timer', async () => {
+  const { clock, stored, commit, settle } = start();
+  commit.start();
+  for (let n = 0; n < 99; n++) settle();
+  await clock.advance(10);
+  assert.deepEqual(stored, []);
+  settle();
+  await clock.advance(10);
+  assert.deepEqual(stored, [100]);
+  for (let n = 0; n < 99; n++) settle();
+  await clock.advance(10);
+  assert.deepEqual(stored, [100], 'counted anew');
+  commit.stop();
 });
 
 test('one call in flight; who asks during it gets a call of their own behind it, with what is settled by then', async () => {
