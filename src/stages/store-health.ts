@@ -5,8 +5,8 @@ export const OUTAGE_MS = 2_000;
 
 /**
  * Whether the store of one read is out, told from the calls on it: `onChange` once a call has failed for OUTAGE_MS.
- * One that succeeds ends the outage for all: what still fails has to fail for that long again. So it changes at most
- * every OUTAGE_MS, and while it is out a call is under way that will tell when it no longer is.
+ * One that succeeds ends the outage for all: what still fails has to fail for that long again. So an outage begins OUTAGE_MS
+ * after the last answer at the earliest, and while it lasts a call is under way that will tell when it is over.
  */
 export class StoreHealth {
   private readonly clock: Clock;

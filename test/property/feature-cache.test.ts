@@ -127,3 +127,19 @@ test('what is asked for again stays; what is asked for once makes room', () => {
     if (n % 40 === 0) for (const key of hot) assert.ok(find(cache, key, 0) >= 0, `a hot key is gone after ${n}`);
   }
 });
+
+test('what expired is there until its place is needed: found up to a limit of its own, by what it said', () => {
+  const cache = new FeatureCache({ entries: 2, rowWidth: ROW_WIDTH, views: VIEWS });
+  const [row, absent] = [Buffer.from('row'), Buffer.from('absent')];
+  put(cache, row, { value: 1, writtenAtMs: 5, present: true, expiresAtMs: 100 });
+  put(cache, absent, { value: 0, writtenAtMs: 0, present: false, expiresAtMs: 100 });
+  const findStale = (key: Buffer, presentMs: number, absentMs: number): number =>
+    cache.findStale(key, 0, key.length, murmur2(key, 0, key.length), presentMs, absentMs);
+  assert.equal(find(cache, row, 100), -1);
+  assert.deepEqual(rowOf(cache, findStale(row, 99, 1_000)), [1, 1.5, 5]);
+  assert.deepEqual(
+    [findStale(row, 100, 0), findStale(absent, 0, 100), findStale(Buffer.from('other'), 0, 0)],
+    [-1, -1, -1],
+  );
+  assert.ok(findStale(absent, 1_000, 99) >= 0);
+});
