@@ -69,28 +69,54 @@ export function createKafkaClient(
 
 /** Connects an admin client, trying for `reachWithinMs`. */
 export async function reach(deps: ConnectionDeps, connection: KafkaConnection, kafka: Kafka): Promise<Admin> {
+  const { brokers } = connection;
+  quietIdleQueues(() => deps.clock.wallMs());
+  guardNetwork(deps.clock);
+  return persistently(
+    deps,
+    connection,
+    `connect to Kafka at ${brokers.join(', ')}`,
+    async () => {
+      const admin = kafka.admin({ retry: { retries: 0 } });
+      try {
+        await admin.connect();
+        return admin;
+      } catch (thrown) {
+        await admin.disconnect();
+        throw thrown;
+      }
+    },
+    (thrown, attempts) =>
+      new SluiceError(
+        'broker-unavailable',
+        `none of the brokers ${brokers.join(', ')} could be reached in ${attempts} attempts (${messageOf(thrown)}): check the addresses, and that the cluster runs`,
+        thrown,
+      ),
+  );
+}
+
+/**
+ * Repeats a step of the start for `reachWithinMs`, while its failure may pass: one broker that is away is no reason to end.
+ * Rejects with what the last failure means, or what `exhausted` makes of it.
+ */
+export async function persistently<T>(
+  deps: ConnectionDeps,
+  connection: KafkaConnection,
+  doing: string,
+  attempt: () => Promise<T>,
+  exhausted?: (thrown: unknown, attempts: number) => SluiceError,
+): Promise<T> {
   const { clock, telemetry, random } = deps;
   const { brokers } = connection;
-  quietIdleQueues(() => clock.wallMs());
-  guardNetwork(clock);
   const deadline = deadlineIn(clock, connection.reachWithinMs ?? 30_000);
-  for (let attempt = 1; ; attempt++) {
-    const admin = kafka.admin({ retry: { retries: 0 } });
+  for (let attempts = 1; ; attempts++) {
     try {
-      await admin.connect();
-      return admin;
+      return await attempt();
     } catch (thrown) {
-      await admin.disconnect();
-      const error = translate(thrown, `connect to Kafka at ${brokers.join(', ')}`, brokers);
+      const error = translate(thrown, doing, brokers);
       if (error.disposition !== 'retry') throw error;
-      if (deadline.passed()) {
-        throw new SluiceError(
-          'broker-unavailable',
-          `none of the brokers ${brokers.join(', ')} could be reached in ${attempt} attempts (${messageOf(thrown)}): check the addresses, and that the cluster runs`,
-          thrown,
-        );
-      }
-      const delayMs = Math.min(2_000, 100 * 2 ** attempt) * (0.5 + random() / 2);
+      if (deadline.passed()) throw exhausted?.(thrown, attempts) ?? error;
+      const delayMs = Math.min(2_000, 100 * 2 ** attempts) * (0.5 + random() / 2);
       telemetry.counter('sluice_retries_total', { what: 'kafka-connect', reason: error.code }).add(1);
       telemetry.event('kafka-connect-retry', { brokers: brokers.join(','), error: messageOf(thrown), delayMs });
       await pause(clock, Math.min(delayMs, deadline.remainingMs()));

@@ -6,7 +6,14 @@ import type { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { acknowledgementProblem } from './acknowledgement.ts';
-import { createKafkaClient, type KafkaConnection, REQUEST_TIMEOUT_MS, reach, topicMissing } from './connection.ts';
+import {
+  createKafkaClient,
+  type KafkaConnection,
+  persistently,
+  REQUEST_TIMEOUT_MS,
+  reach,
+  topicMissing,
+} from './connection.ts';
 import { isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
 import { checkClient, installedClientVersion } from './internals.ts';
 import { toMessages } from './messages.ts';
@@ -150,11 +157,9 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
         },
         { metadataMaxAgeMs: refreshMs },
       );
-      await topics.open(names);
-      const lease = await producers.lease().catch((thrown: unknown) => {
-        throw translate(thrown, 'begin to produce', brokers);
-      });
-      lease.release();
+      const { topics: known, producers: pool } = opened();
+      await persistently(deps, options, 'read about the topics', () => known.open(names));
+      await persistently(deps, options, 'begin to produce', async () => (await pool.lease()).release());
     },
 
     partitionCount: (topic) => opened().topics.of(topic).partitions,

@@ -9,8 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 
 export interface Load {
-  /** Events numbered from 0; `acknowledged` of them are on the input topic for certain. */
-  readonly acknowledged: number;
+  /** `topic/partition/offset` of the events that are on the input topic for certain. */
+  readonly acknowledged: ReadonlySet<string>;
   /** Sends that were tried again. */
   readonly repeats: number;
   /** Sends what is left, and resolves with the number of events, all acknowledged. */
@@ -34,7 +34,7 @@ export function startLoad(options: LoadOptions): Load {
   const queues: number[][] = Array.from({ length: partitions }, () => []);
   const stopping = new AbortController();
   let producer: Promise<Producer> | undefined;
-  let acknowledged = 0;
+  const acknowledged = new Set<string>();
   let repeats = 0;
   let made = 0;
 
@@ -61,8 +61,9 @@ export function startLoad(options: LoadOptions): Load {
     for (;;) {
       const used = connected();
       try {
-        await (await used).send({ topic, acks: -1, messages });
-        acknowledged += numbers.length;
+        const [{ baseOffset }] = await (await used).send({ topic, acks: -1, messages });
+        if (Number(baseOffset) >= 0)
+          numbers.forEach((_, i) => void acknowledged.add(`${topic}/${partition}/${Number(baseOffset) + i}`));
         return;
       } catch (error) {
         if (performance.now() - begun > GIVE_UP_MS) throw error;
@@ -100,9 +101,7 @@ export function startLoad(options: LoadOptions): Load {
   // Whoever stops the load is told; until then a failure must not end the process.
   running.catch(() => undefined);
   return {
-    get acknowledged() {
-      return acknowledged;
-    },
+    acknowledged,
     get repeats() {
       return repeats;
     },
