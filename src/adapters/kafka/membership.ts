@@ -9,6 +9,7 @@ import type { Handover } from './handover.ts';
 import { type Heartbeats, withCoordinator } from './heartbeats.ts';
 import type { ConsumerGroup, FetchedBatch } from './internals.ts';
 import type { Lanes } from './lanes.ts';
+import type { Lease } from './lease.ts';
 import type { Positions } from './positions.ts';
 import type { Recovery } from './recovery.ts';
 
@@ -42,6 +43,7 @@ export interface MembershipDeps {
   readonly ends: Ends;
   readonly positions: Positions;
   readonly handover: Handover;
+  readonly lease: Lease;
   readonly recovery: Recovery;
   /** Notes that this process is no longer at work on its partitions. Never rejects. */
   readonly release: () => Promise<void>;
@@ -64,7 +66,7 @@ export interface MembershipOptions {
 const REJOINING = 're-joining';
 
 export function createMembership(deps: MembershipDeps, options: MembershipOptions): Membership {
-  const { clock, telemetry, lanes, gate, heartbeats, positions, handover, recovery } = deps;
+  const { clock, telemetry, lanes, gate, heartbeats, positions, handover, lease, recovery } = deps;
   const rebalances = telemetry.counter('sluice_rebalances_total');
   const pauses = telemetry.counter('sluice_pauses_total', { reason: 'rebalance' });
   let group: ConsumerGroup | undefined;
@@ -124,8 +126,15 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     await giveUp(member);
     deps.onActivity();
     broken = true;
+    if (isClosing) throw closed();
     await recovery.join(join, () => isClosing || gate.reasons.includes('failed'));
     broken = false;
+    // The client cannot stop a join under way: closed meanwhile, it would stay in the group, its partitions with it, and
+    // read nothing → it leaves at once, and the rejection ends what the client would begin.
+    if (isClosing) {
+      await member.leave();
+      throw closed();
+    }
     deps.onAnswered();
     deps.onActivity();
     await positions.ensure(member).catch(failed);
@@ -133,6 +142,12 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     gate.reopen('not joined');
     deps.onJoined();
   }
+
+  const closed = (): SluiceError =>
+    new SluiceError(
+      'broker-unavailable',
+      `group ${options.groupId} was left again: the source was closed while it joined`,
+    );
 
   /** A failure by policy is final; one of the network is met again by the next fetch, which has the client's recovery around it. */
   function failed(thrown: unknown): boolean {
@@ -156,6 +171,14 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       if (broken && joining === undefined && !isClosing) await member.joinAndSync();
       return [];
     }
+    if (lease.isOver) {
+      await member.heartbeat({ interval: 0 });
+      if (lease.isOver) {
+        await pause(clock, options.maxWaitMs);
+        deps.onActivity();
+        return [];
+      }
+    }
     try {
       await withCoordinator(member, () => positions.ensure(member), moved);
     } catch (thrown) {
@@ -174,7 +197,14 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     group = member;
     const { fetch, heartbeat, leave, recoverFromFetch } = member;
     member.fetch = (nodeId) => fetchBatches(member, nodeId, fetch);
-    member.heartbeat = (interval) => recovery.heartbeat(member, () => heartbeat.call(member, interval));
+    const beat = async (interval: { readonly interval: number }): Promise<void> => {
+      const sentAtMs = clock.monotonicMs();
+      const before = member.lastRequest;
+      await heartbeat.call(member, interval);
+      // It leaves out those that come too early.
+      if (member.lastRequest !== before) lease.renew(sentAtMs);
+    };
+    member.heartbeat = (interval) => recovery.heartbeat(member, () => beat(interval));
     member.recoverFromFetch = async (thrown) => {
       if (!(await recovery.fromFetch(member, thrown))) await recoverFromFetch.call(member, thrown);
     };
@@ -214,6 +244,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     joined() {
       if (group === undefined) return;
       try {
+        lease.renew(clock.monotonicMs());
         const kept = lanes.assign(group);
         telemetry.event('group-joined', {
           group: options.groupId,

@@ -17,9 +17,15 @@ interface Fed {
   readonly score: number;
 }
 
+interface Made {
+  readonly message: Message;
+  readonly fed: Fed;
+}
+
 export class Feed {
   readonly acknowledged = new Set<string>();
   private readonly fed = new Map<string, Fed>();
+  private readonly kept: Made[] = [];
   private readonly random: () => number;
   private readonly schemaIds: readonly number[];
   private producer: Producer | undefined;
@@ -43,6 +49,11 @@ export class Feed {
   async send(count: number, to: { readonly partition?: number; readonly good?: boolean } = {}): Promise<void> {
     const { partition = Math.floor(this.random() * PARTITIONS.input), good = false } = to;
     const made = Array.from({ length: count }, () => this.make(good));
+    this.kept.push(...made);
+    await this.write(partition, made);
+  }
+
+  private async write(partition: number, made: readonly Made[]): Promise<void> {
     const messages = made.map(({ message }) => ({ ...message, partition }));
     const [answer] = (await this.producer?.send({ topic: TOPICS.input, messages })) ?? [];
     made.forEach(({ fed }, index) => {
@@ -50,6 +61,15 @@ export class Feed {
       this.acknowledged.add(source);
       this.fed.set(source, fed);
     });
+  }
+
+  /** Events that were sent before, in another order and to any partition. */
+  async repeat(count: number): Promise<void> {
+    const all = [...this.kept];
+    for (let n = 0; n < count; n++) {
+      const partition = Math.floor(this.random() * PARTITIONS.input);
+      await this.write(partition, [all[Math.floor(this.random() * all.length)]]);
+    }
   }
 
   async close(): Promise<void> {
@@ -79,7 +99,7 @@ export class Feed {
     return one.id === other.id && Math.abs(one.score - other.score) < 1e-5;
   };
 
-  private make(good: boolean): { readonly message: Message; readonly fed: Fed } {
+  private make(good: boolean): Made {
     const { random } = this;
     const id = this.next++;
     const writer = Math.floor(random() * eventTypes.length);

@@ -6,6 +6,7 @@ import { createOnnxRuntime } from '../../../src/adapters/onnx/runtime.ts';
 import { assemble } from '../../../src/assemble.ts';
 import { preparePlan } from '../../../src/commands/prepare.ts';
 import { createWorld } from '../../../src/commands/world.ts';
+import type { Clock } from '../../../src/kernel/clock.ts';
 import { createSystemClock } from '../../../src/kernel/system-clock.ts';
 import type { Runner, RunOutcome } from '../../../src/runner.ts';
 import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
@@ -24,13 +25,20 @@ export interface Member {
 export interface MemberSettings extends Settings {
   readonly bigtable: string;
   readonly random: () => number;
+  /** How far the wall clock is off, as it is now, ms. */
+  readonly skewMs?: () => number;
 }
 
 /** Rejects when it cannot even start: the services being away, say. */
 export async function startMember(settings: MemberSettings): Promise<Member> {
-  const { clientId, brokers, random, bigtable } = settings;
+  const { clientId, brokers, random, bigtable, skewMs = () => 0 } = settings;
   const telemetry = new RecordingTelemetry();
-  const clock = createSystemClock();
+  const system = createSystemClock();
+  const clock: Clock = {
+    wallMs: () => system.wallMs() + skewMs(),
+    monotonicMs: () => system.monotonicMs(),
+    after: (delayMs, fire) => system.after(delayMs, fire),
+  };
   const io = {
     env: { BIGTABLE_EMULATOR_HOST: bigtable },
     clock,

@@ -42,12 +42,22 @@ export interface Settings {
   readonly clientId: string;
   /** Keys of `flow:` beyond the usual. */
   readonly flow?: string;
+  /** Of the bundle: another version has another digest. Default 1. */
+  readonly version?: number;
+  readonly group?: string;
 }
 
 /** Writes topology, schemas and bundle into a new folder, and gives the topology's path. */
-export function writePipeline({ brokers, registry, clientId, flow = '' }: Settings): string {
+export function writePipeline({
+  brokers,
+  registry,
+  clientId,
+  flow = '',
+  version = 1,
+  group = TOPICS.group,
+}: Settings): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-nemesis-'));
-  const bundle = join(folder, 'models/log/1');
+  const bundle = join(folder, `models/log/${version}`);
   mkdirSync(bundle, { recursive: true });
   // Under the same name everywhere: the bundle's digest is over names and contents.
   const model = onnxModel({
@@ -65,7 +75,7 @@ export function writePipeline({ brokers, registry, clientId, flow = '' }: Settin
   writeFileSync(
     join(bundle, 'bundle.yaml'),
     `bundle: log
-version: 1
+version: ${version}
 model: model.onnx
 inputs:
   features:
@@ -85,7 +95,7 @@ connections:
   bigtable: { project: dev, instance: dev }
 source:
   topics: [${TOPICS.input}]
-  group: ${TOPICS.group}
+  group: ${group}
   value: { avro: event.avsc, wire: confluent }
 enrich:
   - from: bigtable

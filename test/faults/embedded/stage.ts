@@ -11,14 +11,16 @@ import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
 import type { Watched } from '../ledger.ts';
 import { type Nemesis, UPSTREAM } from './faults.ts';
 import { Feed } from './feed.ts';
-import { type Member, startMember } from './member.ts';
+import { type Member, type MemberSettings, startMember } from './member.ts';
 import { FEATURES, PARTITIONS, TOPICS, WRITERS } from './pipeline.ts';
+
+export type JoinOptions = Partial<Pick<MemberSettings, 'flow' | 'version' | 'group' | 'skewMs'>>;
 
 export interface Stage {
   readonly watched: Watched;
   readonly feed: Feed;
   /** Rejects when the member could not even start. */
-  join(flow?: string): Promise<Member>;
+  join(as?: JoinOptions): Promise<Member>;
   readonly members: Member[];
   readonly broker: EmbeddedBroker;
   /** Deletes what a partition of the input holds below `offset`. */
@@ -81,9 +83,9 @@ export async function openStage(
     feed,
     members,
     broker,
-    async join(flow) {
+    async join(as) {
       const clientId = `m${++named}`;
-      const settings = { brokers, registry: registry.url, bigtable: bigtable.host, clientId, random, flow };
+      const settings = { brokers, registry: registry.url, bigtable: bigtable.host, clientId, random, ...as };
       const member = await startMember(settings);
       members.push(member);
       return member;
