@@ -93,7 +93,9 @@ test('the summary as JSON goes to standard output, unless the predictions do', a
   assert.equal(JSON.parse(together.stderr).published, 500);
 });
 
-test('a file of nothing but bad records comes to its end, whatever the limit on dead letters', async () => {
+test('a file of nothing but bad records comes to its end, whatever the limit on dead letters', {
+  timeout: 30_000,
+}, async () => {
   const limited = readFileSync(HELLO, 'utf8').replace(
     /^(deadLetter: \{ topic: \S+) \}/m,
     '$1, limit: { window: 100 } }',
