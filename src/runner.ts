@@ -8,6 +8,7 @@ import { Lifecycle, type State } from './kernel/lifecycle.ts';
 import { Watermarks } from './offsets/watermark.ts';
 import type { Source, SourceListener } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
+import { UnderWay } from './runner/under-way.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
 
 /** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
@@ -69,12 +70,6 @@ export interface RunnerParts {
 const COMMIT_AGAIN_MS = 100;
 /** Kept of the drain budget for leaving the group and closing: a quarter, at most this. */
 const LEAVE_MS = 1_000;
-/** Nothing has settled for this long, and nothing says why: not ready. Longer where a drain may take longer. */
-const STALLED_MS = 60_000;
-const STALLED_DRAINS = 3;
-/** A stall of this length does not end by itself: a restart helps. */
-const STALLED_FOR_GOOD_MS = 600_000;
-
 export interface RunnerOptions {
   readonly drainMs: number;
   readonly commitEveryMs: number;
@@ -85,20 +80,13 @@ export interface RunnerOptions {
  *
  * Promises: a frame that was handed over either settles or stays uncommitted; the end comes within the drain budget,
  * whatever hangs (law L8), one deadline for all its steps; after a failure nothing further is published or committed but
- * what was settled before it. A call that never answers fails nothing (cause) → the pipeline would stand still and look well
- * (effect) → frames under way of which none settles, without a condition that says why, are a stall: not ready after a
- * minute, not live after ten (guard).
+ * what was settled before it; a stall is told (runner/under-way.ts).
  */
 export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const { clock, telemetry, credit, source } = deps;
   const lifecycle = new Lifecycle();
-  const stalledMs = Math.max(STALLED_MS, STALLED_DRAINS * options.drainMs);
-  let progressMs = clock.monotonicMs();
-  /** What was waited for is back, something settled, or there is something to do again: from here on it is to go on. */
-  const progress = (): void => {
-    progressMs = clock.monotonicMs();
-  };
-  const conditions = new Conditions(progress);
+  const underWay = new UnderWay(clock, options);
+  const conditions = new Conditions(() => underWay.progress());
   const watermarks = new Watermarks();
   const abandon = new AbortController();
   const commit = createCommit(
@@ -107,10 +95,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   );
   const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
   const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
-  let underWay = 0;
   /** Those for whom nothing may wait for company: drains, and frames that go alone. */
   let hurrying = 0;
-  let idleWaiters: (() => void)[] = [];
   let failure: SluiceError | undefined;
   let end: (() => void) | undefined;
   const ended = new Promise<void>((resolve) => {
@@ -169,24 +155,9 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     }
   }
 
-  /** Resolves when no frame is under way. */
-  function idle(): Promise<void> {
-    if (underWay === 0) return Promise.resolve();
-    return new Promise((resolve) => idleWaiters.push(resolve));
-  }
-
-  function leave(): void {
-    progress();
-    underWay--;
-    if (underWay > 0) return;
-    const waiters = idleWaiters;
-    idleWaiters = [];
-    for (const wake of waiters) wake();
-  }
-
   /** Everything handed over is settled and committed: true; the deadline came first: false. */
   async function settleAll(deadline: Deadline): Promise<boolean> {
-    const quiet = standstill === undefined ? idle() : Promise.race([idle(), standstill]);
+    const quiet = standstill === undefined ? underWay.none() : Promise.race([underWay.none(), standstill]);
     const settled = (await hurried(() => within(clock, deadline, quiet))) && standsStill === undefined;
     let stored = await within(clock, deadline, commit.now());
     // A coordinator that moves refuses for a moment; to leave without the positions would be to read the records again.
@@ -197,11 +168,6 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     return settled && stored && watermarks.committable().length === 0;
   }
 
-  /** How long frames have been under way without one that settles and without a condition that says why, ms. */
-  function stalledForMs(): number {
-    return underWay > 0 && conditions.none ? clock.monotonicMs() - progressMs : 0;
-  }
-
   /** Resolves when the frame is settled, or will never be. */
   async function take(frame: Frame): Promise<void> {
     // A response that arrives after the stop must not be processed: it would be published here and read again elsewhere.
@@ -209,16 +175,15 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       credit.give(frame.count, frame.bytes);
       return;
     }
-    if (underWay++ === 0) progress();
+    underWay.enter();
     driven.admit(frame);
     try {
       await driven.path(frame);
+      underWay.leave();
     } catch (thrown) {
-      leave();
+      underWay.leave();
       fail(thrown);
-      return;
     }
-    leave();
   }
 
   const listener: SourceListener = {
@@ -254,7 +219,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     onEnd() {
       // The end of the input is no signal: what is under way takes the time it takes.
       driven.setFlushing(true);
-      void idle().then(stop);
+      void underWay.none().then(stop);
     },
     onFailed: fail,
   };
@@ -304,12 +269,16 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     health() {
       const from = source.health();
       const { state } = lifecycle;
-      const stillMs = stalledForMs();
-      const stall = stillMs >= stalledMs ? `no record settled for ${Math.floor(stillMs / 1_000)} s` : '';
-      const waits = [state === 'running' ? '' : state, from.ready ? '' : from.reason, conditions.describe(), stall];
+      const stall = underWay.stall(conditions);
+      const waits = [
+        state === 'running' ? '' : state,
+        from.ready ? '' : from.reason,
+        conditions.describe(),
+        stall.reason,
+      ];
       const reason = waits.filter((each) => each !== '').join('; ');
       return {
-        live: from.live && state !== 'failed' && stillMs < Math.max(STALLED_FOR_GOOD_MS, stalledMs),
+        live: from.live && state !== 'failed' && !stall.isForGood,
         ready: reason === '',
         reason,
       };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { createKafkaSource, type KafkaSourceOptions } from '../../src/adapters/kafka/source.ts';
+import { createKafkaSource } from '../../src/adapters/kafka/source.ts';
+import type { KafkaSourceOptions } from '../../src/adapters/kafka/source-options.ts';
 import { Credit } from '../../src/kernel/credit.ts';
 import type { Deadline } from '../../src/kernel/deadline.ts';
 import type { SluiceError } from '../../src/kernel/errors.ts';

@@ -8,6 +8,7 @@ import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { ConsumerGroup, FetchedBatch, FetchedMessage } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
+import type { Lease } from './lease.ts';
 import { createSteps } from './steps.ts';
 import type { Waits } from './waits.ts';
 
@@ -31,6 +32,7 @@ export interface HandoverDeps {
   readonly lanes: Lanes;
   readonly gate: Gate;
   readonly waits: Waits;
+  readonly lease: Lease;
   readonly store: Committer['store'];
   readonly onFrame: (frame: Frame) => void;
   readonly onAlone: (frame: Frame) => Promise<void>;
@@ -41,7 +43,7 @@ export function createHandover(
   deps: HandoverDeps,
   options: { readonly frameRecords: number; readonly frameBytes: number },
 ): Handover {
-  const { credit, clock, telemetry, lanes, gate, waits } = deps;
+  const { credit, clock, telemetry, lanes, gate, waits, lease } = deps;
   const limits: CutLimits = {
     maxRecords: Math.min(options.frameRecords, credit.maxRecords),
     maxBytes: Math.min(options.frameBytes, credit.maxBytes),
@@ -109,7 +111,7 @@ export function createHandover(
     },
 
     async deliver(group, batch) {
-      const lane = gate.open ? laneAt(batch) : undefined;
+      const lane = gate.open && !lease.isOver ? laneAt(batch) : undefined;
       if (lane === undefined) return;
       const receivedAtMs = clock.wallMs();
       const receivedMonotonicMs = clock.monotonicMs();
@@ -126,7 +128,7 @@ export function createHandover(
         const records = next.to - next.from;
         if (!(await takeCredit(group, records, next.bytes))) return;
         // The credit may have come in the same turn in which the gate shut or the epoch ended.
-        if (!gate.open || lanes.ofOrigin(lane.origin) !== lane) {
+        if (!gate.open || lease.isOver || lanes.ofOrigin(lane.origin) !== lane) {
           credit.give(records, next.bytes);
           return;
         }

@@ -119,6 +119,8 @@ export interface ConsumerGroup {
   memberId: string | null;
   generationId: number | null;
   coordinator: Coordinator;
+  /** When the last heartbeat was answered, wall ms. */
+  readonly lastRequest: number;
   readonly offsetManager: OffsetManager;
   /** Partitions of each subscribed topic, as known at the last join. */
   readonly partitionsPerSubscribedTopic: ReadonlyMap<string, readonly number[]> | null;

@@ -9,7 +9,7 @@ import type { Ownership } from '../../ports/transactions.ts';
 import { installAbortedFilter } from './aborted.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
-import { createKafkaClient, type KafkaConnection, partitionCounts, reach } from './connection.ts';
+import { createKafkaClient, partitionCounts, persistently, reach } from './connection.ts';
 import { createEnds } from './ends.ts';
 import { messageOf, nameInChain, translate } from './errors.ts';
 import { Gate } from './gate.ts';
@@ -18,11 +18,13 @@ import { healthOf, lagOf } from './health.ts';
 import { createHeartbeats } from './heartbeats.ts';
 import { checkClient, type FetchedBatch, hookJoins, installedClientVersion } from './internals.ts';
 import { Lanes } from './lanes.ts';
+import { createLease } from './lease.ts';
 import { createMembership } from './membership.ts';
 import { createNotes } from './notes.ts';
-import { createPositions, type FromPolicy } from './positions.ts';
+import { createPositions } from './positions.ts';
 import { FETCH_MAX_BYTES, installDecoder } from './record-batches.ts';
 import { createRecovery } from './recovery.ts';
+import type { KafkaSourceOptions } from './source-options.ts';
 import { createWaits } from './waits.ts';
 import { createWatchdog } from './watchdog.ts';
 
@@ -42,38 +44,15 @@ export interface KafkaSourceDeps {
   readonly ownership?: Ownership;
 }
 
-export interface KafkaSourceOptions extends KafkaConnection {
-  readonly groupId: string;
-  readonly topics: readonly string[];
-  readonly from: FromPolicy;
-  readonly drainMs: number;
-  readonly sessionTimeoutMs?: number;
-  readonly heartbeatMs?: number;
-  readonly rebalanceTimeoutMs?: number;
-  readonly frameRecords?: number;
-  readonly frameBytes?: number;
-  /** One fetch from one broker. */
-  readonly fetchMaxBytes?: number;
-  readonly partitionMaxBytes?: number;
-  /** How long a broker holds a fetch that finds nothing; also the pace while nothing may be fetched. */
-  readonly maxWaitMs?: number;
-  /** How often the ends of the partitions are asked for while nothing is fetched. */
-  readonly endsEveryMs?: number;
-  readonly metadataMaxAgeMs?: number;
-  readonly closeMs?: number;
-  /** Whether records that end the process again and again are found and dead-lettered; on unless said otherwise. */
-  readonly quarantine?: boolean;
-}
-
 export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOptions): Source {
   const { clock, telemetry, credit, ownership } = deps;
   const { groupId, topics, brokers } = options;
-  const sessionTimeoutMs = options.sessionTimeoutMs ?? 30_000;
+  const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
   const heartbeatMs = options.heartbeatMs ?? Math.min(3_000, sessionTimeoutMs / 5);
   const maxWaitMs = options.maxWaitMs ?? 200;
   // Half a session: a member that drains is alive, but the rest of the group stands still for it.
   const drainMs = Math.min(options.drainMs, sessionTimeoutMs / 2);
-  const rebalanceTimeoutMs = options.rebalanceTimeoutMs ?? Math.max(60_000, 2 * sessionTimeoutMs);
+  const rebalanceTimeoutMs = options.rebalanceTimeoutMs ?? Math.max(30_000, 2 * sessionTimeoutMs);
   const deadAfterMs = Math.max(10 * sessionTimeoutMs, 180_000);
 
   const gate = new Gate();
@@ -115,6 +94,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     { groupId, from: options.from, quarantine },
   );
   const waits = createWaits({ gate, heartbeats, ends });
+  const lease = createLease({ clock }, { sessionTimeoutMs });
   const handover = createHandover(
     {
       credit,
@@ -123,6 +103,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       lanes,
       gate,
       waits,
+      lease,
       store,
       onFrame: (frame) => listener?.onFrame(frame),
       onAlone: async (frame) => listener?.onAlone(frame),
@@ -140,6 +121,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       ends,
       positions,
       handover,
+      lease,
       recovery: createRecovery({ clock, telemetry, random: deps.random }, { groupId, brokers }),
       release: () => committer.release(),
       onRevoking: (deadline) => (listener as SourceListener).onRevoking(deadline),
@@ -209,12 +191,13 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     installDecoder();
     installAbortedFilter();
     listener = to;
+    watchdog.start();
     const kafka = createKafkaClient(options, telemetry, (message) => {
       trouble = message;
     });
     const admin = await reach(deps, options, kafka);
     try {
-      await partitionCounts(admin, topics, brokers);
+      await persistently(deps, options, 'read about the topics', () => partitionCounts(admin, topics, brokers));
     } finally {
       await admin.disconnect();
     }
@@ -243,8 +226,10 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       first = { resolve, reject };
     });
     const run = async (client: Consumer): Promise<void> => {
-      await client.connect();
-      if (!isClosed()) await client.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
+      await persistently(deps, options, `join group ${groupId}`, async () => {
+        if (!isClosed()) await client.connect();
+        if (!isClosed()) await client.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
+      });
       // `close` may have disconnected before there was a connection: then this one is left to us.
       if (isClosed()) return client.disconnect();
       await client.run({

@@ -10,6 +10,7 @@ import { type CutLimits, cut, endOf, fill } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { ConsumerGroup, FetchedBatch } from './internals.ts';
 import { type Alone, goTo, type Lane, type Lanes } from './lanes.ts';
+import type { Lease } from './lease.ts';
 import { Turn } from './turn.ts';
 import type { Waits } from './waits.ts';
 
@@ -33,6 +34,7 @@ export interface StepsDeps {
   readonly lanes: Lanes;
   readonly gate: Gate;
   readonly waits: Waits;
+  readonly lease: Lease;
   readonly store: Committer['store'];
   readonly onAlone: (frame: Frame) => Promise<void>;
   /** Whether what is under way waits for something outside of the process. */
@@ -43,11 +45,11 @@ const QUARANTINED = reasonCode('quarantined');
 const LOOK_EVERY_MS = 250;
 
 export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
-  const { credit, clock, telemetry, lanes, gate, waits, store } = deps;
+  const { credit, clock, telemetry, lanes, gate, waits, lease, store } = deps;
   const turn = new Turn();
   /** The last step that was settled: its note still says that somebody is at work there. */
   let over: LanePosition | undefined;
-  const isCurrent = (lane: Lane): boolean => gate.open && lanes.ofOrigin(lane.origin) === lane;
+  const isCurrent = (lane: Lane): boolean => gate.open && !lease.isOver && lanes.ofOrigin(lane.origin) === lane;
 
   function cutFor(lane: Lane, batch: FetchedBatch, from: number) {
     const byRecord = stepOf(lane.suspicion) !== 'frame';

@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../../kernel/clock.ts';
  * waits for a declared reason. A cluster that is away is no such case: failed attempts are activity too.
  */
 export interface Watchdog {
+  start(): void;
   touch(): void;
   /** Milliseconds since the last sign of life. */
   silentMs(): number;
@@ -27,8 +28,8 @@ export function createWatchdog(
     }
     timer = clock.after(options.deadAfterMs / 4, look);
   };
-  timer = clock.after(options.deadAfterMs / 4, look);
   return {
+    start: look,
     touch() {
       lastMs = clock.monotonicMs();
     },

@@ -102,6 +102,7 @@ test('the watchdog bites after silence, but not while somebody waits for a decla
     { clock, excused: () => waiting, onDead: (ms) => dead.push(ms) },
     { deadAfterMs: 1_000 },
   );
+  watchdog.start();
   await clock.advance(5_000);
   waiting = false;
   await clock.advance(700);

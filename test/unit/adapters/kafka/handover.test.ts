@@ -11,6 +11,7 @@ import type {
   TopicOffsets,
 } from '../../../../src/adapters/kafka/internals.ts';
 import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
+import { createLease } from '../../../../src/adapters/kafka/lease.ts';
 import { createNotes } from '../../../../src/adapters/kafka/notes.ts';
 import { createWaits } from '../../../../src/adapters/kafka/waits.ts';
 import { Credit } from '../../../../src/kernel/credit.ts';
@@ -61,9 +62,27 @@ function setUp(maxRecords = 100) {
     });
   const held = { is: false };
   const isHeld = (): boolean => held.is;
-  const deps = { credit, clock, telemetry, lanes, gate, waits, store, onFrame, onAlone, isHeld };
+  const lease = createLease({ clock }, { sessionTimeoutMs: 1_000_000 });
+  lease.renew(clock.monotonicMs());
+  const deps = { credit, clock, telemetry, lanes, gate, waits, lease, store, onFrame, onAlone, isHeld };
   const handover = createHandover(deps, { frameRecords: 4, frameBytes: 1_000 });
-  return { waits, stored, alone, held, clock, telemetry, credit, gate, lanes, lane, group, member, frames, handover };
+  return {
+    waits,
+    lease,
+    stored,
+    alone,
+    held,
+    clock,
+    telemetry,
+    credit,
+    gate,
+    lanes,
+    lane,
+    group,
+    member,
+    frames,
+    handover,
+  };
 }
 
 function batch(fetchedOffset: number, offsets: readonly number[], raw = offsets): FetchedBatch {
@@ -121,6 +140,17 @@ test('what holds no record is handed over as a frame without one; empty fetches 
   gate.close('halted');
   assert.deepEqual(handover.admit([batch(13, [], [13, 14])]), []);
   assert.deepEqual([lane.position, frames.length], [13, 1], 'behind a shut gate nothing moves');
+});
+
+test('a member that has not been heard for a session hands nothing over until it is heard again', async () => {
+  const { handover, member, frames, credit, clock, lease, lane } = setUp();
+  await clock.advance(1_000_001);
+  await handover.deliver(member, batch(10, [10, 11]));
+  assert.deepEqual(frames, []);
+  assert.deepEqual([lane.position, credit.records], [10, 0]);
+  lease.renew(clock.monotonicMs() - 999_999);
+  await handover.deliver(member, batch(10, [10, 11]));
+  assert.deepEqual(offsetsOf(frames), [10, 11]);
 });
 
 for (const [title, end] of [
