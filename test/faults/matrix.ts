@@ -95,9 +95,11 @@ function testFiles(folder: string): string[] {
 function titlesOf(path: string): (ShownBy & { readonly rows: readonly number[] })[] {
   const file = relative(ROOT, path);
   const text = readFileSync(path, 'utf8');
-  const titles = [...text.matchAll(/(['"`])(rows? \d.*?)\1/g)].map(([, , title]) => title);
+  const titles = [...text.matchAll(/(?:\b(?:test|it|describe)\(\s*|\b[A-Z]+ = )(['"`])(rows? \d.*?)\1/g)].map(
+    ([, , title]) => title,
+  );
   // A title that is made from a table of cases: each case names its row.
-  const made = /`(row \$\{row\}: .*?)`/.exec(text)?.[1];
+  const made = /\b(?:test|it)\(\s*`(row \$\{row\}: .*?)`/.exec(text)?.[1];
   if (made !== undefined) {
     for (const [, row] of text.matchAll(/\brow: (\d+)/g)) titles.push(made.replace('${' + 'row}', row));
   }
