@@ -37,6 +37,8 @@ export interface LadderState {
   readonly overLagMs: number;
   /** Since when it has been calm; NaN while it is not. */
   readonly calmSinceMs: number;
+  /** The last reading. */
+  readonly readAtMs: number;
 }
 
 export interface LadderReading {
@@ -53,11 +55,16 @@ export const BOTTOM: LadderState = Object.freeze({
   overSinceMs: Number.NaN,
   overLagMs: Number.NaN,
   calmSinceMs: Number.NaN,
+  readAtMs: Number.NaN,
 });
 
-export function nextRung(state: LadderState, reading: LadderReading, settings: LadderSettings): LadderState {
+export function nextRung(before: LadderState, reading: LadderReading, settings: LadderSettings): LadderState {
   const { nowMs, lagMs } = reading;
-  if (reading.held) return { ...state, overSinceMs: Number.NaN, overLagMs: Number.NaN, calmSinceMs: Number.NaN };
+  const state = { ...before, readAtMs: nowMs };
+  // A store that answers every other call holds the pipeline again and again: that time does not count, what was before does.
+  if (reading.held) {
+    return { ...state, overSinceMs: before.overSinceMs + nowMs - before.readAtMs, calmSinceMs: Number.NaN };
+  }
   if (lagMs >= settings.lagMs) return overloaded({ ...state, calmSinceMs: Number.NaN }, nowMs, lagMs, settings);
   const relieved = { ...state, overSinceMs: Number.NaN, overLagMs: Number.NaN };
   if (lagMs >= settings.lagMs * CALM_SHARE) return { ...relieved, calmSinceMs: Number.NaN };

@@ -91,3 +91,16 @@ test('a short burst takes no step; a lag between half and whole changes nothing'
   assert.equal(up.level, 1);
   assert.equal(settle(settings, up, 700, HOLD_MS + 500, 1_000).level, 1);
 });
+
+test('time in which something else holds the pipeline does not count, what was before it does', () => {
+  const settings: LadderSettings = { steps: STEPS, lagMs: 1_000, skipLagMs: 10_000 };
+  let state = BOTTOM;
+  let looks = 0;
+  while (state.level === 0) {
+    looks++;
+    state = nextRung(state, { nowMs: looks * 500, lagMs: 1_000 + looks, held: looks % 2 === 0 }, settings);
+    assert.ok(looks < 100);
+  }
+  const free = HOLD_MS / 500 + 1;
+  assert.ok(looks >= 2 * free - 2 && looks <= 2 * free + 2, `${looks} looks`);
+});

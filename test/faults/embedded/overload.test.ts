@@ -1,16 +1,13 @@
 /** Row 14, as a topology may answer it: by a pause, which is the default, or by what `onOverload` declares. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createBigtable } from '../../../src/devstack/bigtable.ts';
 import { createBroker } from '../../../src/devstack/kafka/broker.ts';
 import { createRegistry } from '../../../src/devstack/registry.ts';
-import { type ExampleBench, flights, lazyExample, type Stack, type Topics } from '../../contract/example-bench.ts';
-import { onnxModel } from '../../fixtures/onnx.ts';
-import { headerText } from '../../fixtures/reader.ts';
+import { flights, lazyExample, type Stack } from '../../contract/example-bench.ts';
 import { type Sluice, sluice } from '../../fixtures/sluice.ts';
 import { record } from '../report.ts';
+import { outputs, shortCaches, writeSmallBundle } from './ladder.ts';
 
 const LIMIT = { timeout: 90_000 };
 const EVENTS = flights('examples/flight-delay/events-500.jsonl');
@@ -43,56 +40,6 @@ async function startStack(): Promise<Stack> {
       await Promise.all([broker.close(), registry.close(), bigtable.close()]);
     },
   };
-}
-
-/** A bundle that makes do with one feature; no model of any worth. */
-function writeSmallBundle(folder: string): string {
-  const home = join(folder, 'small', '1');
-  mkdirSync(home, { recursive: true });
-  const column = (name: string) => ({ name, dtype: 'float32', shape: ['rows', 1] }) as const;
-  const model = {
-    inputs: [column('x')],
-    outputs: [column('p')],
-    nodes: [{ op: 'Sigmoid', inputs: ['x'], output: 'p' }],
-  };
-  writeFileSync(join(home, 'model.onnx'), onnxModel(model));
-  const lines = [
-    'bundle: small',
-    'version: 1',
-    'model: model.onnx',
-    'inputs:',
-    '  x:',
-    '    late: route.late_share ?? 0.2',
-    'prediction:',
-    '  probability: p[0]',
-    '  band: band(prediction.probability, "low", 0.2, "medium", 0.5, "high")',
-  ];
-  writeFileSync(join(home, 'bundle.yaml'), `${lines.join('\n')}\n`);
-  return dirname(home);
-}
-
-/** Rows are fresh for a moment only, in every look-up. */
-function shortCaches(yaml: string): string {
-  const cached = yaml.replaceAll(
-    '{ from: bigtable, table: airport,',
-    '{ from: bigtable, table: airport, cache: { entries: 1000, ttl: 500ms, negativeTtl: 500ms },',
-  );
-  return cached.replace('ttl: 10m, negativeTtl: 1m', 'ttl: 500ms, negativeTtl: 500ms');
-}
-
-interface Out {
-  readonly degraded: string;
-  readonly model: string;
-}
-
-async function outputs({ read }: ExampleBench, topics: Topics): Promise<Out[]> {
-  assert.deepEqual((await read(topics.deadLetter)).length, 0, 'no dead letters');
-  const records = await read(topics.output);
-  assert.equal(new Set(records.map((each) => headerText(each, 'sluice-source'))).size, records.length);
-  return records.map((each) => ({
-    degraded: headerText(each, 'sluice-degraded'),
-    model: headerText(each, 'sluice-model'),
-  }));
 }
 
 async function outage(child: Sluice): Promise<void> {
