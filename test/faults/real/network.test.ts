@@ -5,7 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { audit } from '../ledger.ts';
 import { type Direction, TOXICS } from '../proxy.ts';
 import { record } from '../report.ts';
-import { memoryBoundMiB, type Road, sample, startRoad } from './road.ts';
+import { memoryBoundMiB, sample } from '../sampling.ts';
+import { type Road, startRoad } from './road.ts';
 
 const LONG = process.env.SLUICE_FAULTS_MINUTES !== undefined;
 const TOXIC_MS = LONG ? 15_000 : 2_000;

@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { createBigtableWriter } from '../../../src/adapters/bigtable/writer.ts';
 import { createRegistry } from '../../../src/devstack/registry.ts';
 import { createSystemClock } from '../../../src/kernel/system-clock.ts';
@@ -94,6 +93,7 @@ export async function startRoad(options: RoadOptions = {}): Promise<Road> {
     (await endOffsets(brokers, topic)).reduce((sum, end) => sum + end, 0);
   let { schemaId } = upstream;
   let writers = 0;
+  const started: Sluice[] = [];
   let sent = 0;
   return {
     watched,
@@ -103,7 +103,11 @@ export async function startRoad(options: RoadOptions = {}): Promise<Road> {
     get sent() {
       return sent;
     },
-    start: () => new Sluice(['run', topology, '--json', '--listen', '127.0.0.1:0'], env),
+    start() {
+      const sluice = new Sluice(['run', topology, '--json', '--listen', '127.0.0.1:0'], env);
+      started.push(sluice);
+      return sluice;
+    },
     async newWriter() {
       const schema = JSON.stringify({ ...JSON.parse(FLIGHT_SCHEMA), doc: `writer ${++writers}` });
       schemaId = await register(registryServer.url, `${watched.inputs[0]}-value`, schema);
@@ -120,6 +124,8 @@ export async function startRoad(options: RoadOptions = {}): Promise<Road> {
     answered: async () => (await recordsIn(watched.output)) + (await recordsIn(watched.deadLetter)),
     deadLetters: () => recordsIn(watched.deadLetter),
     async stop() {
+      // A test that failed has left one behind.
+      for (const sluice of started) sluice.signal('SIGKILL');
       await upstream.close();
       await Promise.all([kafka.close(), bigtable.close(), registry.close()]);
       await Promise.all([registryServer.close(), services.stop(), rm(folder, { recursive: true })]);
@@ -149,46 +155,4 @@ async function makeTables(emulatorHost: string): Promise<void> {
   await writer.ensureTable('airport', ['dep', 'arr']);
   await writer.ensureTable('route', ['agg', 'slots']);
   await writer.close();
-}
-
-export interface Samples {
-  /** Highest seen, MiB. */
-  rssMiB: number;
-  inFlightRecords: number;
-  inFlightBytes: number;
-  looks: number;
-}
-
-/** Looks at a running process every 100 ms until it is told to stop. Each look is of one moment: gauges are not added up. */
-export function sample(sluice: Sluice): { readonly samples: Samples; stop(): Promise<void> } {
-  const samples: Samples = { rssMiB: 0, inFlightRecords: 0, inFlightBytes: 0, looks: 0 };
-  let stopped = false;
-  const looking = (async () => {
-    while (!stopped) {
-      const pages = Number(readFileSync(`/proc/${sluice.pid}/statm`, 'utf8').split(' ')[1]);
-      samples.rssMiB = Math.max(samples.rssMiB, (pages * 4096) / 2 ** 20);
-      const text = await sluice.metrics();
-      const value = (metric: string): number => Number(new RegExp(`^${metric} (.*)$`, 'm').exec(text)?.[1]);
-      samples.inFlightRecords = Math.max(samples.inFlightRecords, value('sluice_inflight_records'));
-      samples.inFlightBytes = Math.max(samples.inFlightBytes, value('sluice_inflight_bytes'));
-      samples.looks++;
-      await pause(100);
-    }
-  })();
-  return {
-    samples,
-    async stop() {
-      stopped = true;
-      await looking;
-    },
-  };
-}
-
-/** What the log said that memory stays below, MiB. */
-export async function memoryBoundMiB(sluice: Sluice): Promise<number> {
-  const bytes = await sluice.until('the bound is logged', () => {
-    const [line] = sluice.logged('resident memory stays below this, whatever comes in');
-    return line?.bytes as number | undefined;
-  });
-  return bytes / 2 ** 20;
 }

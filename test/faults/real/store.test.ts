@@ -6,7 +6,8 @@ import type { Sluice } from '../../fixtures/sluice.ts';
 import { audit } from '../ledger.ts';
 import type { Toxic } from '../proxy.ts';
 import { record } from '../report.ts';
-import { memoryBoundMiB, type Road, sample, startRoad } from './road.ts';
+import { memoryBoundMiB, sample } from '../sampling.ts';
+import { type Road, startRoad } from './road.ts';
 
 const OUTAGE_MS = process.env.SLUICE_FAULTS_MINUTES === undefined ? 10_000 : 60_000;
 /** Twice the usual load, which is as much a second. */

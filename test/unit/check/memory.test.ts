@@ -12,6 +12,8 @@ const LIMITS: MemoryLimits = {
   modelBytes: MIB,
   schemaBytes: 8 * MIB,
 };
+const term = ({ terms }: ReturnType<typeof memoryBound>, wanted: string): number =>
+  terms.find(({ name }) => name === wanted)?.bytes as number;
 const flow = (records: number, bytes: number) =>
   testPlan({ enriched: true, flow: { maxInFlight: { records, bytes } } });
 
@@ -23,23 +25,25 @@ test('row 20: the bound is the sum of its terms, and each limit is in exactly on
   );
   const grows = (name: string, by: number, { terms }: ReturnType<typeof memoryBound>): void => {
     for (const [i, term] of terms.entries()) {
-      assert.equal(term.bytes - base.terms[i].bytes, term.name === name ? by : 0, `${name} moves ${term.name}`);
+      const slack = term.name === 'not given back' && /in flight|fetches/.test(name) ? Math.ceil(by / 4) : 0;
+      const expected = term.name === name ? by : slack;
+      assert.ok(Math.abs(term.bytes - base.terms[i].bytes - expected) <= 1, `${name} moves ${term.name}`);
     }
   };
   grows('in flight, bytes', 4 * MIB, memoryBound(flow(1_000, 2 * MIB), LIMITS));
   grows('model', 3 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, modelBytes: 2 * MIB }));
   grows('fetches', 12 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, fetchMaxBytes: 8 * MIB }));
   grows('fetches', MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, inflatedMaxBytes: 65 * MIB }));
-  grows('fetches', base.terms[4].bytes, memoryBound(flow(1_000, MIB), { ...LIMITS, brokers: 2 }));
+  grows('fetches', term(base, 'fetches'), memoryBound(flow(1_000, MIB), { ...LIMITS, brokers: 2 }));
   grows('schemas', 8 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, schemaBytes: 9 * MIB }));
   const twice = memoryBound(flow(2_000, MIB), LIMITS);
-  grows('in flight, records', base.terms[3].bytes, twice);
+  grows('in flight, records', term(base, 'in flight, records'), twice);
 });
 
 test('a cache costs its rows, and what it costs is said', () => {
   const cache = { entries: 10_000, ttlMs: 1, negativeTtlMs: 1 };
   const bound = memoryBound(testPlan({ enriched: true, read: { cache } }), LIMITS);
-  const term = bound.terms.find(({ name }) => name === 'feature caches');
-  assert.ok(term !== undefined && term.bytes > 10_000 * 200 && term.bytes < 10_000 * 400, String(term?.bytes));
+  const bytes = term(bound, 'feature caches');
+  assert.ok(bytes > 10_000 * 200 && bytes < 10_000 * 400, String(bytes));
   assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
 });
