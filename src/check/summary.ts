@@ -6,6 +6,8 @@ import type { Plan } from '../plan/plan.ts';
 export interface ContractSummary {
   readonly topology: string;
   readonly model: string;
+  /** The label of `onOverload.smallerModel`, where there is one; below is the contract of `model`. */
+  readonly smallerModel?: string;
   readonly inputs: readonly {
     readonly name: string;
     readonly dtype: string;
@@ -34,6 +36,7 @@ export function summarize(plan: Plan): ContractSummary {
   return {
     topology: topology.name,
     model: bundle.label,
+    ...(plan.smaller && { smallerModel: plan.smaller.bundle.label }),
     inputs: feeds.map((feed, i) => ({ ...feed, columns: inputs.columnNames[i] })),
     event: wants.map(({ field, kind, width }) => ({
       field,
@@ -66,7 +69,7 @@ export function summarize(plan: Plan): ContractSummary {
 export function formatSummary(summary: ContractSummary): string {
   const { output } = summary;
   const sections = [
-    `${summary.topology} with ${summary.model}`,
+    `${summary.topology} with ${summary.model}${summary.smallerModel === undefined ? '' : `, when overloaded ${summary.smallerModel}`}`,
     section(
       'event fields',
       summary.event.map(({ field, type, as }) => [field, type, `read as ${as}`]),

@@ -104,7 +104,7 @@ test('check replays the golden records of both', async () => {
       {
         env: {},
         runtime: { inspect: async () => SIGNATURE },
-        stdout: () => undefined,
+        stdout: (text) => replayed.push(text.split('\n')[0].replace(/#\w{12}/g, '')),
         stderr: (text) => replayed.push(text.trim()),
         async replay(plan) {
           replayed.push(plan.bundle.name);
@@ -113,6 +113,11 @@ test('check replays the golden records of both', async () => {
       },
     );
   });
-  assert.deepEqual(replayed, ['sample', 'small', 'the contract holds: 0 errors, 0 warnings; 2 golden records agree']);
+  assert.deepEqual(replayed, [
+    'sample',
+    'small',
+    'sample with sample@1, when overloaded small@1',
+    'the contract holds: 0 errors, 0 warnings; 2 golden records agree',
+  ]);
   assert.equal(code, 0);
 });
