@@ -122,6 +122,10 @@ export function assemble(plan: Plan, world: World): Runner {
         };
       },
     },
-    { drainMs: plan.topology.flow.drainMs, commitEveryMs: COMMIT_EVERY_MS },
+    {
+      drainMs: plan.topology.flow.drainMs,
+      commitEveryMs: COMMIT_EVERY_MS,
+      exactlyOnce: isTransactional(world.sink),
+    },
   );
 }

@@ -73,6 +73,8 @@ const LEAVE_MS = 1_000;
 export interface RunnerOptions {
   readonly drainMs: number;
   readonly commitEveryMs: number;
+  /** Whoever reads records again publishes none of them twice. */
+  readonly exactlyOnce?: boolean;
 }
 
 /**
@@ -209,7 +211,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       return clean;
     },
     onRevoked(origin) {
-      telemetry.counter('sluice_duplicates_possible_total').add(watermarks.close(origin));
+      const replayed = watermarks.close(origin);
+      if (!options.exactlyOnce) telemetry.counter('sluice_duplicates_possible_total').add(replayed);
       const { topic, partition } = origin;
       const labels = { topic, partition: String(partition) };
       telemetry.removeGauge('sluice_lag_records', labels);

@@ -169,6 +169,7 @@ test('L6, exactly once: what is under way when the epoch ends is not asked for a
   assert.equal((await world.finish()).result, 'done');
   assert.deepEqual(sink.sources().map(offsetOf), range(0, 12));
   assert.equal(world.telemetry.count('sluice_late_completions_total'), 10);
+  assert.equal(world.telemetry.count('sluice_duplicates_possible_total'), 0);
   assert.equal(world.credit.records, 0);
 });
 
