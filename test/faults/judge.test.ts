@@ -115,6 +115,17 @@ describe('the judge', () => {
     assert.deepEqual(judged({ answers }, { mayChangeFate: true }).violations, []);
   });
 
+  test('a record may be quarantined that did no harm, where members die of something else', () => {
+    const answers = [...SOUND.answers, letter(3, { reason: 'quarantined' })];
+    assert.equal(judged({ answers }).violations.length, 1);
+    const terms: Terms = { mayQuarantine: true, expected: () => 'published' };
+    assert.deepEqual(judged({ answers }, terms).violations, []);
+    const instead = [...without(3), letter(3, { reason: 'quarantined' })];
+    assert.deepEqual(judged({ answers: instead }, terms).violations, []);
+    const other = [...without(3), letter(3, { reason: 'decode-failed' })];
+    assert.equal(judged({ answers: other }, terms).violations.length, 1);
+  });
+
   test('I2: another fate than the one it must have', () => {
     const terms: Terms = { expected: ({ offset }) => (offset === 1 ? 'dead-lettered' : 'published') };
     assert.equal(only(judged({}, terms)), 'I2 to be dead-lettered, was published [in/0/1 in out/0@1]');

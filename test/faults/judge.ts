@@ -82,6 +82,11 @@ export interface Terms {
   readonly alike?: (first: Answer, again: Answer) => boolean;
   /** A record may be published by one life and dead-lettered by the next (quarantine, a schema that was away). */
   readonly mayChangeFate?: boolean;
+  /**
+   * Members die of something else than records: one that was under way each time may be quarantined for it, in place of the fate it
+   * must have, or beside it.
+   */
+  readonly mayQuarantine?: boolean;
   /** Off where a zombie's late outputs are part of the scenario, and for `order: none`. Default true. */
   readonly order?: boolean;
   /** A reset of the group's positions is part of the scenario. */
@@ -136,6 +141,7 @@ export function judge(facts: Facts, terms: Terms = {}): Account {
 
   const same = (first: Answer, again: Answer): boolean =>
     first.content === again.content || terms.alike?.(first, again) === true;
+  const excused = ({ reason }: Answer): boolean => terms.mayQuarantine === true && reason === 'quarantined';
   const inputs = new Map<string, { readonly input: Input; readonly below: boolean }>();
   let truncated = 0;
   for (const { topic, partition, offsets, committed } of facts.partitions) {
@@ -187,14 +193,16 @@ export function judge(facts: Facts, terms: Terms = {}): Account {
         if (first.key !== answer.key) accuse('I3', 'a duplicate has another key', at);
         else if (kind === 'published' && first.model === model && !same(first, answer))
           accuse('I3', 'a duplicate of the same model has other content', at);
-      } else if (terms.mayChangeFate !== true) accuse('I2', 'published and dead-lettered', at);
+      } else if (terms.mayChangeFate !== true && !excused(first) && !excused(answer))
+        accuse('I2', 'published and dead-lettered', at);
       continue;
     }
     firsts.set(source, answer);
     if (kind === 'dead-lettered') reasons[reason] = (reasons[reason] ?? 0) + 1;
     else models[model] = (models[model] ?? 0) + 1;
     const expected = from && terms.expected?.(from.input);
-    if (expected !== undefined && expected !== kind) accuse('I2', `to be ${expected}, was ${kind}`, at);
+    if (expected !== undefined && expected !== kind && !excused(answer))
+      accuse('I2', `to be ${expected}, was ${kind}`, at);
     if (OUT_OF_ORDER.has(reason)) continue;
     const { topic: of, partition: p, offset } = parse(source);
     const lane = `${of}/${p} → ${topic}/${partition}`;

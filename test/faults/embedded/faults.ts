@@ -128,7 +128,7 @@ export function schedule(seed: number): Schedule {
     if (random() < 0.15)
       acts.push({ kind: 'truncate', atMs: atMs(), partition: upTo(PARTITIONS.input), share: random() });
     for (let n = upTo(4); n > 0; n--) acts.push({ kind: pick(['stop', 'join', 'join', 'die'] as const), atMs: atMs() });
-    if (random() < 0.3) acts.push({ kind: 'freeze', atMs: atMs(), forMs: 700 + upTo(900) });
+    if (random() < 0.3) acts.push({ kind: 'freeze', atMs: atMs(), forMs: 1_600 + upTo(1_400) });
   }
   return {
     seed,

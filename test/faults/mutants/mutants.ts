@@ -128,13 +128,17 @@ function together(producer, topic, messages) {
   let call = gathering.get(topic);
   if (call === undefined) {
     call = { messages: [] };
-    call.done = new Promise((resolve) => setTimeout(resolve, 60)).then(() => {
+    call.done = new Promise((resolve) => {
+      call.go = resolve;
+      setTimeout(resolve, 1_000);
+    }).then(() => {
       gathering.delete(topic);
       return producer.send({ topic, messages: call.messages, acks: -1 });
     });
     gathering.set(topic, call);
   }
   call.messages.push(...messages);
+  if (new Set(call.messages.map(({ partition }) => partition)).size === 3) call.go();
   return call.done;
 }
 
