@@ -114,12 +114,36 @@ test('L3, exactly once: order holds while a refused transaction is cut, and with
       .toSorted((a, b) => a - b),
     range(0, 50),
   );
+  for (const { rows, nextOffset } of sink.committed) {
+    const last = Math.max(...rows.map(({ headers }) => offsetOf(headers['sluice-source'])));
+    assert.equal(nextOffset, last + 1, 'the offset goes as far as the rows, within a frame too');
+  }
   const { length } = sink.offsets();
   assert.ok(length > 10, `${length} transactions, some of which end within a frame`);
   assert.deepEqual(
     sink.offsets(),
     sink.offsets().toSorted((a, b) => a - b),
   );
+});
+
+test('L3, exactly once: frames go out in input order, however they finish', async () => {
+  const { world, sink, from } = startOnce({ enriched: true });
+  const slow = new Gate();
+  slow.close();
+  world.store.before = (keys) => (keys.includes('slow') ? slow.through() : undefined);
+  await world.source.feed(
+    from,
+    events(0, 5, () => 'slow'),
+  );
+  await world.source.feed(
+    from,
+    events(5, 20, () => 'quick'),
+  );
+  await world.clock.advance(1_000);
+  assert.deepEqual([slow.waiting, sink.asked.length], [1, 0], 'what finished first waits for its turn');
+  slow.open();
+  assert.equal((await world.finish()).result, 'done');
+  assert.deepEqual(sink.sources().map(offsetOf), range(0, 25));
 });
 
 test('L7, exactly once: a transaction that fails is asked for again with the same rows, and settles nothing before', async () => {
