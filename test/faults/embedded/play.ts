@@ -73,8 +73,11 @@ export async function play(schedule: Schedule): Promise<Played> {
     if (act.kind === 'move-leader') stage.broker.moveLeader(act.topic, act.partition, act.node);
     else if (act.kind === 'move-coordinator') stage.broker.moveCoordinator(TOPICS.group, act.node);
     else if (act.kind === 'join') gone.push(supervise());
-    else if (act.kind === 'stop') member?.runner.stop();
-    else if (act.kind === 'freeze' && member) nemesis.frozenUntilMs.set(member.clientId, nowMs() + act.forMs);
+    else if (act.kind === 'stop' && member) {
+      // It may take its time: whoever is to go on is somebody else.
+      live.delete(member);
+      member.runner.stop();
+    } else if (act.kind === 'freeze' && member) nemesis.frozenUntilMs.set(member.clientId, nowMs() + act.forMs);
     else if (act.kind === 'die' && member) {
       // Cut off for good: to everybody else it is dead.
       nemesis.dead.add(member.clientId);
