@@ -181,13 +181,6 @@ function checkModel({ model }: TopologyFile, report: Report): void {
       'add isolation: process, or leave runTimeout out',
     );
   }
-}
-
-/** Whether the fields exist is for the contract check, which has the schemas at hand. */
-function checkKey(key: string, path: Path, report: Report): void {
-  const remedy = 'name a field in braces, for example "{id}"';
-  let fields = 0;
-  try {
   if (model.memory !== undefined && model.isolation !== 'process') {
     report(
       ['model', 'memory'],
@@ -195,6 +188,13 @@ function checkKey(key: string, path: Path, report: Report): void {
       'add isolation: process, or leave memory out and limit the container',
     );
   }
+}
+
+/** Whether the fields exist is for the contract check, which has the schemas at hand. */
+function checkKey(key: string, path: Path, report: Report): void {
+  const remedy = 'name a field in braces, for example "{id}"';
+  let fields = 0;
+  try {
     parseKeyTemplate(key, () => fields++);
     if (fields === 0) report(path, `"${key}" names no field, so every record would have the same key`, remedy);
   } catch (error) {
