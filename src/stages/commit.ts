@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../kernel/clock.ts';
 import type { Credit } from '../kernel/credit.ts';
-import { classify } from '../kernel/errors.ts';
+import { deadlineIn, within } from '../kernel/deadline.ts';
+import { classify, SluiceError } from '../kernel/errors.ts';
 import type { Frame } from '../kernel/frame.ts';
 import type { Watermarks } from '../offsets/watermark.ts';
 import type { Source } from '../ports/source.ts';
@@ -24,6 +25,9 @@ export interface CommitDeps {
   readonly onFailed: (error: unknown) => void;
 }
 
+/** A lost answer would hold every later commit, and a drain with them; positions only grow, so that the next one may overtake it. */
+const PATIENCE_MS = 2_000;
+
 export interface CommitOptions {
   readonly everyMs: number;
   /** Settled records after which it does not wait for the timer. */
@@ -32,7 +36,7 @@ export interface CommitOptions {
 
 /**
  * commit: watermarks → the group's offsets; on a timer, when much has settled since, before every re-join and at the end.
- * One call in flight. What has settled and is not committed comes twice after a crash, so there is a bound on that too.
+ * One call is waited for at a time. What has settled and is not committed comes twice after a crash, so there is a bound on that too.
  * A commit that fails is tried again at the next tick with what is then the watermark: nothing is lost by being late.
  */
 export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
@@ -49,7 +53,9 @@ export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
     settled = 0;
     if (positions.length === 0) return;
     try {
-      await source.commit(positions);
+      if (!(await within(clock, deadlineIn(clock, PATIENCE_MS), source.commit(positions)))) {
+        throw new SluiceError('broker-unavailable', `a commit was not answered for ${PATIENCE_MS / 1_000} s`);
+      }
       for (const { origin, offset } of positions) watermarks.markCommitted(origin, offset);
       committed.add(1);
     } catch (thrown) {

@@ -1,3 +1,5 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Position } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -14,8 +16,9 @@ import type { NoteBeside } from './notes.ts';
  * partitions owned by somebody else, and resolves without doing anything once its runner stops → commits go through
  * the offset manager that the lane was assigned with: the broker refuses it when that generation is over.
  *
- * Two answers of one coordinator may overtake each other when it moves → a position would go back → one request at a time, in the
- * order of asking, and never one that is behind what was sent before.
+ * Two requests may overtake each other when the coordinator moves, and one be repeated when a later one is stored already → a
+ * position would go back → one at a time, in the order of asking, but none waits long for an answer that may be lost; and
+ * nothing is sent, or sent again, that is behind what was sent before.
  */
 export interface Committer {
   commit(positions: readonly Position[]): Promise<void>;
@@ -25,10 +28,14 @@ export interface Committer {
   release(): Promise<void>;
 }
 
+/** A request waits so long for the one before it. */
+const TURN_MS = 1_000;
+
 export type LanePosition = readonly [lane: Lane, offset: number];
 
 export function createCommitter(
   deps: {
+    readonly clock: Clock;
     readonly lanes: Lanes;
     readonly telemetry: Telemetry;
     readonly group: () => ConsumerGroup | undefined;
@@ -37,13 +44,13 @@ export function createCommitter(
   },
   options: { readonly groupId: string; readonly brokers: readonly string[] },
 ): Committer {
-  const { lanes, telemetry, note } = deps;
+  const { clock, lanes, telemetry, note } = deps;
   const leftOut = telemetry.counter('sluice_commits_left_out_total');
   const fenced = telemetry.counter('sluice_commits_fenced_total');
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
 
   function inTurn(work: () => Promise<void>): Promise<void> {
-    const ours = last.then(work);
+    const ours = within(clock, deadlineIn(clock, TURN_MS), last).then(work);
     last = ours.catch(() => undefined);
     return ours;
   }
@@ -63,11 +70,12 @@ export function createCommitter(
   }
 
   async function send(manager: OffsetManager, list: readonly LanePosition[]): Promise<void> {
-    const topics = requestFor(list);
-    // Without topics the client would commit what it believes was processed.
-    if (topics.length === 0) return;
     const group = deps.group();
-    const request = (): Promise<void> => manager.commitOffsets({ topics });
+    const request = async (): Promise<void> => {
+      const topics = requestFor(list);
+      // Without topics the client would commit what it believes was processed.
+      if (topics.length > 0) await manager.commitOffsets({ topics });
+    };
     if (group === undefined) return request();
     await withCoordinator(group, request, (node) => {
       telemetry.event('coordinator-moved', { group: options.groupId, node });

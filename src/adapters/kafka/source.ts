@@ -87,7 +87,10 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   // A note is a commit of its own; between the offset and the end of a transaction it would undo the transaction's.
   const quarantine = (options.quarantine ?? true) && ownership === undefined;
   const note = quarantine ? createNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
-  const committer = createCommitter({ lanes, telemetry, note, group: () => membership.group }, { groupId, brokers });
+  const committer = createCommitter(
+    { clock, lanes, telemetry, note, group: () => membership.group },
+    { groupId, brokers },
+  );
   const { store } = committer;
   const positions = createPositions(
     { lanes, telemetry, store, ownership },
