@@ -1,4 +1,5 @@
 /** What a seed is played on: embedded services with hooks, topics, features, a producer; members join when they are told to. */
+import type { Message } from 'kafkajs';
 import { createBigtableWriter } from '../../../src/adapters/bigtable/writer.ts';
 import { createBigtable } from '../../../src/devstack/bigtable.ts';
 import { createBroker, type EmbeddedBroker } from '../../../src/devstack/kafka/broker.ts';
@@ -25,6 +26,10 @@ export interface Stage {
   readonly broker: EmbeddedBroker;
   /** Deletes what a partition of the input holds below `offset`. */
   truncate(partition: number, offset: number): Promise<void>;
+  /** Registers a schema and gives its id. */
+  register(subject: string, schema: object): number;
+  /** Writes to a partition of the input as it is. */
+  write(partition: number, messages: readonly Message[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -97,6 +102,13 @@ export async function openStage(
       await admin.fetchTopicOffsets(TOPICS.input);
       await admin.deleteTopicRecords({ topic: TOPICS.input, partitions: [{ partition, offset: String(offset) }] });
       await admin.disconnect();
+    },
+    register: (subject, schema) => registry.register(subject, JSON.stringify(schema)),
+    async write(partition, messages) {
+      const producer = quietKafka(brokers, UPSTREAM).producer();
+      await producer.connect();
+      await producer.send({ topic: TOPICS.input, messages: messages.map((message) => ({ ...message, partition })) });
+      await producer.disconnect();
     },
     async close() {
       await feed.close();
