@@ -9,6 +9,7 @@ import { Watermarks } from './offsets/watermark.ts';
 import type { Source, SourceListener } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { UnderWay } from './runner/under-way.ts';
+import { createLagLookUp } from './stages/lag.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
 
 /** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
@@ -90,6 +91,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const underWay = new UnderWay(clock, options);
   const conditions = new Conditions(() => underWay.progress());
   const watermarks = new Watermarks();
+  const lagOf = createLagLookUp(clock, source);
   const abandon = new AbortController();
   const commit = createCommit(
     { clock, telemetry, credit, watermarks, source, onFailed: fail },
@@ -193,9 +195,8 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       watermarks.open(origin);
       const { topic, partition } = origin;
       const labels = { topic, partition: String(partition) };
-      const lag = () => source.lag().find((each) => each.topic === topic && each.partition === partition);
-      telemetry.gauge('sluice_lag_records', labels, () => lag()?.records ?? Number.NaN);
-      telemetry.gauge('sluice_lag_seconds', labels, () => lag()?.seconds ?? Number.NaN);
+      telemetry.gauge('sluice_lag_records', labels, () => lagOf(topic, partition)?.records ?? Number.NaN);
+      telemetry.gauge('sluice_lag_seconds', labels, () => lagOf(topic, partition)?.seconds ?? Number.NaN);
       telemetry.event('assigned', { topic, partition, epoch: origin.epoch });
     },
     onFrame(frame) {

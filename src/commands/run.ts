@@ -39,7 +39,7 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
     options.listen &&
     !options.dry &&
     (await createAdmin(
-      { metrics: createExposition({ clock, telemetry }), health: () => runner?.health() ?? CONNECTING },
+      { clock, metrics: createExposition({ clock, telemetry }), health: () => runner?.health() ?? CONNECTING },
       options.listen,
     ));
   if (admin) telemetry.event('listening', { url: admin.url });

@@ -67,6 +67,8 @@ interface Metric {
   readonly bounds: Float64Array;
   readonly entries: Map<string, Entry>;
   overflow: Entry | undefined;
+  /** Gauges beyond the budget, by their labels: of these the highest is told, as whoever watches a gauge watches for. */
+  readonly beyond: Map<string, () => number>;
 }
 
 const OVERFLOW = 'overflow';
@@ -93,6 +95,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
       bounds: Float64Array.from(spec.buckets ?? []),
       entries: new Map(),
       overflow: undefined,
+      beyond: new Map(),
     });
   }
   const counterValues = new Float64Array(maxSeries + metrics.size);
@@ -111,7 +114,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
   function make(metric: Metric, labels: Labels): Entry {
     const kind = metric.spec.type;
     if (kind === 'histogram') return { kind, labels, handle: new HistogramHandle(metric.bounds) };
-    if (kind === 'gauge') return { kind, labels, read: () => Number.NaN };
+    if (kind === 'gauge') return { kind, labels, read: () => highest(metric.beyond.values()) };
     return { kind, labels, handle: new CounterHandle(counterValues, counters++) };
   }
 
@@ -156,11 +159,15 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
     gauge(name, labels, read) {
       const metric = metricOf(name, 'gauge');
       const entry = resolve(metric, labels);
-      if (entry.kind === 'gauge' && entry !== metric.overflow) entry.read = read;
+      if (entry.kind !== 'gauge') return;
+      if (entry !== metric.overflow) entry.read = read;
+      else metric.beyond.set(keyOf(metric, labels), read);
     },
     removeGauge(name, labels) {
       const metric = metricOf(name, 'gauge');
-      if (metric.entries.delete(keyOf(metric, labels))) series--;
+      const key = keyOf(metric, labels);
+      if (metric.entries.delete(key)) series--;
+      else metric.beyond.delete(key);
     },
     event: (name, fields = {}) => emit(name, fields),
     snapshot() {
@@ -231,4 +238,14 @@ function keyOf(metric: Metric, labels: Labels): string {
 
 function broken(what: string): SluiceError {
   return new SluiceError('invariant-broken', `${what}; see src/telemetry for the catalogue`);
+}
+
+/** NaN where there is none. */
+function highest(readers: Iterable<() => number>): number {
+  let most = Number.NaN;
+  for (const read of readers) {
+    const value = read();
+    if (!(value <= most)) most = Number.isNaN(value) ? most : value;
+  }
+  return most;
 }

@@ -44,7 +44,7 @@ export class Pace {
   private queue: Turn[] = [];
   private readonly doubts = new Map<string, Doubt>();
 
-  constructor(clock: Clock, { maxCalls, firstPauseMs = 100, maxPauseMs = 1_000 }: PaceOptions) {
+  constructor(clock: Clock, { maxCalls, firstPauseMs = 100, maxPauseMs = 2_000 }: PaceOptions) {
     this.clock = clock;
     this.maxCalls = maxCalls;
     this.firstPauseMs = firstPauseMs;

@@ -1,7 +1,9 @@
 import { fastify } from 'fastify';
+import type { Clock } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 
 export interface AdminDeps {
+  readonly clock: Clock;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly health: () => Health;
 }
@@ -29,6 +31,9 @@ export interface Admin {
 const REQUEST_TIMEOUT_MS = 5_000;
 const CONNECTION_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 10_000;
+/** From a request to the last byte of its answer. */
+const EXCHANGE_TIMEOUT_MS = 10_000;
+const CHECK_EVERY_MS = 1_000;
 const MAX_CONNECTIONS = 64;
 const MAX_BODY_BYTES = 1024;
 
@@ -36,6 +41,9 @@ const MAX_BODY_BYTES = 1024;
  * What a cluster asks this process: `/metrics`, `/live`, `/ready`; anything else is 404. Read-only, and nothing in it is secret,
  * but it listens on the loop-back interface unless told otherwise. Answers are made on the loop that moves records: the
  * number of connections, their time and their bodies are bounded.
+ *
+ * A reader that takes a byte a second keeps its connection busy, hence open → 64 of them keep the probes of the cluster out,
+ * which then kills a process that is well → an answer that is not taken in time is cut off.
  */
 export async function createAdmin(deps: AdminDeps, options: AdminOptions = {}): Promise<Admin> {
   const { host = '127.0.0.1', port = 9464 } = options;
@@ -47,6 +55,13 @@ export async function createAdmin(deps: AdminDeps, options: AdminOptions = {}): 
     // A scraper keeps its connection open → close() would wait for it beyond the drain budget → connections are cut.
     forceCloseConnections: true,
     exposeHeadRoutes: true,
+    // Node looks for requests that take too long every half minute, unless told otherwise.
+    http: { connectionsCheckingInterval: CHECK_EVERY_MS, headersTimeout: REQUEST_TIMEOUT_MS },
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    const timer = deps.clock.after(EXCHANGE_TIMEOUT_MS, () => request.raw.socket.destroy());
+    reply.raw.once('close', () => timer.cancel());
+    done();
   });
   server.server.maxConnections = MAX_CONNECTIONS;
 

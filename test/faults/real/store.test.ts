@@ -107,16 +107,15 @@ describe('the store is out', () => {
     assert.equal(await sluice.stop(), 0);
     assert.equal(await road.deadLetters(), 0);
     const account = await audit(road.watched, { inputs: 'contiguous' });
+    const duplicates = account.duplicates.count;
+    const { samples } = sampling;
+    process.stderr.write(`${JSON.stringify({ perSecond, outages, samples, boundMiB, ok, failed, duplicates })}\n`);
     assert.deepEqual(account.violations, []);
     assert.equal(account.published, road.sent);
-    const { samples } = sampling;
     assert.ok(samples.inFlightRecords <= CAP.records && samples.inFlightBytes <= CAP.bytes, JSON.stringify(samples));
     assert.ok(samples.rssMiB <= boundMiB * 1.1, `${samples.rssMiB} MiB, the bound is ${boundMiB}`);
     // Every wait asks again and again; the store must not pay for it.
     assert.ok((ok + failed) / ok < 1.1, `${failed} calls failed of ${ok + failed}`);
-    process.stderr.write(
-      `${JSON.stringify({ perSecond, outages, samples, boundMiB, ok, failed, duplicates: account.duplicates.count })}\n`,
-    );
     record({
       rows: [13, 14],
       test: 'black-holed and stalled under load',

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../src/kernel/errors.ts';
 import type { Log } from '../../../src/ports/telemetry.ts';
 import type { MetricSpec } from '../../../src/telemetry/catalogue.ts';
 import { METRICS } from '../../../src/telemetry/catalogue.ts';
-import { createTelemetry, type TelemetryOptions } from '../../../src/telemetry/metrics.ts';
+import { createTelemetry, type TelemetryOptions, type ValueSeries } from '../../../src/telemetry/metrics.ts';
 import { FakeClock } from '../../fixtures/clock.ts';
 
 interface Written {
@@ -114,17 +114,27 @@ test('the budget of all metrics together holds, and a removed gauge makes room',
   for (const partition of ['0', '1', '2', '3']) {
     telemetry.gauge('sluice_lag_records', { topic: 't', partition }, () => Number(partition) + 1);
   }
+  const values = () =>
+    telemetry.series('sluice_lag_records').map((series) => [series.labels.partition, (series as ValueSeries).value]);
   // One series is the overflow counter's own.
   assert.deepEqual(
-    telemetry.series('sluice_lag_records').map(({ labels }) => labels.partition),
-    ['0', '1'],
+    values(),
+    [
+      ['0', 1],
+      ['1', 2],
+      ['overflow', 4],
+    ],
+    'of what is beyond the budget, the highest',
   );
   telemetry.removeGauge('sluice_lag_records', { topic: 't', partition: '0' });
   telemetry.gauge('sluice_lag_records', { topic: 't', partition: '5' }, () => 6);
-  assert.deepEqual(
-    telemetry.series('sluice_lag_records').map(({ labels }) => labels.partition),
-    ['1', '5'],
-  );
+  assert.deepEqual(values(), [
+    ['1', 2],
+    ['5', 6],
+    ['overflow', 4],
+  ]);
+  for (const partition of ['2', '3']) telemetry.removeGauge('sluice_lag_records', { topic: 't', partition });
+  assert.deepEqual(values().length, 2, 'nothing is beyond any more');
 });
 
 test('a snapshot runs the hooks first and has every metric of the catalogue, in its order', () => {

@@ -4,10 +4,12 @@ import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type Admin, type AdminDeps, createAdmin } from '../../../../src/adapters/http/admin.ts';
 import { SluiceError } from '../../../../src/kernel/errors.ts';
+import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
 
 async function serve(t: TestContext, deps: Partial<AdminDeps> = {}, port = 0): Promise<Admin> {
   const admin = await createAdmin(
     {
+      clock: createSystemClock(),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'sluice_up 1\n' }),
       health: () => ({ live: true, ready: true, reason: '' }),
       ...deps,
@@ -75,6 +77,7 @@ test('a port in use is port-taken, with what to do', async (t) => {
 
 test('an address that is not ours is wrong usage', async () => {
   const deps = {
+    clock: createSystemClock(),
     metrics: async () => ({ contentType: '', body: '' }),
     health: () => ({ live: true, ready: true, reason: '' }),
   };
