@@ -26,6 +26,8 @@ export interface Stage {
   readonly broker: EmbeddedBroker;
   /** Deletes what a partition of the input holds below `offset`. */
   truncate(partition: number, offset: number): Promise<void>;
+  /** Writes one cell a row, of as many float32 as are given, whatever `name` promises: the latest counts. */
+  features(rows: readonly (readonly [key: string, numbers: readonly number[]])[], name?: string): Promise<void>;
   /** Registers a schema and gives its id. */
   register(subject: string, schema: object): number;
   /** Writes to a partition of the input as it is. */
@@ -60,17 +62,20 @@ export async function openStage(
   const connection = { project: 'dev', instance: 'dev', emulatorHost: bigtable.host };
   const writer = createBigtableWriter({ clock, random, telemetry: new RecordingTelemetry() }, connection);
   await writer.ensureTable('sides', ['fam']);
-  await writer.write({
-    table: 'sides',
-    layout: 'packed',
-    views: [{ name: 'side', family: 'fam', columns: [{ name: 'f', kind: 'number', width: 1, offset: 0 }] }],
-    rowWidth: 1,
-    keys: [...FEATURES.keys()].map((key) => Buffer.from(key)),
-    values: Float64Array.from(FEATURES.values()),
-    present: new Uint8Array(FEATURES.size).fill(1),
-    timestampMs: clock.wallMs(),
-  });
-  await writer.close();
+  const features: Stage['features'] = (rows, name = 'f') => {
+    const width = rows[0][1].length;
+    return writer.write({
+      table: 'sides',
+      layout: 'packed',
+      views: [{ name: 'side', family: 'fam', columns: [{ name, kind: 'number', width, offset: 0 }] }],
+      rowWidth: width,
+      keys: rows.map(([key]) => Buffer.from(key)),
+      values: Float64Array.from(rows.flatMap(([, numbers]) => [...numbers])),
+      present: new Uint8Array(rows.length).fill(1),
+      timestampMs: clock.wallMs(),
+    });
+  };
+  await features([...FEATURES].map(([key, f]) => [key, [f]]));
   const ids = WRITERS.map((schema, n) => registry.register(`writer-${n}`, schema));
   const brokers = broker.brokers.join(',');
   const feed = new Feed(random, ids);
@@ -103,6 +108,7 @@ export async function openStage(
       await admin.deleteTopicRecords({ topic: TOPICS.input, partitions: [{ partition, offset: String(offset) }] });
       await admin.disconnect();
     },
+    features,
     register: (subject, schema) => registry.register(subject, JSON.stringify(schema)),
     async write(partition, messages) {
       const producer = quietKafka(brokers, UPSTREAM).producer();
@@ -111,7 +117,7 @@ export async function openStage(
       await producer.disconnect();
     },
     async close() {
-      await feed.close();
+      await Promise.all([feed.close(), writer.close()]);
       await Promise.all([broker.close(), registry.close(), bigtable.close()]);
     },
   };
