@@ -41,7 +41,7 @@ async function accountOf(scenario: string, cwd: string): Promise<Account> {
   return account;
 }
 
-describe('the ledger is exact for shipped code', { concurrency: 2 }, () => {
+describe('the ledger is exact for shipped code', { concurrency: 3 }, () => {
   for (const scenario of Object.keys(SCENARIOS)) {
     test(scenario, LIMIT, async () => {
       const { violations, samples } = await accountOf(scenario, ROOT);
@@ -51,7 +51,7 @@ describe('the ledger is exact for shipped code', { concurrency: 2 }, () => {
   }
 });
 
-describe('the ledger catches', { concurrency: 2 }, () => {
+describe('the ledger catches', { concurrency: 3 }, () => {
   for (const mutant of MUTANTS) {
     test(`${mutant.what}: ${mutant.caughtBy.join(', ')}`, LIMIT, async (t) => {
       const folder = mutated(mutant);
