@@ -29,14 +29,14 @@ export interface ModelSettings {
   readonly isolation: 'none' | 'process';
   /** With `process`: a run that has not answered by then hangs. */
   readonly runTimeoutMs: number;
+  /** With `process`: resident memory of that process at most; 0: no limit. */
+  readonly maxBytes: number;
 }
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
 
 export interface Connections {
   readonly kafka: KafkaConnection | undefined;
-  /** With `process`: resident memory of that process at most; 0: no limit. */
-  readonly maxBytes: number;
   readonly registry: { readonly url: string } | undefined;
   readonly bigtable: BigtableConnection | undefined;
 }
