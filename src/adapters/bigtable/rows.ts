@@ -29,12 +29,16 @@ export class RowMerger {
   private family: FamilyPlan | undefined;
   private plan: CellPlan | null = null;
   private writtenAtMs = 0;
+  /** Between the first part of a cell and its last. */
+  private inCell = false;
   private parts: Uint8Array[] = [];
+  private cellBytes = 0;
   /** Cells of the row, 0..cells. */
   private cells = 0;
   private readonly plans: CellPlan[] = [];
   private readonly times: number[] = [];
   private readonly values: Uint8Array[] = [];
+  private readonly sizes: number[] = [];
   /** The row's key, while `inRow`. */
   private key: Uint8Array = Buffer.alloc(0);
 
@@ -66,36 +70,43 @@ export class RowMerger {
     } else if (key.length > 0 && Buffer.compare(key, this.key) !== 0) {
       throw new Error('a row began before the one in front of it was committed');
     }
-    if (this.parts.length === 0) this.beginCell(chunk);
-    const value = chunk.value as Uint8Array;
-    if (chunk.valueSize) this.parts.push(value);
-    else this.endCell(value);
+    if (!this.inCell) this.beginCell(chunk);
+    this.takePart(chunk.value as Uint8Array);
+    if (!chunk.valueSize) this.endCell();
     if (chunk.commitRow) this.commit();
   }
 
   private beginCell(chunk: Chunk): void {
     if (chunk.familyName) this.family = this.target.families.get(chunk.familyName.value as string);
     if (chunk.qualifier) this.plan = this.family?.cell((chunk.qualifier.value ?? NOTHING) as Buffer) ?? null;
+    this.inCell = true;
+    this.cellBytes = 0;
     const micros = chunk.timestampMicros as number | { toNumber(): number };
     this.writtenAtMs = (typeof micros === 'number' ? micros : micros.toNumber()) / 1000;
   }
 
-  private endCell(last: Uint8Array): void {
-    let value = last;
-    if (this.parts.length > 0) {
-      this.parts.push(last);
-      value = Buffer.concat(this.parts);
-      this.parts = [];
-    }
+  /** A cell may have a hundred megabytes: what is longer than its column is only counted. */
+  private takePart(value: Uint8Array): void {
+    this.cellBytes += value.length;
+    const { plan } = this;
+    if (plan !== null && this.cellBytes <= Math.max(plan.bytesAsF32, plan.bytesAsF64)) this.parts.push(value);
+    else this.parts = [];
+  }
+
+  private endCell(): void {
+    const { parts } = this;
+    this.inCell = false;
+    this.parts = [];
     if (this.plan === null) return;
     const i = this.cells++;
     this.plans[i] = this.plan;
     this.times[i] = this.writtenAtMs;
-    this.values[i] = value;
+    this.values[i] = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    this.sizes[i] = this.cellBytes;
   }
 
   private commit(): void {
-    if (this.parts.length > 0) throw new Error('a row was committed inside a cell');
+    if (this.inCell) throw new Error('a row was committed inside a cell');
     const { keys } = this.target;
     while (this.row < keys.length && keys[this.row].compare(this.key) < 0) this.row++;
     if (this.row === keys.length || keys[this.row].compare(this.key) !== 0) {
@@ -110,9 +121,10 @@ export class RowMerger {
   private apply(i: number): void {
     const plan = this.plans[i];
     const value = this.values[i];
-    const double = value.length === plan.bytesAsF64;
-    if (!double && value.length !== plan.bytesAsF32) {
-      this.target.onCorrupt(plan, value.length);
+    const bytes = this.sizes[i];
+    const double = bytes === plan.bytesAsF64;
+    if (!double && bytes !== plan.bytesAsF32) {
+      this.target.onCorrupt(plan, bytes);
       return;
     }
     if (value.length > scratch.bytes.length) scratch = createScratch(value.length * 2);
@@ -129,25 +141,29 @@ export class RowMerger {
 
   /** Insertion sort by time: rows have a few cells, as a rule in order already. */
   private oldestFirst(): void {
-    const { plans, times, values } = this;
+    const { plans, times, values, sizes } = this;
     for (let i = 1; i < this.cells; i++) {
       const plan = plans[i];
       const time = times[i];
       const value = values[i];
+      const size = sizes[i];
       let at = i;
       for (; at > 0 && times[at - 1] > time; at--) {
         plans[at] = plans[at - 1];
         times[at] = times[at - 1];
         values[at] = values[at - 1];
+        sizes[at] = sizes[at - 1];
       }
       plans[at] = plan;
       times[at] = time;
       values[at] = value;
+      sizes[at] = size;
     }
   }
 
   private leaveRow(): void {
     this.inRow = false;
+    this.inCell = false;
     this.family = undefined;
     this.plan = null;
     this.parts = [];

@@ -111,7 +111,7 @@ test('a registry that is gone, or silent for too long, is unavailable', async ()
   });
 });
 
-test('a flood of made-up ids becomes a limited number of requests a second', async () => {
+test('row 18: a flood of made-up ids becomes a limited number of requests a second', async () => {
   const { clock, telemetry, schemas, asked } = await setUp({ maxLookUpsPerSecond: 5 });
   const codes = async (from: number): Promise<string[]> => {
     const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => schemas.writerSchema(from + i)));
@@ -125,6 +125,36 @@ test('a flood of made-up ids becomes a limited number of requests a second', asy
   await clock.advance(1_000);
   await codes(100);
   assert.equal(asked.length, 10);
+});
+
+test('row 18: a hundred thousand made-up ids are a hundred requests in two seconds, and the known ones are answered', async () => {
+  const { clock, registry, schemas, asked } = await setUp({ maxLookUpsPerSecond: 50, maxSchemas: 100 });
+  const known = registry.register('s', JSON.stringify(RECORD));
+  await schemas.writerSchema(known);
+  await clock.advance(1_000);
+  const before = asked.length;
+  for (let second = 0; second < 2; second++) {
+    for (let from = 0; from < 50_000; from += 5_000) {
+      const ids = Array.from({ length: 5_000 }, (_, i) => 1_000 + second * 50_000 + from + i);
+      const results = await Promise.allSettled(ids.map((id) => schemas.writerSchema(id)));
+      assert.ok(results.every(({ status }) => status === 'rejected'));
+      assert.deepEqual(await schemas.writerSchema(known), RECORD);
+    }
+    await clock.advance(1_000);
+  }
+  assert.equal(asked.length - before, 100);
+});
+
+test('row 18: schemas are kept up to a number of bytes, and the last one whatever its size', async () => {
+  const { registry, schemas, asked } = await setUp();
+  const large = (n: number): string => JSON.stringify({ ...RECORD, doc: String(n).repeat(900_000) });
+  const ids = Array.from({ length: 10 }, (_, n) => registry.register('large', large(n)));
+  for (const id of ids) await schemas.writerSchema(id);
+  const before = asked.length;
+  await schemas.writerSchema(ids[9]);
+  assert.equal(asked.length, before, 'the last is there');
+  await schemas.writerSchema(ids[0]);
+  assert.equal(asked.length, before + 1, 'the first had to go');
 });
 
 test('a schema is registered under its subject, and one that exists keeps its id', async () => {
