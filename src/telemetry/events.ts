@@ -113,6 +113,7 @@ export const EVENTS = {
   'group-fenced': source('warn', 'this member of the group was fenced: its partitions are given up undrained'),
   'position-chosen': source('info', 'position chosen'),
   'offset-reset': source('warn', 'the committed offset is out of range: going on elsewhere, as source.from says'),
+  'topic-gone': source('warn', 'an input topic was deleted: once it is back, source.from says where it begins'),
   'commit-left-out': source('debug', 'positions of ended epochs are not committed'),
   'commit-fenced': source('warn', 'commit refused by the group coordinator'),
   'coordinator-moved': source('info', 'the group has a new coordinator'),

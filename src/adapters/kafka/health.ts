@@ -11,15 +11,20 @@ export interface Signs {
   readonly shut: readonly string[];
   /** Since the client's last sign of life; 0 while something declared is waited for. */
   readonly silentMs: number;
+  /** Since a fetch brought an answer; 0 while none is due. */
+  readonly unansweredMs: number;
   /** What the brokers' trouble is, until one of them answered. */
   readonly trouble: string | undefined;
   readonly sessionTimeoutMs: number;
   readonly maxWaitMs: number;
 }
 
+/** One failed fetch is tried again well within these. */
+const UNANSWERED_WAITS = 5;
+
 /** Not live only after a failure for good: everything else ends by itself, and a restart would not bring it about sooner. */
 export function healthOf(signs: Signs): SourceHealth {
-  const { failure, joining, shut, silentMs, trouble } = signs;
+  const { failure, joining, shut, silentMs, unansweredMs, trouble } = signs;
   if (failure !== undefined) return { ready: false, reason: failure.message, live: false };
   const brokersSay = trouble === undefined ? [] : [trouble];
   if (joining !== undefined) return notReady(`joining group ${joining}`, ...brokersSay);
@@ -27,7 +32,8 @@ export function healthOf(signs: Signs): SourceHealth {
   if (silentMs > Math.max(signs.sessionTimeoutMs, 5_000)) {
     return notReady(`no fetch ended for ${Math.round(silentMs / 1000)} s`, ...brokersSay);
   }
-  if (trouble !== undefined && silentMs > 2 * signs.maxWaitMs) return notReady(trouble);
+  const isStuck = silentMs > 2 * signs.maxWaitMs || unansweredMs > UNANSWERED_WAITS * signs.maxWaitMs;
+  if (trouble !== undefined && isStuck) return notReady(trouble);
   return { ready: true, reason: '', live: true };
 }
 

@@ -52,10 +52,13 @@ export interface TopicOffsets {
 
 export interface FetchBroker {
   fetch(request: Record<string, unknown>): Promise<unknown>;
+  /** Rejects when one of the topics is unknown or has a partition without a leader. */
+  metadata(topics: readonly string[]): Promise<unknown>;
 }
 
 export interface Cluster {
   findGroupCoordinator(request: { readonly groupId: string }): Promise<Coordinator>;
+  getNodeIds(): readonly string[];
   findBroker(request: { readonly nodeId: string | number }): Promise<FetchBroker>;
   refreshMetadata(): Promise<void>;
   fetchTopicsOffset(

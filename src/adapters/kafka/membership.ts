@@ -185,10 +185,11 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       if (!failed(thrown)) await member.recoverFromFetch(thrown);
       return [];
     }
-    const batches = handover.admit(await fetch.call(member, nodeId));
-    deps.onAnswered();
+    // A fetch that failed and was recovered from, and one that had nothing to ask for, end without a batch.
+    const fetched = await fetch.call(member, nodeId);
+    if (fetched.length > 0) deps.onAnswered();
     deps.onActivity();
-    return batches;
+    return handover.admit(fetched);
   }
 
   /** Takes over the points of one group object that the client calls. A crashed client makes a new one. */

@@ -2,9 +2,10 @@ import { type Clock, pause } from '../../kernel/clock.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import type { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { isRejoin, kafkaType, messageOf, nameInChain, translate } from './errors.ts';
+import { isRejoin, isTopicMissing, kafkaType, messageOf, nameInChain, translate } from './errors.ts';
 import { withCoordinator } from './heartbeats.ts';
 import type { ConsumerGroup } from './internals.ts';
+import type { Vanished } from './vanished.ts';
 
 /**
  * What a member does while brokers are away: it stays what it is, and asks again.
@@ -48,7 +49,14 @@ const UNREACHED: readonly string[] = [
 ];
 
 export function createRecovery(
-  deps: { readonly clock: Clock; readonly telemetry: Telemetry; readonly random: () => number },
+  deps: {
+    readonly clock: Clock;
+    readonly telemetry: Telemetry;
+    readonly random: () => number;
+    readonly vanished: Vanished;
+    /** Why a fetch failed. */
+    readonly onTrouble: (message: string) => void;
+  },
   options: {
     readonly groupId: string;
     readonly brokers: readonly string[];
@@ -56,7 +64,7 @@ export function createRecovery(
     readonly patienceMs?: number;
   },
 ): Recovery {
-  const { clock, telemetry, random } = deps;
+  const { clock, telemetry, random, vanished, onTrouble } = deps;
   const { groupId, brokers, againMs = 150, patienceMs = 250 } = options;
   let flight: Promise<void> | undefined;
   let verdict:
@@ -85,9 +93,15 @@ export function createRecovery(
     async fromFetch(member, thrown) {
       const passes = MOVED.has(kafkaType(thrown)) || UNREACHED.some((name) => nameInChain(thrown, name));
       if (!passes) return false;
-      await again('kafka-fetch', translate(thrown, `fetch for group ${groupId}`, brokers));
+      const error = translate(thrown, `fetch for group ${groupId}`, brokers);
+      onTrouble(
+        isTopicMissing(thrown) ? 'a topic that is read is not known there; was it deleted?' : messageOf(thrown),
+      );
+      await again('kafka-fetch', error);
+      if (isTopicMissing(thrown)) await vanished.look(member);
       try {
         await member.cluster.refreshMetadata();
+        if (await vanished.isBack(member)) await member.joinAndSync();
       } catch (error) {
         // Nobody answers, or a partition has no leader: the next fetch fails like this one, and comes here again.
         telemetry.event('kafka-client', { severity: 'warn', component: 'metadata', message: messageOf(error) });

@@ -27,6 +27,8 @@ import { createTopics, type Topics } from './topics.ts';
  * Promise: the port's (src/ports/sink.ts). One call is one partition (a call over several can skip messages when a
  * leader moves), one produce request an attempt; attempts repeat the same bytes through the same producer, so that the
  * broker recognises them; when they end in failure the producer is replaced, and the rows may come twice (counted).
+ * A topic has producers of its own: the client reads the metadata of all topics of a producer together, and when one of them
+ * is gone, sends to none → a dead-letter topic that was deleted holds the dead letters, and nothing else.
  * Limits: header order across names is the client's; a null header value is sent empty.
  */
 export interface KafkaSinkDeps {
@@ -50,6 +52,8 @@ export interface KafkaSinkOptions extends KafkaConnection {
 /** The client groups messages in quadratic time → more rows than this go in several requests. */
 const ROWS_A_REQUEST = 1_000;
 const REPLICAS_SHARE = 0.8;
+/** Brokers that do not know a topic yet, or no longer lead it, say the same as when it does not exist. */
+const MISSING_MS = 3_000;
 /** What a new leader costs at most beyond its election; an attempt is one look at the metadata, no more, while there is none. */
 const AGAIN_MAX_MS = 200;
 
@@ -60,13 +64,26 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
   const nullHeaders = new Set<string>();
   let admin: Admin | undefined;
   let topics: Topics | undefined;
-  let producers: Producers | undefined;
+  let make: (() => Producers) | undefined;
+  const producers = new Map<string, Producers>();
+  /** Those with which the start tried whether it may produce; the first topic takes them. */
+  let tried: Producers | undefined;
 
-  function opened(): { readonly topics: Topics; readonly producers: Producers } {
-    if (topics === undefined || producers === undefined) {
+  function opened(): { readonly topics: Topics; readonly make: () => Producers } {
+    if (topics === undefined || make === undefined) {
       throw new SluiceError('invariant-broken', 'the Kafka sink is used before open or after close');
     }
-    return { topics, producers };
+    return { topics, make };
+  }
+
+  function producersOf(topic: string): Producers {
+    let found = producers.get(topic);
+    if (found === undefined) {
+      found = tried ?? opened().make();
+      tried = undefined;
+      producers.set(topic, found);
+    }
+    return found;
   }
 
   function nullHeader(topic: string): void {
@@ -109,6 +126,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     const messages = toMessages(rows, from, to, partition, () => nullHeader(topic));
     const deadline = deadlineIn(clock, options.sendWithinMs ?? 15_000);
     const timeout = options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE;
+    const patience = deadlineIn(clock, MISSING_MS);
     const doing = `send ${to - from} rows to ${topic}/${partition}`;
     let maybeWritten = false;
     for (let attempt = 1; ; attempt++) {
@@ -121,8 +139,8 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
         const missing = isTopicMissing(thrown);
         const error = translate(thrown, doing, brokers);
         const again = (error.disposition === 'retry' && !(thrown instanceof SluiceError)) || missing;
-        if (!again || deadline.passed()) {
-          throw new Failed(missing ? await whetherMissing(topic, error, thrown) : error, maybeWritten);
+        if (!again || deadline.passed() || (missing && patience.passed())) {
+          throw new Failed(missing ? gone(topic, thrown) : error, maybeWritten);
         }
         telemetry.counter('sluice_retries_total', { what: 'kafka-send', reason: error.code }).add(1);
         await pause(clock, Math.min(AGAIN_MAX_MS, 25 * 2 ** attempt) * (0.5 + random() / 2));
@@ -130,16 +148,13 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     }
   }
 
-  /** Brokers that do not know a topic yet, or no longer lead it, say the same as when it does not exist. */
-  async function whetherMissing(topic: string, error: SluiceError, cause: unknown): Promise<SluiceError> {
-    try {
-      await opened().topics.refresh();
-      return new SluiceError('broker-rejected', error.message, cause);
-    } catch (thrown) {
-      return isTopicMissing(thrown) || (thrown as SluiceError).code === 'topic-missing'
-        ? topicMissing(topic, brokers, cause)
-        : new SluiceError('broker-unavailable', error.message, cause);
-    }
+  /** It was there when the sink was opened. Ending the process would not bring it back, and rows that wait are not lost. */
+  function gone(topic: string, cause: unknown): SluiceError {
+    return new SluiceError(
+      'broker-rejected',
+      `${topicMissing(topic, brokers).message}; what is sent there waits`,
+      cause,
+    );
   }
 
   return {
@@ -149,15 +164,18 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
       admin = await reach(deps, options, kafka);
       const refreshMs = options.metadataRefreshMs ?? 60_000;
       topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs });
-      producers = createProducers(
-        {
-          kafka,
-          onDisconnectFailed: (thrown) =>
-            telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) }),
-        },
-        { metadataMaxAgeMs: refreshMs },
-      );
-      const { topics: known, producers: pool } = opened();
+      make = () =>
+        createProducers(
+          {
+            kafka,
+            onDisconnectFailed: (thrown) =>
+              telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) }),
+          },
+          { metadataMaxAgeMs: refreshMs },
+        );
+      const known = topics;
+      const pool = make();
+      tried = pool;
       await persistently(deps, options, 'read about the topics', () => known.open(names));
       await persistently(deps, options, 'begin to produce', async () => (await pool.lease()).release());
     },
@@ -165,7 +183,8 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     partitionCount: (topic) => opened().topics.of(topic).partitions,
 
     async send(topic, partition, rows) {
-      const { topics: known, producers: pool } = opened();
+      const { topics: known } = opened();
+      const pool = producersOf(topic);
       if (rows.count <= ROWS_A_REQUEST) checkSize(topic, rows, known.of(topic).maxBytes);
       let lease: ProducerLease;
       try {
@@ -199,9 +218,10 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
 
     async close() {
       topics?.close();
-      const ends = Promise.all([producers?.close(), admin?.disconnect()]);
+      const all = [...producers.values(), ...(tried === undefined ? [] : [tried])];
+      const ends = Promise.all([...all.map((each) => each.close()), admin?.disconnect()]);
       topics = undefined;
-      producers = undefined;
+      make = undefined;
       const timeoutMs = options.closeMs ?? 5_000;
       if (!(await within(clock, deadlineIn(clock, timeoutMs), ends)))
         telemetry.event('sink-close-overdue', { timeoutMs });

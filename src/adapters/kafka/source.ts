@@ -10,8 +10,9 @@ import { installAbortedFilter } from './aborted.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
 import { createKafkaClient, partitionCounts, persistently, reach } from './connection.ts';
+import { listenForCrashes } from './crashes.ts';
 import { createEnds } from './ends.ts';
-import { messageOf, nameInChain, translate } from './errors.ts';
+import { messageOf, translate } from './errors.ts';
 import { Gate } from './gate.ts';
 import { createHandover } from './handover.ts';
 import { healthOf, lagOf } from './health.ts';
@@ -25,6 +26,7 @@ import { createPositions } from './positions.ts';
 import { FETCH_MAX_BYTES, installDecoder } from './record-batches.ts';
 import { createRecovery } from './recovery.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
+import { createVanished } from './vanished.ts';
 import { createWaits } from './waits.ts';
 import { createWatchdog } from './watchdog.ts';
 
@@ -48,7 +50,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   const { clock, telemetry, credit, ownership } = deps;
   const { groupId, topics, brokers } = options;
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
-  const heartbeatMs = options.heartbeatMs ?? Math.min(3_000, sessionTimeoutMs / 5);
+  const heartbeatMs = options.heartbeatMs ?? Math.min(1_000, sessionTimeoutMs / 5);
   const maxWaitMs = options.maxWaitMs ?? 200;
   // Half a session: a member that drains is alive, but the rest of the group stands still for it.
   const drainMs = Math.min(options.drainMs, sessionTimeoutMs / 2);
@@ -62,6 +64,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   let failure: SluiceError | undefined;
   /** What the client last said of a connection that failed; undefined once a broker answered. */
   let trouble: string | undefined;
+  let answeredAtMs = 0;
   let joinedOnce = false;
   let first: { readonly resolve: () => void; readonly reject: (error: SluiceError) => void } | undefined;
 
@@ -125,7 +128,18 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       positions,
       handover,
       lease,
-      recovery: createRecovery({ clock, telemetry, random: deps.random }, { groupId, brokers }),
+      recovery: createRecovery(
+        {
+          clock,
+          telemetry,
+          random: deps.random,
+          vanished: createVanished({ clock, telemetry, lanes }, { policy: options.from }),
+          onTrouble: (message) => {
+            trouble = message;
+          },
+        },
+        { groupId, brokers },
+      ),
       release: () => committer.release(),
       onRevoking: (deadline) => (listener as SourceListener).onRevoking(deadline),
       onFailed: fail,
@@ -136,6 +150,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       },
       onAnswered: () => {
         trouble = undefined;
+        answeredAtMs = clock.monotonicMs();
       },
       onActivity: () => watchdog.touch(),
     },
@@ -166,26 +181,6 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       if ((thrown as { name?: string }).name?.startsWith('KafkaJS')) throw thrown;
       fail(thrown);
     }
-  }
-
-  function listen(client: Consumer): void {
-    client.on(client.events.GROUP_JOIN, () => membership.joined());
-    client.on(client.events.CRASH, ({ payload }) => {
-      watchdog.touch();
-      const error = translate(payload.error, `keep consuming in group ${groupId}`, brokers);
-      if (!payload.restart) {
-        fail(
-          error.disposition === 'fatal'
-            ? error
-            : new SluiceError('consumer-dead', `the Kafka client gave up: ${messageOf(payload.error)}`, payload.error),
-        );
-        return;
-      }
-      // The client counts a refused login as worth another try, for ever.
-      if (error.code === 'broker-refused' || nameInChain(payload.error, 'KafkaJSSASLAuthenticationError')) fail(error);
-      telemetry.counter('sluice_retries_total', { what: 'kafka-consumer', reason: error.code }).add(1);
-      telemetry.event('consumer-restarting', { group: groupId, error: messageOf(payload.error) });
-    });
   }
 
   async function start(to: SourceListener): Promise<void> {
@@ -224,7 +219,8 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
       partitionAssigners: [hookJoins(PartitionAssigners.roundRobin, membership.join)],
     });
-    listen(consumer);
+    consumer.on(consumer.events.GROUP_JOIN, () => membership.joined());
+    listenForCrashes(consumer, { telemetry, onCrash: () => watchdog.touch(), onFailed: fail }, { groupId, brokers });
     const joined = new Promise<void>((resolve, reject) => {
       first = { resolve, reject };
     });
@@ -286,6 +282,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
         joining: joinedOnce ? undefined : groupId,
         shut: gate.reasons,
         silentMs: waits.count > 0 ? 0 : watchdog.silentMs(),
+        unansweredMs: waits.count > 0 || lanes.size === 0 ? 0 : clock.monotonicMs() - answeredAtMs,
         trouble: trouble === undefined ? undefined : `brokers ${brokers.join(', ')}: ${trouble}`,
         sessionTimeoutMs,
         maxWaitMs,

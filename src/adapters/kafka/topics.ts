@@ -54,8 +54,17 @@ export function createTopics(
   }
 
   async function read(topics: readonly string[]): Promise<void> {
-    const counts = await partitionCounts(admin, topics, options.brokers);
-    for (const [topic, partitions] of counts) facts.set(topic, { partitions, ...(await configs(topic)) });
+    let failure: unknown;
+    // One topic that is gone does not keep the others from being read.
+    for (const topic of topics) {
+      try {
+        const counts = await partitionCounts(admin, [topic], options.brokers);
+        facts.set(topic, { partitions: counts.get(topic) as number, ...(await configs(topic)) });
+      } catch (thrown) {
+        failure ??= thrown;
+      }
+    }
+    if (failure !== undefined) throw failure;
   }
 
   function schedule(): void {

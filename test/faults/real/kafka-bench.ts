@@ -42,6 +42,8 @@ export interface KafkaBench {
   scenario(name: string, options?: ScenarioOptions): Promise<Scenario>;
 }
 
+/** A folder for what the instances said, to look at after a failure. */
+const LOGS = process.env.SLUICE_FAULTS_LOGS;
 const DEPARTED_AT_MS = 1_700_000_000_000;
 
 /** Event `n`, as JSON: a flight like those of the example. */
@@ -103,7 +105,10 @@ async function make(closers: (() => unknown)[]): Promise<KafkaBench> {
       writeFileSync(file, edit(yaml));
       const instances: Sluice[] = [];
       closers.push(() => {
-        for (const child of instances) child.signal('SIGKILL');
+        for (const [i, child] of instances.entries()) {
+          child.signal('SIGKILL');
+          if (LOGS !== undefined) writeFileSync(join(LOGS, `${name}-${i}.log`), child.stderr);
+        }
       });
       return {
         ...watched,

@@ -48,14 +48,18 @@ export async function startCluster(): Promise<KafkaCluster> {
   const down = new Set<number>();
   const frozen = new Set<number>();
 
+  let asked = 0;
   async function ask<T>(what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+    const addresses = brokers.split(',');
     return until(what, async () => {
+      // Each client begins with the first address: not with one that hangs, time after time.
+      const first = asked++ % addresses.length;
       const kafka = new Kafka({
-        brokers: brokers.split(','),
+        brokers: [...addresses.slice(first), ...addresses.slice(0, first)],
         clientId: 'observer',
         logLevel: logLevel.NOTHING,
         connectionTimeout: 1_000,
-        requestTimeout: 5_000,
+        requestTimeout: 1_500,
         retry: { retries: 1, initialRetryTime: 50 },
       });
       const admin = kafka.admin();

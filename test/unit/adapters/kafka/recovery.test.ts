@@ -26,8 +26,9 @@ function bench(own: Partial<ConsumerGroup['cluster']> = {}) {
     offsetManager: {},
     cluster,
   } as unknown as ConsumerGroup;
+  const vanished = { look: async () => undefined, isBack: async () => false };
   const recovery = createRecovery(
-    { clock, telemetry, random: () => 0.5 },
+    { clock, telemetry, random: () => 0.5, vanished, onTrouble: () => undefined },
     { groupId: 'g', brokers: ['kafka:9092'], againMs: 100, patienceMs: 250 },
   );
   return { clock, telemetry, member, recovery, refreshes: () => refreshed };
