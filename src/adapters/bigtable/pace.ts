@@ -1,11 +1,15 @@
 import type { Clock, Timer } from '../../kernel/clock.ts';
 
+/** The key of the doubt that holds for all tables; no table is named so. */
+const EVERYTHING = '';
+
 /**
  * When a call may start: how many at a time, and none in vain.
  *
  * A store that is down, asked again by every frame that waits → a storm of calls that a store coming back has to live
  * through first → a table whose read failed is in doubt: one read at a time asks it, one call at a time, no sooner than a
- * pause that doubles up to `maxPauseMs`; what waits for it fails with it. The first call that succeeds ends the doubt.
+ * pause that doubles up to `maxPauseMs`; what waits for it fails with it. The first call that succeeds ends the doubt. Where
+ * nothing at all was answered, the whole store is in doubt as well, until any table answers.
  *
  * A store that says it is overloaded gets half as many calls; each success brings a little back (additive increase,
  * multiplicative decrease: Chiu and Jain, 1989).
@@ -74,10 +78,10 @@ export class Pace {
 
   succeeded(table: string): void {
     this.window = Math.min(this.maxCalls, this.window + 1 / this.window);
-    const doubt = this.doubts.get(table);
-    if (doubt === undefined) return;
-    doubt.timer?.cancel();
-    this.doubts.delete(table);
+    for (const key of [table, EVERYTHING]) {
+      this.doubts.get(key)?.timer?.cancel();
+      this.doubts.delete(key);
+    }
     this.serve();
   }
 
@@ -89,18 +93,28 @@ export class Pace {
    * The store could not answer a read: its calls that wait are dropped. Gives the reads that fail with it: those that waited
    * for its answer, if it was the one that asks.
    */
-  failed(table: string, read: object): object[] {
+  failed(table: string, read: object, answered: boolean): object[] {
     this.forget(read);
-    const doubt = this.doubts.get(table);
-    if (doubt === undefined) {
-      this.doubts.set(table, this.rest({ probe: undefined, pauseMs: this.firstPauseMs, timer: undefined }));
-      return [];
+    const failing = new Set<object>();
+    for (const key of answered ? [table] : [table, EVERYTHING]) {
+      if (!this.doubted(key, read)) continue;
+      for (const turn of this.queue) if (key === EVERYTHING || turn.table === table) failing.add(turn.read);
     }
-    if (doubt.probe !== read) return [];
+    return [...failing];
+  }
+
+  /** True when the read was the one that asked. */
+  private doubted(key: string, read: object): boolean {
+    const doubt = this.doubts.get(key);
+    if (doubt === undefined) {
+      this.doubts.set(key, this.rest({ probe: undefined, pauseMs: this.firstPauseMs, timer: undefined }));
+      return false;
+    }
+    if (doubt.probe !== read) return false;
     doubt.probe = undefined;
     doubt.pauseMs = Math.min(this.maxPauseMs, doubt.pauseMs * 2);
     this.rest(doubt);
-    return [...new Set(this.queue.filter((turn) => turn.table === table).map((turn) => turn.read))];
+    return true;
   }
 
   private forget(read: object): void {
@@ -110,9 +124,10 @@ export class Pace {
   /** A read is given up: its calls that wait are dropped, and if it was the one that asks, the next may. */
   leave(table: string, read: object): void {
     this.forget(read);
-    const doubt = this.doubts.get(table);
-    if (doubt?.probe !== read) return;
-    doubt.probe = undefined;
+    for (const key of [table, EVERYTHING]) {
+      const doubt = this.doubts.get(key);
+      if (doubt?.probe === read) doubt.probe = undefined;
+    }
     this.serve();
   }
 
@@ -146,10 +161,11 @@ export class Pace {
   }
 
   private mayStart({ table, read }: Turn): boolean {
-    const doubt = this.doubts.get(table);
-    if (doubt === undefined) return true;
-    if (doubt.timer !== undefined) return false;
-    doubt.probe ??= read;
-    return doubt.probe === read && !this.runningOf.has(read);
+    const doubts = [this.doubts.get(EVERYTHING), this.doubts.get(table)].filter((doubt) => doubt !== undefined);
+    if (doubts.length === 0) return true;
+    const free = doubts.every(({ timer, probe }) => timer === undefined && (probe === undefined || probe === read));
+    if (!free || this.runningOf.has(read)) return false;
+    for (const doubt of doubts) doubt.probe = read;
+    return true;
   }
 }

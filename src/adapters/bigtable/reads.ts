@@ -120,9 +120,9 @@ export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
         reject(error);
       };
       running.set(reading, abort);
-      const failed = (error: SluiceError): void => {
+      const failed = (error: SluiceError, answered: boolean): void => {
         if (reading.over) return;
-        const others = error.code === 'store-unavailable' ? pace.failed(table, reading) : [];
+        const others = error.code === 'store-unavailable' ? pace.failed(table, reading, answered) : [];
         abort(error);
         // They would have asked the same, and waited as long.
         for (const other of others) running.get(other)?.(error);
@@ -132,7 +132,7 @@ export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
         const text = `Bigtable did not answer for ${keys.length} keys of table "${table}" within ${Math.round(timeoutMs)} ms`;
         const isDeaf = ++unheard >= DEAF_AFTER;
         if (isDeaf) unheard = 0;
-        failed(new SluiceError('store-unavailable', text));
+        failed(new SluiceError('store-unavailable', text), false);
         if (isDeaf) onDeaf();
       };
       const one = async (turn: Turn, i: number): Promise<void> => {
@@ -157,7 +157,7 @@ export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
           if (reading.over) return;
           calls(resultOf(thrown)).add(1);
           if (codeOf(thrown) === status.RESOURCE_EXHAUSTED) pace.overloaded();
-          failed(translate(thrown, table));
+          failed(translate(thrown, table), codeOf(thrown) !== status.UNAVAILABLE);
         } finally {
           if (call !== undefined) inFlight.delete(call);
           pace.ended(turn);

@@ -35,7 +35,7 @@ test('calls start in order, as many as may, and the next when one ends', () => {
 test('row 14: a table in doubt is asked by one read at a time, one call at a time, ever more seldom; others are not', async () => {
   const { clock, pace, started, readOf, submit, names } = setUp();
   const failing = submit('a');
-  assert.deepEqual(pace.failed('t', readOf('a')), []);
+  assert.deepEqual(pace.failed('t', readOf('a'), true), []);
   pace.ended(failing);
   for (const read of ['b', 'b', 'c', 'd']) submit(read);
   submit('x', 'other');
@@ -46,7 +46,7 @@ test('row 14: a table in doubt is asked by one read at a time, one call at a tim
   assert.deepEqual(started, ['a', 'x', 'b'], 'one, of both its calls');
   await clock.advance(60_000);
   assert.deepEqual(started, ['a', 'x', 'b'], 'until it knows');
-  assert.deepEqual(names(pace.failed('t', readOf('b'))), ['c', 'd'], 'they fail with it');
+  assert.deepEqual(names(pace.failed('t', readOf('b'), true)), ['c', 'd'], 'they fail with it');
   pace.leave('t', readOf('c'));
   pace.leave('t', readOf('d'));
   submit('e');
@@ -60,9 +60,29 @@ test('row 14: a table in doubt is asked by one read at a time, one call at a tim
   assert.deepEqual(started.slice(3), ['e', 'f'], 'the first answer ends the doubt');
 });
 
+test('row 14: where nothing was answered, one read asks for all tables; what answers first ends that, table by table', async () => {
+  const { clock, pace, started, readOf, submit, names } = setUp();
+  pace.failed('t', readOf('a'), false);
+  submit('b');
+  submit('x', 'other');
+  await clock.advance(100);
+  assert.deepEqual(started, ['b'], 'not one a table');
+  assert.deepEqual(names(pace.failed('t', readOf('b'), false)), ['x']);
+  pace.leave('other', readOf('x'));
+  submit('y', 'other');
+  submit('c');
+  await clock.advance(200);
+  assert.deepEqual(started, ['b', 'y']);
+  pace.succeeded('other');
+  submit('z', 'other');
+  assert.deepEqual(started, ['b', 'y', 'c', 'z'], 'the first table is still asked by one read only');
+  submit('d');
+  assert.equal(started.length, 4);
+});
+
 test('a read that asks and is given up leaves the question to the next', async () => {
   const { clock, pace, started, readOf, submit } = setUp();
-  pace.failed('t', readOf('a'));
+  pace.failed('t', readOf('a'), true);
   submit('b');
   submit('c');
   await clock.advance(100);
