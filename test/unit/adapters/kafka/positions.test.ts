@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ConsumerGroup, OffsetManager } from '../../../../src/adapters/kafka/internals.ts';
+import { Lanes } from '../../../../src/adapters/kafka/lanes.ts';
+import { createPositions } from '../../../../src/adapters/kafka/positions.ts';
+import type { Origin } from '../../../../src/kernel/frame.ts';
+import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+
+/** A group of one member with two partitions, and what was asked for, in order. */
+function setUp(from: 'earliest' | 'latest' = 'earliest') {
+  const asked: string[] = [];
+  let committed = [-1, -1];
+  const manager = {
+    resolveOffset: () => undefined,
+    committedOffsets: () => ({}),
+    commitOffsets: async () => undefined,
+  } as unknown as OffsetManager;
+  const group = {
+    memberId: 'me',
+    generationId: 1,
+    offsetManager: manager,
+    partitionsPerSubscribedTopic: new Map([['in', [0, 1]]]),
+    assigned: () => [{ topic: 'in', partitions: [0, 1] }],
+    coordinator: {
+      nodeId: 1,
+      offsetFetch: async () => {
+        asked.push('offsets');
+        const partitions = committed.map((offset, partition) => ({ partition, offset: String(offset) }));
+        return { responses: [{ topic: 'in', partitions }] };
+      },
+    },
+    cluster: {
+      fetchTopicsOffset: async ([{ fromBeginning }]: { fromBeginning: boolean }[]) => [
+        { topic: 'in', partitions: [{ partition: 0, offset: fromBeginning ? '3' : '9' }] },
+      ],
+    },
+  } as unknown as ConsumerGroup;
+  const lanes = new Lanes({ onAssigned: () => undefined, onRevoked: () => undefined });
+  lanes.assign(group);
+  const positions = createPositions(
+    {
+      lanes,
+      telemetry: new RecordingTelemetry(),
+      store: async () => undefined,
+      ownership: {
+        async take(origins: readonly Origin[]) {
+          asked.push(`take ${origins.map(({ partition, epoch }) => `${partition}#${epoch}`).join(' ')}`);
+          await Promise.resolve();
+          // What the owner before had begun to commit is settled by being taken over.
+          committed = [7, 8];
+          asked.push('taken');
+        },
+        release: () => undefined,
+      },
+    },
+    { groupId: 'g', from, quarantine: false },
+  );
+  return { asked, group, lanes, positions };
+}
+
+test('partitions are taken over before their offsets are asked for, because that may move them', async () => {
+  const { asked, group, lanes, positions } = setUp();
+  await positions.ensure(group);
+  assert.deepEqual(asked, ['take 0#1 1#2', 'taken', 'offsets']);
+  assert.deepEqual(
+    [0, 1].map((partition) => lanes.of('in', partition)?.position),
+    [7, 8],
+  );
+  await positions.ensure(group);
+  assert.equal(asked.length, 3, 'who stays the owner is not asked again');
+});
+
+test('a lane that begins anew is taken over anew, and so is one that was reset', async () => {
+  const { asked, group, lanes, positions } = setUp('latest');
+  await positions.ensure(group);
+  asked.length = 0;
+  const lane = lanes.of('in', 0);
+  assert.ok(lane);
+  lanes.renew(lane);
+  await positions.ensure(group);
+  assert.deepEqual(asked, ['take 0#3', 'taken', 'offsets']);
+  asked.length = 0;
+  const renewed = lanes.of('in', 0);
+  assert.ok(renewed);
+  await positions.reset(group, renewed);
+  assert.deepEqual(asked, ['take 0#4', 'taken']);
+  assert.equal(lanes.of('in', 0)?.position, 9);
+});
