@@ -120,6 +120,11 @@ export const METRICS = {
   }),
   sluice_model_info: gauge('1 for the model in use.', { model: 'any', version: 'any', digest: 'any' }, 16),
   sluice_event_loop_delay_seconds: histogram('How late the event loop was, sampled every 20 ms.', LOOP_SECONDS),
+  sluice_events_total: counter(
+    'Events of level warn and error, by name: also those whose lines are held back.',
+    { event: 'any' },
+    96,
+  ),
   sluice_series_overflow_total: counter('Series asked for beyond the budget and counted together as `overflow`.'),
   process_cpu_seconds_total: counter('Processor time of this process, user and system.'),
   process_resident_memory_bytes: gauge('Resident memory of this process.'),

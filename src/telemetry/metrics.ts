@@ -139,10 +139,19 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
   function emit(name: string, fields: Fields): void {
     const spec = events[name];
     if (spec === undefined) throw broken(`event ${name} is not in the catalogue`);
+    if (spec.level === 'warn' || spec.level === 'error') count(name);
     const nowMs = clock.monotonicMs();
     suppression.release(nowMs, write);
     const line = suppression.admit(name, spec, fields, nowMs);
     if (line !== undefined) write(name, line);
+  }
+
+  /** Whatever is worth a warning is a number too: nothing is retried, dropped, reset or made do with in silence. */
+  function count(event: string): void {
+    const metric = metrics.get('sluice_events_total');
+    // A test's own catalogue may have none; the overflow event itself must not ask for another series.
+    if (metric === undefined || event === 'series-overflow') return;
+    counterOf(resolve(metric, { event })).add(1);
   }
 
   function write(name: string, fields: Fields): void {

@@ -4,6 +4,7 @@ import { SluiceError } from '../../../src/kernel/errors.ts';
 import type { Log } from '../../../src/ports/telemetry.ts';
 import type { MetricSpec } from '../../../src/telemetry/catalogue.ts';
 import { METRICS } from '../../../src/telemetry/catalogue.ts';
+import { EVENTS } from '../../../src/telemetry/events.ts';
 import { createTelemetry, type TelemetryOptions, type ValueSeries } from '../../../src/telemetry/metrics.ts';
 import { FakeClock } from '../../fixtures/clock.ts';
 
@@ -213,4 +214,14 @@ test('what was held back is also told when metrics are read, and kinds beyond th
     lines.slice(before).map(({ fields }) => Number(fields.suppressed) + 1),
     [1000 - before],
   );
+});
+
+test('every warning is a number too, also when its line is held back; what is only news is not', () => {
+  const { telemetry } = make();
+  for (let n = 0; n < 5; n++) telemetry.event('outage', { what: 'store airport' });
+  telemetry.event('started');
+  const counted = telemetry.series('sluice_events_total').map((one) => [one.labels.event, (one as ValueSeries).value]);
+  assert.deepEqual(counted, [['outage', 5]]);
+  const warnings = Object.values(EVENTS).filter(({ level }) => level === 'warn' || level === 'error');
+  assert.ok(warnings.length <= METRICS.sluice_events_total.maxSeries);
 });
