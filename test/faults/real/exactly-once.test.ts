@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
 import { seeded } from '../../fixtures/random.ts';
 import { Sluice } from '../../fixtures/sluice.ts';
 import { until } from '../../fixtures/until.ts';
@@ -101,6 +102,53 @@ test(`row 8: exactly once: ${KILLS} kills and a zombie, and readers of committed
   } finally {
     for (const instance of instances) instance.signal('SIGKILL');
     await load.stop().catch(() => undefined);
+    await bench.close();
+  }
+});
+
+test('row 8: what upstream aborted is not read, however its transactions overlap', async () => {
+  const bench = await openOnceBench(services.brokers, {
+    name: 'once-upstream',
+    inputPartitions: 1,
+    outputPartitions: 1,
+  });
+  const kafka = new Kafka({ brokers: bench.brokers.split(','), logLevel: logLevel.NOTHING });
+  const producers = ['a', 'b'].map((id) =>
+    kafka.producer({ transactionalId: `upstream-${id}`, idempotent: true, maxInFlightRequests: 1 }),
+  );
+  let instance: Sluice | undefined;
+  try {
+    for (const producer of producers) await producer.connect();
+    let id = 0;
+    const kept: number[] = [];
+    /** Both write, then end in the other order: brokers name what was aborted in the order of the ends. */
+    const overlap = async (fates: readonly ('abort' | 'commit')[]): Promise<void> => {
+      const open = await Promise.all(producers.map((producer) => producer.transaction()));
+      for (let round = 0; round < 3; round++) {
+        for (const [n, transaction] of open.entries()) {
+          const value = JSON.stringify({ id, departed_at: 0, distance: 100 });
+          await transaction.send({ topic: bench.input, messages: [{ partition: 0, key: String(id), value }] });
+          if (fates[n] === 'commit') kept.push(id);
+          id++;
+        }
+      }
+      for (const n of [1, 0]) await open[n][fates[n]]();
+    };
+    await overlap(['abort', 'abort']);
+    await overlap(['commit', 'abort']);
+    await overlap(['abort', 'commit']);
+    await overlap(['abort', 'abort']);
+    await overlap(['commit', 'commit']);
+    instance = new Sluice(['run', bench.file, '--json', '--listen', '127.0.0.1:0'], {});
+    await instance.until('the input is committed to its end', async () => (await bench.committed())[0] >= id + 10);
+    assert.equal(await instance.stop(), 0);
+    assert.deepEqual(
+      (await bench.outputs()).map(({ key }) => Number(key)).sort((a, b) => a - b),
+      kept.toSorted((a, b) => a - b),
+    );
+  } finally {
+    instance?.signal('SIGKILL');
+    for (const producer of producers) await producer.disconnect();
     await bench.close();
   }
 });
