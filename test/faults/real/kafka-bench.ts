@@ -29,7 +29,8 @@ export interface Scenario extends Watched {
   /** Those that were started, in that order; whoever still runs at the end of the file is stopped. */
   readonly instances: Sluice[];
   run(): Sluice;
-  load(perSecond: number): Load;
+  /** Over as many partitions as the topic had at first, unless told otherwise. */
+  load(perSecond: number, over?: number): Load;
   observe(): Observer;
   /** Milliseconds until the lag was gone. */
   drained(withinMs?: number): Promise<number>;
@@ -121,7 +122,8 @@ async function make(closers: (() => unknown)[]): Promise<KafkaBench> {
           instances.push(child);
           return child;
         },
-        load: (perSecond) => startLoad({ brokers, topic: input, partitions, perSecond, value: flightOf }),
+        load: (perSecond, over = partitions) =>
+          startLoad({ brokers, topic: input, partitions: over, perSecond, value: flightOf }),
         observe: () => observe(watched, { everyMs: 250 }),
         drained: (withinMs = 60_000) => untilDrained(watched, withinMs),
         audit: (terms) => audit(watched, terms),

@@ -51,7 +51,8 @@ export async function startCluster(): Promise<KafkaCluster> {
   let asked = 0;
   async function ask<T>(what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
     const addresses = brokers.split(',');
-    return until(what, async () => {
+    let last: unknown;
+    const answered = until(what, async () => {
       // Each client begins with the first address: not with one that hangs, time after time.
       const first = asked++ % addresses.length;
       const kafka = new Kafka({
@@ -67,12 +68,17 @@ export async function startCluster(): Promise<KafkaCluster> {
         await admin.connect();
         return { answer: await work(admin) };
       } catch (error) {
-        if ((error as { fatal?: boolean }).fatal) throw error;
+        last = error;
         return false;
       } finally {
         await Promise.race([admin.disconnect(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
       }
-    }).then(({ answer }) => answer);
+    });
+    try {
+      return (await answered).answer;
+    } catch (error) {
+      throw new Error((error as Error).message, { cause: last });
+    }
   }
 
   const partitionsOf = (topic: string) =>
