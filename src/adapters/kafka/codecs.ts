@@ -38,8 +38,8 @@ const inflateZstd = promisify(zstdDecompress) as typeof inflateGzip;
 /** By the number in a batch's attributes; 0 is none. */
 const CODECS: ReadonlyMap<number, Codec> = new Map([
   [1, { name: 'gzip', inflate: (bytes, maxOutputLength) => inflateGzip(bytes, { maxOutputLength }) }],
-  [2, { name: 'snappy', inflate: async (bytes, maxBytes) => unsnappy(bytes, maxBytes) }],
-  [3, { name: 'lz4', inflate: async (bytes, maxBytes) => unlz4(bytes, maxBytes) }],
+  [2, { name: 'snappy', inflate: unsnappy }],
+  [3, { name: 'lz4', inflate: unlz4 }],
   [4, { name: 'zstd', inflate: (bytes, maxOutputLength) => inflateZstd(bytes, { maxOutputLength }) }],
 ] satisfies [number, Codec][]);
 

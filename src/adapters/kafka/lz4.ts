@@ -2,16 +2,17 @@
  * LZ4 frames, decompression only, as Kafka's clients write them. Format: lz4/doc/lz4_Frame_format.md 1.6.
  *
  * Promise: no byte outside the input is read, none outside the output written; more than `maxBytes` is a RangeError with
- * code ERR_BUFFER_TOO_LARGE, as node:zlib has it; anything else wrong is a RangeError.
+ * code ERR_BUFFER_TOO_LARGE, as node:zlib has it; anything else wrong is a RangeError. The loop has its turn now and then.
  * Limits: no dictionaries; the checksums of LZ4 are not looked at, because the batch around it has one of its own (old
  * clients compute that of the header wrongly).
  */
-import { copyWithin, tooLarge } from './snappy.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { copyWithin, TURN_BYTES, tooLarge } from './snappy.ts';
 
 const MAGIC = 0x184d2204;
 const FIRST_OUTPUT_BYTES = 64 * 1024;
 
-export function unlz4(input: Buffer, maxBytes: number): Buffer {
+export async function unlz4(input: Buffer, maxBytes: number): Promise<Buffer> {
   const frame = readHeader(input);
   let at = frame.end;
   const output = new Output(Math.min(maxBytes, Math.max(FIRST_OUTPUT_BYTES, 4 * input.length)), maxBytes);
@@ -25,7 +26,7 @@ export function unlz4(input: Buffer, maxBytes: number): Buffer {
     // Blocks that do not know of each other may not copy from each other.
     const floor = frame.independent ? output.length : 0;
     if (word >>> 31 === 1) output.literals(input, at, size);
-    else block(input, at, at + size, output, floor);
+    else await block(input, at, at + size, output, floor);
     at += size + (frame.blockChecksums ? 4 : 0);
   }
 }
@@ -42,7 +43,7 @@ function readHeader(input: Buffer): { end: number; independent: boolean; blockCh
   };
 }
 
-function block(input: Buffer, from: number, to: number, output: Output, floor: number): void {
+async function block(input: Buffer, from: number, to: number, output: Output, floor: number): Promise<void> {
   let at = from;
   const more = (start: number): number => {
     let size = start;
@@ -53,7 +54,12 @@ function block(input: Buffer, from: number, to: number, output: Output, floor: n
     }
     return size;
   };
+  let turn = output.length + TURN_BYTES;
   while (at < to) {
+    if (output.length > turn) {
+      turn = output.length + TURN_BYTES;
+      await nextTurn();
+    }
     const token = input[at++];
     const literals = token >>> 4 === 15 ? more(15) : token >>> 4;
     if (at + literals > to) throw malformed();

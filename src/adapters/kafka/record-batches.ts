@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CodecError, inflate, MAX_INFLATED_BYTES } from './codecs.ts';
 import { crc32c } from './crc32c.ts';
 import type { BatchContext, FetchedMessage, Unread } from './internals.ts';
@@ -95,8 +94,6 @@ export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<read
     }
     for (const message of batch.messages) messages.push(message);
     at += length;
-    // Between large batches, heartbeats and what is in flight have their turn.
-    if (batch.messages.length > 10_000) await nextTurn();
   }
   return messages;
 }
@@ -131,7 +128,7 @@ async function decodeBatch(batch: Buffer, maxBytes: number, isAlone: boolean): P
   let records = batch.subarray(HEADER_BYTES);
   try {
     if (codec !== 0) records = await inflate(codec, records, Math.max(1, Math.floor(maxBytes)));
-    return { messages: readRecords(records, count, context), inflatedBytes: codec === 0 ? 0 : records.length };
+    return { messages: await readRecords(records, count, context), inflatedBytes: codec === 0 ? 0 : records.length };
   } catch (thrown) {
     if (!(thrown instanceof CodecError)) return broken((thrown as Error).message);
     if (!thrown.beyond) return broken(thrown.message);

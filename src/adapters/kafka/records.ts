@@ -1,5 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeHeaders } from '../../kernel/headers.ts';
 import type { BatchContext, FetchedMessage } from './internals.ts';
+
+const RECORDS_A_TURN = 10_000;
 
 /** A record in the shape that the client hands round: key, value and headers are views into the fetch. */
 class Message implements FetchedMessage {
@@ -51,7 +54,7 @@ function put(into: object, name: string, value: unknown): void {
  * key, value (varint length, -1 for null) and a header block. Throws RangeError unless it is exactly `count` records,
  * in ascending order of their offsets, none beyond the batch.
  */
-export function readRecords(bytes: Buffer, count: number, context: BatchContext): FetchedMessage[] {
+export async function readRecords(bytes: Buffer, count: number, context: BatchContext): Promise<FetchedMessage[]> {
   // A record takes seven bytes at least: a count that cannot be true must not make an array of its size.
   if (count * 7 > bytes.length) throw new RangeError('says that it holds more records than it has bytes for');
   const messages = new Array<FetchedMessage>(count);
@@ -59,6 +62,8 @@ export function readRecords(bytes: Buffer, count: number, context: BatchContext)
   const first = Number(context.firstOffset);
   let before = -1;
   for (let i = 0; i < count; i++) {
+    // A batch may hold a quarter of a second of work.
+    if (i % RECORDS_A_TURN === RECORDS_A_TURN - 1) await nextTurn();
     const length = reader.varint();
     const end = reader.at + length;
     if (length < 6 || end > bytes.length) throw new RangeError('has a record that ends outside it');

@@ -1,14 +1,19 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 /**
  * Snappy, decompression only: the raw format, and the framing of Xerial's library, which is what Kafka's clients write.
  * Formats: google/snappy `format_description.txt`; Xerial: 8 bytes of magic, two int32, then (int32 length, raw block)*.
  *
  * Promise: no byte outside the input is read, none outside the output written; more than `maxBytes` is a RangeError with
- * code ERR_BUFFER_TOO_LARGE, as node:zlib has it, before any of it is allocated; anything else wrong is a RangeError.
+ * code ERR_BUFFER_TOO_LARGE, as node:zlib has it, before any of it is allocated; anything else wrong is a RangeError. The loop
+ * has its turn every TURN_BYTES of output.
  */
+export const TURN_BYTES = 2 * 1024 * 1024;
+
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER_BYTES = 16;
 
-export function unsnappy(input: Buffer, maxBytes: number): Buffer {
+export async function unsnappy(input: Buffer, maxBytes: number): Promise<Buffer> {
   if (!(input.length >= XERIAL_HEADER_BYTES && input.subarray(0, 8).equals(XERIAL_MAGIC))) {
     return block(input, maxBytes);
   }
@@ -19,15 +24,16 @@ export function unsnappy(input: Buffer, maxBytes: number): Buffer {
     const length = input.readInt32BE(at);
     at += 4;
     if (length < 0 || at + length > input.length) throw malformed();
-    const inflated = block(input.subarray(at, at + length), left);
+    const inflated = await block(input.subarray(at, at + length), left);
     blocks.push(inflated);
+    if (Math.floor(left / TURN_BYTES) !== Math.floor((left - inflated.length) / TURN_BYTES)) await nextTurn();
     left -= inflated.length;
     at += length;
   }
   return Buffer.concat(blocks);
 }
 
-function block(input: Buffer, maxBytes: number): Buffer {
+async function block(input: Buffer, maxBytes: number): Promise<Buffer> {
   let at = 0;
   let length = 0;
   for (let scale = 1; ; scale *= 128) {
@@ -41,7 +47,12 @@ function block(input: Buffer, maxBytes: number): Buffer {
   if (length > input.length * 32) throw malformed();
   const output = Buffer.allocUnsafeSlow(length);
   let out = 0;
+  let turn = TURN_BYTES;
   while (at < input.length) {
+    if (out > turn) {
+      turn = out + TURN_BYTES;
+      await nextTurn();
+    }
     const tag = input[at++];
     const kind = tag & 3;
     if (kind === 0) {
@@ -74,8 +85,16 @@ function block(input: Buffer, maxBytes: number): Buffer {
 
 /** Copies `size` bytes from `offset` back; what it writes may be what it goes on to read. */
 export function copyWithin(output: Buffer, at: number, offset: number, size: number): void {
-  if (offset >= size) output.copyWithin(at, at - offset, at - offset + size);
-  else for (let k = 0; k < size; k++) output[at + k] = output[at + k - offset];
+  if (size < 32) {
+    for (let k = 0; k < size; k++) output[at + k] = output[at + k - offset];
+    return;
+  }
+  // What repeats is as long again after each copy.
+  for (let done = 0; done < size; ) {
+    const length = Math.min(size - done, offset + done);
+    output.copyWithin(at + done, at - offset, at - offset + length);
+    done += length;
+  }
 }
 
 export function tooLarge(): RangeError {
