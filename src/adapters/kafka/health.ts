@@ -9,6 +9,8 @@ export interface Signs {
   readonly joining: string | undefined;
   /** Why the gate is shut; empty when it is open. */
   readonly shut: readonly string[];
+  /** No heartbeat was answered for a session: nothing is handed over until one is. */
+  readonly isUnheard: boolean;
   /** Since the client's last sign of life; 0 while something declared is waited for. */
   readonly silentMs: number;
   /** Since a fetch brought an answer; 0 while none is due. */
@@ -29,6 +31,7 @@ export function healthOf(signs: Signs): SourceHealth {
   const brokersSay = trouble === undefined ? [] : [trouble];
   if (joining !== undefined) return notReady(`joining group ${joining}`, ...brokersSay);
   if (shut.length > 0) return notReady(...shut, ...brokersSay);
+  if (signs.isUnheard) return notReady('no heartbeat was answered for a session', ...brokersSay);
   if (silentMs > Math.max(signs.sessionTimeoutMs, 5_000)) {
     return notReady(`no fetch ended for ${Math.round(silentMs / 1000)} s`, ...brokersSay);
   }

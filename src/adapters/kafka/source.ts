@@ -281,6 +281,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
         failure,
         joining: joinedOnce ? undefined : groupId,
         shut: gate.reasons,
+        isUnheard: lease.isOver,
         silentMs: waits.count > 0 ? 0 : watchdog.silentMs(),
         unansweredMs: waits.count > 0 || lanes.size === 0 ? 0 : clock.monotonicMs() - answeredAtMs,
         trouble: trouble === undefined ? undefined : `brokers ${brokers.join(', ')}: ${trouble}`,
