@@ -10,7 +10,9 @@ import { type FaultMutant, MUTANTS } from './mutants.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 180_000 };
+/** Shipped code gets there, on a slow machine later; a mutant may never, and the ledger says so. */
+const DRAINS_WITHIN_MS = { shipped: 60_000, mutated: 4_000 };
 
 /** A copy of the shipped code with one mutant applied, and of what plays the scenarios. */
 function mutated({ what, edits }: FaultMutant): string {
@@ -32,10 +34,10 @@ function mutated({ what, edits }: FaultMutant): string {
 }
 
 /** The ledger's account of a scenario, played by the code in `cwd` in a process of its own. */
-async function accountOf(scenario: string, cwd: string): Promise<Account> {
+async function accountOf(scenario: string, cwd: string, drainsWithinMs: number): Promise<Account> {
   const [account] = await jsonLinesOf<Account>({
     cwd,
-    args: ['test/faults/mutants/main.ts', scenario],
+    args: ['test/faults/mutants/main.ts', scenario, String(drainsWithinMs)],
     withinMs: LIMIT.timeout - 10_000,
   });
   return account;
@@ -44,7 +46,7 @@ async function accountOf(scenario: string, cwd: string): Promise<Account> {
 describe('the ledger is exact for shipped code', { concurrency: 3 }, () => {
   for (const scenario of Object.keys(SCENARIOS)) {
     test(scenario, LIMIT, async () => {
-      const { violations, samples } = await accountOf(scenario, ROOT);
+      const { violations, samples } = await accountOf(scenario, ROOT, DRAINS_WITHIN_MS.shipped);
       assert.deepEqual(violations, []);
       assert.ok(samples > 0);
     });
@@ -56,7 +58,7 @@ describe('the ledger catches', { concurrency: 3 }, () => {
     test(`${mutant.what}: ${mutant.caughtBy.join(', ')}`, LIMIT, async (t) => {
       const folder = mutated(mutant);
       try {
-        const { violations } = await accountOf(mutant.scenario, folder);
+        const { violations } = await accountOf(mutant.scenario, folder, DRAINS_WITHIN_MS.mutated);
         const named = new Set(violations.map(({ invariant }) => invariant as string));
         for (const invariant of mutant.caughtBy) assert.ok(named.has(invariant), JSON.stringify(violations, null, 2));
         record({ rows: [], test: t.name, faults: { mutant: 1 }, invariants: mutant.caughtBy });
