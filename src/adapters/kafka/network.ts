@@ -6,7 +6,8 @@ import { type Clock, pause } from '../../kernel/clock.ts';
  * classes; whoever installs them has asked `checkClient` (internals.ts) before.
  *
  * - A request runs out of time, and the client keeps the connection: brokers answer a connection's requests in their order, so
- *   all that follows runs out of time behind it, and a hung broker counts as connected and is asked again → hang up.
+ *   all that follows runs out of time behind it, and a hung broker counts as connected and is asked again → hang up, unless
+ *   it waited behind one that may take longer.
  * - An answer that is cut off half way stays in the buffer, and the next connection's bytes are appended to it: from then on
  *   nothing fits, and no request is ever answered → every connection begins with an empty buffer.
  * - Disconnecting waits for what is under way; a refresh of the metadata disconnects the brokers that are gone, and so waits
@@ -26,7 +27,8 @@ export interface Connection {
   bytesBuffered: number;
   bytesNeeded: number;
   readonly socket?: { destroy(): void };
-  readonly requestQueue: { destroy(): void };
+  /** By correlation id, which goes up from request to request. */
+  readonly requestQueue: { destroy(): void; readonly inflight: ReadonlyMap<number, unknown> };
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
   send(call: Call): Promise<unknown>;
@@ -112,8 +114,11 @@ export function guardConnection(
       return await send.call(this, { ...call, requestTimeout: Math.max(call.requestTimeout ?? 0, leastMs) });
     } catch (thrown) {
       if ((thrown as Error).name !== 'KafkaJSRequestTimeoutError') throw thrown;
-      // Another request may have run out of time first, and this be a new connection already.
-      if (this.socket === socket) hangUp(this, 'a request ran out of time');
+      const { correlationId } = thrown as { readonly correlationId?: number };
+      // Another request may have run out of time first, and this be a new connection already. And one in front that may take
+      // longer, a join say, is what this one waited for: the broker is not to blame.
+      const isFirst = ![...this.requestQueue.inflight.keys()].some((id) => id < (correlationId ?? 0));
+      if (isFirst && this.socket === socket) hangUp(this, 'a request ran out of time');
       const broker = `${this.host}:${this.port}`;
       throw new Lost((thrown as Error).message, { broker });
     }

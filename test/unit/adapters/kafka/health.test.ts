@@ -9,6 +9,7 @@ const WELL: Signs = {
   shut: [],
   isUnheard: false,
   silentMs: 0,
+  unansweredMs: 0,
   trouble: undefined,
   sessionTimeoutMs: 10_000,
   maxWaitMs: 200,
@@ -29,6 +30,11 @@ for (const [what, signs, reason] of [
   ],
   ['when the coordinator does not hear it', { isUnheard: true }, /no heartbeat was answered/],
   ['when no fetch ends', { silentMs: 11_000 }, /no fetch ended for 11 s/],
+  [
+    'when every fetch fails, as from a topic that was deleted',
+    { unansweredMs: 1_001, trouble: 'no such topic' },
+    /^no such topic$/,
+  ],
   ['when brokers do not answer', { silentMs: 500, trouble: 'brokers a:1: refused' }, /^brokers a:1: refused$/],
 ] as const) {
   test(`not ready ${what}, and it says why; a restart would not help`, () => {

@@ -35,7 +35,7 @@ function guarded(own: Partial<Connection>) {
     bytesBuffered: 14,
     bytesNeeded: 1_000,
     socket: { destroy: () => log.push('destroyed') },
-    requestQueue: { destroy: () => undefined },
+    requestQueue: { destroy: () => undefined, inflight: new Map() },
   });
   return { clock, hungUp, log, connection };
 }
@@ -63,6 +63,19 @@ test('the connection that took its place in the meantime is left alone', async (
   fail();
   await assert.rejects(sent, { name: 'KafkaJSConnectionError' });
   assert.deepEqual(log, []);
+});
+
+test('behind a request that may take longer, only the one that ran out of time fails', async () => {
+  const late = () => Promise.reject(Object.assign(timedOut(), { correlationId: 7 }));
+  const { connection, log } = guarded({ send: late });
+  const inflight = connection.requestQueue.inflight as Map<number, unknown>;
+  inflight.set(6, 'a join');
+  inflight.set(8, 'what came after');
+  await assert.rejects(connection.send(call), { name: 'KafkaJSConnectionError' });
+  assert.deepEqual(log, []);
+  inflight.delete(6);
+  await assert.rejects(connection.send(call), { name: 'KafkaJSConnectionError' });
+  assert.equal(log.at(-1), 'destroyed');
 });
 
 test('other failures are passed on as they are', async () => {
