@@ -18,7 +18,7 @@ const HELP = `npm run test:faults -- [options]: breaks things for a while, and a
 
   --minutes N         how long, about (default 10); what has begun is finished
   --seed N            first seed of the nemesis and of the real scenarios (default 1): a seed says what goes wrong, and when
-  --only embedded     no real services; --only real: nothing but them
+  --only PART         embedded: no real services; real: nothing but them; seeds: nothing but the nemesis
   --json              the summary as JSON on standard output
   --matrix            prints the fault matrix, each row with its tests, and runs nothing
   --help              this
@@ -32,6 +32,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FUZZ = 'test/faults/fuzz.ts';
 /** Shares of the time, of what is run. */
 const SHARES = { seeds: 6, real: 3, fuzz: 1 };
+const PARTS: ReadonlySet<string> = new Set(['embedded', 'real', 'seeds']);
 const SEEDS_A_PROCESS = 20;
 const SEEDS_AT_ONCE = 4;
 
@@ -63,8 +64,8 @@ function options() {
     const seed = Number(values.seed);
     if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes} is not a number of minutes`);
     if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed} is not a whole number`);
-    if (values.only !== undefined && values.only !== 'embedded' && values.only !== 'real')
-      throw new Error(`--only ${values.only} is neither embedded nor real`);
+    if (values.only !== undefined && !PARTS.has(values.only))
+      throw new Error(`--only ${values.only} is none of ${[...PARTS].join(', ')}`);
     return { ...values, minutes, seed };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
@@ -98,7 +99,7 @@ async function tests(
   if (code !== 0) failures.push({ what, why: 'tests failed, see above', again: `node --test ${patterns.join(' ')}` });
 }
 
-/** Seeds from `from` on, for `minutes`. Several processes, as many as there are cores, halved: brokers and members share them. */
+/** Seeds from `from` on, for `minutes`, in as many processes as there are cores: a seed waits more than it works. */
 async function nemesis(from: number, minutes: number): Promise<void> {
   const untilMs = performance.now() + minutes * 60_000;
   let next = from;
@@ -126,7 +127,7 @@ async function nemesis(from: number, minutes: number): Promise<void> {
       say(`${seeds} seeds, ${failures.length} failures`);
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, availableParallelism() >> 1) }, player));
+  await Promise.all(Array.from({ length: availableParallelism() }, player));
 }
 
 function played({
@@ -175,7 +176,7 @@ if (onlyMatrix) {
 }
 
 const hasFuzz = only === undefined && existsSync(join(ROOT, FUZZ));
-if (only !== 'real') {
+if (only !== 'real' && only !== 'seeds') {
   await tests('embedded', [
     'test/faults/*.test.ts',
     'test/faults/embedded/**/*.test.ts',
@@ -183,11 +184,12 @@ if (only !== 'real') {
   ]);
 }
 const leftMinutes = Math.max(0.2, minutes - (performance.now() - startedMs) / 60_000);
-const whole =
-  (only === 'real' ? 0 : SHARES.seeds) + (only === 'embedded' ? 0 : SHARES.real) + (hasFuzz ? SHARES.fuzz : 0);
+const hasSeeds = only !== 'real';
+const hasReal = only === undefined || only === 'real';
+const whole = (hasSeeds ? SHARES.seeds : 0) + (hasReal ? SHARES.real : 0) + (hasFuzz ? SHARES.fuzz : 0);
 const share = (part: number): number => (leftMinutes * part) / whole;
-if (only !== 'real') await nemesis(seed, share(SHARES.seeds));
-if (only !== 'embedded') {
+if (hasSeeds) await nemesis(seed, share(SHARES.seeds));
+if (hasReal) {
   const env = { SLUICE_FAULTS_MINUTES: share(SHARES.real).toFixed(2), SLUICE_FAULTS_SEED: String(seed) };
   await tests('real', ['test/faults/real/**/*.test.ts'], env);
 }
