@@ -110,6 +110,8 @@ deadLetter: { topic: ${deadLetter} }
     deadLetters: () => readAll(deadLetter),
     async unstable() {
       const found: string[] = [];
+      // Leaders may have moved.
+      await cluster.refreshMetadata();
       for (const topic of [output, deadLetter]) {
         const [all, stable] = [await ends(topic, READ_UNCOMMITTED), await ends(topic, READ_COMMITTED)];
         all.forEach((end, partition) => {
@@ -130,6 +132,7 @@ deadLetter: { topic: ${deadLetter} }
 interface OffsetLister {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
   findBroker(request: { readonly nodeId: number }): Promise<{
