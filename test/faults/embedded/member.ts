@@ -26,13 +26,15 @@ export interface Member {
 export interface MemberSettings extends Settings {
   readonly bigtable: string;
   readonly random: () => number;
+  /** Default: SESSION_MS. */
+  readonly sessionMs?: number;
   /** How far the wall clock is off, as it is now, ms. */
   readonly skewMs?: () => number;
 }
 
 /** Rejects when it cannot even start: the services being away, say. */
 export async function startMember(settings: MemberSettings): Promise<Member> {
-  const { clientId, brokers, random, bigtable, skewMs = () => 0 } = settings;
+  const { clientId, brokers, random, bigtable, skewMs = () => 0, sessionMs = SESSION_MS } = settings;
   const telemetry = new RecordingTelemetry();
   const system = createSystemClock();
   const clock: Clock = {
@@ -66,8 +68,8 @@ export async function startMember(settings: MemberSettings): Promise<Member> {
       topics: from.topics,
       from: from.from,
       drainMs: flow.drainMs,
-      sessionTimeoutMs: SESSION_MS,
-      heartbeatMs: SESSION_MS / 5,
+      sessionTimeoutMs: sessionMs,
+      heartbeatMs: sessionMs / 5,
       rebalanceTimeoutMs: 2_000,
       maxWaitMs: 40,
       frameRecords: 25,

@@ -15,6 +15,8 @@ import { openStage, type Stage } from './stage.ts';
 const LIMIT = { timeout: 150_000 };
 const SOON_MS = 45_000;
 const JOIN = 11;
+/** A session that no slow machine lapses, where nobody is to be taken for dead. */
+const CALM_MS = 15_000;
 
 describe('rows of the fault matrix, on the embedded services', () => {
   let stage: Stage;
@@ -62,7 +64,7 @@ describe('rows of the fault matrix, on the embedded services', () => {
   test('row 6: leaders of every topic move again and again: nothing lost, nothing twice', LIMIT, (t) =>
     withStage(async () => {
       const observer = observe(stage.watched, { everyMs: 30, dropped: stage.feed.dropped });
-      const member = await stage.join();
+      const member = await stage.join({ sessionMs: CALM_MS });
       let moves = 0;
       for (let round = 0; round < 6; round++) {
         const from = settled();
@@ -90,7 +92,7 @@ describe('rows of the fault matrix, on the embedded services', () => {
   test('row 7: the coordinator moves while positions are stored: they never go back, nobody joins anew', LIMIT, (t) =>
     withStage(async () => {
       const observer = observe(stage.watched, { everyMs: 20, dropped: stage.feed.dropped });
-      const member = await stage.join();
+      const member = await stage.join({ sessionMs: CALM_MS });
       await everywhere(10);
       await until(
         'the first positions are stored',
@@ -219,7 +221,7 @@ describe('rows of the fault matrix, on the embedded services', () => {
       withStage(async () => {
         let skewMs = 0;
         const observer = observe(stage.watched, { everyMs: 50, dropped: stage.feed.dropped });
-        const member = await stage.join({ skewMs: () => skewMs });
+        const member = await stage.join({ skewMs: () => skewMs, sessionMs: CALM_MS });
         for (const hours of [1, -1, 0.5, 0]) {
           await everywhere(15);
           skewMs = hours * 3_600_000;
@@ -235,10 +237,10 @@ describe('rows of the fault matrix, on the embedded services', () => {
             `${name} has a negative value`,
           );
         }
-        for (const [name, read] of telemetry.gauges) {
-          if (name.startsWith('sluice_lag')) assert.equal(read(), 0, name);
-        }
-        assert.equal(member.runner.health().ready, true);
+        const lags = [...telemetry.gauges].filter(([name]) => name.startsWith('sluice_lag'));
+        assert.ok(lags.length > 0);
+        await until('no lag is shown', () => lags.every(([, read]) => read() === 0), SOON_MS);
+        await until('it is ready', () => member.runner.health().ready, SOON_MS);
         record({ rows: [30], test: t.name, faults: { 'clock-step': 4 }, invariants: account.checked, duplicates: 0 });
       }),
   );
