@@ -5,15 +5,19 @@ export interface TopicLog {
   /** Where each partition begins and ends; `topic-missing` when there is no such topic. */
   extents(topic: string): Promise<readonly Extent[]>;
   /**
-   * Hands over the records in [from, to) of one partition, in order; `visit` answers false to end early.
-   * Committed records only, neither control records nor what compaction removed. Resolves with the offset where it ended:
-   * less than `to` where it was ended early, or where a transaction that is still open holds back the rest.
+   * Hands over the records in [from, to) of one partition, in order, the next one once `visit` is done; false ends early.
+   * Committed records only, neither control records nor what was removed, meanwhile too. A record keeps the memory of all
+   * that was fetched with it: copy what is to stay. Resolves with the offset where it ended: less than `to` where it was
+   * ended early, or where a transaction that is still open holds back the rest.
    */
-  read(topic: string, partition: number, range: Range, visit: (record: LogRecord) => boolean): Promise<number>;
+  read(topic: string, partition: number, range: Range, visit: Visit<LogRecord>): Promise<number>;
   /** Deletes everything before `offset` in a partition, for good. */
   truncate(topic: string, partition: number, offset: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Whether to go on; a promise of it where that takes time. */
+export type Visit<T> = (found: T) => boolean | Promise<boolean>;
 
 export interface Extent {
   /** The first offset that is still there. */

@@ -1,6 +1,7 @@
 import { groupConformance } from './group-conformance.ts';
 import { sinkConformance } from './sink-conformance.ts';
 import { sourceConformance } from './source-conformance.ts';
+import { topicLogConformance } from './topic-log-conformance.ts';
 
 /** A broker to run against. */
 export interface BrokerUnderTest {
@@ -14,11 +15,12 @@ export interface BrokerUnderTest {
 }
 
 /**
- * What source and sink promise, shown against any broker that the client can speak to.
+ * What source, sink and topic log promise, shown against any broker that the client can speak to.
  * `start` is called once; topics and groups get names of their own.
  */
 export function sourceSinkConformance(name: string, start: () => Promise<BrokerUnderTest>): void {
   sourceConformance(name, start);
   groupConformance(name, start);
   sinkConformance(name, start);
+  topicLogConformance(name, start);
 }

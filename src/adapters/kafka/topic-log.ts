@@ -2,19 +2,24 @@ import { createRequire } from 'node:module';
 import type { Admin, Kafka } from 'kafkajs';
 import { pause } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
+import { decodeHeaders } from '../../kernel/headers.ts';
 import type { Extent, LogRecord, TopicLog } from '../../ports/topic-log.ts';
+import { installAbortedFilter } from './aborted.ts';
 import { installCodecs } from './codecs.ts';
 import { type ConnectionDeps, createKafkaClient, type KafkaConnection, reach, topicMissing } from './connection.ts';
-import { isTopicMissing, translate } from './errors.ts';
+import { isTopicMissing, kafkaType, translate } from './errors.ts';
 import { endOf, headersOf } from './frames.ts';
-import { checkClient, type FetchedBatch, installedClientVersion } from './internals.ts';
+import { checkClient, type FetchedBatch, type FetchedMessage, installedClientVersion } from './internals.ts';
+import { FETCH_MAX_BYTES, installDecoder } from './record-batches.ts';
 
 /**
  * Topics read without a group, over the client's own cluster and fetch.
  *
  * The client reads by groups only → a look at a topic would make a group, wait for its members and leave it behind →
- * fetches are asked for directly. Promise: the port's (src/ports/topic-log.ts). Limits: one fetch at a time; header
- * order across names is the client's; a leader that moves between two fetches is looked up anew.
+ * fetches are asked for directly. The client's own decoder and its filter of aborted transactions are replaced, as for the
+ * source (record-batches.ts, aborted.ts): a dead letter of a transaction that was aborted is none, and must not be replayed.
+ * Promise: the port's (src/ports/topic-log.ts). Limits: one fetch at a time; a batch that nobody can read comes as records
+ * without a body; a leader that moves between two fetches is looked up anew.
  */
 export interface TopicLogOptions extends KafkaConnection {
   readonly fetchMaxBytes?: number;
@@ -45,12 +50,14 @@ const require = createRequire(import.meta.url);
 
 export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): TopicLog {
   const { brokers } = options;
-  const maxBytes = options.fetchMaxBytes ?? 4 * 1024 * 1024;
+  const maxBytes = options.fetchMaxBytes ?? FETCH_MAX_BYTES;
   let opened: Promise<{ readonly admin: Admin; readonly cluster: Cluster; readonly Batch: BatchClass }> | undefined;
 
   async function open() {
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
+    installDecoder();
+    installAbortedFilter();
     const kafka = createKafkaClient(options, deps.telemetry);
     const admin = await reach(deps, options, kafka);
     const cluster = clusterOf(kafka);
@@ -66,8 +73,17 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
     }
   }
 
-  /** One fetch from the leader; leaders that have moved are looked up again. */
-  async function fetch(topic: string, partition: number, offset: number): Promise<FetchedBatch> {
+  async function extentsOf(topic: string): Promise<readonly Extent[]> {
+    opened ??= open();
+    const { admin } = await opened;
+    const found = await asked(topic, `find the ends of topic "${topic}"`, () => admin.fetchTopicOffsets(topic));
+    const extents: Extent[] = [];
+    for (const { partition, low, high } of found) extents[partition] = { start: Number(low), end: Number(high) };
+    return extents;
+  }
+
+  /** One fetch from the leader; leaders that have moved are looked up again. Undefined where the offset is gone. */
+  async function fetch(topic: string, partition: number, offset: number): Promise<FetchedBatch | undefined> {
     opened ??= open();
     const { cluster, Batch } = await opened;
     await cluster.addTargetTopic(topic);
@@ -85,6 +101,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
         });
         return new Batch(topic, String(offset), responses[0].partitions[0]);
       } catch (thrown) {
+        if (kafkaType(thrown) === 'OFFSET_OUT_OF_RANGE') return undefined;
         const error = translate(thrown, `read ${topic}/${partition} at offset ${offset}`, brokers);
         if (error.disposition !== 'retry' || attempt === LEADERS_TRIED) throw thrown;
         deps.telemetry.counter('sluice_retries_total', { what: 'kafka-read', reason: error.code }).add(1);
@@ -95,31 +112,24 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
   }
 
   return {
-    async extents(topic) {
-      opened ??= open();
-      const { admin } = await opened;
-      const found = await asked(topic, `find the ends of topic "${topic}"`, () => admin.fetchTopicOffsets(topic));
-      const extents: Extent[] = [];
-      for (const { partition, low, high } of found) extents[partition] = { start: Number(low), end: Number(high) };
-      return extents;
-    },
+    extents: extentsOf,
 
     async read(topic, partition, { from, to }, visit) {
       let offset = from;
       while (offset < to) {
         const batch = await asked(topic, `read ${topic}/${partition}`, () => fetch(topic, partition, offset));
+        if (batch === undefined) {
+          // Retention, or a purge, was faster: what is left begins later. Or the topic is another one by now.
+          const start = (await extentsOf(topic))[partition]?.start ?? to;
+          offset = start > offset ? start : to;
+          continue;
+        }
         for (const message of batch.messages) {
-          const at = Number(message.offset);
-          if (at >= to) return to;
-          const record: LogRecord = {
-            partition,
-            offset: at,
-            timestampMs: Number(message.timestamp),
-            key: message.key,
-            value: message.value,
-            headers: headersOf(message.headers),
-          };
-          if (!visit(record)) return at + 1;
+          if (Number(message.offset) >= to) return to;
+          const record = recordOf(partition, message);
+          const goesOn = visit(record);
+          // Most visits wait for nothing: a promise each would cost more than the visit.
+          if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return record.offset + 1;
         }
         // Below the end there is always something to fetch, unless an open transaction holds it back.
         if (batch.rawMessages.length === 0) return offset;
@@ -131,6 +141,8 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
     async truncate(topic, partition, offset) {
       opened ??= open();
       const { admin } = await opened;
+      // The client deletes only where it has looked at the topic before.
+      await extentsOf(topic);
       await asked(topic, `delete ${topic}/${partition} before offset ${offset}`, () =>
         admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] }),
       );
@@ -141,6 +153,19 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
       const { admin, cluster } = await opened;
       await Promise.all([admin.disconnect(), cluster.disconnect()]);
     },
+  };
+}
+
+function recordOf(partition: number, message: FetchedMessage): LogRecord {
+  const { offset, timestamp, key, value, headers, headerBlock } = message;
+  return {
+    partition,
+    offset: Number(offset),
+    timestampMs: Number(timestamp),
+    key,
+    value,
+    // The block has them in their order; message sets of old brokers have none.
+    headers: headerBlock ? decodeHeaders(headerBlock) : headersOf(headers),
   };
 }
 

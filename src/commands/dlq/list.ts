@@ -2,28 +2,32 @@ import { EXIT } from '../../kernel/errors.ts';
 import type { Io } from '../io.ts';
 import { type FilterOptions, filterOf } from './filters.ts';
 import { type Letter, sourceText } from './letter.ts';
+import { inLine } from './text.ts';
 import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqListOptions extends FilterOptions {
   readonly topology: string;
-  /** Letters shown at most, the newest of each partition; all are counted. */
+  /** Letters shown at most: those first seen last; all are counted. */
   readonly limit: number;
   readonly json: boolean;
 }
+
+const MAX_KEY_TEXT = 40;
 
 /** `sluice dlq list`: counts by reason, and the newest letters that match. */
 export function dlqList(options: DlqListOptions, io: Io): Promise<number> {
   const matches = filterOf(filters(options), io.clock.wallMs());
   return withDeadLetters(options.topology, io, async (topic) => {
     const counts = new Map<string, number>();
-    const newest: Letter[] = [];
+    // Not the letters themselves: each would keep all that was fetched with it, a million of them the whole topic.
+    const newest: Listed[] = [];
     let matching = 0;
     for (const [partition, { start, end }] of (await topic.extents()).entries()) {
       const ended = await topic.letters(partition, { from: start, to: end }, (letter) => {
         if (!matches(letter)) return true;
         matching++;
         counts.set(letter.reason, (counts.get(letter.reason) ?? 0) + 1);
-        newest.push(letter);
+        newest.push(plain(letter));
         // Twice as many are kept before the oldest are let go, so that letting go is rare.
         if (newest.length > 2 * options.limit) keepNewest(newest, options.limit);
         return true;
@@ -31,7 +35,7 @@ export function dlqList(options: DlqListOptions, io: Io): Promise<number> {
       tellHeldBack(io, topic, partition, ended, end);
     }
     keepNewest(newest, options.limit);
-    if (options.json) for (const letter of newest) io.stdout.write(`${JSON.stringify(plain(letter))}\n`);
+    if (options.json) for (const letter of newest) io.stdout.write(`${JSON.stringify(letter)}\n`);
     else print(newest, io);
     summarize(topic, io, { matching, shown: newest.length, counts });
     return EXIT.done;
@@ -45,7 +49,9 @@ export function filters(options: FilterOptions): FilterOptions {
 }
 
 /** What `--json` says of a letter; its body is for `show`. */
-export function plain(letter: Letter): Readonly<Record<string, unknown>> {
+export type Listed = ReturnType<typeof plain>;
+
+export function plain(letter: Letter) {
   const { partition, offset, reason, stage, attempts, firstSeen, firstAttempt, schemaId, model, instance } = letter;
   const { timestampMs, record } = letter;
   const { key, value } = record;
@@ -74,39 +80,28 @@ export function tellHeldBack(io: Io, topic: DeadLetterTopic, partition: number, 
   );
 }
 
-function keepNewest(letters: Letter[], limit: number): void {
-  letters.sort((a, b) => (a.firstSeen < b.firstSeen ? -1 : a.firstSeen > b.firstSeen ? 1 : a.offset - b.offset));
+/** A sort keeps the order of what is equal: that of partition and offset. */
+function keepNewest(letters: Listed[], limit: number): void {
+  letters.sort((a, b) => (a.firstSeen < b.firstSeen ? -1 : a.firstSeen > b.firstSeen ? 1 : 0));
   letters.splice(0, Math.max(0, letters.length - limit));
 }
 
-function print(letters: readonly Letter[], io: Io): void {
+function print(letters: readonly Listed[], io: Io): void {
   if (letters.length === 0) return;
-  const rows = letters.map((letter) => [
-    `${letter.partition}:${letter.offset}`,
-    letter.firstSeen,
-    letter.reason,
-    letter.stage,
-    sourceText(letter.source),
-    String(letter.attempts),
-    keyText(letter),
-  ]);
+  const rows = letters.map(({ at, firstSeen, reason, stage, source, attempts, key }) =>
+    [at, firstSeen, reason, stage, source, String(attempts), keyText(key)].map(inLine),
+  );
   const head = ['AT', 'FIRST SEEN', 'REASON', 'STAGE', 'SOURCE', 'ATTEMPT', 'KEY'];
-  const widths = head.map((title, k) => Math.max(title.length, ...rows.map((row) => row[k].length)));
+  const widths = head.map((title, k) => rows.reduce((most, row) => Math.max(most, row[k].length), title.length));
   for (const row of [head, ...rows]) {
-    io.stdout.write(
-      `${row
-        .map((text, k) => text.padEnd(widths[k]))
-        .join('  ')
-        .trimEnd()}\n`,
-    );
+    const cells = row.map((text, k) => text.padEnd(widths[k]));
+    io.stdout.write(`${cells.join('  ').trimEnd()}\n`);
   }
 }
 
-/** One line of what may be any bytes. */
-function keyText({ record }: Letter): string {
-  if (record.key === null) return '-';
-  const text = JSON.stringify(record.key.toString('utf8')).slice(1, -1);
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+function keyText(key: string | null): string {
+  if (key === null) return '-';
+  return key.length > MAX_KEY_TEXT ? `${key.slice(0, MAX_KEY_TEXT - 1)}…` : key;
 }
 
 function summarize(
@@ -117,7 +112,7 @@ function summarize(
   const { matching, shown, counts } = found;
   const by = [...counts]
     .sort(([, a], [, b]) => b - a)
-    .map(([reason, count]) => `${count} ${reason}`)
+    .map(([reason, count]) => `${count} ${inLine(reason)}`)
     .join(', ');
   const more = matching > shown ? `; the newest ${shown} are shown (--limit)` : '';
   const others = topic.strangers > 0 ? `; ${topic.strangers} records there are no dead letters of Sluice` : '';

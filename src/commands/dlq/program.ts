@@ -36,6 +36,10 @@ export function addDlq(root: Command, io: Io, done: (code: number) => void): voi
     .description('Sends records back to the topics they came from, as they were, linked to their first attempt.')
     .option('--all', 'all of them', false)
     .option('--to <topic>', 'another topic instead')
+    .option(
+      '--from <at>',
+      'PARTITION:OFFSET in the dead-letter topic: leave out what lies before, to go on after an end',
+    )
     .addOption(
       new Option('--limit <n>', 'records at most').argParser(whole).default(Number.POSITIVE_INFINITY, 'all that match'),
     )

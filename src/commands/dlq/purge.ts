@@ -1,7 +1,7 @@
 import { EXIT } from '../../kernel/errors.ts';
 import type { Io } from '../io.ts';
 import { type FilterOptions, filterOf, isEverything } from './filters.ts';
-import { filters } from './list.ts';
+import { filters, tellHeldBack } from './list.ts';
 import { requireChoice } from './replay.ts';
 import { withDeadLetters } from './topic.ts';
 
@@ -31,7 +31,7 @@ export function dlqPurge(options: DlqPurgeOptions, io: Io): Promise<number> {
       let open = true;
       let here = 0;
       const strangersBefore = topic.strangers;
-      await topic.letters(partition, { from: start, to: end }, (letter) => {
+      const ended = await topic.letters(partition, { from: start, to: end }, (letter) => {
         // What is no dead letter of ours is not ours to delete: nothing behind it is purged either.
         if (topic.strangers > strangersBefore) open = false;
         const meant = matches(letter);
@@ -43,8 +43,14 @@ export function dlqPurge(options: DlqPurgeOptions, io: Io): Promise<number> {
         return true;
       });
       if (topic.strangers > strangersBefore) strangersIn.push(partition);
+      tellHeldBack(io, topic, partition, ended, end);
+      try {
+        if (here > 0 && !options.dry) await topic.log.truncate(topic.name, partition, front);
+      } catch (thrown) {
+        io.stderr.write(`${topic.name}: ${purged} dead letters deleted, in the partitions before ${partition}\n`);
+        throw thrown;
+      }
       purged += here;
-      if (here > 0 && !options.dry) await topic.log.truncate(topic.name, partition, front);
     }
     if (options.json) {
       io.stdout.write(`${JSON.stringify({ topic: topic.name, purged, behind, dry: options.dry })}\n`);

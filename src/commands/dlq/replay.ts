@@ -1,12 +1,9 @@
-import { createKafkaSink } from '../../adapters/kafka/sink.ts';
 import { EXIT, SluiceError } from '../../kernel/errors.ts';
-import { encodeHeaders } from '../../kernel/headers.ts';
-import { RecordSlab } from '../../kernel/record-slab.ts';
-import { isReplayHeader, replayHeaders } from '../../kernel/replay.ts';
 import type { Io } from '../io.ts';
 import { type FilterOptions, filterOf, isEverything } from './filters.ts';
-import { type Letter, originalHeaders } from './letter.ts';
 import { filters, tellHeldBack } from './list.ts';
+import { type Place, placeOf, placeText } from './place.ts';
+import { createSender, type Sender } from './sender.ts';
 import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqReplayOptions extends FilterOptions {
@@ -15,57 +12,74 @@ export interface DlqReplayOptions extends FilterOptions {
   readonly all: boolean;
   /** Where to, in place of the topics that the records came from. */
   readonly to: string | undefined;
+  /** PARTITION:OFFSET in the dead-letter topic: what lies before it is left out, and so are the partitions before. */
+  readonly from: string | undefined;
   readonly limit: number;
   /** Only say what would be done. */
   readonly dry: boolean;
   readonly json: boolean;
 }
 
-const CHUNK_RECORDS = 500;
-const CHUNK_BYTES = 256 * 1024;
+/** How far a replay came. */
+interface Progress {
+  /** The next place to be looked at. */
+  at: Place;
+  withoutBody: number;
+  /** Why it ended before the end, for people; undefined where it did not. */
+  ended: string | undefined;
+}
 
 /**
  * `sluice dlq replay`: sends records back to where they came from: key, value, timestamp and headers as they were, in the
  * same partition (where it is still there), with headers that link to the first attempt. Dead letters stay where they are.
+ * However it ends, by a signal or a failure too, it says how many it sent, and from where on the rest can be sent.
  */
 export function dlqReplay(options: DlqReplayOptions, io: Io): Promise<number> {
   const asked = filters(options);
   requireChoice(isEverything(asked) && !options.all, 'replay');
   const matches = filterOf(asked, io.clock.wallMs());
+  const first = placeOf('--from', options.from ?? '0:0');
   return withDeadLetters(options.topology, io, async (topic) => {
     const sender = createSender(topic, options, io);
-    const tally = { replayed: 0, withoutBody: 0 };
-    try {
+    const progress: Progress = { at: first, withoutBody: 0, ended: undefined };
+    let signalled: string | undefined;
+    const forget = io.onSignal((signal) => {
+      signalled = signal;
+      forget();
+    });
+
+    async function replay(): Promise<void> {
       for (const [partition, { start, end }] of (await topic.extents()).entries()) {
-        let pending: Letter[] = [];
-        let bytes = 0;
-        let from = start;
-        while (from < end && tally.replayed + pending.length < options.limit) {
-          const ended = await topic.letters(partition, { from, to: end }, (letter) => {
-            if (!matches(letter)) return true;
-            if (letter.withoutBody) {
-              tally.withoutBody++;
-              return true;
-            }
-            pending.push(letter);
-            bytes += letter.record.value?.length ?? 0;
-            const full = pending.length === CHUNK_RECORDS || bytes >= CHUNK_BYTES;
-            return !full && tally.replayed + pending.length < options.limit;
-          });
-          if (!options.dry) await sender.send(pending);
-          tally.replayed += pending.length;
-          const isHeldBack = ended === from && pending.length === 0;
-          if (isHeldBack) tellHeldBack(io, topic, partition, ended, end);
-          if (isHeldBack) break;
-          from = ended;
-          pending = [];
-          bytes = 0;
-        }
+        if (partition < first.partition) continue;
+        const from = partition === first.partition ? Math.max(start, first.offset) : start;
+        progress.at = { partition, offset: from };
+        const ended = await topic.letters(partition, { from, to: end }, (letter) => {
+          progress.at = letter;
+          if (signalled !== undefined) progress.ended = `ended by ${signalled}`;
+          else if (sender.taken >= options.limit) progress.ended = 'as many as --limit allows';
+          if (progress.ended !== undefined) return false;
+          if (!matches(letter)) return true;
+          if (!letter.withoutBody) return sender.take(letter);
+          progress.withoutBody++;
+          return true;
+        });
+        if (progress.ended !== undefined) break;
+        tellHeldBack(io, topic, partition, ended, end);
       }
+      await sender.flush();
+    }
+
+    try {
+      await replay();
+    } catch (thrown) {
+      progress.ended = 'it failed; what was under way may have been sent';
+      if (sender.taken > 0) report(topic, options, sender, progress, io);
+      throw thrown;
     } finally {
+      forget();
       await sender.close();
     }
-    report(topic, options, tally, io);
+    report(topic, options, sender, progress, io);
     return EXIT.done;
   });
 }
@@ -78,77 +92,30 @@ export function requireChoice(missing: boolean, verb: string): void {
   );
 }
 
-/** Sends letters in the order given, one partition a call. */
-function createSender(topic: DeadLetterTopic, options: DlqReplayOptions, io: Io) {
-  const { clock, random } = io;
-  const sink = createKafkaSink({ clock, random, telemetry: topic.telemetry }, topic.connection);
-  const opened = new Set<string>();
-
-  function targetOf({ source }: Letter): string {
-    const target = options.to ?? source.topic;
-    if (options.to !== undefined || topic.topology.source.topics.includes(target)) return target;
-    throw new SluiceError(
-      'usage-invalid',
-      `a dead letter came from topic "${target}", which ${options.topology} does not read: filter with --source, or say --to TOPIC`,
-    );
-  }
-
-  return {
-    async send(letters: readonly Letter[]): Promise<void> {
-      const slabs = new Map<string, { topic: string; partition: number; rows: RecordSlab }>();
-      for (const letter of letters) {
-        const target = targetOf(letter);
-        if (!opened.has(target)) {
-          opened.add(target);
-          await sink.open([...opened]);
-        }
-        const partition = letter.source.partition % sink.partitionCount(target);
-        const place = `${target}/${partition}`;
-        const slab = slabs.get(place) ?? {
-          topic: target,
-          partition,
-          rows: new RecordSlab(letters.length, CHUNK_BYTES),
-        };
-        slabs.set(place, slab);
-        appendReplay(letter, slab.rows);
-      }
-      for (const { topic: target, partition, rows } of slabs.values()) await sink.send(target, partition, rows);
-    },
-    async close(): Promise<void> {
-      if (opened.size > 0) await sink.close();
-    },
-  };
-}
-
-/** The record as it was, with the link to its first attempt in place of an older one. */
-export function appendReplay(letter: Letter, rows: RecordSlab): void {
-  const { record, timestampMs, attempts, firstAttempt, firstSeen } = letter;
-  const headers = [
-    ...originalHeaders(letter).filter(({ name }) => !isReplayHeader(name)),
-    ...replayHeaders({ of: firstAttempt, attempt: attempts + 1, firstSeen }),
-  ];
-  rows.append(timestampMs, record.key, record.value, encodeHeaders(headers));
-}
-
 function report(
   topic: DeadLetterTopic,
   options: DlqReplayOptions,
-  tally: { readonly replayed: number; readonly withoutBody: number },
+  sender: Sender,
+  { at, withoutBody, ended }: Progress,
   io: Io,
 ): void {
-  const { replayed, withoutBody } = tally;
-  if (options.json) {
-    io.stdout.write(`${JSON.stringify({ topic: topic.name, ...tally, dry: options.dry })}\n`);
+  const { dry, json } = options;
+  const replayed = sender.sent;
+  const rest = ended === undefined ? undefined : placeText(sender.oldest ?? at);
+  if (json) {
+    const summary = { topic: topic.name, replayed, withoutBody, dry, ...(rest !== undefined && { rest }) };
+    io.stdout.write(`${JSON.stringify(summary)}\n`);
     return;
   }
   const to = options.to ?? topic.topology.source.topics.join(', ');
-  io.stderr.write(`${replayed} dead letters ${options.dry ? 'would be ' : ''}replayed to ${to}\n`);
+  io.stderr.write(`${replayed} dead letters ${dry ? 'would be ' : ''}replayed to ${to}\n`);
+  if (rest !== undefined) io.stderr.write(`not all: ${ended}; --from ${rest} goes on\n`);
   if (withoutBody > 0) {
     io.stderr.write(
       `${withoutBody} left out: they were kept by reference, without a body (\`dlq list\` says where the records lie)\n`,
     );
   }
-  if (replayed > 0 && !options.dry) {
+  if (replayed > 0 && !dry) {
     io.stderr.write(
       'they are still in the dead-letter topic, and a second replay would repeat them: `dlq purge` removes them\n',
     );

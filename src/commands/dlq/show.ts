@@ -1,8 +1,11 @@
-import { EXIT, SluiceError } from '../../kernel/errors.ts';
+import { EXIT } from '../../kernel/errors.ts';
+import type { Extent } from '../../ports/topic-log.ts';
 import type { Io } from '../io.ts';
 import { type Letter, sourceText } from './letter.ts';
 import { plain } from './list.ts';
-import { withDeadLetters } from './topic.ts';
+import { placeOf } from './place.ts';
+import { inLine, isText } from './text.ts';
+import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqShowOptions {
   readonly topology: string;
@@ -18,29 +21,22 @@ const DUMP_WIDTH = 16;
 
 /** `sluice dlq show`: one dead letter, whole. */
 export function dlqShow(options: DlqShowOptions, io: Io): Promise<number> {
-  const [, partition, offset] = /^(\d{1,9}):(\d{1,16})$/.exec(options.at) ?? [];
-  if (offset === undefined) {
-    throw new SluiceError(
-      'usage-invalid',
-      `"${options.at}" is not PARTITION:OFFSET, such as 0:12; \`dlq list\` has them`,
-    );
-  }
+  const { partition, offset } = placeOf('<at>', options.at);
   return withDeadLetters(options.topology, io, async (topic) => {
-    const extent = (await topic.extents())[Number(partition)];
-    const from = Number(offset);
+    const extent = (await topic.extents())[partition];
     let letter: Letter | undefined;
-    if (extent !== undefined && from >= extent.start && from < extent.end) {
-      await topic.letters(Number(partition), { from, to: from + 1 }, (found) => {
+    if (extent !== undefined && offset >= extent.start && offset < extent.end) {
+      await topic.letters(partition, { from: offset, to: offset + 1 }, (found) => {
         letter = found;
         return false;
       });
     }
     if (letter === undefined) {
-      const there =
-        extent === undefined
-          ? `it has no partition ${partition}`
-          : `partition ${partition} holds offsets ${extent.start} to ${extent.end - 1}`;
-      io.stderr.write(`${topic.name} has no dead letter at ${options.at}: ${there}\n`);
+      io.stderr.write(`${topic.name} has no dead letter at ${options.at}: ${whyNone(topic, partition, extent)}\n`);
+      return EXIT.failed;
+    }
+    if (options.raw && letter.withoutBody) {
+      io.stderr.write(`${options.at} was kept ${bodyElsewhere(letter)}\n`);
       return EXIT.failed;
     }
     if (options.raw) io.stdout.write(letter.record.value ?? Buffer.alloc(0));
@@ -48,6 +44,20 @@ export function dlqShow(options: DlqShowOptions, io: Io): Promise<number> {
     else print(letter, io);
     return EXIT.done;
   });
+}
+
+function whyNone(topic: DeadLetterTopic, partition: number, extent: Extent | undefined): string {
+  if (extent === undefined) return `it has no partition ${partition}`;
+  if (topic.strangers > 0) return 'what lies there is no dead letter of Sluice';
+  if (extent.start === extent.end) return `partition ${partition} is empty`;
+  return (
+    `partition ${partition} holds offsets ${extent.start} to ${extent.end - 1}; ` +
+    'between them lie what transactions need, and what is not committed or compacted away'
+  );
+}
+
+function bodyElsewhere({ bytes, source }: Letter): string {
+  return `without its body of ${bytes} bytes; read it at ${sourceText(source)}`;
 }
 
 function whole(letter: Letter): Readonly<Record<string, unknown>> {
@@ -62,7 +72,7 @@ function whole(letter: Letter): Readonly<Record<string, unknown>> {
 
 function print(letter: Letter, io: Io): void {
   const { record } = letter;
-  const say = (name: string, text: string): void => void io.stdout.write(`${name.padEnd(15)}${text}\n`);
+  const say = (name: string, text: string): void => void io.stdout.write(`${name.padEnd(15)}${inLine(text)}\n`);
   say('source', sourceText(letter.source));
   say('reason', `${letter.reason} (stage ${letter.stage})`);
   const first = letter.attempts > 1 ? `, the first was ${letter.firstAttempt}` : '';
@@ -77,7 +87,7 @@ function print(letter: Letter, io: Io): void {
   }
   say('key', record.key === null ? 'null' : inline(record.key));
   if (letter.withoutBody) {
-    say('value', `not kept: it had ${letter.bytes} bytes; read it at ${sourceText(letter.source)}`);
+    say('value', bodyElsewhere(letter));
   } else if (record.value === null) say('value', 'null');
   else {
     say('value', `${record.value.length} bytes`);
@@ -92,14 +102,7 @@ function timeText(timestampMs: number): string {
 }
 
 function inline(bytes: Buffer): string {
-  return isText(bytes) ? JSON.stringify(bytes.toString('utf8')).slice(1, -1) : `0x${bytes.toString('hex')}`;
-}
-
-/** UTF-8 without control characters but white space. */
-function isText(bytes: Buffer): boolean {
-  const text = bytes.toString('utf8');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/.test(text);
+  return isText(bytes) ? bytes.toString('utf8') : `0x${bytes.toString('hex')}`;
 }
 
 function dump(bytes: Buffer): string {

@@ -3,7 +3,7 @@ import { createLog } from '../../adapters/pino/log.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import type { Extent, Range, TopicLog } from '../../ports/topic-log.ts';
+import type { Extent, Range, TopicLog, Visit } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import type { Io } from '../io.ts';
 import { readTopology } from '../prepare.ts';
@@ -23,7 +23,7 @@ export interface DeadLetterTopic {
   };
   extents(): Promise<readonly Extent[]>;
   /** Letters in [from, to) of a partition, in order; returns where it ended. Others' records are counted in `strangers`. */
-  letters(partition: number, range: Range, visit: (letter: Letter) => boolean): Promise<number>;
+  letters(partition: number, range: Range, visit: Visit<Letter>): Promise<number>;
   readonly strangers: number;
 }
 
