@@ -1,12 +1,12 @@
 import type { Admin, Kafka } from 'kafkajs';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
-import type { SluiceError } from '../../kernel/errors.ts';
+import { SluiceError } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ownership, Published, Transaction, TransactionalSink } from '../../ports/transactions.ts';
-import { createKafkaClient, type KafkaConnection, reach } from './connection.ts';
-import { messageOf, translate } from './errors.ts';
+import { createKafkaClient, type KafkaConnection, persistently, REQUEST_TIMEOUT_MS, reach } from './connection.ts';
+import { isTopicMissing, messageOf, translate } from './errors.ts';
 import { checkClient, installedClientVersion } from './internals.ts';
 import { checkSize } from './size.ts';
 import { createTopics, type Topics } from './topics.ts';
@@ -60,6 +60,8 @@ export interface TransactionsOptions extends KafkaConnection {
 
 /** A broker answers the requests of one connection one by one → partitions share a few, not one. */
 const WIRES = 4;
+/** A broker gives up on its replicas before we give up on it. */
+const REPLICAS_SHARE = 0.8;
 const FIRST_WAIT_MS = 25;
 const LAST_WAIT_MS = 1_000;
 
@@ -131,13 +133,19 @@ export function createKafkaTransactions(
 
   function failed(session: Session, thrown: unknown, doing: string): SluiceError {
     const { topic, partition } = session.origin;
-    const error = translate(thrown, doing, brokers);
+    const error = isTopicMissing(thrown) ? gone(thrown, doing) : translate(thrown, doing, brokers);
     session.producer = undefined;
     session.wire.forget();
     results.failed.add(1);
     const doubtful = session.doubt !== undefined;
     telemetry.event('transaction-failed', { topic, partition, doubtful, error: error.message });
     return error;
+  }
+
+  /** The topics were there when the sink was opened; a broker that has just begun may know none yet. To wait loses nothing. */
+  function gone(thrown: unknown, doing: string): SluiceError {
+    const said = 'a broker does not know a topic of it; it is tried again, and waits if the topic was deleted';
+    return new SluiceError('broker-rejected', `could not ${doing}: ${said}`, thrown);
   }
 
   function lost(session: Session, why: string): 'lost' {
@@ -202,19 +210,16 @@ export function createKafkaTransactions(
       const wireOptions = {
         brokers,
         transactionTimeoutMs: options.transactionTimeoutMs ?? 15_000,
-        replicasMs: options.replicasMs ?? 10_000,
+        replicasMs: options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE,
         metadataMaxAgeMs,
       };
       admin = await reach(deps, options, kafka);
       topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs: metadataMaxAgeMs });
-      await topics.open(names);
+      const known = topics;
+      await persistently(deps, options, 'read about the topics', () => known.open(names));
       const create = deps.createWire ?? (() => createTransactionWire(kafka, wireOptions));
       wires = Array.from({ length: WIRES }, (_, index) => create(index));
-      try {
-        for (const wire of wires) await wire.open(names);
-      } catch (thrown) {
-        throw translate(thrown, 'begin to produce', brokers);
-      }
+      for (const wire of wires) await persistently(deps, options, 'begin to produce', () => wire.open(names));
     },
 
     partitionCount: (topic) => (topics as Topics).of(topic).partitions,

@@ -226,6 +226,17 @@ test('a refused record is told as one, leaves nothing behind, and less of it goe
   assert.deepEqual(cluster.values, numbers(4));
 });
 
+test('a topic that a broker does not know is waited for: it may have just begun', async () => {
+  const { cluster, sink, origin, publish } = await open();
+  await sink.take([origin]);
+  for (const step of ['addPartitions', 'produce'] as const) {
+    cluster.fail(step, 'before', brokerError('UNKNOWN_TOPIC_OR_PARTITION'));
+    await assert.rejects(publish(0, 2), { code: 'broker-rejected', disposition: 'retry' });
+  }
+  assert.equal(await publish(0, 2), 'committed');
+  assert.deepEqual(cluster.values, numbers(2));
+});
+
 test('an acknowledgement that leaves a partition out commits nothing', async () => {
   const { cluster, sink, origin, publish } = await open();
   await sink.take([origin]);
