@@ -130,7 +130,7 @@ test('rows 5, 7: after a leader or the coordinator is killed, outputs go on with
   const kinds = Object.keys(victims);
   const { gaps, account } = await suffer(t, 'gap', [5, 7], async (of) => {
     const happened: Fault[] = [];
-    for (const kind of LONG ? [...kinds, ...kinds] : kinds) {
+    for (const kind of LONG ? [...kinds, ...kinds] : [kinds[0], kinds[2]]) {
       const node = await victims[kind](of);
       const atMs = Date.now();
       await of.cluster.kill(node);
