@@ -48,6 +48,8 @@ const BYTES_COPIES = 4;
 const RECORD_BYTES = 512;
 /** A fetched record before it is copied to a frame: an object, two texts, three views. */
 const MESSAGE_BYTES = 480;
+/** The model's own process, idle: what it does not share with the pipeline's, and the messages between the two. */
+const MODEL_PROCESS_BYTES = 96 * MIB;
 /** Pieces as they come from the socket, and put together. */
 const FETCH_COPIES = 3;
 /** What moves is freed some time after it is done with, and the allocator keeps some of it. */
@@ -76,7 +78,7 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
   const moving = bytes * BYTES_COPIES + records * recordBytes + limits.brokers * fetchBytes;
   const terms: MemoryTerm[] = [
     { name: 'base', bytes: BASE_BYTES, from: 'program, clients and an idle heap' },
-    { name: 'model', bytes: limits.modelBytes * MODEL_COPIES, from: `${MODEL_COPIES} × model files` },
+    modelTerm(plan, limits.modelBytes),
     {
       name: 'in flight, bytes',
       bytes: bytes * BYTES_COPIES,
@@ -105,6 +107,22 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     },
   ];
   return { bytes: terms.reduce((sum, term) => sum + term.bytes, 0), terms };
+}
+
+/** In this process, or in processes of their own, which end when they take more than they are given. */
+function modelTerm({ topology, smaller }: Plan, modelBytes: number): MemoryTerm {
+  const { isolation, maxBytes } = topology.model;
+  const processes = smaller === undefined ? 1 : 2;
+  const files = { bytes: modelBytes * MODEL_COPIES, from: `${MODEL_COPIES} × model files` };
+  if (isolation === 'none') return { name: 'model', ...files };
+  if (maxBytes > 0)
+    return {
+      name: 'model',
+      bytes: processes * maxBytes,
+      from: `${processes} × model.memory, in processes of their own`,
+    };
+  const own = `${processes} × ${mib(MODEL_PROCESS_BYTES)} for a process of its own`;
+  return { name: 'model', bytes: files.bytes + processes * MODEL_PROCESS_BYTES, from: `${files.from} + ${own}` };
 }
 
 /** What one record in flight takes beside its bytes. */

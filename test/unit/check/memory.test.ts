@@ -47,3 +47,14 @@ test('a cache costs its rows, and what it costs is said', () => {
   assert.ok(bytes > 10_000 * 200 && bytes < 10_000 * 400, String(bytes));
   assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
 });
+
+test('a model in a process of its own costs that process, or what it is given', () => {
+  const model = (settings: object): number => {
+    const plan = testPlan();
+    const topology = { ...plan.topology, model: { ...plan.topology.model, ...settings } };
+    return term(memoryBound({ ...plan, topology }, LIMITS), 'model');
+  };
+  assert.equal(model({ isolation: 'none' }), 3 * MIB);
+  assert.equal(model({ isolation: 'process', maxBytes: 0 }), 99 * MIB);
+  assert.equal(model({ isolation: 'process', maxBytes: 512 * MIB }), 512 * MIB);
+});
