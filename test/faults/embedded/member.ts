@@ -1,5 +1,7 @@
 /** One member of the group in this process: the real world of `sluice run`, with the client's patience cut to a test's. */
 
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createKafkaSink } from '../../../src/adapters/kafka/sink.ts';
 import { createKafkaSource } from '../../../src/adapters/kafka/source.ts';
 import { createOnnxRuntime } from '../../../src/adapters/onnx/runtime.ts';
@@ -53,8 +55,12 @@ export async function startMember(settings: MemberSettings): Promise<Member> {
     onSignal: () => () => undefined,
   };
   const runtime = createOnnxRuntime({ telemetry });
-  const plan = await preparePlan(writePipeline(settings), runtime, io);
-  const world = await createWorld(plan, runtime, telemetry, io);
+  const topology = writePipeline(settings);
+  const plan = await preparePlan(topology, runtime, io);
+  // Everything in the folder has been read once the world is made.
+  const world = await createWorld(plan, runtime, telemetry, io).finally(() =>
+    rmSync(dirname(topology), { recursive: true }),
+  );
   await world.sink.close();
   const connection = { brokers: brokers.split(','), clientId, requestTimeoutMs: 500, dialTimeoutMs: 500 };
   const { source: from, output, deadLetter, flow } = plan.topology;
