@@ -27,9 +27,12 @@ test('the auditor shares no code with what it audits', () => {
     }
   };
   visit(new URL('./ledger.ts', import.meta.url));
+  visit(new URL('./read-worker.ts', import.meta.url));
   assert.deepEqual([...seen].map((href) => href.slice(href.lastIndexOf('/') + 1)).sort(), [
     'judge.ts',
     'ledger.ts',
+    'read-apart.ts',
+    'read-worker.ts',
     'read.ts',
   ]);
 });

@@ -18,7 +18,8 @@ import {
   sourceOf,
   type Terms,
 } from './judge.ts';
-import { openReader, type Seen, type TopicReader } from './read.ts';
+import type { Seen, TopicReader } from './read.ts';
+import { openReader } from './read-apart.ts';
 
 export interface Watched {
   /** host:port,host:port */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ReadFault } from '../../../src/devstack/bigtable.ts';
 import { framed } from '../../fixtures/upstream.ts';
 import { audit, describeViolations, untilDrained } from '../ledger.ts';
-import { openReader } from '../read.ts';
+import { openReader } from '../read-apart.ts';
 import { record } from '../report.ts';
 import { eventTypes, expectedScore, scoreType, TOPICS } from './pipeline.ts';
 import { openStage } from './stage.ts';
