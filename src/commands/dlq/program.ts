@@ -38,7 +38,7 @@ export function addDlq(root: Command, io: Io, done: (code: number) => void): voi
     .option('--to <topic>', 'another topic instead')
     .option(
       '--from <at>',
-      'PARTITION:OFFSET in the dead-letter topic: leave out what lies before, to go on after an end',
+      'PARTITION:OFFSET in the dead-letter topic: leave out what lies before it, to go on where one ended early',
     )
     .addOption(
       new Option('--limit <n>', 'records at most').argParser(whole).default(Number.POSITIVE_INFINITY, 'all that match'),

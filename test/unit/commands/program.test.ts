@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runHere } from '../../fixtures/io.ts';
 
-const COMMANDS = [['demo'], ['run'], ['batch'], ['check'], ['features', 'load']];
+const COMMANDS = [
+  ['demo'],
+  ['run'],
+  ['batch'],
+  ['check'],
+  ['features', 'load'],
+  ['dlq', 'list'],
+  ['dlq', 'show'],
+  ['dlq', 'replay'],
+  ['dlq', 'purge'],
+];
 
 for (const command of COMMANDS) {
   test(`sluice ${command.join(' ')} --help teaches: what it is for, every option, an example`, async () => {
