@@ -44,7 +44,7 @@ const MORE_UNITS: Readonly<Record<string, readonly string[]>> = { kafka: ['offse
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['kafkajs'],
   registry: ['avsc'],
-  bigtable: ['@google-cloud/bigtable-api', '@grpc/grpc-js', 'p-limit'],
+  bigtable: ['@google-cloud/bigtable-api', '@grpc/grpc-js'],
   onnx: ['onnxruntime-node'],
   http: ['fastify'],
   prometheus: ['prom-client'],
