@@ -9,8 +9,8 @@ import { Watermarks } from './offsets/watermark.ts';
 import type { Source, SourceListener } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { UnderWay } from './runner/under-way.ts';
-import { createLagLookUp } from './stages/lag.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
+import { createLagLookUp } from './stages/lag.ts';
 
 /** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
 export interface RunOutcome {
