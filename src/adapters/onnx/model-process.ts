@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +38,7 @@ const ENTRY = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import
 /** Starts the process of this very program. Its output goes nowhere: ours is data, or a log of lines. */
 export function startModelProcess(): ModelProcess {
   const child = spawn(process.execPath, [ENTRY], { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+  if ((child.stdio as typeof child.stdio | undefined) === undefined) return neverStarted(child);
   const talk = child.stdio[3] as Socket;
   const life = child.stdio[4] as Socket;
   let said = '';
@@ -92,6 +93,24 @@ export function startModelProcess(): ModelProcess {
         for (const piece of pieces) talk.write(piece);
         talk.uncork();
       });
+    },
+  };
+}
+
+/**
+ * Where file descriptors have run out, Node hands over a child without pipes, and says why by an event (cause) → nobody
+ * listening, the event would end the pipeline (effect) → such a one has ended, and can be started again like others (guard).
+ */
+function neverStarted(child: ChildProcess): ModelProcess {
+  const ended = new Promise<Ending>((resolve) => {
+    child.once('error', ({ message }) => resolve({ reason: 'crashed', how: message }));
+  });
+  return {
+    pid: 0,
+    ended,
+    kill: () => undefined,
+    ask: async () => {
+      throw new Ended((await ended).how);
     },
   };
 }
