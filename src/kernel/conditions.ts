@@ -3,7 +3,8 @@
  * A condition is named by what waits (`store airport`, `broker flights/3`) and says why.
  */
 export class Conditions {
-  private readonly current = new Map<string, string>();
+  /** What waits → who waits for it, and why. */
+  private readonly current = new Map<string, Map<unknown, string>>();
   private readonly onNone: () => void;
 
   /** `onNone` is called when the last condition is over. */
@@ -15,22 +16,28 @@ export class Conditions {
     return this.current.size === 0;
   }
 
-  set(what: string, why: string): void {
-    this.current.set(what, why);
+  /** `who` tells those apart that wait for the same: what one of them got says nothing of the others. */
+  set(what: string, why: string, who?: unknown): void {
+    const waiting = this.current.get(what);
+    if (waiting === undefined) this.current.set(what, new Map([[who, why]]));
+    else waiting.set(who, why);
   }
 
-  clear(what: string): boolean {
-    const cleared = this.current.delete(what);
-    if (cleared && this.none) this.onNone();
-    return cleared;
+  /** True when nobody waits for it any more. */
+  clear(what: string, who?: unknown): boolean {
+    const waiting = this.current.get(what);
+    if (waiting === undefined || !waiting.delete(who) || waiting.size > 0) return false;
+    this.current.delete(what);
+    if (this.none) this.onNone();
+    return true;
   }
 
   has(what: string): boolean {
     return this.current.has(what);
   }
 
-  /** Empty when there is none. */
+  /** Empty when there is none; of those that wait for the same, what the last one heard. */
   describe(): string {
-    return [...this.current].map(([what, why]) => `${what}: ${why}`).join('; ');
+    return [...this.current].map(([what, waiting]) => `${what}: ${[...waiting.values()].at(-1)}`).join('; ');
   }
 }

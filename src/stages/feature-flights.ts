@@ -93,10 +93,10 @@ export class FeatureFlights {
         set: (what, why) => {
           failed = true;
           health.failed(call, startedMs, why);
-          if (this.options.held() > 0) conditions.set(what, why);
+          if (this.options.held() > 0) conditions.set(what, why, this.read);
         },
         clear: (what) => {
-          conditions.clear(what);
+          conditions.clear(what, this.read);
           return failed && health.failing === 1;
         },
       },

@@ -197,7 +197,7 @@ export class FeatureReader {
       }
     } finally {
       this.held--;
-      if (this.held === 0 && this.relief !== undefined) this.conditions.clear(this.flights.what);
+      if (this.held === 0 && this.relief !== undefined) this.conditions.clear(this.flights.what, this.read);
     }
     return rows;
   }

@@ -18,6 +18,7 @@ export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () 
   // Whatever still reaches the world now, its records stay unsettled and will be read again: it could only be a duplicate.
   if (abandon.aborted) throw new SluiceError('unexpected', `${outage.what} was not asked: the pipeline has given up`);
   let failed = false;
+  const who = {};
   try {
     return await retry(
       { clock, random },
@@ -27,7 +28,7 @@ export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () 
         signal: abandon,
         onRetry(error, attempts, delayMs) {
           telemetry.counter('sluice_retries_total', { what: outage.kind, reason: error.code }).add(1);
-          conditions.set(outage.what, error.message);
+          conditions.set(outage.what, error.message, who);
           if (!failed) telemetry.event('outage', { what: outage.what, reason: error.message, attempts, delayMs });
           failed = true;
         },
@@ -35,6 +36,6 @@ export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () 
       attempt,
     );
   } finally {
-    if (failed && conditions.clear(outage.what)) telemetry.event('outage-over', { what: outage.what });
+    if (failed && conditions.clear(outage.what, who)) telemetry.event('outage-over', { what: outage.what });
   }
 }

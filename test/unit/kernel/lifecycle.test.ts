@@ -35,3 +35,17 @@ test('conditions say what is waited for, and why, for as long as that is so', ()
   assert.deepEqual([conditions.clear('store route'), conditions.clear('store route')], [true, false]);
   assert.deepEqual([conditions.has('store route'), conditions.has('broker out/3')], [false, true]);
 });
+
+test('a condition is over when the last one who waits for it has what it waits for', () => {
+  let over = 0;
+  const conditions = new Conditions(() => over++);
+  const [one, other] = [{}, {}];
+  conditions.set('store route', 'unavailable', one);
+  conditions.set('store route', 'deadline exceeded', other);
+  assert.equal(conditions.describe(), 'store route: deadline exceeded');
+  assert.equal(conditions.clear('store route', other), false);
+  assert.deepEqual([conditions.describe(), over], ['store route: unavailable', 0]);
+  assert.equal(conditions.clear('store route', other), false, 'who waits no more clears nothing twice');
+  assert.equal(conditions.clear('store route', one), true);
+  assert.deepEqual([conditions.none, over], [true, 1]);
+});
