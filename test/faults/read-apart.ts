@@ -82,6 +82,7 @@ function asBuffers(seen: Seen): Seen {
   return { ...seen, key: seen.key && Buffer.from(seen.key), value: seen.value && Buffer.from(seen.value), headers };
 }
 
+/** The client puts what an object inherits beside the value of a header of that name: it stays what it is. */
 function bytesOf(value: Buffer | string): Buffer | string {
-  return typeof value === 'string' ? value : Buffer.from(value);
+  return value instanceof Uint8Array ? Buffer.from(value) : value;
 }
