@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { untilLed } from '../../fixtures/leaders.ts';
 import { ROOT } from '../../fixtures/sluice.ts';
+import { until } from '../../fixtures/until.ts';
 import { openReader, type Seen, stockCluster } from '../read.ts';
 
 export interface OnceBench {
@@ -75,7 +76,13 @@ deadLetter: { topic: ${deadLetter} }
   );
   const cluster = stockCluster(brokers) as unknown as OffsetLister;
   await cluster.connect();
-  await cluster.addMultipleTargetTopics([input, output, deadLetter]);
+  // A topic that one node has just made is unknown to the others for a moment.
+  await until('every node knows the topics', () =>
+    cluster.addMultipleTargetTopics([input, output, deadLetter]).then(
+      () => true,
+      () => false,
+    ),
+  );
   const positions = openReader(brokers);
 
   async function ends(topic: string, isolationLevel: number): Promise<number[]> {
