@@ -3,7 +3,7 @@ import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Position } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { isFenced, isRejoin, kafkaType, messageOf, translate } from './errors.ts';
+import { isRejoin, kafkaType, messageOf, translate } from './errors.ts';
 import { withCoordinator } from './heartbeats.ts';
 import type { CommitTopic, ConsumerGroup, OffsetManager } from './internals.ts';
 import type { Lane, Lanes } from './lanes.ts';
@@ -99,15 +99,16 @@ export function createCommitter(
       for (const [manager, each] of byManager(current)) await send(manager, each);
     });
 
-  /** Fenced, nothing of this generation can be stored any more; `isOver` when there is no member left to try it again. */
+  /**
+   * Nothing of this generation can be stored any more. Whether the lanes are kept is known after the re-join: so these positions
+   * are to be tried again, and left out then if their epochs are over. To take them for stored would be to lose count of what
+   * is read again.
+   */
   function onRefused(thrown: unknown, positions: number): void {
     if (!isRejoin(thrown)) throw translate(thrown, `commit offsets of group ${options.groupId}`, options.brokers);
     fenced.add(positions);
     const error = kafkaType(thrown) || messageOf(thrown);
     telemetry.event('commit-fenced', { group: options.groupId, positions, error });
-    // Whether the lanes are kept is known after the re-join. So these positions are to be tried again, and left out
-    // then if their epochs are over.
-    if (isFenced(thrown) && !deps.group()?.memberId) return;
     throw new SluiceError(
       'broker-rejected',
       `group ${options.groupId} is re-forming: ${positions} positions are committed again after it, where still owned`,
