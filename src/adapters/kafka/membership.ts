@@ -64,6 +64,8 @@ export interface MembershipOptions {
 }
 
 const REJOINING = 're-joining';
+/** A drain that met its deadline takes so much longer for its notes. */
+const RELEASE_MS = 500;
 
 export function createMembership(deps: MembershipDeps, options: MembershipOptions): Membership {
   const { clock, telemetry, lanes, gate, heartbeats, positions, handover, lease, recovery } = deps;
@@ -83,15 +85,17 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     pauses.add(1);
     const deadline = deadlineIn(clock, drainMs);
     let settled = false;
+    let fenced = false;
     try {
       const ended = new Promise<void>((resolve, reject) => {
         const work = deps.onRevoking(deadline).then((all) => {
           settled = all;
-          return deps.release();
         });
         // Once fenced, nothing can be committed any more: waiting longer would only keep the others waiting.
         const beating = heartbeats.during(member, work, (error) => {
-          if (isFenced(error)) resolve();
+          if (!isFenced(error)) return;
+          fenced = true;
+          resolve();
         });
         beating.then(resolve, reject);
       });
@@ -100,6 +104,9 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       // A commit that the broker could not take now only leaves the drain unfinished.
       if (classify(thrown).disposition !== 'retry') deps.onFailed(thrown);
     }
+    // Before the join, whose answer the coordinator's connection waits for; and never behind it: the lanes are others by then,
+    // at which this process is at work. What is unsettled at the deadline is handed on, too, by somebody who is alive.
+    if (!fenced) await within(clock, deadlineIn(clock, RELEASE_MS), deps.release());
     telemetry.event('group-drained', {
       group: options.groupId,
       settled,

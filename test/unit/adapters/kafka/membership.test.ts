@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Gate } from '../../../../src/adapters/kafka/gate.ts';
+import { createHeartbeats } from '../../../../src/adapters/kafka/heartbeats.ts';
+import type { ConsumerGroup } from '../../../../src/adapters/kafka/internals.ts';
+import { Lanes } from '../../../../src/adapters/kafka/lanes.ts';
+import { createLease } from '../../../../src/adapters/kafka/lease.ts';
+import { createMembership } from '../../../../src/adapters/kafka/membership.ts';
+import type { Deadline } from '../../../../src/kernel/deadline.ts';
+import { FakeClock } from '../../../fixtures/clock.ts';
+import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+
+const FENCED = Object.assign(new Error('who are you?'), { type: 'UNKNOWN_MEMBER_ID' });
+const DRAIN_MS = 1_000;
+
+/** A member of one partition whose drains take until their deadline; what happens, in order. */
+async function bench() {
+  const clock = new FakeClock();
+  const telemetry = new RecordingTelemetry();
+  const gate = new Gate();
+  const log: string[] = [];
+  const lanes = new Lanes({
+    onAssigned: ({ epoch }) => log.push(`+${epoch}`),
+    onRevoked: ({ epoch }) => log.push(`-${epoch}`),
+  });
+  const client = {
+    memberId: 'first',
+    generationId: 0,
+    lastRequest: 0,
+    refuses: undefined as Error | undefined,
+    heartbeat: async () => {
+      if (client.refuses) throw client.refuses;
+    },
+    offsetManager: { committedOffsets: () => ({}), resolveOffset: () => undefined },
+    assigned: () => [{ topic: 'in', partitions: [0] }],
+  };
+  const membership = createMembership(
+    {
+      clock,
+      telemetry,
+      lanes,
+      gate,
+      heartbeats: createHeartbeats({ clock, onBeat: () => undefined }, { intervalMs: 30 }),
+      ends: { look: () => undefined, during: (_, work) => work },
+      positions: { ensure: async () => undefined, reset: async () => undefined },
+      handover: { admit: (batches) => [...batches], deliver: async () => undefined },
+      lease: createLease({ clock }, { sessionTimeoutMs: 10_000 }),
+      recovery: { join: (join) => join(), heartbeat: (_, beat) => beat(), fromFetch: async () => true },
+      release: async () => void log.push('release'),
+      onRevoking: (deadline: Deadline) =>
+        new Promise((resolve) => clock.after(deadline.remainingMs() + 5, () => resolve(false))),
+      onFailed: (thrown) => assert.fail(String(thrown)),
+      onJoined: () => undefined,
+      onAnswered: () => undefined,
+      onActivity: () => undefined,
+    },
+    { groupId: 'g', drainMs: DRAIN_MS, maxWaitMs: 10 },
+  );
+  const join = (memberId: string): Promise<void> =>
+    membership.join(client as unknown as ConsumerGroup, async () => {
+      log.push('join');
+      client.refuses = undefined;
+      client.memberId = memberId;
+      client.generationId++;
+      membership.joined();
+    });
+  await clock.run(join('first'));
+  log.length = 0;
+  return { clock, client, log, join };
+}
+
+test('a member that is fenced while it drains says nothing of its next epochs when the drain ends', async () => {
+  const { clock, client, log, join } = await bench();
+  const joined = join('second');
+  client.refuses = FENCED;
+  await clock.run(joined);
+  await clock.advance(2 * DRAIN_MS);
+  assert.deepEqual(log, ['join', '-1', '+2'], 'who is at work there, would be noted to be at rest');
+});
+
+test('a drain that meets its deadline notes before the join that nobody died', async () => {
+  const { clock, log, join } = await bench();
+  await clock.run(join('first'));
+  await clock.advance(2 * DRAIN_MS);
+  assert.deepEqual(log, ['release', 'join']);
+});
