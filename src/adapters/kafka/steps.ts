@@ -150,6 +150,8 @@ export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
         settled = handOver(lane, frame, alone);
         const end = settled;
         if (!(await waits.whileMember(group, (signal) => unlessAborted(end, signal)))) return undefined;
+        // Let go, by somebody who ends: the note of a next step would commit past it.
+        if (frame.unsettled > 0) return undefined;
         if (stepOf(lane.suspicion) === 'free' && isCurrent(lane)) await leave(lane);
         return found.to;
       } finally {

@@ -46,7 +46,7 @@ function setUp() {
     if (world.refuses) throw world.refuses;
     stored.push(list.map(([lane, offset]) => `${lane.origin.partition}@${offset} ${note(lane, offset).slice(9)}`));
   };
-  const alone: { readonly frame: Frame; readonly settle: () => void }[] = [];
+  const alone: { readonly frame: Frame; readonly settle: () => void; readonly letGo: () => void }[] = [];
   const onAlone = (frame: Frame): Promise<void> =>
     new Promise((resolve) => {
       const settle = (): void => {
@@ -54,7 +54,7 @@ function setUp() {
         credit.give(frame.count, frame.bytes);
         resolve();
       };
-      alone.push({ frame, settle });
+      alone.push({ frame, settle, letGo: resolve });
     });
   const steps = createSteps(
     { credit, clock, telemetry, lanes, gate, waits, lease, store, onAlone, isHeld: () => world.held },
@@ -180,4 +180,14 @@ test('a gate that shuts ends the wait, not the step: the turn goes on when it is
   assert.equal(alone.length, 2);
   alone[1].settle();
   assert.equal(await clock.run(other), 4);
+});
+
+test('behind a record that was let go no further one is noted: its note would commit past it', async () => {
+  const { clock, first, stored, alone, next } = setUp();
+  first.suspicion = { deaths: 2, until: 14 };
+  const step = next(first);
+  await clock.advance(10);
+  alone[0].letGo();
+  assert.equal(await clock.run(step), undefined);
+  assert.deepEqual(stored, [['0@10 deaths=2 until=14 at-work']]);
 });
