@@ -18,13 +18,17 @@ export interface Vanished {
   isBack(member: ConsumerGroup): Promise<boolean>;
 }
 
+/** A look that comes later than so many `certainAfterMs` begins to count anew. */
+const FORGIVEN_AFTER = 10;
+
 export function createVanished(
   deps: { readonly clock: Clock; readonly telemetry: Telemetry; readonly lanes: Lanes },
   options: { readonly policy: string; readonly certainAfterMs?: number },
 ): Vanished {
   const { clock, telemetry, lanes } = deps;
   const { policy, certainAfterMs = 1_000 } = options;
-  const missingSinceMs = new Map<string, number>();
+  /** When it was first and last found missing. */
+  const missing = new Map<string, { readonly sinceMs: number; readonly lastMs: number }>();
   const gone = new Set<string>();
 
   /** Only a broker that says so makes a topic missing: one that cannot be reached says nothing. */
@@ -55,11 +59,14 @@ export function createVanished(
       const nowMs = clock.monotonicMs();
       for (const topic of new Set([...lanes.all()].map(({ origin }) => origin.topic))) {
         if (!(await isMissing(member, topic))) {
-          missingSinceMs.delete(topic);
+          missing.delete(topic);
           continue;
         }
-        const sinceMs = missingSinceMs.get(topic) ?? nowMs;
-        missingSinceMs.set(topic, sinceMs);
+        // Only failed fetches look: between two that are far apart the topic was read.
+        const before = missing.get(topic);
+        const goesOn = before !== undefined && nowMs - before.lastMs < FORGIVEN_AFTER * certainAfterMs;
+        const sinceMs = goesOn ? before.sinceMs : nowMs;
+        missing.set(topic, { sinceMs, lastMs: nowMs });
         if (nowMs - sinceMs >= certainAfterMs) forget(topic);
       }
     },
@@ -68,7 +75,7 @@ export function createVanished(
       if (gone.size === 0) return false;
       for (const topic of gone) if (await isMissing(member, topic)) return false;
       gone.clear();
-      missingSinceMs.clear();
+      missing.clear();
       return true;
     },
   };

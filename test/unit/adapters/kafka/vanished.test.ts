@@ -80,3 +80,15 @@ test('a topic that a broker knows again in time, and brokers that cannot be reac
     assert.equal(await vanished.isBack(member), false);
   }
 });
+
+test('a topic that was missing for a moment long ago is not taken for gone at the next moment', async () => {
+  const { clock, log, vanished, member, say } = bench();
+  for (let hour = 0; hour < 3; hour++) {
+    say(MISSING);
+    await vanished.look(member);
+    // It is fetched again, and nobody looks.
+    say();
+    await clock.advance(3_600_000);
+  }
+  assert.deepEqual(log, []);
+});
