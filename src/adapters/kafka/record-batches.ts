@@ -7,7 +7,8 @@ import { readRecords } from './records.ts';
 /**
  * What a fetch brought for one partition → messages, in place of the client's decoder. No bytes that a producer, or a
  * broken disk, can put into a partition make it throw: a batch that cannot be read comes as messages without a body
- * (`unread`), one an offset where their number is known, and the partition goes on behind it.
+ * (`unread`), one an offset where their number is known, and the partition goes on behind it. Offsets only ascend, and where a
+ * batch ends is believed only up to where the next one begins: a header that lies makes no record be skipped or come twice.
  *
  * The client's decoder: one batch that fails to decode fails the fetch of all partitions, again and again → the group
  * stands still or the process ends, for ever; batches of 120,000 records overflow the stack; headers are put together in
@@ -16,7 +17,8 @@ import { readRecords } from './records.ts';
  *
  * Limits: one response brings at most MAX_FETCH_BYTES of inflated batches and MAX_FETCH_RECORDS records, what is behind
  * them is fetched again (a partition may use half of what is left, so that one does not starve the others); of a batch with
- * more than MAX_BATCH_RECORDS records, or whose header cannot be believed, one message stands for all.
+ * more than MAX_BATCH_RECORDS records, or whose header cannot be believed, one message stands for all. Where the first batch of a
+ * fetch begins, and where a damaged one ends that is a fetch of its own, nobody else says.
  */
 /** One fetch from one broker, as it comes. */
 export const FETCH_MAX_BYTES = 4 * 1024 * 1024;
@@ -86,7 +88,14 @@ export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<read
     if (at > 0 && (share.bytes <= 0 || share.records <= 0)) break;
     // The very first may be as large as a batch can be: nothing else is held yet, and somebody has to come first.
     const alone = isFirst && at === 0;
-    const batch = await decodeBatch(bytes.subarray(at, at + length), alone ? MAX_INFLATED_BYTES : share.bytes, alone);
+    const place: Place = {
+      maxBytes: alone ? MAX_INFLATED_BYTES : share.bytes,
+      isAlone: alone,
+      isFirst: at === 0,
+      least: messages.length === 0 ? undefined : Number(messages[messages.length - 1].offset) + 1,
+      following: at + length + 8 <= bytes.length ? Number(bytes.readBigInt64BE(at + length)) : undefined,
+    };
+    const batch = await decodeBatch(bytes.subarray(at, at + length), place);
     if (batch === undefined) break;
     for (const left of [budget, share]) {
       left.bytes -= batch.inflatedBytes;
@@ -103,20 +112,45 @@ interface DecodedBatch {
   readonly inflatedBytes: number;
 }
 
-/** Undefined where the budget, not the batch, is at fault: it is left for the next fetch. */
-async function decodeBatch(batch: Buffer, maxBytes: number, isAlone: boolean): Promise<DecodedBatch | undefined> {
-  const context = contextOf(batch);
+/** Where in a fetch a batch lies. */
+interface Place {
+  readonly maxBytes: number;
+  /** Nothing of the response was taken before it. */
+  readonly isAlone: boolean;
+  /** Of its partition. */
+  readonly isFirst: boolean;
+  /** The least offset that it may begin with; undefined for the first. */
+  readonly least: number | undefined;
+  /** Where the next batch says that it begins; undefined where none follows. */
+  readonly following: number | undefined;
+}
+
+/** Undefined where it is left for the next fetch: its budget, or what else lies there, may then tell more. */
+async function decodeBatch(batch: Buffer, place: Place): Promise<DecodedBatch | undefined> {
+  const { isAlone, least } = place;
+  const { firstOffset, ...context } = contextOf(batch);
+  const said = Number(firstOffset);
+  // A base offset is in front of what the checksum covers.
+  const goesBack = least !== undefined && !(said >= least && said <= MAX_OFFSET);
+  const first = goesBack ? least : said;
+  const bounded = endWithin(context.lastOffsetDelta, first, place.following);
+  const believed: MutableContext = { ...context, firstOffset: String(first), lastOffsetDelta: bounded };
   const count = batch.readInt32BE(57);
   const refuse = (unread: Unread): DecodedBatch => {
-    const messages = standIns(context, count, unread);
+    const messages = standIns(believed, count, unread);
     return { messages, inflatedBytes: 0 };
   };
   const broken = (text: string): DecodedBatch => refuse({ why: 'batch-unreadable', text, bytes: batch.length });
-  if (batch[16] !== 2) return broken(`has format ${batch[16]}, which nobody knows`);
-  if (batch.readUInt32BE(17) !== crc32c(batch, 21, batch.length)) return broken('does not fit its checksum');
+  const isKnown = batch[16] === 2;
+  if (!isKnown || batch.readUInt32BE(17) !== crc32c(batch, 21, batch.length)) {
+    // A fetch that begins with it shows what follows it, if anything does.
+    if (place.following === undefined && !place.isFirst) return undefined;
+    return broken(isKnown ? 'does not fit its checksum' : `has format ${batch[16]}, which nobody knows`);
+  }
+  if (goesBack) return broken(`begins at ${said}, before the end of the one in front of it`);
   if (context.lastOffsetDelta < 0 || count < 0) return broken('has a header that contradicts itself');
   // Compaction leaves an empty batch for its producer's sake; without a message nobody would get past it.
-  if (count === 0) return { messages: [emptied(context)], inflatedBytes: 0 };
+  if (count === 0) return { messages: [emptied(believed)], inflatedBytes: 0 };
   if (count > MAX_BATCH_RECORDS) {
     return refuse({
       why: 'too-large',
@@ -127,14 +161,28 @@ async function decodeBatch(batch: Buffer, maxBytes: number, isAlone: boolean): P
   const codec = batch.readInt16BE(21) & 7;
   let records = batch.subarray(HEADER_BYTES);
   try {
-    if (codec !== 0) records = await inflate(codec, records, Math.max(1, Math.floor(maxBytes)));
-    return { messages: await readRecords(records, count, context), inflatedBytes: codec === 0 ? 0 : records.length };
+    if (codec !== 0) records = await inflate(codec, records, Math.max(1, Math.floor(place.maxBytes)));
+    believed.lastOffsetDelta = context.lastOffsetDelta;
+    const messages = await readRecords(records, count, believed);
+    believed.lastOffsetDelta = Math.max(bounded, Number(messages[count - 1].offset) - first);
+    return { messages, inflatedBytes: codec === 0 ? 0 : records.length };
   } catch (thrown) {
+    believed.lastOffsetDelta = bounded;
     if (!(thrown instanceof CodecError)) return broken((thrown as Error).message);
     if (!thrown.beyond) return broken(thrown.message);
     if (!isAlone) return undefined;
     return refuse({ why: 'too-large', text: thrown.message, bytes: MAX_INFLATED_BYTES });
   }
+}
+
+type MutableContext = { -readonly [key in keyof BatchContext]: BatchContext[key] };
+
+/** Offsets up to here are exact as numbers, and so is what a batch adds to them. */
+const MAX_OFFSET = Number.MAX_SAFE_INTEGER - 2 ** 32;
+
+function endWithin(lastOffsetDelta: number, first: number, following: number | undefined): number {
+  const isBound = following !== undefined && following > first && following <= MAX_OFFSET;
+  return isBound ? Math.min(lastOffsetDelta, following - first - 1) : lastOffsetDelta;
 }
 
 function contextOf(batch: Buffer): BatchContext {

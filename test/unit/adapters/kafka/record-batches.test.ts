@@ -81,6 +81,39 @@ test('row 17: a batch that cannot be read comes without bodies, an offset each, 
   }
 });
 
+test('row 17: a header that lies about its end makes nobody skip what follows it', async () => {
+  const good = await batchOf([{ value: Buffer.from('a') }, { value: Buffer.from('b') }]);
+  const endOfLast = (messages: readonly FetchedMessage[]): number => {
+    const { batchContext } = messages.at(-1) as FetchedMessage;
+    return Number(batchContext?.firstOffset) + (batchContext?.lastOffsetDelta ?? 0);
+  };
+  // With a checksum that fits: what follows cannot be read this time, its beginning can.
+  const liar = rawBatch(good.subarray(61), { count: 2, lastOffsetDelta: 500 });
+  const cutOff = at(good, 2).subarray(0, 20);
+  const read = await decode(liar, cutOff);
+  assert.deepEqual([offsets(read), endOfLast(read)], [[0, 1], 1]);
+  // Damaged: its records stand in front of what follows.
+  const damaged = Buffer.from(liar);
+  damaged[damaged.length - 3] ^= 1;
+  assert.deepEqual(offsets(await decode(damaged, at(good, 2))), [0, 1, 2, 3]);
+  const rest = await decode(at(good, 0), at(damaged, 2));
+  assert.deepEqual([offsets(rest), endOfLast(rest)], [[0, 1], 1], 'the next fetch shows whether something follows it');
+  // What compaction took from the end of a batch is stepped over all the same.
+  assert.equal(endOfLast(await decode(at(liar, 0), at(good, 501).subarray(0, 20))), 500);
+});
+
+test('row 17: a batch that says it begins where it cannot, goes back to nothing that was read', async () => {
+  const good = await batchOf([{ value: Buffer.from('a') }, { value: Buffer.from('b') }]);
+  for (const lie of [0, 11, -1, 2 ** 60]) {
+    const messages = await decode(at(good, 10), at(good, lie), at(good, 14));
+    assert.deepEqual(offsets(messages), [10, 11, 12, 13, 14, 15], `${lie}`);
+    assert.deepEqual(
+      messages.map(({ unread }) => unread?.why),
+      [undefined, undefined, 'batch-unreadable', 'batch-unreadable', undefined, undefined],
+    );
+  }
+});
+
 test('row 20: a bomb comes by reference, one of many small ones waits for the next fetch, and a response is bounded', async () => {
   const bomb = gzipSync(Buffer.alloc(MAX_INFLATED_BYTES + 1));
   const messages = await decode(
@@ -162,6 +195,12 @@ test('row 17: whatever is done to its bytes, a fetch is read, in order, and noth
     const messages = await decodeBatches(fetch, freshBudget());
     unreadable += messages.filter(({ unread }) => unread !== undefined).length;
     assert.ok(messages.length < 100_003);
+    const found = offsets(messages);
+    if (found[0] >= 0 && found[0] < 2 ** 50)
+      assert.ok(
+        found.every((offset, i) => i === 0 || offset > found[i - 1]),
+        `${found}`,
+      );
   }
   assert.ok(unreadable > 1_000);
 });
