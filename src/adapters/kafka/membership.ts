@@ -144,7 +144,9 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     }
     deps.onAnswered();
     deps.onActivity();
-    await positions.ensure(member).catch(failed);
+    // A coordinator of offsets or transactions that is away takes longer to be found than a session: the next fetch would find
+    // us fenced. What heartbeats hear of the group, it hears again.
+    await heartbeats.during(member, positions.ensure(member), () => undefined).catch(failed);
     gate.reopen(REJOINING);
     gate.reopen('not joined');
     deps.onJoined();

@@ -28,7 +28,10 @@ async function bench() {
     generationId: 0,
     lastRequest: 0,
     refuses: undefined as Error | undefined,
+    heartbeats: 0,
+    searchMs: 0,
     heartbeat: async () => {
+      client.heartbeats++;
       if (client.refuses) throw client.refuses;
     },
     offsetManager: { committedOffsets: () => ({}), resolveOffset: () => undefined },
@@ -42,7 +45,10 @@ async function bench() {
       gate,
       heartbeats: createHeartbeats({ clock, onBeat: () => undefined }, { intervalMs: 30 }),
       ends: { look: () => undefined, during: (_, work) => work },
-      positions: { ensure: async () => undefined, reset: async () => undefined },
+      positions: {
+        ensure: () => new Promise((resolve) => clock.after(client.searchMs, resolve)),
+        reset: async () => undefined,
+      },
       handover: { admit: (batches) => [...batches], deliver: async () => undefined },
       lease: createLease({ clock }, { sessionTimeoutMs: 10_000 }),
       recovery: { join: (join) => join(), heartbeat: (_, beat) => beat(), fromFetch: async () => true },
@@ -83,4 +89,14 @@ test('a drain that meets its deadline notes before the join that nobody died', a
   await clock.run(join('first'));
   await clock.advance(2 * DRAIN_MS);
   assert.deepEqual(log, ['release', 'join']);
+});
+
+test('the membership is kept while it takes long to find where to begin', async () => {
+  const { clock, client, join } = await bench();
+  await clock.run(join('first'));
+  client.searchMs = 20_000;
+  const before = client.heartbeats;
+  await clock.run(join('second'));
+  assert.ok(client.heartbeats - before >= 20_000 / 30, `${client.heartbeats - before} heartbeats`);
+  assert.equal(clock.timers, 0);
 });
