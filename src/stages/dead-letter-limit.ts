@@ -126,7 +126,8 @@ export function createDeadLetterLimit(
       if (exceeded !== undefined) return false;
       const { count, fate, reason } = frame;
       const first = fates.total;
-      for (let i = 0; i < count; i++) fates.add(fate[i] === DEAD_LETTERED ? reason[i] : NOT_DEAD);
+      // No further than the record that exceeds it: the figures are those of that moment, whatever the frame holds behind it.
+      for (let i = 0; i < count && !fates.exceeded; i++) fates.add(fate[i] === DEAD_LETTERED ? reason[i] : NOT_DEAD);
       if (!fates.exceeded) {
         firsts.set(frame, first);
         return true;

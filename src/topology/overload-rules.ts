@@ -55,7 +55,7 @@ function checkStaleCache(limit: number, enrich: TopologyFile['enrich'], report: 
     report(
       path,
       'needs a cache, and no entry of enrich has one',
-      'add cache: { ttl: 10m } to an entry, or leave it out',
+      'add cache: { entries: 100000 } to an entry, or leave it out',
     );
   }
   const longest = Math.max(0, ...caches.flatMap(({ ttl, negativeTtl }) => [ttl, negativeTtl]));

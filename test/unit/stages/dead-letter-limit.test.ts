@@ -86,7 +86,9 @@ test('where frames are cut does not matter: the window is looked at after each r
     });
     assert.equal(admitted.includes(false), true);
     assert.equal(admitted.at(-1), false, 'and it stays so');
-    assert.equal(deps.telemetry.eventsNamed('dead-letter-limit').length, 1);
+    const said = deps.telemetry.eventsNamed('dead-letter-limit');
+    assert.equal(said.length, 1);
+    assert.deepEqual([said[0].deadLetters, said[0].reason], [51, 'decode-failed'], 'the figures of that moment');
   }
 });
 
