@@ -41,6 +41,9 @@ const NOT_WRITTEN: ReadonlySet<string> = new Set([
   'UNSUPPORTED_COMPRESSION_TYPE',
 ]);
 
+/** There was no connection over which anything could have been sent. */
+const NOT_CONNECTED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
+
 /** The Kafka error name somewhere down the chain of causes, or ''. */
 export function kafkaType(thrown: unknown): string {
   return find(thrown, (error) => (typeof error.type === 'string' && error.type !== '' ? error.type : undefined)) ?? '';
@@ -70,7 +73,8 @@ export function isTopicMissing(thrown: unknown): boolean {
 }
 
 export function mayBeWritten(thrown: unknown): boolean {
-  return !NOT_WRITTEN.has(kafkaType(thrown));
+  const isUnsent = find(thrown, ({ code }) => (NOT_CONNECTED.has(String(code)) ? 'unsent' : undefined)) !== undefined;
+  return !isUnsent && !NOT_WRITTEN.has(kafkaType(thrown));
 }
 
 /** `doing` completes "could not …", with the name of the thing. Total. */

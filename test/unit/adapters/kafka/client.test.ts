@@ -55,6 +55,10 @@ test('which errors end a generation, lose a coordinator, or leave a write open',
     assert.ok(mayBeWritten(protocol(type)), type);
   }
   assert.ok(mayBeWritten(new Error('socket closed')));
+  const lost = (code?: string) =>
+    retried(Object.assign(new Error('no connection'), { name: 'KafkaJSConnectionError', code }));
+  assert.ok(mayBeWritten(lost('ECONNRESET')) && mayBeWritten(lost()), 'the answer may have been on its way');
+  assert.ok(!mayBeWritten(lost('ECONNREFUSED')), 'nothing was sent, so nothing comes twice');
   for (const type of ['MESSAGE_TOO_LARGE', 'NOT_ENOUGH_REPLICAS', 'NOT_LEADER_FOR_PARTITION']) {
     assert.ok(!mayBeWritten(protocol(type)), type);
   }
