@@ -108,7 +108,7 @@ export const METRICS = {
   sluice_rebalances_total: counter('Re-joins of the consumer group.'),
   sluice_late_completions_total: counter('Records that settled after their epoch had ended; not committed.'),
   sluice_duplicates_possible_total: counter(
-    'Records published whose position was not committed: a replay repeats them.',
+    'Records that may come twice: handed over and not committed when their partition was given up, or sent in a call of which it is not known whether it was written.',
   ),
   sluice_transactions_total: counter(
     'Transactions of exactly-once delivery: committed, failed (told apart from committed later, and done again), lost to another owner.',
