@@ -36,6 +36,8 @@ export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () 
       attempt,
     );
   } finally {
-    if (failed && conditions.clear(outage.what, who)) telemetry.event('outage-over', { what: outage.what });
+    // Given up is not over: at the end of the drain budget nobody may read that the dependency is back.
+    const last = failed && conditions.clear(outage.what, who);
+    if (last && !abandon.aborted) telemetry.event('outage-over', { what: outage.what });
   }
 }
