@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConsumerGroup, OffsetManager } from '../../../../src/adapters/kafka/internals.ts';
+import { createCommitter } from '../../../../src/adapters/kafka/committer.ts';
+import type { CommitTopic, ConsumerGroup, OffsetManager } from '../../../../src/adapters/kafka/internals.ts';
 import { Lanes } from '../../../../src/adapters/kafka/lanes.ts';
+import { createNotes } from '../../../../src/adapters/kafka/notes.ts';
 import { createPositions } from '../../../../src/adapters/kafka/positions.ts';
 import type { Origin } from '../../../../src/kernel/frame.ts';
+import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
 /** A group of one member with two partitions, and what was asked for, in order. */
@@ -85,4 +88,44 @@ test('a lane that begins anew is taken over anew, and so is one that was reset',
   await positions.reset(group, renewed);
   assert.deepEqual(asked, ['take 0#4', 'taken']);
   assert.equal(lanes.of('in', 0)?.position, 9);
+});
+
+test('the note of a start whose answer was lost is no death', async () => {
+  const clock = new FakeClock();
+  const telemetry = new RecordingTelemetry();
+  let beside: { readonly offset: string; readonly metadata?: string } = { offset: '7' };
+  let answers = false;
+  const member = {
+    memberId: 'me',
+    generationId: 1,
+    offsetManager: {
+      resolveOffset: () => undefined,
+      committedOffsets: () => ({}),
+      commitOffsets: async ({ topics }: { topics: readonly CommitTopic[] }) => {
+        beside = topics[0].partitions[0];
+        if (!answers) throw Object.assign(new Error('no answer'), { name: 'KafkaJSRequestTimeoutError' });
+      },
+    },
+    assigned: () => [{ topic: 'in', partitions: [0] }],
+    coordinator: {
+      nodeId: 1,
+      offsetFetch: async () => ({ responses: [{ topic: 'in', partitions: [{ partition: 0, ...beside }] }] }),
+    },
+  };
+  const group = member as unknown as ConsumerGroup;
+  const lanes = new Lanes({ onAssigned: () => undefined, onRevoked: () => undefined });
+  lanes.assign(group);
+  const note = createNotes({ frameRecords: 4, maxRecords: 100 });
+  const { store } = createCommitter(
+    { clock, lanes, telemetry, note, group: () => group },
+    { groupId: 'g', brokers: [] },
+  );
+  const positions = createPositions({ lanes, telemetry, store }, { groupId: 'g', from: 'earliest', quarantine: true });
+  await assert.rejects(clock.run(positions.ensure(group)), /no answer/);
+  assert.match(beside.metadata ?? '', /at-work$/, 'it was stored all the same');
+  answers = true;
+  await clock.run(positions.ensure(group));
+  const lane = lanes.of('in', 0);
+  assert.deepEqual([lane?.position, lane?.suspicion.deaths], [7, 0]);
+  assert.deepEqual(telemetry.eventsNamed('quarantine-entered'), []);
 });
