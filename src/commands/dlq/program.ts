@@ -3,7 +3,8 @@ import type { Io } from '../io.ts';
 
 const FILTERS = `
 Filters hold together; times are when Sluice first saw the record, as an ISO time or as a time ago (15m, 2h, 7d).
-A replayed record that fails again carries __dlq.errors.attempts and .first-attempt.`;
+A replayed record that fails again carries __dlq.errors.attempts and .first-attempt.
+What was replayed stays among the dead letters, and a second replay sends it again: purge deletes it.`;
 
 /** `sluice dlq …`: what people do with dead letters. `done` is told the exit code. */
 export function addDlq(root: Command, io: Io, done: (code: number) => void): void {
