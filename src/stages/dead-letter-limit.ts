@@ -105,10 +105,12 @@ export function createDeadLetterLimit(
     standStill = resolve;
   });
 
-  function hold(): void {
+  /** `frame` is the first that is held. */
+  function hold({ origin, offsets }: Frame): void {
     const { reason, records } = fates.commonest();
     const share = `${fates.dead} of the last ${window} records are dead letters (${percent(fates.dead / window)}, the limit is ${percent(ratio)}), ${records} of them ${reason}`;
-    const remedy = `look at them in ${topic} (sluice dlq list), correct what makes them, and restart; or raise deadLetter.limit in the topology`;
+    const held = `${origin.topic}/${origin.partition}/${offsets[0]}`;
+    const remedy = `look at them in ${topic} (sluice dlq list) and at what is held, from ${held} on; correct what makes them, and restart, which lets up to ${window} more through; or raise deadLetter.limit in the topology`;
     exceeded = new SluiceError('dead-letters-exceeded', `${share}: nothing more was processed; ${remedy}`);
     conditions.set('dead letters', `${share}: nothing more is processed; ${remedy}`);
     pauses.add(1);
@@ -132,7 +134,7 @@ export function createDeadLetterLimit(
         firsts.set(frame, first);
         return true;
       }
-      hold();
+      hold(frame);
       tell();
       return false;
     },

@@ -73,11 +73,11 @@ export const METRICS = {
   sluice_stage_busy_ratio: gauge('Share of the last seconds in which a stage worked; the highest is the bottleneck.', {
     stage: 'any',
   }),
-  sluice_record_age_seconds: histogram("From a record's timestamp to the acknowledgement of its output.", AGE_SECONDS),
-  sluice_residence_seconds: histogram(
-    'From the arrival of a record to the acknowledgement of its output.',
-    RESIDENCE_SECONDS,
+  sluice_record_age_seconds: histogram(
+    "From a record's timestamp until it is settled: its output or dead letter acknowledged, or its drop counted.",
+    AGE_SECONDS,
   ),
+  sluice_residence_seconds: histogram('From the arrival of a record until it is settled.', RESIDENCE_SECONDS),
   sluice_cache_requests_total: counter('Look-ups in the feature cache.', { view: 'any', result: 'any' }, 96),
   sluice_feature_age_seconds: histogram('Age of a feature when it was used.', FEATURE_AGE_SECONDS, { view: 'any' }, 32),
   sluice_retries_total: counter('Attempts that failed and were made again.', { what: 'any', reason: 'any' }, 48),

@@ -81,6 +81,9 @@ export function exampleDlq(name: string, bench: () => Promise<ExampleBench>): vo
       const inputEnds = await ends(topology.input);
       assert.match((await dlq('replay', '--all', '--dry')).stderr, /2 dead letters would be replayed to dlq\.departed/);
       assert.deepEqual(await ends(topology.input), inputEnds, 'a dry run sends nothing');
+      const nowhere = await dlq('replay', '--all', '--dry', '--to', 'nowhere');
+      assert.equal(nowhere.code, 1);
+      assert.match(nowhere.stderr, /topic "nowhere" does not exist/);
 
       const features = join(dir, 'dlq-features');
       mkdirSync(features);

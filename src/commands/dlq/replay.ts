@@ -3,7 +3,7 @@ import type { Io } from '../io.ts';
 import { type FilterOptions, filterOf, isEverything } from './filters.ts';
 import { filters, tellHeldBack } from './list.ts';
 import { type Place, placeOf, placeText } from './place.ts';
-import { createSender, type Sender } from './sender.ts';
+import { createSender, type Sender, targetsOf } from './sender.ts';
 import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqReplayOptions extends FilterOptions {
@@ -40,6 +40,8 @@ export function dlqReplay(options: DlqReplayOptions, io: Io): Promise<number> {
   const matches = filterOf(asked, io.clock.wallMs());
   const first = placeOf('--from', options.from ?? '0:0');
   return withDeadLetters(options.topology, io, async (topic) => {
+    // What a dry run promises must be possible.
+    if (options.dry) for (const target of targetsOf(topic, options)) await topic.log.extents(target);
     const sender = createSender(topic, options, io);
     const progress: Progress = { at: first, withoutBody: 0, ended: undefined };
     let signalled: string | undefined;

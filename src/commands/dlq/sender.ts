@@ -33,10 +33,14 @@ const CHUNK_RECORDS = 500;
 /** Exceeded by a record that is larger by itself only: a topic takes a megabyte a batch, unless told otherwise. */
 const CHUNK_BYTES = 256 * 1024;
 
+/** The topics that letters may be sent to. */
+export function targetsOf(topic: DeadLetterTopic, { to }: Pick<SenderOptions, 'to'>): readonly string[] {
+  return to === undefined ? topic.topology.source.topics : [to];
+}
+
 export function createSender(topic: DeadLetterTopic, options: SenderOptions, io: Io): Sender {
   const { clock, random } = io;
-  const { topics } = topic.topology.source;
-  const targets = options.to === undefined ? topics : [options.to];
+  const targets = targetsOf(topic, options);
   const sink = createKafkaSink({ clock, random, telemetry: topic.telemetry }, topic.connection);
   let opened = false;
   let chunk: Letter[] = [];
