@@ -1,6 +1,6 @@
 /**
- * The long run: `npm run test:faults -- --minutes 30 --seed 1`. First the fault tests on the embedded services, once; then seeds
- * of the nemesis in fresh processes, the real services and the fuzzer, each for its share of the time; then a summary.
+ * The long run: `npm run test:faults -- --minutes 30 --seed 1`. First the fault tests on the embedded services, once; then those on
+ * real ones; then seeds of the nemesis in fresh processes, and the fuzzer, for the time that is left; then a summary.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
@@ -14,9 +14,12 @@ import { matrix } from './matrix.ts';
 import type { Entry } from './report.ts';
 import { type Failure, printed, summarize } from './summary.ts';
 
+/** From here on the real services are broken for long, which takes some twenty minutes; seven where it is short. */
+const LONG_MINUTES = 25;
 const HELP = `npm run test:faults -- [options]: breaks things for a while, and audits what came of it.
 
-  --minutes N         how long, about (default 10); what has begun is finished
+  --minutes N         how long, about (default 10); what has begun is finished. From ${LONG_MINUTES} on the real services are
+                      broken for minutes at a time, below that for seconds
   --seed N            first seed of the nemesis and of the real scenarios (default 1): a seed says what goes wrong, and when
   --only PART         embedded: no real services; real: nothing but them; seeds: nothing but the nemesis
   --json              the summary as JSON on standard output
@@ -30,8 +33,9 @@ The real services (a Kafka of three brokers and more) are those of npm run test:
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FUZZ = 'test/faults/fuzz.ts';
-/** Shares of the time, of what is run. */
-const SHARES = { seeds: 6, real: 3, fuzz: 1 };
+const STORM_MINUTES = '3';
+/** Of the time that is left to seeds and fuzzer. */
+const FUZZ_SHARE = 1 / 7;
 const PARTS: ReadonlySet<string> = new Set(['embedded', 'real', 'seeds']);
 const SEEDS_A_PROCESS = 20;
 const SEEDS_AT_ONCE = 4;
@@ -183,19 +187,21 @@ if (only !== 'real' && only !== 'seeds') {
     'test/faults/mutants/**/*.test.ts',
   ]);
 }
-const leftMinutes = Math.max(0.2, minutes - (performance.now() - startedMs) / 60_000);
 const hasSeeds = only !== 'real';
-const hasReal = only === undefined || only === 'real';
-const whole = (hasSeeds ? SHARES.seeds : 0) + (hasReal ? SHARES.real : 0) + (hasFuzz ? SHARES.fuzz : 0);
-const share = (part: number): number => (leftMinutes * part) / whole;
-if (hasSeeds) await nemesis(seed, share(SHARES.seeds));
-if (hasReal) {
-  const env = { SLUICE_FAULTS_MINUTES: share(SHARES.real).toFixed(2), SLUICE_FAULTS_SEED: String(seed) };
+if (only === undefined || only === 'real') {
+  const env = {
+    SLUICE_FAULTS_SEED: String(seed),
+    ...(minutes >= LONG_MINUTES && { SLUICE_FAULTS_MINUTES: STORM_MINUTES }),
+  };
   await tests('real', ['test/faults/real/**/*.test.ts'], env);
 }
+// What takes the time that it takes is over: the rest is for what can be had in any amount.
+const leftMinutes = Math.max(0.2, minutes - (performance.now() - startedMs) / 60_000);
+const forFuzz = hasFuzz ? leftMinutes * FUZZ_SHARE : 0;
+if (hasSeeds) await nemesis(seed, leftMinutes - forFuzz);
 if (hasFuzz) {
   say('fuzz');
-  const args = [FUZZ, '--minutes', share(SHARES.fuzz).toFixed(2), '--seed', String(seed)];
+  const args = [FUZZ, '--minutes', forFuzz.toFixed(2), '--seed', String(seed)];
   if ((await run(args)) !== 0) failures.push({ what: 'fuzz', why: 'see above', again: `node ${args.join(' ')}` });
 }
 if (existsSync(reportFile)) {
