@@ -104,6 +104,6 @@ function titlesOf(path: string): (ShownBy & { readonly rows: readonly number[] }
     for (const [, row] of text.matchAll(/\brow: (\d+)/g)) titles.push(made.replace('${' + 'row}', row));
   }
   return [...new Set(titles)]
-    .map((title) => ({ file, title: title.replaceAll(/\$\{\w+\}/g, '…'), rows: rowsOf(title) }))
+    .map((title) => ({ file, title, rows: rowsOf(title) }))
     .filter(({ rows }) => rows.length > 0);
 }
