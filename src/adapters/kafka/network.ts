@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { type Clock, pause } from '../../kernel/clock.ts';
 
 /**
- * The network layer of kafkajs 2.2.4, held to what a broker that died or hangs needs of it. Five guards, put once into its
+ * The network layer of kafkajs 2.2.4, held to what a broker that died or hangs needs of it. Six guards, put once into its
  * classes; whoever installs them has asked `checkClient` (internals.ts) before.
  *
  * - A request runs out of time, and the client keeps the connection: brokers answer a connection's requests in their order, so
@@ -12,6 +12,8 @@ import { type Clock, pause } from '../../kernel/clock.ts';
  *   nothing fits, and no request is ever answered → every connection begins with an empty buffer.
  * - Disconnecting waits for what is under way; a refresh of the metadata disconnects the brokers that are gone, and so waits
  *   for them, and everybody for it → after `goodbyeMs` it hangs up.
+ * - Disconnecting what is disconnected leaves one more listener on its dead socket, for as long as a broker is away, until Node
+ *   warns of a leak on standard error → a dead socket is let go first.
  * - A broker that closed a connection is forgotten, and with it the way back: its other connection leaks, the last one
  *   takes the client's way to any broker along, and a fetch of it is "not found in the cached metadata", a crash of the
  *   consumer → it is kept, and only the metadata counts as old.
@@ -26,7 +28,7 @@ export interface Connection {
   chunks: Buffer[];
   bytesBuffered: number;
   bytesNeeded: number;
-  readonly socket?: { destroy(): void };
+  socket?: { readonly destroyed?: boolean; destroy(): void } | null;
   /** By correlation id, which goes up from request to request. */
   readonly requestQueue: { destroy(): void; readonly inflight: ReadonlyMap<number, unknown> };
   connect(): Promise<unknown>;
@@ -125,6 +127,7 @@ export function guardConnection(
   };
 
   prototype.disconnect = async function (this: Connection): Promise<unknown> {
+    if (this.socket?.destroyed) this.socket = null;
     const { socket } = this;
     const over = new AbortController();
     void pause(clock, goodbyeMs, over.signal).then(() => {

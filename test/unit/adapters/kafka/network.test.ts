@@ -51,6 +51,16 @@ test('a request that runs out of time ends its connection, and with it all that 
   assert.ok(hungUp.has(connection));
 });
 
+test('a dead socket is let go before the client disconnects again, and leaves a listener on it', async () => {
+  const { connection } = guarded({});
+  const alive = connection.socket;
+  await connection.disconnect();
+  assert.equal(connection.socket, alive);
+  connection.socket = { destroyed: true, destroy: () => undefined };
+  await connection.disconnect();
+  assert.equal(connection.socket, null);
+});
+
 test('the connection that took its place in the meantime is left alone', async () => {
   let fail = (): void => undefined;
   const send = () =>
