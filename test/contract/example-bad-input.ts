@@ -139,7 +139,7 @@ export function exampleBadInput(name: string, bench: () => Promise<ExampleBench>
       const deadLetters = await read(topology.deadLetter);
       const inputs = { topic: topology.input, ends: await ends(topology.input) };
       assert.deepEqual(ledger(inputs, outputs, deadLetters), NOTHING);
-      const byBatch = await predictedByBatch(EVENTS, join(dir, 'good.jsonl'));
+      const byBatch = await predictedByBatch(EVENTS, join(dir, 'gullible.jsonl'));
       assertPredictions(outputs, byBatch.slice(0, good.length));
       const input = new Map(
         (await read(topology.input)).map((record) => [
