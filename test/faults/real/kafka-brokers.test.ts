@@ -128,22 +128,29 @@ test('rows 5, 7: after a leader or the coordinator is killed, outputs go on when
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const kinds = Object.keys(victims);
-  const { gaps } = await suffer(t, 'gap', [5, 7], async (of) => {
-    const happened: Fault[] = [];
-    for (const kind of LONG ? [...kinds, ...kinds] : [kinds[0], kinds[2]]) {
-      const node = await victims[kind](of);
-      const atMs = Date.now();
-      await of.cluster.kill(node);
-      await leadsNothing(of, node);
-      const electedMs = Date.now() - atMs;
-      await pause(4_000);
-      happened.push({ kind: `kill of the ${kind}`, atMs, overMs: Date.now(), electedMs });
-      await of.cluster.boot(node);
-      await of.cluster.inSync(of.output);
-      await of.cluster.inSync('__consumer_offsets');
-    }
-    return happened;
-  });
+  const { gaps } = await suffer(
+    t,
+    'gap',
+    [5, 7],
+    async (of) => {
+      const happened: Fault[] = [];
+      for (const kind of LONG ? [...kinds, ...kinds] : [kinds[0], kinds[2]]) {
+        const node = await victims[kind](of);
+        const atMs = Date.now();
+        await of.cluster.kill(node);
+        await leadsNothing(of, node);
+        const electedMs = Date.now() - atMs;
+        await pause(4_000);
+        happened.push({ kind: `kill of the ${kind}`, atMs, overMs: Date.now(), electedMs });
+        await of.cluster.boot(node);
+        await of.cluster.inSync(of.output);
+        await of.cluster.inSync('__consumer_offsets');
+      }
+      return happened;
+      // A coordinator that has just taken over may answer a stranger with positions from before: what is judged is the rest.
+    },
+    { observed: false },
+  );
   // A busy machine makes everything longer, and may make a producer give up: the figures are in the report, duplicates are
   // bounded by the account. What would be seen here is a member that has to wait for its own session.
   for (const { kind, allMs, electedMs = 0 } of gaps)
