@@ -4,11 +4,12 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Message, Producer } from 'kafkajs';
 import { createBroker, type EmbeddedBroker } from '../../src/devstack/kafka/broker.ts';
+import type { RequestInfo } from '../../src/devstack/kafka/server.ts';
 import { codeOf, importsOf } from '../architecture/scan.ts';
 import { quietKafka } from '../fixtures/reader.ts';
 import { until } from '../fixtures/until.ts';
 import { audit, describeViolations, observe, type Watched } from './ledger.ts';
-import { stockCluster } from './read.ts';
+import { AUDITOR, openReader, stockCluster } from './read.ts';
 
 test('the auditor shares no code with what it audits', () => {
   const seen = new Set<string>();
@@ -42,12 +43,17 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
   let producer: Producer;
   let run = 0;
   let failing = 0;
+  /** The node that answers no fetch, as one that died and whose partitions have no new leader yet. */
+  let silent = -1;
 
   before(async () => {
     const hooks = {
-      // Its own requests fail now and then, too: it goes on.
-      onRequest: ({ apiKey }: { apiKey: number }) =>
-        (apiKey === 1 || apiKey === 2 || apiKey === 9) && failing++ % 23 === 1 ? { errorCode: 6 } : undefined,
+      // The auditor's own requests fail now and then, too: it goes on.
+      onRequest({ apiKey, nodeId, clientId }: RequestInfo) {
+        if (clientId !== AUDITOR) return undefined;
+        const fails = (apiKey === 1 && nodeId === silent) || ([1, 2, 9].includes(apiKey) && failing++ % 23 === 1);
+        return fails ? { errorCode: 6 } : undefined;
+      },
     };
     broker = await createBroker({ brokers: 3, log: () => {}, hooks });
     producer = quietKafka(broker.brokers.join(','), 'hand').producer();
@@ -98,6 +104,26 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     key,
     value: 'v',
     headers: { 'sluice-source': source, 'sluice-model': 'm@1#a' },
+  });
+
+  test('a read that one partition fails loses nothing of the others: it is all read the next time', async () => {
+    const { send, output, brokers } = await scene();
+    await send(output, 0, published('a'));
+    await send(output, 1, published('b'));
+    broker.moveLeader(output, 0, 1);
+    broker.moveLeader(output, 1, 2);
+    const reader = openReader(brokers, { withinMs: 400 });
+    try {
+      silent = 2;
+      await assert.rejects(reader.readOn(output), /not within 0\.4 s: records of out\d+\/1/);
+      silent = -1;
+      const seen = await reader.readOn(output);
+      assert.deepEqual(seen.map(({ headers }) => String(headers['sluice-source'])).sort(), ['a', 'b']);
+      assert.deepEqual(await reader.readOn(output), [], 'and each once');
+    } finally {
+      silent = -1;
+      await reader.close();
+    }
   });
 
   test('an exact ledger has no violations; a dead letter counts as an answer', async () => {

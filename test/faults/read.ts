@@ -208,15 +208,20 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
     async readOn(topic) {
       const bounds = await persist(`bounds of ${topic}`, (client) => boundsOf(client, topic));
       const at = positions.get(topic) ?? [];
+      const before = [...at];
       positions.set(topic, at);
       const found: Seen[] = [];
-      await Promise.all(
+      const readings = await Promise.allSettled(
         bounds.map(({ low, end }, partition) => {
           at[partition] = Math.max(at[partition] ?? 0, low);
           return readPartition(topic, partition, end, found);
         }),
       );
-      return found;
+      const failed = readings.find((reading) => reading.status === 'rejected');
+      if (failed === undefined) return found;
+      // What the other partitions brought goes with the failure → records would never be seen → all are read again.
+      positions.set(topic, before);
+      throw failed.reason;
     },
 
     committed: (group, topic) =>

@@ -26,7 +26,10 @@ const API = {
   sync: 14,
 };
 
-/** Per request while it lasts, with a probability; by the calls it strikes. */
+/**
+ * Per request while it lasts, with a probability; by the calls it strikes. One that struck nothing while it lasted strikes the
+ * next such call, so that what a seed does depends little on how fast the machine is.
+ */
 const STORMS: Readonly<Record<string, { readonly calls: readonly number[]; readonly faults: readonly Fault[] }>> = {
   'produce-refused': {
     calls: [API.produce],
@@ -160,11 +163,17 @@ export class Nemesis {
   /** Until then nothing goes wrong. */
   isLoose = false;
 
+  private readonly spent = new Set<Act>();
+
   private struck(matches: (what: string) => boolean): string | undefined {
     const nowMs = this.nowMs();
     if (!this.isLoose || nowMs >= HEAL_AT_MS) return undefined;
-    for (const { what, atMs, forMs, share } of this.storms) {
-      if (nowMs < atMs || nowMs > atMs + forMs || !matches(what) || this.random() >= share) continue;
+    for (const storm of this.storms) {
+      const { what, atMs, forMs, share } = storm;
+      if (nowMs < atMs || !matches(what)) continue;
+      const isOver = nowMs > atMs + forMs;
+      if (isOver ? this.spent.has(storm) : this.random() >= share) continue;
+      this.spent.add(storm);
       this.count(what);
       return what;
     }

@@ -37,6 +37,8 @@ interface Outcome {
     readonly electedMs?: number;
   }[];
   readonly drainedMs: number;
+  /** From before the first fault to after the last one, over all members. */
+  readonly rejoins: number;
 }
 
 /** Two instances under load while `faults` happens; then everything is healed, drained, stopped and audited. */
@@ -59,10 +61,16 @@ async function suffer(
     await cluster.heal();
   });
   await pause(2_000);
+  const joins = async (): Promise<number> => {
+    const each = await Promise.all(group.map((child) => child.metric('sluice_rebalances_total')));
+    return each.reduce((sum, n) => sum + n, 0);
+  };
+  const joinsBefore = await joins();
   const happened = await faults(of);
   await pause(2_000);
   await load.stop();
   const drainedMs = await of.drained(120_000);
+  const rejoins = (await joins()) - joinsBefore;
   for (const child of group) {
     assert.equal((await child.health('/live')).status, 200);
     assert.equal(await child.stop(), 0, child.stderr.slice(-3_000));
@@ -92,7 +100,7 @@ async function suffer(
   );
   assert.equal(describeViolations(account), '');
   assert.equal(account.published, account.inputs);
-  return { account, gaps, drainedMs };
+  return { account, gaps, drainedMs, rejoins };
 }
 
 function countOf(faults: readonly Fault[]): Record<string, number> {
@@ -124,35 +132,29 @@ const victims: Readonly<Record<string, (of: Scenario) => Promise<number>>> = {
   'group coordinator': (of) => of.cluster.coordinator(of.group),
 };
 
-test('rows 5, 7: after a leader or the coordinator is killed, outputs go on when the cluster does', {
+test('rows 5, 7: after a leader or the coordinator is killed, outputs go on within 5 s', {
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const kinds = Object.keys(victims);
-  const { gaps } = await suffer(
-    t,
-    'gap',
-    [5, 7],
-    async (of) => {
-      const happened: Fault[] = [];
-      for (const kind of LONG ? [...kinds, ...kinds] : [kinds[0], kinds[2]]) {
-        const node = await victims[kind](of);
-        const atMs = Date.now();
-        await of.cluster.kill(node);
-        await leadsNothing(of, node);
-        const electedMs = Date.now() - atMs;
-        await pause(4_000);
-        happened.push({ kind: `kill of the ${kind}`, atMs, overMs: Date.now(), electedMs });
-        await of.cluster.boot(node);
-        await of.cluster.inSync(of.output);
-        await of.cluster.inSync('__consumer_offsets');
-      }
-      return happened;
-      // A coordinator that has just taken over may answer a stranger with positions from before: what is judged is the rest.
-    },
-    { observed: false },
-  );
-  // A busy machine makes everything longer, and may make a producer give up: the figures are in the report, duplicates are
-  // bounded by the account. What would be seen here is a member that has to wait for its own session.
+  const { gaps, account, rejoins } = await suffer(t, 'gap', [5, 7], async (of) => {
+    const happened: Fault[] = [];
+    for (const kind of LONG ? [...kinds, ...kinds] : [kinds[0], kinds[2]]) {
+      const node = await victims[kind](of);
+      const atMs = Date.now();
+      await of.cluster.kill(node);
+      await leadsNothing(of, node);
+      const electedMs = Date.now() - atMs;
+      await pause(4_000);
+      happened.push({ kind: `kill of the ${kind}`, atMs, overMs: Date.now(), electedMs });
+      await of.cluster.boot(node);
+      await of.cluster.inSync(of.output);
+      await of.cluster.inSync('__consumer_offsets');
+    }
+    return happened;
+  });
+  assert.equal(rejoins, 0, 'nobody waits for a session: the membership is kept');
+  assert.equal(account.duplicates.count, 0);
+  // What is promised is in the report; a busy machine makes all of it longer. Twice that is no machine's fault.
   for (const { kind, allMs, electedMs = 0 } of gaps)
     assert.ok(allMs <= 2 * Math.max(MAX_GAP_MS, electedMs + MAX_ADDED_MS), `${kind}: ${allMs} ms without an output`);
 });
