@@ -42,7 +42,7 @@ const ADAPTER_UNITS = ['kernel', 'ports', 'telemetry'];
 const MORE_UNITS: Readonly<Record<string, readonly string[]>> = { kafka: ['offsets'] };
 /** The client of each adapter: it is imported there and nowhere else. */
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
-  kafka: ['kafkajs'],
+  kafka: ['kafkajs', '@node-rs/crc32'],
   registry: ['avsc'],
   bigtable: ['@google-cloud/bigtable-api', '@grpc/grpc-js'],
   onnx: ['onnxruntime-node'],

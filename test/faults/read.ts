@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type IHeaders, logLevel } from 'kafkajs';
+import { type Fetched, visible } from './visible.ts';
 
 const require = createRequire(import.meta.url);
 const Cluster = require('kafkajs/src/cluster');
@@ -254,49 +255,4 @@ export interface Client {
     offsetCommit(request: object): Promise<unknown>;
     offsetFetch(request: object): Promise<{ responses: { partitions: { partition: number; offset: string }[] }[] }>;
   }>;
-}
-
-interface Message {
-  readonly offset: string;
-  readonly timestamp: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers?: IHeaders;
-  readonly isControlRecord?: boolean;
-  readonly batchContext?: {
-    readonly firstOffset: string;
-    readonly lastOffsetDelta: number;
-    readonly producerId: string;
-    readonly inTransaction: boolean;
-  };
-}
-
-interface Fetched {
-  readonly lastStableOffset: string;
-  readonly messages: readonly Message[];
-  /** With isolation committed: those that reach into the fetch. */
-  readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null;
-}
-
-/**
- * Records from an offset on, without markers and without those of aborted transactions. The client's own filter takes the aborted
- * ones to come in the order of their beginnings, which they do not, and lets some through.
- */
-function visible({ messages, abortedTransactions }: Fetched, from: number): Message[] {
-  const spans = (abortedTransactions ?? []).map(({ producerId, firstOffset }) => {
-    const isEnd = (each: Message): boolean =>
-      each.isControlRecord === true &&
-      each.batchContext?.producerId === producerId &&
-      Number(each.offset) >= Number(firstOffset);
-    const end = messages.find(isEnd);
-    return { producerId, first: Number(firstOffset), end: end ? Number(end.offset) : Number.POSITIVE_INFINITY };
-  });
-  return messages.filter(({ offset, isControlRecord, batchContext }) => {
-    const at = Number(offset);
-    const aborted = spans.some(
-      ({ producerId, first, end }) =>
-        batchContext?.inTransaction === true && batchContext.producerId === producerId && at >= first && at < end,
-    );
-    return at >= from && !isControlRecord && !aborted;
-  });
 }
