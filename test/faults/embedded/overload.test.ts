@@ -1,10 +1,8 @@
 /** Row 14, as a topology may answer it: by a pause, which is the default, or by what `onOverload` declares. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createBigtable } from '../../../src/devstack/bigtable.ts';
-import { createBroker } from '../../../src/devstack/kafka/broker.ts';
-import { createRegistry } from '../../../src/devstack/registry.ts';
 import { flights, lazyExample, type Stack } from '../../contract/example-bench.ts';
+import { startEmbeddedStack } from '../../fixtures/embedded-stack.ts';
 import { type Sluice, sluice } from '../../fixtures/sluice.ts';
 import { record } from '../report.ts';
 import { outputs, shortCaches, writeSmallBundle } from './ladder.ts';
@@ -17,30 +15,14 @@ const PART = 100;
 let stalled = false;
 let stalls = 0;
 
-async function startStack(): Promise<Stack> {
-  const broker = await createBroker({ log: () => {} });
-  const registry = await createRegistry();
-  const bigtable = await createBigtable({
+const startStack = (): Promise<Stack> =>
+  startEmbeddedStack({
     onRead() {
       if (!stalled) return undefined;
       stalls++;
       return { stall: true };
     },
   });
-  return {
-    env: {
-      KAFKA_BROKERS: broker.brokers.join(','),
-      SCHEMA_REGISTRY_URL: registry.url,
-      BIGTABLE_EMULATOR_HOST: bigtable.host,
-    },
-    async createTopic(name, partitions) {
-      broker.createTopic(name, { partitions });
-    },
-    async stop() {
-      await Promise.all([broker.close(), registry.close(), bigtable.close()]);
-    },
-  };
-}
 
 async function outage(child: Sluice): Promise<void> {
   stalled = true;
