@@ -10,9 +10,11 @@ export interface TensorSpec {
   readonly shape: readonly (number | string)[];
 }
 
-/** A loaded model on a device. One `run` at a time. */
+/** A loaded model on a device. */
 export interface ModelSession {
   readonly device: string;
+  /** Runs that may be under way at once; one, if not given. */
+  readonly concurrency?: number;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /**

@@ -13,7 +13,8 @@ const WARM_UP_RUNS = 3;
  *
  * `session.run()` is one native call that blocks this thread for as long as it takes, on a GPU too (cause): heartbeats and
  * fetches stand still meanwhile (effect), so batches must stay short (guard: the batcher's budget; longer models belong
- * on a thread of their own). One thread a session: more would spin on cores that decode and the broker client need.
+ * on a thread of their own). One thread a session unless more are asked for: they would spin on cores that decode and the
+ * broker client need.
  */
 export function createOnnxRuntime(deps: { readonly telemetry: Telemetry }): ModelRuntime {
   return {
@@ -34,12 +35,13 @@ async function open(
   file: string,
   device: string,
   graphOptimizationLevel: 'all' | 'disabled',
+  threads = 1,
 ): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(file, {
       executionProviders: [device],
       graphOptimizationLevel,
-      intraOpNumThreads: 1,
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
       // Errors come back as exceptions; printed by native code as well, they would stand among the lines of a JSON log.
       logSeverityLevel: 4,
@@ -85,7 +87,7 @@ async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<M
 async function openUnchanged(options: ModelLoad, device: string): Promise<ort.InferenceSession> {
   let session: ort.InferenceSession | undefined;
   try {
-    session = await open(options.file, device, 'all');
+    session = await open(options.file, device, 'all', options.threads);
     refuseChanged(options);
     return session;
   } catch (thrown) {
