@@ -47,6 +47,8 @@ export interface ModelLoad {
   readonly feeds: readonly { readonly name: string; readonly rowShape: readonly number[]; readonly dtype: DType }[];
   /** Outputs to fetch, by name; nothing else is computed into JS. */
   readonly fetches: readonly string[];
+  /** Threads that compute one run on the CPU; one, if not given. */
+  readonly threads?: number;
   /** Files that must still have these bytes when the model has been read; another one is refused with `file-failed`. */
   readonly pinned?: readonly { readonly file: string; readonly sha256: string }[];
 }

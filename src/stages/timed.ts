@@ -46,6 +46,7 @@ export function timedSession(timers: StageTimers, session: ModelSession): ModelS
   const index = timers.indexOf('infer');
   return {
     device: session.device,
+    concurrency: session.concurrency,
     inputs: session.inputs,
     outputs: session.outputs,
     close: () => session.close(),

@@ -10,7 +10,7 @@ import type { DType, ModelLoad, ModelRuntime, ModelSession } from '../../../../s
 import { LEAVES_OUT, POISON, WIDENS } from '../../../fixtures/models.ts';
 import { type TestModel, type Value, writeOnnx } from '../../../fixtures/onnx.ts';
 
-/** What every model session does, wherever the model runs: on this thread, or in a process of its own. */
+/** What every model session does, wherever the model runs: on this thread, in another, or in a process of its own. */
 const folder = mkdtempSync(join(tmpdir(), 'sluice-onnx-'));
 after(() => rmSync(folder, { recursive: true }));
 
