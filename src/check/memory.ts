@@ -50,6 +50,8 @@ const RECORD_BYTES = 512;
 const MESSAGE_BYTES = 480;
 /** The model's own process, idle: what it does not share with the pipeline's, and the messages between the two. */
 const MODEL_PROCESS_BYTES = 96 * MIB;
+/** A thread of the model: a heap of its own, what it shares with the pipeline, and what is moved to it. */
+const MODEL_THREAD_BYTES = 40 * MIB;
 /** Pieces as they come from the socket, and put together. */
 const FETCH_COPIES = 3;
 /** What moves is freed some time after it is done with, and the allocator keeps some of it. */
@@ -114,7 +116,7 @@ function modelTerm({ topology, smaller }: Plan, modelBytes: number): MemoryTerm 
   const { isolation, maxBytes } = topology.model;
   const processes = smaller === undefined ? 1 : 2;
   const files = { bytes: modelBytes * MODEL_COPIES, from: `${MODEL_COPIES} × model files` };
-  if (isolation === 'none') return { name: 'model', ...files };
+  if (isolation === 'none') return threadsTerm(topology.model, modelBytes, processes);
   if (maxBytes > 0)
     return {
       name: 'model',
@@ -123,6 +125,21 @@ function modelTerm({ topology, smaller }: Plan, modelBytes: number): MemoryTerm 
     };
   const own = `${processes} × ${mib(MODEL_PROCESS_BYTES)} for a process of its own`;
   return { name: 'model', bytes: files.bytes + processes * MODEL_PROCESS_BYTES, from: `${files.from} + ${own}` };
+}
+
+/** Beside the session that is tried at the start, one a thread; where that is decided at the start, it may come to a thread. */
+function threadsTerm(
+  { placement, sessions = 1 }: Plan['topology']['model'],
+  modelBytes: number,
+  models: number,
+): MemoryTerm {
+  const files = modelBytes * MODEL_COPIES;
+  if (placement === 'inline') return { name: 'model', bytes: files, from: `${MODEL_COPIES} × model files` };
+  return {
+    name: 'model',
+    bytes: files * (1 + sessions) + models * sessions * MODEL_THREAD_BYTES,
+    from: `${MODEL_COPIES} × model files × ${1 + sessions} sessions + ${models * sessions} × ${mib(MODEL_THREAD_BYTES)} for a thread`,
+  };
 }
 
 /** What one record in flight takes beside its bytes. */

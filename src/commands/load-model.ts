@@ -1,8 +1,10 @@
 import { createIsolatedRuntime } from '../adapters/onnx/isolated.ts';
+import { createThreadedRuntime } from '../adapters/onnx/threaded.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { ModelRuntime, ModelSession } from '../ports/model.ts';
+import type { ModelLoad, ModelRuntime, ModelSession } from '../ports/model.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { place } from './placement.ts';
 
 export interface LoadModelDeps {
   readonly clock: Clock;
@@ -11,22 +13,46 @@ export interface LoadModelDeps {
   readonly runtime: ModelRuntime;
 }
 
-/** Loads the bundle's model where the topology wants it, and says which, and on what device, in the metrics. */
+/** Loads the bundle's model where the topology wants it, and says which, where and on what device. */
 export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelSession> {
   const { telemetry } = deps;
   const { bundle, topology } = plan;
   const { device, isolation, runTimeoutMs, maxBytes } = topology.model;
-  const runtime = isolation === 'none' ? deps.runtime : createIsolatedRuntime(deps, { runTimeoutMs, maxBytes });
-  const session = await runtime.load({
+  const load: ModelLoad = {
     file: bundle.modelFile,
     device,
     feeds: plan.feeds,
     fetches: plan.predictions.fetches,
     pinned: bundle.modelFiles,
-  });
+  };
+  const session =
+    isolation === 'none'
+      ? await loadHere(plan, load, deps)
+      : await createIsolatedRuntime(deps, { runTimeoutMs, maxBytes }).load(load);
   telemetry.gauge('sluice_model_device', { device: session.device }, () => 1);
   const { name, version, digest } = bundle;
   telemetry.gauge('sluice_model_info', { model: name, version, digest: digest.slice(0, 12) }, () => 1);
   telemetry.event('model-loaded', { model: bundle.label, device: session.device, isolation });
   return session;
+}
+
+/** In this process: on this thread, or in threads of the model's own. */
+async function loadHere(
+  plan: Plan,
+  load: ModelLoad,
+  { clock, telemetry, runtime }: LoadModelDeps,
+): Promise<ModelSession> {
+  const inline = await runtime.load(load);
+  try {
+    const { placement, sessions, because } = await place(plan, inline, load, clock);
+    telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions });
+    if (placement === 'inline') return inline;
+    const onTheSame = { ...load, device: inline.device as ModelLoad['device'] };
+    const threaded = await createThreadedRuntime({ telemetry }, { sessions }).load(onTheSame);
+    await inline.close();
+    return threaded;
+  } catch (thrown) {
+    await inline.close();
+    throw thrown;
+  }
 }

@@ -31,6 +31,10 @@ export interface ModelSettings {
   readonly runTimeoutMs: number;
   /** With `process`: resident memory of that process at most; 0: no limit. */
   readonly maxBytes: number;
+  /** With `none`: on the thread of the pipeline, or in threads of its own; auto, if not given: as measured at the start. */
+  readonly placement?: 'auto' | 'inline' | 'thread';
+  /** In threads: how many, each with a session; undefined: as many as pay. */
+  readonly sessions?: number;
 }
 
 export type Device = 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';

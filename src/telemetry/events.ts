@@ -158,6 +158,7 @@ export const EVENTS = {
   'model-loaded': model('info', 'model loaded'),
   'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
   'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
+  'model-placed': model('info', 'where the model runs is decided'),
   'model-isolated': model('info', 'the model runs in a process of its own'),
   'model-restarting': model('warn', 'the process of the model is replaced', limited('reason')),
   'model-restarted': model('info', 'the process of the model runs again', limited()),

@@ -41,6 +41,8 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
       isolation: model.isolation,
       runTimeoutMs: model.runTimeout ?? RUN_TIMEOUT_MS,
       maxBytes: model.memory ?? 0,
+      placement: model.placement,
+      sessions: model.sessions === 'auto' ? undefined : model.sessions,
     },
     flow: {
       latencyBudgetMs: flow.latencyBudget,

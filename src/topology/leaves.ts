@@ -92,6 +92,18 @@ export function offOr<Keys extends z.ZodType>(keys: Keys, example: string) {
   });
 }
 
+/** `auto`, or a number. */
+export function autoOr(number: ReturnType<typeof count>, example: string) {
+  return z.union([choice(['auto']), number], {
+    error: (issue) =>
+      missingOr(
+        issue.input,
+        `${shown(issue.input)} is neither auto nor a whole number that can be`,
+        `write auto, or a whole number, for example ${example}`,
+      ),
+  });
+}
+
 /** One of `values`; those in `later` are known words that Sluice does not do yet, and say so. */
 export function choice<const Values extends readonly [string, ...string[]]>(
   values: Values,

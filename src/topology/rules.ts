@@ -22,6 +22,7 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
   checkFlow(file, report);
   checkOverload(file, report);
   checkModel(file, report);
+  checkPlacement(file, report);
   if (file.output.key !== undefined) checkKey(file.output.key, ['output', 'key'], report);
   return findings;
 }
@@ -186,6 +187,26 @@ function checkModel({ model }: TopologyFile, report: Report): void {
       ['model', 'memory'],
       'limits the process of the model, and with isolation: none it has none of its own',
       'add isolation: process, or leave memory out and limit the container',
+    );
+  }
+}
+
+/** Where the model runs is said once. */
+function checkPlacement({ model }: TopologyFile, report: Report): void {
+  if (model.isolation === 'process' && model.placement !== 'auto') {
+    report(
+      ['model', 'placement'],
+      `is ${model.placement}, and with isolation: process the model runs in a process of its own`,
+      'leave placement out, or isolation; a process keeps the pipeline free as well',
+    );
+  }
+  if (model.sessions === 'auto') return;
+  if (model.isolation === 'process' || model.placement === 'inline') {
+    const where = model.isolation === 'process' ? 'isolation: process' : 'placement: inline';
+    report(
+      ['model', 'sessions'],
+      `are threads of the model, and with ${where} it has none`,
+      'leave sessions out, or write placement: thread',
     );
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { strict } from '../documents/zod-findings.ts';
 import {
+  autoOr,
   choice,
   count,
   duration,
@@ -180,6 +181,14 @@ export const topologySchema = strict({
         'process: the model runs in a process of its own, which a run that hangs or crashes costs, and not the pipeline',
       )
       .default('none'),
+    placement: choice(['auto', 'inline', 'thread'])
+      .describe(
+        'thread: the model runs beside the pipeline, which goes on meanwhile; auto: that, if a full batch takes longer than 1 ms when it is tried at the start',
+      )
+      .default('auto'),
+    sessions: autoOr(count(64, 2), '2')
+      .describe('with placement: thread; threads with a session each; auto: one')
+      .default('auto'),
     memory: size('2GiB')
       .describe(
         'with isolation: process; resident memory of that process, above which it is killed; without it, no limit',

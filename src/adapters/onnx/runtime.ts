@@ -5,6 +5,7 @@ import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { providersFor } from './providers.ts';
 import { createSession, specOf } from './session.ts';
+import { zeros } from './zeros.ts';
 
 const WARM_UP_RUNS = 3;
 
@@ -128,20 +129,17 @@ function unavailable(device: string, why: string, cause?: unknown): SluiceError 
 }
 
 /** The first runs allocate and choose kernels: pay for them before the first record waits. A session that cannot is closed. */
-async function warmUp(session: ModelSession, { file, feeds }: ModelLoad): Promise<void> {
-  const slabs = feeds.map(({ rowShape, dtype }) => {
-    const size = rowShape.reduce((a, b) => a * b, 1);
-    if (dtype === 'int64') return new BigInt64Array(size);
-    if (dtype === 'float64') return new Float64Array(size);
-    if (dtype === 'int32') return new Int32Array(size);
-    if (dtype === 'uint8' || dtype === 'bool') return new Uint8Array(size);
-    return new Float32Array(size);
-  });
+async function warmUp(session: ModelSession, load: ModelLoad): Promise<void> {
+  const slabs = zeros(load, 1);
   try {
     for (let n = 0; n < WARM_UP_RUNS; n++) await session.run(slabs, 1);
   } catch (thrown) {
     await session.close();
     const why = (thrown as Error).message;
-    throw new SluiceError('bundle-invalid', `${file} cannot score a row of zeros on ${session.device}: ${why}`, thrown);
+    throw new SluiceError(
+      'bundle-invalid',
+      `${load.file} cannot score a row of zeros on ${session.device}: ${why}`,
+      thrown,
+    );
   }
 }

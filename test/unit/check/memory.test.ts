@@ -31,7 +31,7 @@ test('row 20: the bound is the sum of its terms, and each limit is in exactly on
     }
   };
   grows('in flight, bytes', 4 * MIB, memoryBound(flow(1_000, 2 * MIB), LIMITS));
-  grows('model', 3 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, modelBytes: 2 * MIB }));
+  grows('model', 6 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, modelBytes: 2 * MIB }));
   grows('fetches', 12 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, fetchMaxBytes: 8 * MIB }));
   grows('fetches', MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, inflatedMaxBytes: 65 * MIB }));
   grows('fetches', term(base, 'fetches'), memoryBound(flow(1_000, MIB), { ...LIMITS, brokers: 2 }));
@@ -48,13 +48,15 @@ test('a cache costs its rows, and what it costs is said', () => {
   assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
 });
 
-test('a model in a process of its own costs that process, or what it is given', () => {
+test('a model costs what it takes where it runs', () => {
   const model = (settings: object): number => {
     const plan = testPlan();
     const topology = { ...plan.topology, model: { ...plan.topology.model, ...settings } };
     return term(memoryBound({ ...plan, topology }, LIMITS), 'model');
   };
-  assert.equal(model({ isolation: 'none' }), 3 * MIB);
+  assert.equal(model({ placement: 'inline' }), 3 * MIB);
+  assert.equal(model({ placement: 'auto' }), 46 * MIB, 'it may come to a thread');
+  assert.equal(model({ placement: 'thread', sessions: 3 }), (4 * 3 + 3 * 40) * MIB);
   assert.equal(model({ isolation: 'process', maxBytes: 0 }), 99 * MIB);
   assert.equal(model({ isolation: 'process', maxBytes: 512 * MIB }), 512 * MIB);
 });

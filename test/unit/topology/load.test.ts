@@ -80,7 +80,15 @@ test('every key arrives in the units of the program', () => {
         cache: { entries: 100_000, ttlMs: 600_000, negativeTtlMs: 60_000 },
       },
     ],
-    model: { bundle: 'models/flight-delay', device: 'auto', isolation: 'none', runTimeoutMs: 10_000, maxBytes: 0 },
+    model: {
+      bundle: 'models/flight-delay',
+      device: 'auto',
+      isolation: 'none',
+      runTimeoutMs: 10_000,
+      maxBytes: 0,
+      placement: 'auto',
+      sessions: undefined,
+    },
     flow: {
       latencyBudgetMs: 50,
       maxBatch: 256,

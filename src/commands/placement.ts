@@ -1,0 +1,109 @@
+import { zeros } from '../adapters/onnx/zeros.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { ModelLoad, ModelSession } from '../ports/model.ts';
+
+/** What a run took, of how many rows. */
+export interface Tried {
+  readonly rows: number;
+  readonly runMs: number;
+}
+
+export interface Placement {
+  readonly placement: 'inline' | 'thread';
+  /** Threads with a session each; 0: none. */
+  readonly sessions: number;
+  /** What decided. */
+  readonly because: string;
+  readonly tried: Tried | undefined;
+}
+
+/**
+ * A run that is longer than this goes to a thread. Below, the thread of the pipeline stands still for less than whoever
+ * waits for it would notice, and the way to a thread and back (some 20 µs and two copies) would be a part of the run
+ * that counts; above, it is a fiftieth at most.
+ */
+export const INLINE_MS = 1;
+
+/** The best of so many: whatever else the machine does only adds. */
+const TRIES = 3;
+/** Tensors of a trial, at most; a larger batch is reckoned from the largest that was tried. */
+const MAX_TRIAL_BYTES = 16 * 1024 * 1024;
+
+/** The largest batch that a plan may run. */
+export function fullBatch({ topology }: Plan): number {
+  return Math.max(topology.flow.maxBatch, topology.onOverload?.largerBatches ?? 1);
+}
+
+/**
+ * Runs zeros in batches of 1, 2, 4 … rows and says what the full one takes; stops at the first that is over `limitMs`, which
+ * decides. Promise: no run takes longer than about twice the limit, or one row. Limit: a model whose time
+ * depends on what is in a row may be quicker with zeros.
+ */
+export async function tryRuns(
+  session: ModelSession,
+  load: Pick<ModelLoad, 'feeds'>,
+  clock: Clock,
+  { full, limitMs }: { readonly full: number; readonly limitMs: number },
+): Promise<Tried> {
+  const rowBytes = zeros(load, 1).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const most = Math.max(1, Math.min(full, Math.floor(MAX_TRIAL_BYTES / Math.max(1, rowBytes))));
+  let last: Tried | undefined;
+  for (let rows = 1; ; rows = Math.min(2 * rows, most)) {
+    let runMs: number;
+    try {
+      runMs = await bestOf(session, zeros(load, rows), rows, clock);
+    } catch (thrown) {
+      // One row has run in the warm-up; a size that the model or its device cannot take is no reason not to begin.
+      if (last === undefined) throw thrown;
+      return last;
+    }
+    last = { rows, runMs };
+    if (runMs > limitMs) return last;
+    if (rows === most) return { rows: full, runMs: (runMs * full) / most };
+  }
+}
+
+async function bestOf(
+  session: ModelSession,
+  slabs: ReturnType<typeof zeros>,
+  rows: number,
+  clock: Clock,
+): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let n = 0; n < TRIES; n++) {
+    const startedMs = clock.monotonicMs();
+    await session.run(slabs, rows);
+    best = Math.min(best, clock.monotonicMs() - startedMs);
+  }
+  return best;
+}
+
+/** Threads that a model may have: as the topology says, or one. */
+export function sessionsOf({ topology }: Plan): number {
+  return topology.model.sessions ?? 1;
+}
+
+/** Where a loaded model runs from here on: decided once, at the start, and told. */
+export async function place(
+  plan: Plan,
+  session: ModelSession,
+  load: Pick<ModelLoad, 'feeds'>,
+  clock: Clock,
+): Promise<Placement> {
+  const { placement = 'auto' } = plan.topology.model;
+  const full = fullBatch(plan);
+  if (placement !== 'auto') {
+    const sessions = placement === 'thread' ? sessionsOf(plan) : 0;
+    return { placement, sessions, because: `model.placement is ${placement}`, tried: undefined };
+  }
+  const tried = await tryRuns(session, load, clock, { full, limitMs: INLINE_MS });
+  const long = tried.runMs > INLINE_MS;
+  const took = `${tried.rows} ${tried.rows === 1 ? 'row takes' : 'rows take'} ${tried.runMs.toPrecision(2)} ms`;
+  return {
+    placement: long ? 'thread' : 'inline',
+    sessions: long ? sessionsOf(plan) : 0,
+    because: `${took}, ${long ? 'over' : 'within'} ${INLINE_MS} ms`,
+    tried,
+  };
+}
