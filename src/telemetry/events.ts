@@ -142,7 +142,7 @@ export const EVENTS = {
   'ack-mismatch': sink('error', 'the acknowledgement of the broker does not fit what was sent'),
   'header-null-as-empty': sink(
     'warn',
-    'a header without a value is sent with an empty one: the client cannot send null',
+    'a header without a value is sent with an empty one: the stock client cannot send null',
     limited('topic'),
   ),
   'topic-metadata-stale': sink('warn', 'metadata of topics could not be refreshed', limited()),
@@ -163,6 +163,9 @@ export const EVENTS = {
   'model-restarting': model('warn', 'the process of the model is replaced', limited('reason')),
   'model-restarted': model('info', 'the process of the model runs again', limited()),
   'device-skipped': model('info', 'a device is not to be had on this machine'),
+
+  'instance-failed': pipeline('error', 'an instance failed; the others drain, and the process ends'),
+  'instance-stuck': pipeline('error', 'an instance has not ended within the drain budget, and is left behind'),
 
   'series-overflow': of('telemetry')('warn', 'too many series; further ones are counted as overflow'),
 } as const satisfies EventTable;

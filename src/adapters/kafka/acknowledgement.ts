@@ -1,4 +1,4 @@
-import type { RecordMetadata } from 'kafkajs';
+import type { Acknowledged } from './produce-wire.ts';
 
 export interface Sent {
   readonly topic: string;
@@ -16,14 +16,14 @@ export interface Sent {
  * for a duplicate, acknowledge them and write nothing → on a topic with producer timestamps such an answer is the
  * only one that carries an append time. For rows that were sent before, it is the true answer.
  */
-export function acknowledgementProblem(answer: readonly RecordMetadata[], sent: Sent): string | undefined {
+export function acknowledgementProblem(answer: readonly Acknowledged[], sent: Sent): string | undefined {
   if (answer.length !== 1) return `${answer.length} partitions acknowledged, 1 expected`;
   const [{ topicName, partition, errorCode, baseOffset, logAppendTime }] = answer;
   if (topicName !== sent.topic || partition !== sent.partition) {
     return `${topicName}/${partition} acknowledged, ${sent.topic}/${sent.partition} expected`;
   }
   if (errorCode !== 0) return `error code ${errorCode}`;
-  if (baseOffset === undefined || !/^\d+$/.test(baseOffset)) return `base offset ${baseOffset}`;
+  if (!/^\d+$/.test(baseOffset)) return `base offset ${baseOffset}`;
   if (!sent.logAppendTime && !sent.repeated && logAppendTime !== '-1') return 'taken for a duplicate and not written';
   return undefined;
 }

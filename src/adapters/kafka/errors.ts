@@ -27,6 +27,14 @@ const MISSING: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INV
 /** What a record is, not when it is sent: a null key in a compacted topic, a timestamp beyond the topic's limits. */
 const NEVER_TAKEN: ReadonlySet<string> = new Set(['INVALID_RECORD', 'INVALID_TIMESTAMP']);
 
+/** The broker takes nothing more from this producer, or not what comes next. */
+const SPENT: ReadonlySet<string> = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+]);
+
 /** Answers with which a broker says that it wrote nothing. Anything else (a timeout, a lost connection) leaves it open. */
 const NOT_WRITTEN: ReadonlySet<string> = new Set([
   ...TOO_LARGE,
@@ -39,6 +47,7 @@ const NOT_WRITTEN: ReadonlySet<string> = new Set([
   'INVALID_RECORD',
   'INVALID_REQUIRED_ACKS',
   'UNSUPPORTED_COMPRESSION_TYPE',
+  ...SPENT,
 ]);
 
 /** There was no connection over which anything could have been sent. */
@@ -70,6 +79,12 @@ export function isCoordinatorLost(thrown: unknown): boolean {
 
 export function isTopicMissing(thrown: unknown): boolean {
   return MISSING.has(kafkaType(thrown));
+}
+
+/** Asking again through the same producer gets the same answer. */
+export function isProducerSpent(thrown: unknown): boolean {
+  const type = kafkaType(thrown);
+  return SPENT.has(type) || type === 'DUPLICATE_SEQUENCE_NUMBER';
 }
 
 export function mayBeWritten(thrown: unknown): boolean {

@@ -1,14 +1,31 @@
-import type { Kafka, Producer } from 'kafkajs';
+import type { RecordSlab } from '../../kernel/record-slab.ts';
+import type { Acknowledged } from './produce-wire.ts';
 
 /**
- * The producer in use, and those that are being given up.
+ * The producer in use for a topic, and those that are being given up.
  *
- * After an idempotent send fails for good, the client reuses its sequence number for the next rows → the broker takes
- * them for duplicates and drops them, acknowledged → a producer through which a send failed sends nothing new; calls
+ * After an idempotent send fails for good, its sequence number may be taken or free: what is sent under it next is either a duplicate
+ * that the broker drops, acknowledged, or out of order → a producer through which a send failed sends nothing new; calls
  * under way (other partitions, other sequences) end on it, then it is disconnected.
  */
+export interface TopicProducer {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  /** More rows than this go in several requests. */
+  readonly maxRows: number;
+  /** Rows [from, to) for one partition, under the sequence that comes next there: what every attempt repeats. */
+  request(partition: number, rows: RecordSlab, from: number, to: number): SendRequest;
+}
+
+export interface SendRequest {
+  /** One attempt. Rejects with the client's error. `already`: an earlier attempt was written, says the broker, and nothing else. */
+  attempt(): Promise<readonly Acknowledged[] | 'already'>;
+  /** Bytes of the attempt that ended last may have reached a broker. */
+  readonly isSent: boolean;
+}
+
 export interface ProducerLease {
-  readonly producer: Producer;
+  readonly producer: TopicProducer;
   /** Nothing new goes through this producer. True the first time. */
   poison(): boolean;
   /** The call is over. */
@@ -22,32 +39,21 @@ export interface Producers {
 }
 
 interface Entry {
-  readonly producer: Producer;
+  readonly producer: TopicProducer;
   readonly connected: Promise<void>;
   leases: number;
   poisoned: boolean;
 }
 
-export function createProducers(
-  deps: { readonly kafka: Kafka; readonly onDisconnectFailed: (thrown: unknown) => void },
-  options: { readonly metadataMaxAgeMs: number },
-): Producers {
+export function createProducers(deps: {
+  readonly create: () => TopicProducer;
+  readonly onDisconnectFailed: (thrown: unknown) => void;
+}): Producers {
   let current: Entry | undefined;
   const alive = new Set<Entry>();
 
   function open(): Entry {
-    const producer = deps.kafka.producer({
-      idempotent: true,
-      allowAutoTopicCreation: false,
-      metadataMaxAge: options.metadataMaxAgeMs,
-      createPartitioner:
-        () =>
-        ({ message }) =>
-          message.partition as number,
-      // The client retries with no word to us → an answer that reads "duplicate" could be either of two things →
-      // each attempt is ours. It refuses `retries: 0` for idempotent producers; NaN passes its check and means none.
-      retry: { retries: Number.NaN },
-    });
+    const producer = deps.create();
     const entry: Entry = { producer, connected: producer.connect(), leases: 0, poisoned: false };
     alive.add(entry);
     return entry;

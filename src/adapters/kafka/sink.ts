@@ -2,7 +2,6 @@ import type { Admin, Kafka } from 'kafkajs';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { acknowledgementProblem } from './acknowledgement.ts';
@@ -14,22 +13,24 @@ import {
   reach,
   topicMissing,
 } from './connection.ts';
-import { isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
+import { isProducerSpent, isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
+import { createIdempotentProducer } from './idempotent-producer.ts';
 import { checkClient, installedClientVersion } from './internals.ts';
-import { toMessages } from './messages.ts';
-import { createProducers, type ProducerLease, type Producers } from './producers.ts';
+import type { Acknowledged } from './produce-wire.ts';
+import { createProducers, type Producers, type SendRequest, type TopicProducer } from './producers.ts';
+import { RequestBuffers } from './request-buffers.ts';
 import { checkSize } from './size.ts';
+import { createStockProducer } from './stock-producer.ts';
 import { createTopics, type Topics } from './topics.ts';
 
 /**
- * Kafka as a sink, over an idempotent kafkajs producer.
+ * Kafka as a sink, over idempotent producers: ours (idempotent-producer.ts), or the client's (`stock`).
  *
- * Promise: the port's (src/ports/sink.ts). One call is one partition (a call over several can skip messages when a
+ * Promise: the port's (src/ports/sink.ts). One call is one partition (the client's, over several, can skip messages when a
  * leader moves), one produce request an attempt; attempts repeat the same bytes through the same producer, so that the
  * broker recognises them; when they end in failure the producer is replaced, and the rows may come twice (counted).
  * A topic has producers of its own: the client reads the metadata of all topics of a producer together, and when one of them
  * is gone, sends to none → a dead-letter topic that was deleted holds the dead letters, and nothing else.
- * Limits: header order across names is the client's; a null header value is sent empty.
  */
 export interface KafkaSinkDeps {
   readonly clock: Clock;
@@ -47,10 +48,10 @@ export interface KafkaSinkOptions extends KafkaConnection {
   readonly replicasMs?: number;
   readonly metadataRefreshMs?: number;
   readonly closeMs?: number;
+  /** Over the client's own producer, encoder and all: several times as dear, and header order and null headers are not kept. */
+  readonly stock?: boolean;
 }
 
-/** The client groups messages in quadratic time → more rows than this go in several requests. */
-const ROWS_A_REQUEST = 1_000;
 const REPLICAS_SHARE = 0.8;
 /** Brokers that do not know a topic yet, or no longer lead it, say the same as when it does not exist. */
 const MISSING_MS = 3_000;
@@ -64,12 +65,10 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
   const nullHeaders = new Set<string>();
   let admin: Admin | undefined;
   let topics: Topics | undefined;
-  let make: (() => Producers) | undefined;
+  let make: ((topic: string) => TopicProducer) | undefined;
   const producers = new Map<string, Producers>();
-  /** Those with which the start tried whether it may produce; the first topic takes them. */
-  let tried: Producers | undefined;
 
-  function opened(): { readonly topics: Topics; readonly make: () => Producers } {
+  function opened(): { readonly topics: Topics; readonly make: (topic: string) => TopicProducer } {
     if (topics === undefined || make === undefined) {
       throw new SluiceError('invariant-broken', 'the Kafka sink is used before open or after close');
     }
@@ -77,13 +76,16 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
   }
 
   function producersOf(topic: string): Producers {
-    let found = producers.get(topic);
-    if (found === undefined) {
-      found = tried ?? opened().make();
-      tried = undefined;
-      producers.set(topic, found);
-    }
-    return found;
+    const found = producers.get(topic);
+    if (found !== undefined) return found;
+    const { make: create } = opened();
+    const made = createProducers({
+      create: () => create(topic),
+      onDisconnectFailed: (thrown) =>
+        telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) }),
+    });
+    producers.set(topic, made);
+    return made;
   }
 
   function nullHeader(topic: string): void {
@@ -95,9 +97,9 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
   async function judge(
     topic: string,
     partition: number,
-    answer: Parameters<typeof acknowledgementProblem>[0],
+    answer: readonly Acknowledged[],
     repeated: boolean,
-  ) {
+  ): Promise<void> {
     const { topics: known } = opened();
     const sent = { topic, partition, repeated, logAppendTime: known.of(topic).logAppendTime };
     let problem = acknowledgementProblem(answer, sent);
@@ -115,31 +117,24 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
   }
 
   /** One request, repeated with the same bytes through the same producer while that may help. */
-  async function request(
-    lease: ProducerLease,
-    topic: string,
-    partition: number,
-    rows: RecordSlab,
-    from: number,
-    to: number,
-  ) {
-    const messages = toMessages(rows, from, to, partition, () => nullHeader(topic));
+  async function repeat(request: SendRequest, topic: string, partition: number, count: number): Promise<void> {
     const deadline = deadlineIn(clock, options.sendWithinMs ?? 15_000);
-    const timeout = options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE;
     const patience = deadlineIn(clock, MISSING_MS);
-    const doing = `send ${to - from} rows to ${topic}/${partition}`;
+    const doing = `send ${count} rows to ${topic}/${partition}`;
+    let wasSent = false;
     let maybeWritten = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await lease.producer.send({ topic, messages, acks: -1, timeout });
-        await judge(topic, partition, answer, attempt > 1);
+        const answer = await request.attempt();
+        if (answer !== 'already') await judge(topic, partition, answer, wasSent);
         return;
       } catch (thrown) {
-        maybeWritten ||= mayBeWritten(thrown);
+        wasSent ||= request.isSent;
+        maybeWritten ||= request.isSent && mayBeWritten(thrown);
         const missing = isTopicMissing(thrown);
         const error = translate(thrown, doing, brokers);
-        const again = (error.disposition === 'retry' && !(thrown instanceof SluiceError)) || missing;
-        if (!again || deadline.passed() || (missing && patience.passed())) {
+        const mayHelp = error.disposition === 'retry' && !(thrown instanceof SluiceError) && !isProducerSpent(thrown);
+        if (!(mayHelp || missing) || deadline.passed() || (missing && patience.passed())) {
           throw new Failed(missing ? gone(topic, thrown) : error, maybeWritten);
         }
         telemetry.counter('sluice_retries_total', { what: 'kafka-send', reason: error.code }).add(1);
@@ -163,44 +158,45 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
       const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
       admin = await reach(deps, options, kafka);
       const refreshMs = options.metadataRefreshMs ?? 60_000;
+      const replicasMs = options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE;
+      const buffers = new RequestBuffers();
       topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs });
-      make = () =>
-        createProducers(
-          {
-            kafka,
-            onDisconnectFailed: (thrown) =>
-              telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) }),
-          },
-          { metadataMaxAgeMs: refreshMs },
-        );
+      make = (topic) => {
+        const each = { topic, clientId: options.clientId, replicasMs, metadataMaxAgeMs: refreshMs };
+        return options.stock === true
+          ? createStockProducer({ kafka, onNullHeader: () => nullHeader(topic) }, each)
+          : createIdempotentProducer({ kafka, buffers }, each);
+      };
       const known = topics;
-      const pool = make();
-      tried = pool;
       await persistently(deps, options, 'read about the topics', () => known.open(names));
-      await persistently(deps, options, 'begin to produce', async () => (await pool.lease()).release());
+      for (const name of names.slice(0, 1)) {
+        await persistently(deps, options, 'begin to produce', async () => (await producersOf(name).lease()).release());
+      }
     },
 
     partitionCount: (topic) => opened().topics.of(topic).partitions,
 
     async send(topic, partition, rows) {
-      const { topics: known } = opened();
-      const pool = producersOf(topic);
-      if (rows.count <= ROWS_A_REQUEST) checkSize(topic, rows, known.of(topic).maxBytes);
-      let lease: ProducerLease;
+      const { maxBytes } = opened().topics.of(topic);
+      const doing = `send ${rows.count} rows to ${topic}/${partition}`;
+      const lease = await producersOf(topic)
+        .lease()
+        .catch((thrown: unknown) => {
+          throw translate(thrown, doing, brokers);
+        });
+      const { producer } = lease;
+      const isOne = rows.count <= producer.maxRows;
       try {
-        lease = await pool.lease();
-      } catch (thrown) {
-        throw translate(thrown, `send ${rows.count} rows to ${topic}/${partition}`, brokers);
-      }
-      try {
-        for (let from = 0; from < rows.count; from += ROWS_A_REQUEST) {
-          await request(lease, topic, partition, rows, from, Math.min(rows.count, from + ROWS_A_REQUEST));
+        if (isOne) checkSize(topic, rows, maxBytes);
+        for (let from = 0; from < rows.count; from += producer.maxRows) {
+          const to = Math.min(rows.count, from + producer.maxRows);
+          await repeat(producer.request(partition, rows, from, to), topic, partition, to - from);
         }
       } catch (thrown) {
         const { error, maybeWritten } =
-          thrown instanceof Failed ? thrown : new Failed(translate(thrown, 'send', brokers), true);
-        if (error.disposition === 'dead-letter' && !maybeWritten && rows.count <= ROWS_A_REQUEST) throw error;
-        const possible = maybeWritten || rows.count > ROWS_A_REQUEST ? rows.count : 0;
+          thrown instanceof Failed ? thrown : new Failed(translate(thrown, doing, brokers), false);
+        if (error.disposition === 'dead-letter' && !maybeWritten && isOne) throw error;
+        const possible = maybeWritten || !isOne ? rows.count : 0;
         if (possible > 0) duplicates.add(possible);
         lease.poison();
         telemetry.event('producer-replaced', {
@@ -218,8 +214,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
 
     async close() {
       topics?.close();
-      const all = [...producers.values(), ...(tried === undefined ? [] : [tried])];
-      const ends = Promise.all([...all.map((each) => each.close()), admin?.disconnect()]);
+      const ends = Promise.all([...[...producers.values()].map((each) => each.close()), admin?.disconnect()]);
       topics = undefined;
       make = undefined;
       const timeoutMs = options.closeMs ?? 5_000;

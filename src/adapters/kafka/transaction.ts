@@ -1,4 +1,3 @@
-import type { RecordMetadata } from 'kafkajs';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { type Deadline, deadlineIn } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
@@ -6,6 +5,7 @@ import type { Part, Transaction } from '../../ports/transactions.ts';
 import { acknowledgementProblem } from './acknowledgement.ts';
 import { kafkaType } from './errors.ts';
 import { toMessages } from './messages.ts';
+import type { Acknowledged } from './produce-wire.ts';
 import { everyOne, type Producer, type TransactionWire } from './transaction-wire.ts';
 
 /**
@@ -60,7 +60,7 @@ export function createTransactionalProducer(
       const mine = answers.filter((each) => each.topicName === topic && each.partition === partition);
       // Whether rows were taken for duplicates need not be asked: no sequence of an epoch is ever used twice.
       const asked = { topic, partition, repeated: false, logAppendTime: true };
-      const problem = acknowledgementProblem(mine as unknown as RecordMetadata[], asked);
+      const problem = acknowledgementProblem(mine as unknown as Acknowledged[], asked);
       if (problem === undefined) continue;
       throw new SluiceError('broker-rejected', `acknowledgement for ${topic}/${partition} does not fit: ${problem}`);
     }

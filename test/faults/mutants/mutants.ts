@@ -14,7 +14,7 @@ export interface FaultMutant {
 }
 
 const SINK = 'src/adapters/kafka/sink.ts';
-const PRODUCERS = 'src/adapters/kafka/producers.ts';
+const STOCK = 'src/adapters/kafka/stock-producer.ts';
 const ACCUMULATOR = 'src/stages/accumulator.ts';
 const WATERMARK = 'src/offsets/watermark.ts';
 const COMMITTER = 'src/adapters/kafka/committer.ts';
@@ -114,15 +114,20 @@ export const MUTANTS: readonly FaultMutant[] = [
     scenario: 'movingLeaders',
     caughtBy: ['I1'],
     edits: [
+      { file: SINK, find: 'options.stock === true', replace: 'true' },
       {
-        file: SINK,
-        find: 'const answer = await lease.producer.send({ topic, messages, acks: -1, timeout });',
-        replace: 'await together(lease.producer, topic, messages);',
+        file: STOCK,
+        find: '(await producer.send({ topic, messages, acks: -1, timeout: replicasMs })).map(acknowledged)',
+        replace: 'together(producer, topic, messages)',
       },
-      { file: SINK, find: 'await judge(topic, partition, answer, attempt > 1);', replace: 'void judge;' },
       {
         file: SINK,
-        find: 'class Failed extends Error {',
+        find: "if (answer !== 'already') await judge(topic, partition, answer, wasSent);",
+        replace: 'void judge;',
+      },
+      {
+        file: STOCK,
+        find: 'function acknowledged(',
         replace: `const gathering = new Map();
 function together(producer, topic, messages) {
   let call = gathering.get(topic);
@@ -142,9 +147,9 @@ function together(producer, topic, messages) {
   return call.done;
 }
 
-class Failed extends Error {`,
+function acknowledged(`,
       },
-      { file: PRODUCERS, find: 'retry: { retries: Number.NaN },', replace: 'retry: { retries: 5 },' },
+      { file: STOCK, find: 'retry: { retries: Number.NaN },', replace: 'retry: { retries: 5 },' },
     ],
   },
   {

@@ -1,0 +1,95 @@
+import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
+import { batchBound, writeBatch } from '../src/adapters/kafka/batch-writer.ts';
+import { toMessages } from '../src/adapters/kafka/messages.ts';
+import { encodeHeaders } from '../src/kernel/headers.ts';
+import { RecordSlab } from '../src/kernel/record-slab.ts';
+
+/**
+ * What a record costs from the rows of a slab to the bytes of a Produce request: our writer, and the client's encoder, on the same
+ * rows in the same process: `node bench/produce.ts [--rows 1000] [--headers|--no-headers]`. CPU time, best of several rounds.
+ */
+const { values: options } = parseArgs({
+  allowNegative: true,
+  options: {
+    rows: { type: 'string', default: '1000' },
+    value: { type: 'string', default: '24' },
+    headers: { type: 'boolean', default: true },
+  },
+});
+const ROWS = Number(options.rows);
+const ROUNDS = 9;
+const RECORDS_A_ROUND = 400_000;
+
+const PRODUCER = { idHigh: 0, idLow: 4711, epoch: 0, isTransactional: false };
+const require = createRequire(import.meta.url);
+const stockRequest = require('kafkajs/src/protocol/requests/produce/v7/request') as (made: Record<string, unknown>) => {
+  encode(): Promise<{ readonly buffer: Buffer }>;
+};
+
+function slab(): RecordSlab {
+  const rows = new RecordSlab(ROWS, ROWS * 160);
+  for (let i = 0; i < ROWS; i++) {
+    const headers = encodeHeaders([
+      { name: 'sluice-source', value: Buffer.from(`sensor-readings/3/${1_000_000 + i}`) },
+      { name: 'sluice-model', value: Buffer.from('light@1#0123456789ab') },
+    ]);
+    const value = Buffer.alloc(Number(options.value), i);
+    rows.append(
+      1_700_000_000_000 + (i >> 3),
+      Buffer.from(`device-${i % 5000}`),
+      value,
+      options.headers ? headers : null,
+    );
+  }
+  return rows;
+}
+
+/** µs of CPU a record. */
+async function cost(round: () => Promise<number> | number): Promise<number> {
+  const before = process.cpuUsage();
+  const records = await round();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / records;
+}
+
+const rows = slab();
+let sink = 0;
+
+function ours(): number {
+  const into = Buffer.allocUnsafeSlow(batchBound(rows, 0, rows.count));
+  const times = Math.ceil(RECORDS_A_ROUND / ROWS);
+  for (let k = 0; k < times; k++) {
+    batchBound(rows, 0, rows.count);
+    sink += writeBatch(into, 0, rows, 0, rows.count, PRODUCER, k);
+  }
+  return times * ROWS;
+}
+
+async function stock(): Promise<number> {
+  const times = Math.ceil(RECORDS_A_ROUND / ROWS / 20);
+  for (let k = 0; k < times; k++) {
+    const messages = toMessages(rows, 0, rows.count, 0, () => undefined);
+    const topicData = [{ topic: 'predictions', partitions: [{ partition: 0, firstSequence: 0, messages }] }];
+    const { buffer } = await stockRequest({
+      acks: -1,
+      timeout: 4_000,
+      producerId: 4711,
+      producerEpoch: 0,
+      topicData,
+    }).encode();
+    sink += buffer.length;
+  }
+  return times * ROWS;
+}
+
+let [best, bestStock] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+for (let round = 0; round < ROUNDS; round++) {
+  best = Math.min(best, await cost(ours));
+  bestStock = Math.min(bestStock, await cost(stock));
+}
+const bytes = writeBatch(Buffer.alloc(batchBound(rows, 0, ROWS)), 0, rows, 0, ROWS, PRODUCER, 0);
+process.stdout.write(
+  `${ROWS} rows a request, ${(bytes / ROWS).toFixed(0)} B a record; µs CPU a record: ours ${best.toFixed(3)}, ` +
+    `the client's encoder ${bestStock.toFixed(3)}: ${(bestStock / best).toFixed(0)}×${sink === 0 ? ' ' : ''}\n`,
+);

@@ -1,0 +1,161 @@
+import type { Kafka } from 'kafkajs';
+import type { BatchProducer } from './batch-writer.ts';
+import { createCluster, type TransactionBroker, type TransactionCluster } from './cluster.ts';
+import { kafkaType } from './errors.ts';
+import type { Payload } from './payload.ts';
+import {
+  type Acknowledged,
+  encodeProduce,
+  errorOfCode,
+  type ProduceCall,
+  type ProduceHead,
+  produceCall,
+  produceVersion,
+} from './produce-wire.ts';
+import type { SendRequest, TopicProducer } from './producers.ts';
+import type { RequestBuffers } from './request-buffers.ts';
+import { Sequences } from './sequences.ts';
+
+/**
+ * An idempotent producer of one topic: its id is the broker's, its sequences are ours, its requests go over the client's connections.
+ *
+ * Promise: every attempt of a request repeats the same bytes, under the same sequence, wherever the leader is by then. A sequence is
+ * passed only when what was sent under it is acknowledged. What is to become of a request that failed is not decided here.
+ *
+ * A producer reads the metadata of its topic only: one that was deleted holds up no other.
+ */
+export interface IdempotentProducerOptions {
+  readonly topic: string;
+  readonly clientId: string;
+  readonly replicasMs: number;
+  readonly metadataMaxAgeMs: number;
+}
+
+/** A connection to one broker, as far as sending needs it. */
+export interface ProduceBroker extends Pick<TransactionBroker, 'initProducerId' | 'versions'> {
+  readonly connectionPool: { send(call: ProduceCall): Promise<readonly Acknowledged[]> };
+  disconnect(): Promise<void>;
+}
+
+export interface ProduceCluster extends Omit<TransactionCluster, 'findBroker'> {
+  readonly brokerPool: { findConnectedBroker(): Promise<ProduceBroker> };
+  removeBroker(address: { readonly host: string; readonly port: number }): void;
+  findBroker(request: { readonly nodeId: string | number }): Promise<ProduceBroker>;
+}
+
+const LEADER_NOT_AVAILABLE = 5;
+const UNSUPPORTED_VERSION = 35;
+/** Asked for, and of no use to a producer without transactions. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
+
+export function createIdempotentProducer(
+  deps: { readonly kafka: Kafka; readonly cluster?: ProduceCluster; readonly buffers: RequestBuffers },
+  options: IdempotentProducerOptions,
+): TopicProducer {
+  const { buffers } = deps;
+  const { topic, clientId } = options;
+  const cluster =
+    deps.cluster ??
+    (createCluster(deps.kafka, { metadataMaxAge: options.metadataMaxAgeMs }) as unknown as ProduceCluster);
+  const sequences = new Sequences();
+  let head: ProduceHead | undefined;
+  /** An attempt failed since the metadata was read. */
+  let isStale = false;
+  /** The client reads the metadata of this topic whenever it reads any. */
+  let isKnown = false;
+
+  async function leader(partition: number): Promise<ProduceBroker> {
+    if (!isKnown) {
+      await cluster.addMultipleTargetTopics([topic]);
+      isKnown = true;
+      isStale = false;
+    } else if (isStale) {
+      await cluster.refreshMetadata();
+      isStale = false;
+    } else await cluster.refreshMetadataIfNecessary();
+    const known = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
+    if (known === undefined || known.leader < 0) throw errorOfCode(LEADER_NOT_AVAILABLE);
+    return cluster.findBroker({ nodeId: known.leader });
+  }
+
+  async function send(partition: number, payload: () => Payload): Promise<readonly Acknowledged[]> {
+    try {
+      const broker = await leader(partition);
+      const version = produceVersion(broker.versions);
+      if (version === undefined) throw errorOfCode(UNSUPPORTED_VERSION);
+      try {
+        return await broker.connectionPool.send(produceCall(version, payload));
+      } catch (thrown) {
+        await closed(broker, thrown);
+        throw thrown;
+      }
+    } catch (thrown) {
+      isStale = true;
+      throw thrown;
+    }
+  }
+
+  /** As the client does it for its own requests. */
+  async function closed(broker: ProduceBroker, thrown: unknown): Promise<void> {
+    const { name, host, port } = thrown as { readonly name?: string; readonly host: string; readonly port: number };
+    if (name !== 'KafkaJSConnectionClosedError') return;
+    await broker.disconnect();
+    cluster.removeBroker({ host, port });
+  }
+
+  return {
+    maxRows: Number.POSITIVE_INFINITY,
+
+    async connect() {
+      await cluster.connect();
+      // Any broker gives ids. No metadata is asked for: of which topics? Of all of them it fails when any has no leader.
+      const broker = await cluster.brokerPool.findConnectedBroker();
+      const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: TRANSACTION_TIMEOUT_MS });
+      const producer = batchProducer(producerId, producerEpoch, false);
+      head = { clientId, transactionalId: null, timeoutMs: options.replicasMs, producer };
+    },
+
+    disconnect: () => cluster.disconnect(),
+
+    request(partition, rows, from, to): SendRequest {
+      if (head === undefined) throw new TypeError('a producer sends before it is connected');
+      const sequence = sequences.next(partition);
+      const part = { topic, partition, rows, from, to, sequence };
+      const first = encodeProduce(head, [part], (bytes) => buffers.take(bytes));
+      /** In any attempt, and in the last one. */
+      let wasSent = false;
+      let isSent = false;
+      // What an attempt left behind in a socket must not change any more.
+      const payload = (): Payload => {
+        const mine = wasSent ? first.copy() : first;
+        wasSent = true;
+        isSent = true;
+        return mine;
+      };
+      return {
+        get isSent() {
+          return isSent;
+        },
+        async attempt() {
+          isSent = false;
+          const isRepeated = wasSent;
+          try {
+            const answer = await send(partition, payload);
+            if (!isRepeated) buffers.give(first.buf);
+            sequences.passed(partition, sequence, to - from);
+            return answer;
+          } catch (thrown) {
+            if (!isRepeated || kafkaType(thrown) !== 'DUPLICATE_SEQUENCE_NUMBER') throw thrown;
+            sequences.passed(partition, sequence, to - from);
+            return 'already';
+          }
+        },
+      };
+    },
+  };
+}
+
+export function batchProducer(producerId: string, epoch: number, isTransactional: boolean): BatchProducer {
+  const id = BigInt.asUintN(64, BigInt(producerId));
+  return { idHigh: Number(BigInt.asIntN(32, id >> 32n)), idLow: Number(id & 0xffff_ffffn), epoch, isTransactional };
+}

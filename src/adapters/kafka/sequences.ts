@@ -1,0 +1,22 @@
+/**
+ * The sequence numbers of one producer id: one a record, from 0, for each partition; behind 2³¹ - 1 comes 0 again. Pure.
+ *
+ * A number is passed when what was sent under it is acknowledged, and never goes back: under a number that may be
+ * written, nothing but the same bytes is ever sent.
+ */
+const SEQUENCES = 2 ** 31;
+
+export class Sequences {
+  private readonly byPartition = new Map<number, number>();
+
+  /** Of the first record of the next request. */
+  next(partition: number): number {
+    return this.byPartition.get(partition) ?? 0;
+  }
+
+  passed(partition: number, sequence: number, records: number): void {
+    if (sequence !== this.next(partition))
+      throw new RangeError(`partition ${partition} is not at sequence ${sequence}`);
+    this.byPartition.set(partition, (sequence + records) % SEQUENCES);
+  }
+}

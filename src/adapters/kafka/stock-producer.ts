@@ -1,0 +1,54 @@
+import type { Kafka, Producer, RecordMetadata } from 'kafkajs';
+import { toMessages } from './messages.ts';
+import type { Acknowledged } from './produce-wire.ts';
+import type { TopicProducer } from './producers.ts';
+
+/**
+ * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for it.
+ * Sequences are the client's. Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader`
+ * is told.
+ */
+export interface StockProducerOptions {
+  readonly topic: string;
+  readonly replicasMs: number;
+  readonly metadataMaxAgeMs: number;
+}
+
+/** The client groups messages in quadratic time. */
+const MAX_ROWS = 1_000;
+
+export function createStockProducer(
+  deps: { readonly kafka: Kafka; readonly onNullHeader: () => void },
+  { topic, replicasMs, metadataMaxAgeMs }: StockProducerOptions,
+): TopicProducer {
+  const producer: Producer = deps.kafka.producer({
+    idempotent: true,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: metadataMaxAgeMs,
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition as number,
+    // The client retries with no word to us → an answer that reads "duplicate" could be either of two things →
+    // each attempt is ours. It refuses `retries: 0` for idempotent producers; NaN passes its check and means none.
+    retry: { retries: Number.NaN },
+  });
+
+  return {
+    connect: () => producer.connect(),
+    disconnect: () => producer.disconnect(),
+    maxRows: MAX_ROWS,
+    request(partition, rows, from, to) {
+      const messages = toMessages(rows, from, to, partition, deps.onNullHeader);
+      return {
+        isSent: true,
+        attempt: async () =>
+          (await producer.send({ topic, messages, acks: -1, timeout: replicasMs })).map(acknowledged),
+      };
+    },
+  };
+}
+
+function acknowledged({ topicName, partition, errorCode, baseOffset, logAppendTime }: RecordMetadata): Acknowledged {
+  return { topicName, partition, errorCode, baseOffset: baseOffset ?? '-1', logAppendTime: logAppendTime ?? '-1' };
+}
