@@ -56,7 +56,7 @@ const MODEL_THREAD_BYTES = 40 * MIB;
 const FETCH_COPIES = 3;
 /** What moves is freed some time after it is done with, and the allocator keeps some of it. */
 const SLACK = 0.25;
-/** An entry of the cache beside its numbers: key, hash, index. */
+/** An entry of the cache beside its numbers: key of up to 47 bytes, hash, index, queues. A longer key adds itself. */
 const CACHE_ENTRY_BYTES = 200;
 /** A schema as text, parsed, and as a compiled decoder. */
 const SCHEMA_COPIES = 8;
@@ -153,10 +153,10 @@ function perRecordBytes({ wants, reads, feeds, predictions }: Plan): number {
   return bytes;
 }
 
-/** Slabs grow by doubling: old and new exist side by side for a moment. */
+/** Numbers, timestamps, two times. Slabs grow by doubling: old and new exist side by side for a moment. */
 function cacheBytes({ cache, rowWidth, views }: ReadPlan): number {
   if (cache === undefined) return 0;
-  return Math.ceil(cache.entries * (1.5 * 8 * (rowWidth + views.length + 1) + CACHE_ENTRY_BYTES));
+  return Math.ceil(cache.entries * (1.5 * 8 * (rowWidth + views.length + 2) + CACHE_ENTRY_BYTES));
 }
 
 /** The sum, and what it is made of, a line each. */

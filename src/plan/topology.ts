@@ -97,6 +97,10 @@ export interface CacheSettings {
   readonly entries: number;
   readonly ttlMs: number;
   readonly negativeTtlMs: number;
+  /** From this age on a row that is asked for is read anew in the background. */
+  readonly refreshAfterMs?: number;
+  /** A topic whose record keys are row keys: such a row has changed. */
+  readonly invalidateBy?: string;
 }
 
 export interface FlowSettings {

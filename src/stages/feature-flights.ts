@@ -10,16 +10,21 @@ const CALL_TIMEOUT_MS = 1_500;
 /** One question to the store, for keys that nobody else is asking for. */
 export interface Flight {
   readonly done: Promise<void>;
+  readonly keys: readonly Buffer[];
   /** Key as latin1 text → row. */
   readonly rowOf: ReadonlyMap<string, number>;
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
   answered: boolean;
   failed: boolean;
+  /** Made for the cache: it is not repeated, and `done` never rejects; who shares it asks anew where it failed. */
+  readonly background: boolean;
+  /** Keys whose row changed after it was asked for: what it brings of them is for those who asked, and not to be kept. */
+  outdated: Set<string> | undefined;
 }
 
 export interface FlightOptions {
-  readonly onAnswered: (keys: readonly Buffer[], values: Float64Array, writtenAtMs: Float64Array) => void;
+  readonly onAnswered: (flight: Flight) => void;
   /** Told of failures, where an outage may be answered otherwise than by waiting. */
   readonly health: StoreHealth | undefined;
   /** Frames that wait for the store. */
@@ -46,35 +51,74 @@ export class FeatureFlights {
     return this.byKey.get(key);
   }
 
-  /** Asks the store for keys that nobody else is asking for. */
-  fly(unsorted: Buffer[]): Flight {
+  /** Asks the store for keys that nobody else is asking for, until it answers. */
+  fly(keys: Buffer[]): Flight {
+    return this.launch(keys, false);
+  }
+
+  /** Asks once, for the cache alone: failing is its own affair, no outage and no condition of the pipeline. */
+  refresh(keys: Buffer[]): Flight {
+    return this.launch(keys, true);
+  }
+
+  private launch(unsorted: Buffer[], background: boolean): Flight {
     const { table, layout, rowWidth, views } = this.read;
     const { health, onAnswered } = this.options;
     const keys = unsorted.sort(Buffer.compare);
     const values = new Float64Array(keys.length * rowWidth);
     const writtenAtMs = new Float64Array(keys.length * views.length);
     const rowOf = new Map(keys.map((key, row) => [key.toString('latin1'), row]));
-    const call = (): Promise<void> => {
+    const call = async (): Promise<void> => {
       // A try that failed half-way must leave nothing behind for the next.
       values.fill(Number.NaN);
       writtenAtMs.fill(Number.NaN);
       const into = { values, writtenAtMs };
-      return this.deps.store.read({ table, layout, keys, views, rowWidth, into, timeoutMs: CALL_TIMEOUT_MS });
+      await this.deps.store.read({ table, layout, keys, views, rowWidth, into, timeoutMs: CALL_TIMEOUT_MS });
     };
-    const deps = health === undefined ? this.deps : this.watched(health, rowOf);
-    const done = persist(deps, { what: this.what, kind: 'store' }, call)
+    const asked = background ? call() : this.persisted(call, rowOf);
+    const done = asked
       .then(() => {
         flight.answered = true;
-        onAnswered(keys, values, writtenAtMs);
+        onAnswered(flight);
       })
       .finally(() => {
-        for (const key of rowOf.keys()) this.byKey.delete(key);
+        for (const key of rowOf.keys()) if (this.byKey.get(key) === flight) this.byKey.delete(key);
         flight.failed = !flight.answered;
-        health?.ended(rowOf, flight.answered);
+        if (!background) health?.ended(rowOf, flight.answered);
       });
-    const flight: Flight = { done, rowOf, values, writtenAtMs, answered: false, failed: false };
+    const flight: Flight = {
+      done: background ? done.catch(() => undefined) : done,
+      keys,
+      rowOf,
+      values,
+      writtenAtMs,
+      background,
+      answered: false,
+      failed: false,
+      outdated: undefined,
+    };
     for (const key of rowOf.keys()) this.byKey.set(key, flight);
     return flight;
+  }
+
+  private persisted(call: () => Promise<void>, rowOf: object): Promise<void> {
+    const { health } = this.options;
+    const deps = health === undefined ? this.deps : this.watched(health, rowOf);
+    return persist(deps, { what: this.what, kind: 'store' }, call);
+  }
+
+  /** The row of a key has changed: a call under way may bring the old one, which is neither kept nor given to who asks from here on. */
+  outdate(key: string): void {
+    const flight = this.byKey.get(key);
+    if (flight === undefined) return;
+    flight.outdated ??= new Set();
+    flight.outdated.add(key);
+    this.byKey.delete(key);
+  }
+
+  /** All rows may have. */
+  outdateAll(): void {
+    for (const key of [...this.byKey.keys()]) this.outdate(key);
   }
 
   /** What waits, for people. */

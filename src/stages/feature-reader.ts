@@ -4,20 +4,19 @@ import { DEFAULT_FEATURES, STALE_CACHE } from '../kernel/degraded.ts';
 import { classify } from '../kernel/errors.ts';
 import { murmur2 } from '../kernel/murmur2.ts';
 import type { ReadPlan } from '../plan/plan.ts';
+import type { ChangeListener } from '../ports/changelog.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
 import type { Counter } from '../ports/telemetry.ts';
 import type { KeyTable } from './enrich-keys.ts';
 import { copyRow, FeatureCache } from './feature-cache.ts';
+import { createChanges } from './feature-changes.ts';
 import { FeatureFlights, type Flight } from './feature-flights.ts';
-import { blankRow, type DistinctRows, degradeRow, hasView } from './feature-rows.ts';
+import { FeatureRefresh, rememberRows } from './feature-refresh.ts';
+import { blankRow, type DistinctRows, degradeRow, RowPool } from './feature-rows.ts';
 import type { Relief } from './relief.ts';
 import { StoreHealth } from './store-health.ts';
 import type { StageDeps } from './types.ts';
 
-/** Frames whose rows are used at a time: each is read, and done with, before the next one's turn. */
-const MAX_SPARE = 4;
-/** Frames differ a little in distinct keys: their rows come in sizes that fit the next one too. */
-const ROWS_STEP = 128;
 /** While the store is out, so often a frame's keys are asked for all the same, without anybody waiting for them. */
 const PROBE_EVERY_MS = 2_000;
 const MAX_PROBES = 4;
@@ -30,12 +29,15 @@ const MAX_PROBES = 4;
  * limit, then rows count as missing: each says so in `degraded`, and none of these answers enters the cache.
  */
 export class FeatureReader {
+  /** To be told of rows that have changed; undefined where none is kept. */
+  readonly changes: ChangeListener | undefined;
   private readonly clock: Clock;
   private readonly read: ReadPlan;
   private readonly relief: Relief | undefined;
   private readonly health: StoreHealth | undefined;
   private readonly cache: FeatureCache | undefined;
   private readonly flights: FeatureFlights;
+  private readonly refreshes: FeatureRefresh | undefined;
   private readonly conditions: Conditions;
   private readonly staleHits: Counter | undefined;
   private readonly defaults: Counter | undefined;
@@ -43,7 +45,7 @@ export class FeatureReader {
   private readonly negativeHits: Counter;
   private readonly misses: Counter;
   private readonly shared: Counter;
-  private readonly spare: DistinctRows[] = [];
+  private readonly rows: RowPool;
   /** Frames that wait for the store, and how to let each look again. */
   private held = 0;
   private waiting = new Set<() => void>();
@@ -55,6 +57,7 @@ export class FeatureReader {
     this.clock = deps.clock;
     this.conditions = deps.conditions;
     this.read = read;
+    this.rows = new RowPool(read);
     this.relief = relief;
     const { cache, rowWidth, views } = read;
     this.cache = cache && new FeatureCache({ entries: cache.entries, rowWidth, views: views.length });
@@ -74,38 +77,27 @@ export class FeatureReader {
       });
       relief.onTaken(() => this.wake());
     }
-    const onAnswered = this.remember.bind(this);
+    const { cache: kept } = this;
+    const onAnswered = (flight: Flight): void => kept && rememberRows(kept, read, flight, deps);
     this.flights = new FeatureFlights(deps, read, { onAnswered, health: this.health, held: () => this.held });
+    if (this.cache !== undefined && cache?.refreshAfterMs !== undefined)
+      this.refreshes = new FeatureRefresh(deps, view, this.cache, this.flights);
+    if (this.cache !== undefined && cache?.invalidateBy !== undefined)
+      this.changes = createChanges(deps, view, this.cache, this.flights);
   }
 
   /** Synchronous when nothing has to be asked for. */
   rowsFor(keys: KeyTable): DistinctRows | Promise<DistinctRows> {
-    const rows = this.take(keys.distinct + 1);
+    const rows = this.rows.take(keys.distinct + 1);
     const missing = this.fromCache(keys, rows);
     if (missing === undefined) return rows;
     if (this.mayGive('default-features')) return this.withDefaults(missing, rows);
     return this.fromStore(missing, rows);
   }
 
-  /** Takes rows back that nobody will read again: fresh memory of this size costs as much as filling it. */
-  recycle({ values, writtenAtMs }: Pick<DistinctRows, 'values' | 'writtenAtMs'>): void {
-    if (this.spare.length < MAX_SPARE) this.spare.push({ count: 0, values, writtenAtMs, degraded: undefined });
-  }
-
-  private take(count: number): DistinctRows {
-    const { rowWidth, views } = this.read;
-    const last = this.spare.pop();
-    if (last !== undefined && last.values.length >= count * rowWidth) {
-      last.count = count;
-      return last;
-    }
-    const capacity = Math.ceil(count / ROWS_STEP) * ROWS_STEP;
-    return {
-      count,
-      values: new Float64Array(capacity * rowWidth),
-      writtenAtMs: new Float64Array(capacity * views.length),
-      degraded: undefined,
-    };
+  /** Takes rows back that nobody will read again. */
+  recycle(rows: Pick<DistinctRows, 'values' | 'writtenAtMs'>): void {
+    this.rows.recycle(rows);
   }
 
   private mayGive(step: 'stale-cache' | 'default-features'): boolean {
@@ -117,7 +109,7 @@ export class FeatureReader {
 
   /** Copies what the cache has; returns the rows that it has not, with their keys. */
   private fromCache(keys: KeyTable, rows: DistinctRows): Miss[] | undefined {
-    const { cache, read } = this;
+    const { cache, read, refreshes } = this;
     const nowMs = this.clock.monotonicMs();
     const mayBeStale = this.mayGive('stale-cache');
     let missing: Miss[] | undefined;
@@ -128,6 +120,7 @@ export class FeatureReader {
       const entry = cache ? cache.find(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], nowMs) : -1;
       if (entry >= 0 && cache !== undefined) {
         cache.copyTo(entry, rows.values, rows.writtenAtMs, k + 1);
+        if (refreshes !== undefined && cache.isDue(entry, nowMs)) refreshes.note(keys, k, entry);
         if (cache.isPresent(entry)) hits++;
         else negativeHits++;
       } else if (!mayBeStale || !this.stale(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], rows, k + 1)) {
@@ -136,6 +129,7 @@ export class FeatureReader {
         missing.push({ key: keys.copyKey(k), row: k + 1 });
       }
     }
+    refreshes?.begin();
     this.hits.add(hits);
     this.negativeHits.add(negativeHits);
     return missing;
@@ -193,7 +187,7 @@ export class FeatureReader {
         } catch (thrown) {
           open = this.askAgain(open, thrown);
         }
-        open = open.filter((wait) => !this.settle(wait, rows));
+        open = this.askAnew(open.filter((wait) => !this.settle(wait, rows)));
       }
     } finally {
       this.held--;
@@ -226,9 +220,19 @@ export class FeatureReader {
    * would find records of this one (effect) → what another one's call breaks on is asked for again (guard).
    */
   private askAgain(open: readonly Wait[], thrown: unknown): Wait[] {
-    const broken = open.filter(({ flight }) => flight.failed);
+    const broken = open.filter(({ flight }) => flight.failed && !flight.background);
     if (classify(thrown).code !== 'unexpected' || broken.some(({ shared }) => !shared)) throw thrown;
-    return [...open.filter(({ flight }) => !flight.failed), ...this.ask(broken.map(({ miss }) => miss))];
+    return this.askFor(broken, open);
+  }
+
+  /** What a call for the cache did not bring is asked for as it would have been without it. */
+  private askAnew(open: Wait[]): Wait[] {
+    const broken = open.filter(({ flight }) => flight.failed && flight.background);
+    return broken.length === 0 ? open : this.askFor(broken, open);
+  }
+
+  private askFor(broken: readonly Wait[], open: readonly Wait[]): Wait[] {
+    return [...open.filter((wait) => !broken.includes(wait)), ...this.ask(broken.map(({ miss }) => miss))];
   }
 
   /** Resolves when the store has answered, or when something may be given up; rejects when it never will. */
@@ -264,17 +268,6 @@ export class FeatureReader {
     const { waiting } = this;
     this.waiting = new Set();
     for (const lookAgain of waiting) lookAgain();
-  }
-
-  private remember(keys: readonly Buffer[], values: Float64Array, writtenAtMs: Float64Array): void {
-    const { cache, read } = this;
-    if (cache === undefined || read.cache === undefined) return;
-    const nowMs = this.clock.monotonicMs();
-    for (let row = 0; row < keys.length; row++) {
-      const present = hasView(writtenAtMs, row, read.views.length);
-      const ttlMs = present ? read.cache.ttlMs : read.cache.negativeTtlMs;
-      if (ttlMs > 0) cache.put(keys[row], values, writtenAtMs, row, present, nowMs + ttlMs);
-    }
   }
 }
 

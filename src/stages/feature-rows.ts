@@ -24,3 +24,38 @@ export function hasView(writtenAtMs: Float64Array, row: number, views: number): 
   for (let v = 0; v < views; v++) if (!Number.isNaN(writtenAtMs[row * views + v])) return true;
   return false;
 }
+
+/** Frames whose rows are used at a time: each is read, and done with, before the next one's turn. */
+const MAX_SPARE = 4;
+/** Frames differ a little in distinct keys: their rows come in sizes that fit the next one too. */
+const ROWS_STEP = 128;
+
+/** Rows that were given back serve the next frame: fresh memory of this size costs as much as filling it. */
+export class RowPool {
+  private readonly read: ReadPlan;
+  private readonly spare: DistinctRows[] = [];
+
+  constructor(read: ReadPlan) {
+    this.read = read;
+  }
+
+  take(count: number): DistinctRows {
+    const { rowWidth, views } = this.read;
+    const last = this.spare.pop();
+    if (last !== undefined && last.values.length >= count * rowWidth) {
+      last.count = count;
+      return last;
+    }
+    const capacity = Math.ceil(count / ROWS_STEP) * ROWS_STEP;
+    return {
+      count,
+      values: new Float64Array(capacity * rowWidth),
+      writtenAtMs: new Float64Array(capacity * views.length),
+      degraded: undefined,
+    };
+  }
+
+  recycle({ values, writtenAtMs }: Pick<DistinctRows, 'values' | 'writtenAtMs'>): void {
+    if (this.spare.length < MAX_SPARE) this.spare.push({ count: 0, values, writtenAtMs, degraded: undefined });
+  }
+}

@@ -79,6 +79,19 @@ export const METRICS = {
   ),
   sluice_residence_seconds: histogram('From the arrival of a record until it is settled.', RESIDENCE_SECONDS),
   sluice_cache_requests_total: counter('Look-ups in the feature cache.', { view: 'any', result: 'any' }, 96),
+  sluice_cache_refreshes_total: counter(
+    'Rows of the feature cache that were read anew in the background, before their ttl.',
+    { view: 'any', result: ['ok', 'failed'] },
+    32,
+  ),
+  sluice_cache_invalidations_total: counter(
+    'Keys that a changelog topic named: dropped from the feature cache, or unknown there.',
+    { view: 'any', result: ['dropped', 'unknown'] },
+    32,
+  ),
+  sluice_changelog_up: gauge('1 while a topic that invalidates caches is read to its end, 0 while it is not.', {
+    topic: 'any',
+  }),
   sluice_feature_age_seconds: histogram('Age of a feature when it was used.', FEATURE_AGE_SECONDS, { view: 'any' }, 32),
   sluice_retries_total: counter('Attempts that failed and were made again.', { what: 'any', reason: 'any' }, 48),
   sluice_store_calls_total: counter('Calls to the feature store, by result.', { result: 'any' }, 20),

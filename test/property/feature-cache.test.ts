@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { murmur2 } from '../../src/kernel/murmur2.ts';
 import { FeatureCache } from '../../src/stages/feature-cache.ts';
+import { INLINE_BYTES } from '../../src/stages/feature-keys.ts';
 import { seeded } from '../fixtures/random.ts';
 
 /** The cache against a Map: it may forget, but what it says is what was last stored, and never more than `entries`. */
@@ -24,7 +25,10 @@ function find(cache: FeatureCache, key: Buffer, nowMs: number): number {
 
 function put(cache: FeatureCache, key: Buffer, stored: Stored): void {
   const values = Float64Array.of(-1, -1, stored.value, stored.value + 0.5);
-  cache.put(key, values, Float64Array.of(-1, stored.writtenAtMs), 1, stored.present, stored.expiresAtMs);
+  cache.put(key, values, Float64Array.of(-1, stored.writtenAtMs), 1, stored.present, {
+    expiresAtMs: stored.expiresAtMs,
+    refreshAtMs: stored.expiresAtMs / 2,
+  });
 }
 
 function rowOf(cache: FeatureCache, entry: number): number[] {
@@ -51,19 +55,34 @@ function collisions(count: number): Buffer[] {
 }
 
 const COLLIDING = collisions(4);
+/** About the lengths where a key is kept otherwise, and where one byte ends. */
+const LONG = [INLINE_BYTES, INLINE_BYTES + 1, 254, 255, 256, 4096].flatMap((length) => [
+  Buffer.alloc(length, 'a'),
+  Buffer.alloc(length, 'b'),
+]);
 
 test('finds what was stored last, fresh, absent rows too; never holds more than it may; forgets only when full', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(60), fc.integer(), (entries, further, seed) => {
       const random = seeded(seed);
-      const keys = [...COLLIDING, ...Array.from({ length: further }, (_, n) => Buffer.from(`key-${n}`))];
+      const keys = [...COLLIDING, ...LONG, ...Array.from({ length: further }, (_, n) => Buffer.from(`key-${n}`))];
       const cache = new FeatureCache({ entries, rowWidth: ROW_WIDTH, views: VIEWS });
       const model = new Map<Buffer, Stored>();
       let nowMs = 0;
       for (let n = 0; n < 400; n++) {
         nowMs += random() * 2;
         const key = keys[Math.floor(random() * keys.length)];
-        if (random() < 0.4) {
+        if (random() < 0.05) {
+          const known = find(cache, key, nowMs) >= 0;
+          assert.ok(cache.drop(key) || !known);
+          assert.equal(
+            find(cache, key, Number.NEGATIVE_INFINITY),
+            -1,
+            'what was dropped is not found, however old it may be',
+          );
+          const dropped = model.get(key);
+          if (dropped) model.set(key, { ...dropped, expiresAtMs: Number.NEGATIVE_INFINITY });
+        } else if (random() < 0.4) {
           const stored = { value: n, writtenAtMs: nowMs, present: random() < 0.7, expiresAtMs: nowMs + random() * 200 };
           put(cache, key, stored);
           model.set(key, stored);
@@ -83,10 +102,13 @@ test('finds what was stored last, fresh, absent rows too; never holds more than 
         assert.ok(cache.size <= entries);
       }
       // The index is consistent: as many keys are found as there are entries, each at an entry of its own.
+      const dropped = [...model.values()].filter(({ expiresAtMs }) => expiresAtMs === Number.NEGATIVE_INFINITY).length;
       const found = keys.map((key) => find(cache, key, Number.NEGATIVE_INFINITY)).filter((entry) => entry >= 0);
       assert.equal(new Set(found).size, found.length);
-      assert.equal(found.length, cache.size);
+      assert.ok(found.length <= cache.size && found.length >= cache.size - dropped);
       assert.equal(cache.size, Math.min(entries, model.size));
+      cache.dropAll();
+      assert.ok(keys.every((key) => find(cache, key, Number.NEGATIVE_INFINITY) === -1));
     }),
     { seed: 4, numRuns: 120 },
   );
@@ -142,4 +164,16 @@ test('what expired is there until its place is needed: found up to a limit of it
     [-1, -1, -1],
   );
   assert.ok(findStale(absent, 1_000, 99) >= 0);
+});
+
+test('an entry is due from its time on, once: put off while it is read anew, and again when that brought nothing', () => {
+  const cache = new FeatureCache({ entries: 2, rowWidth: ROW_WIDTH, views: VIEWS });
+  const key = Buffer.from('row');
+  put(cache, key, { value: 1, writtenAtMs: 5, present: true, expiresAtMs: 100 });
+  const entry = find(cache, key, 0);
+  assert.deepEqual([cache.isDue(entry, 49), cache.isDue(entry, 50)], [false, true]);
+  cache.postpone(entry, 60);
+  assert.deepEqual([cache.isDue(entry, 59), cache.isDue(entry, 60)], [false, true]);
+  put(cache, key, { value: 2, writtenAtMs: 6, present: true, expiresAtMs: 200 });
+  assert.equal(cache.isDue(entry, 99), false);
 });

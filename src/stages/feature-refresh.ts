@@ -1,0 +1,96 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { ReadPlan } from '../plan/plan.ts';
+import type { Counter } from '../ports/telemetry.ts';
+import type { KeyTable } from './enrich-keys.ts';
+import type { FeatureCache, Times } from './feature-cache.ts';
+import type { FeatureFlights, Flight } from './feature-flights.ts';
+import { hasView } from './feature-rows.ts';
+import type { StageDeps } from './types.ts';
+
+/** Calls under way at a time, and keys a call: what is due beyond that is due at its next hit. */
+const MAX_CALLS = 2;
+const MAX_KEYS = 128;
+/** A row that a call did not bring is asked for again after this, if somebody still wants it. */
+const AGAIN_AFTER_MS = 5_000;
+/** Rows that came together are due over this share of the time they still have. */
+const SPREAD = 0.5;
+
+/**
+ * Stale while revalidate: a row that is asked for after `refreshAfter` is used as it is, and read anew behind the frame's
+ * back: one call for what a frame found due, none for a key that is being asked for already. Nobody waits for it, and what
+ * becomes of it is counted; a row that nobody asks for is not read anew, and goes with its ttl.
+ *
+ * A start fills the cache within seconds (cause) → all of it is due within seconds, again and again (effect) → each row is
+ * due at a moment of its own, drawn when it is stored: uniformly, because one process draws once a row; XFetch (Vattani,
+ * Chierichetti, Lowenstein, 2015) draws at every look-up, so that many processes refresh one shared row about once.
+ */
+export class FeatureRefresh {
+  private readonly clock: Clock;
+  private readonly cache: FeatureCache;
+  private readonly flights: FeatureFlights;
+  private readonly ok: Counter;
+  private readonly failed: Counter;
+  private due: Buffer[] = [];
+  private calls = 0;
+
+  constructor(deps: StageDeps, view: string, cache: FeatureCache, flights: FeatureFlights) {
+    this.clock = deps.clock;
+    this.cache = cache;
+    this.flights = flights;
+    this.ok = deps.telemetry.counter('sluice_cache_refreshes_total', { view, result: 'ok' });
+    this.failed = deps.telemetry.counter('sluice_cache_refreshes_total', { view, result: 'failed' });
+  }
+
+  /** Key `k` was found, and is due. */
+  note(keys: KeyTable, k: number, entry: number): void {
+    if (this.calls >= MAX_CALLS || this.due.length >= MAX_KEYS) return;
+    this.cache.postpone(entry, this.clock.monotonicMs() + AGAIN_AFTER_MS);
+    const key = keys.copyKey(k);
+    if (this.flights.of(key.toString('latin1')) === undefined) this.due.push(key);
+  }
+
+  /** Asks for what was noted. */
+  begin(): void {
+    const { due } = this;
+    if (due.length === 0) return;
+    this.due = [];
+    this.calls++;
+    const flight = this.flights.refresh(due);
+    void flight.done.then(() => {
+      this.calls--;
+      (flight.answered ? this.ok : this.failed).add(due.length);
+    });
+  }
+}
+
+/** Keeps the rows that a call brought, absent ones too, but for those that have changed since it was made. */
+export function rememberRows(
+  cache: FeatureCache,
+  { cache: settings, views }: ReadPlan,
+  { keys, values, writtenAtMs, outdated }: Flight,
+  { clock, random }: Pick<StageDeps, 'clock' | 'random'>,
+): void {
+  if (settings === undefined) return;
+  const nowMs = clock.monotonicMs();
+  for (let row = 0; row < keys.length; row++) {
+    if (outdated?.has(keys[row].toString('latin1'))) continue;
+    const present = hasView(writtenAtMs, row, views.length);
+    const times = timesOf(settings, present, nowMs, random);
+    if (times.expiresAtMs > nowMs) cache.put(keys[row], values, writtenAtMs, row, present, times);
+  }
+}
+
+/**
+ * Of a row that is stored: fresh for its ttl; due, where the topology says so, at a moment of its own before that. One that
+ * is not there has its short ttl and is not read ahead of it.
+ */
+function timesOf(
+  { ttlMs, negativeTtlMs, refreshAfterMs }: NonNullable<ReadPlan['cache']>,
+  present: boolean,
+  nowMs: number,
+  random: () => number,
+): Times {
+  const expiresAtMs = nowMs + (present ? ttlMs : negativeTtlMs);
+  if (!present || refreshAfterMs === undefined) return { expiresAtMs, refreshAtMs: Number.POSITIVE_INFINITY };
+  return { expiresAtMs, refreshAtMs: nowMs + refreshAfterMs + random() * SPREAD * (ttlMs - refreshAfterMs) };
+}
