@@ -35,13 +35,15 @@ const SPENT: ReadonlySet<string> = new Set([
   'PRODUCER_FENCED',
 ]);
 
-/** Answers with which a broker says that it wrote nothing. Anything else (a timeout, a lost connection) leaves it open. */
+/**
+ * Answers with which a broker says that it wrote nothing. Anything else leaves it open: a timeout, a lost connection, and that it does
+ * not lead (any more), which it says of rows, too, that it had appended and that wait for their replicas.
+ */
 const NOT_WRITTEN: ReadonlySet<string> = new Set([
   ...TOO_LARGE,
   ...REFUSED,
   ...MISSING,
   'LEADER_NOT_AVAILABLE',
-  'NOT_LEADER_FOR_PARTITION',
   'NOT_ENOUGH_REPLICAS',
   'INVALID_TIMESTAMP',
   'INVALID_RECORD',

@@ -5,7 +5,7 @@ import type { TopicProducer } from './producers.ts';
 
 /**
  * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for it.
- * Sequences are the client's. Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader`
+ * Sequences are the client's. Limits: when the metadata cannot be read after a failed attempt, that is all that is heard of it; header order across names is the client's; a null header value is sent empty, and `onNullHeader`
  * is told.
  */
 export interface StockProducerOptions {

@@ -51,7 +51,7 @@ test('which errors end a generation, lose a coordinator, or leave a write open',
   assert.ok(isCoordinatorLost(protocol('NOT_COORDINATOR_FOR_GROUP')));
   assert.ok(isCoordinatorLost(Object.assign(new Error(), { name: 'KafkaJSConnectionClosedError' })));
   assert.ok(!isCoordinatorLost(protocol('UNKNOWN_MEMBER_ID')));
-  for (const type of ['REQUEST_TIMED_OUT', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'UNKNOWN']) {
+  for (const type of ['REQUEST_TIMED_OUT', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'NOT_LEADER_FOR_PARTITION', 'UNKNOWN']) {
     assert.ok(mayBeWritten(protocol(type)), type);
   }
   assert.ok(mayBeWritten(new Error('socket closed')));
@@ -59,7 +59,7 @@ test('which errors end a generation, lose a coordinator, or leave a write open',
     retried(Object.assign(new Error('no connection'), { name: 'KafkaJSConnectionError', code }));
   assert.ok(mayBeWritten(lost('ECONNRESET')) && mayBeWritten(lost()), 'the answer may have been on its way');
   assert.ok(!mayBeWritten(lost('ECONNREFUSED')), 'nothing was sent, so nothing comes twice');
-  for (const type of ['MESSAGE_TOO_LARGE', 'NOT_ENOUGH_REPLICAS', 'NOT_LEADER_FOR_PARTITION']) {
+  for (const type of ['MESSAGE_TOO_LARGE', 'NOT_ENOUGH_REPLICAS', 'OUT_OF_ORDER_SEQUENCE_NUMBER']) {
     assert.ok(!mayBeWritten(protocol(type)), type);
   }
 });
