@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import avsc from 'avsc';
 import * as ort from 'onnxruntime-node';
-import { FEATURES, type Feed, type Flight, feedOf } from './in-process.ts';
+import type { Feed } from './ends.ts';
+import { FEATURES, type Flight, feedOf } from './in-process.ts';
 
 const PREFIX_BYTES = 5;
 const WIDTH = 27;

@@ -6,7 +6,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import avsc from 'avsc';
 import { createFeatureFiles } from '../src/adapters/files/feature-files.ts';
@@ -17,20 +16,17 @@ import { compileJsonEncoder } from '../src/codecs/json-encoder.ts';
 import { confluentPrefix } from '../src/codecs/wire.ts';
 import { preparePlan } from '../src/commands/prepare.ts';
 import { Credit } from '../src/kernel/credit.ts';
-import { classify } from '../src/kernel/errors.ts';
-import { FrameBuilder, type Origin } from '../src/kernel/frame.ts';
 import { createSystemClock } from '../src/kernel/system-clock.ts';
 import type { Plan } from '../src/plan/plan.ts';
 import type { FeatureStore } from '../src/ports/feature-store.ts';
 import type { ModelSession } from '../src/ports/model.ts';
-import type { Sink } from '../src/ports/sink.ts';
-import type { Source, SourceListener } from '../src/ports/source.ts';
 import { createTelemetry, type MetricStore } from '../src/telemetry/metrics.ts';
+import { createEnds, type Drive, type Feed } from './ends.ts';
+import { type LightVariant, lightTopology } from './light.ts';
 
 export const TOPOLOGY = 'topologies/flight-delay.yaml';
 export const FEATURES = 'examples/flight-delay/features';
-const SCHEMA_ID = 1;
-const PARTITIONS = 4;
+export const SCHEMA_ID = 1;
 
 export interface Flight {
   readonly id: number;
@@ -72,11 +68,6 @@ export function variantOf(yaml: string, { format, cache, maxBatch }: Variant): s
   return text;
 }
 
-export interface Feed {
-  readonly keys: readonly Buffer[];
-  readonly values: readonly Buffer[];
-}
-
 /** Keys and values as an upstream producer makes them. */
 export function feedOf(flights: readonly Flight[], format: Variant['format']): Feed {
   const type = avsc.Type.forSchema(JSON.parse(readFileSync('schemas/flight-departed.avsc', 'utf8')));
@@ -98,16 +89,6 @@ export interface PathBench {
   close(): Promise<void>;
 }
 
-export interface Drive {
-  /** To be measured. */
-  readonly records: number;
-  /** 512 if not given. */
-  readonly frameRecords?: number;
-  /** These go first, and are settled before `onWarm` is called and the others follow: caches are full then. */
-  readonly warmUp?: number;
-  readonly onWarm?: (telemetry: MetricStore) => unknown;
-}
-
 export interface Settled {
   readonly telemetry: MetricStore;
   readonly rows: number;
@@ -115,14 +96,29 @@ export interface Settled {
 }
 
 export async function createPathBench(variant: Variant): Promise<PathBench> {
+  return benchOf((dir) => {
+    const file = join(dir, 'flight-delay.yaml');
+    writeFileSync(file, variantOf(readFileSync(TOPOLOGY, 'utf8'), variant));
+    return file;
+  }, variant.format);
+}
+
+/** The light workload: no look-ups, a small model. */
+export async function createLightBench(variant: LightVariant = {}): Promise<PathBench> {
+  return benchOf((dir) => {
+    const file = join(dir, 'light.yaml');
+    writeFileSync(file, lightTopology(variant));
+    return file;
+  }, 'avro');
+}
+
+/** `write` puts the topology and what it names into a folder and returns its file. */
+async function benchOf(write: (folder: string) => string, format: Variant['format']): Promise<PathBench> {
   const clock = createSystemClock();
   const quiet = () => createTelemetry({ clock, log: { log: () => undefined } });
   const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-  const file = join(dir, 'flight-delay.yaml');
-  writeFileSync(file, variantOf(readFileSync(TOPOLOGY, 'utf8'), variant));
   const runtime = createOnnxRuntime({ telemetry: quiet() });
-  const plan = await preparePlan(file, runtime, { env: {}, stderr: process.stderr });
-  rmSync(dir, { recursive: true });
+  const plan = await preparePlan(write(dir), runtime, { env: {}, stderr: process.stderr });
   const { output, source } = plan.topology;
   const loaded = await runtime.load({
     file: plan.bundle.modelFile,
@@ -130,6 +126,7 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
     feeds: plan.feeds,
     fetches: plan.predictions.fetches,
   });
+  rmSync(dir, { recursive: true });
   const files = createFeatureFiles({ folder: FEATURES, reads: plan.reads });
   await files.open([...new Set(plan.reads.map(({ table }) => table))]);
   // A path closes its world at the end; these two serve the next one too.
@@ -142,7 +139,7 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
     predictions: plan.predictions.predictions,
   };
   const encoder =
-    variant.format === 'json'
+    format === 'json'
       ? compileJsonEncoder(shape)
       : compileAvroEncoder({ ...shape, prefix: confluentPrefix(SCHEMA_ID) });
 
@@ -154,7 +151,7 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
       const telemetry = quiet();
       const { maxInFlight } = plan.topology.flow;
       const credit = new Credit({ maxRecords: maxInFlight.records, maxBytes: maxInFlight.bytes });
-      const ends = createEnds(credit, telemetry, feed, drive);
+      const ends = createEnds({ credit, telemetry, topic: plan.topology.source.topics[0] }, feed, drive);
       const runner = assemble(plan, {
         clock,
         random: Math.random,
@@ -178,76 +175,4 @@ export async function createPathBench(variant: Variant): Promise<PathBench> {
       await Promise.all([loaded.close(), files.close()]);
     },
   };
-}
-
-/** A source and a sink that make nothing a record: values are copied into the frame, rows are counted. */
-function createEnds(
-  credit: Credit,
-  telemetry: MetricStore,
-  feed: Feed,
-  { records, frameRecords = 512, warmUp = 0, onWarm }: Drive,
-) {
-  const origins: Origin[] = Array.from({ length: PARTITIONS }, (_, partition) => ({
-    topic: 'flights.departed',
-    partition,
-    epoch: 1,
-  }));
-  const next = new Float64Array(PARTITIONS);
-  const acknowledged = Promise.resolve();
-  let rows = 0;
-  let chunks = 0;
-  let sent = 0;
-  let turn = 0;
-
-  async function feedTo(end: number, listener: SourceListener): Promise<void> {
-    for (; sent < end; turn++) {
-      const count = Math.min(frameRecords, end - sent);
-      let bytes = 0;
-      for (let k = 0; k < count; k++) {
-        const at = (sent + k) % feed.values.length;
-        bytes += feed.keys[at].length + feed.values[at].length;
-      }
-      if (!credit.tryTake(count, bytes)) await credit.take(count, bytes);
-      const partition = turn % PARTITIONS;
-      const builder = new FrameBuilder(origins[partition], count, bytes);
-      const nowMs = Date.now();
-      for (let k = 0; k < count; k++) {
-        const at = (sent + k) % feed.values.length;
-        builder.append(next[partition]++, nowMs, feed.keys[at], feed.values[at], null);
-      }
-      sent += count;
-      listener.onFrame(builder.build(next[partition], nowMs, performance.now()));
-    }
-  }
-
-  async function feedAll(listener: SourceListener): Promise<void> {
-    await feedTo(warmUp, listener);
-    while (credit.records > 0) await nextTurn();
-    await onWarm?.(telemetry);
-    await feedTo(warmUp + records, listener);
-    listener.onEnd();
-  }
-
-  const source: Source = {
-    async start(listener) {
-      for (const origin of origins) listener.onAssigned(origin);
-      feedAll(listener).catch((thrown) => listener.onFailed(classify(thrown)));
-    },
-    commit: () => acknowledged,
-    halt: () => acknowledged,
-    close: () => acknowledged,
-    lag: () => [],
-    health: () => ({ ready: true, reason: '', live: true }),
-  };
-  const sink: Sink = {
-    open: () => acknowledged,
-    partitionCount: () => PARTITIONS,
-    send(_topic, _partition, slab) {
-      rows += slab.count;
-      chunks++;
-      return acknowledged;
-    },
-    close: () => acknowledged,
-  };
-  return { source, sink, rows: () => rows, chunks: () => chunks };
 }

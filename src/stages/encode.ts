@@ -1,3 +1,4 @@
+import { putBytes } from '../codecs/avro-writers.ts';
 import { MAX_KEY_BYTES, writeKey } from '../codecs/key-template.ts';
 import type { ValueEncoder } from '../codecs/types.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
@@ -18,23 +19,27 @@ const GUESS_BYTES = 160;
 export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   const { outputKey } = plan;
 
+  const headers = new OutputHeaders();
+
   return (frame) => {
     const { count, fate } = frame;
     const slab = new RecordSlab(count, frame.rows * GUESS_BYTES);
     const encodedAs = new Int32Array(count).fill(-1);
     const value = encoder.bind(frame.columns, frame.predictions);
-    const headers = new OutputHeaders(frame);
+    headers.begin(frame);
     for (let i = 0; i < count; i++) {
       if (fate[i] !== OPEN) continue;
+      const before = slab.used;
       const row = slab.begin(frame.timestamps[i]);
-      const start = slab.used;
+      // Headers first, from a whole word on, and the rest right behind them: deliver copies a row in one piece.
+      headers.appendTo(slab, row, i);
       if (outputKey === undefined) {
         if (frame.keyStart[i] >= 0) copyKey(slab, row, frame.arena, frame.keyStart[i], frame.keyEnd[i]);
       } else {
         const at = slab.reserve(MAX_KEY_BYTES);
         const end = writeKey(outputKey, frame.columns, i, slab.arena, at);
         if (end <= at) {
-          fail(row, start, i);
+          fail(row, before, i);
           continue;
         }
         slab.keyStart[row] = at;
@@ -43,12 +48,11 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
       }
       const valueStart = slab.used;
       if (!value(i, slab)) {
-        fail(row, start, i);
+        fail(row, before, i);
         continue;
       }
       slab.valueStart[row] = valueStart;
       slab.valueEnd[row] = slab.used;
-      headers.appendTo(slab, row, i);
       encodedAs[i] = row;
     }
     frame.encoded = slab;
@@ -64,7 +68,7 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
 
 function copyKey(slab: RecordSlab, row: number, from: Buffer, start: number, end: number): void {
   const at = slab.reserve(end - start);
-  from.copy(slab.arena, at, start, end);
+  putBytes(slab.arena, at, from, start, end);
   slab.keyStart[row] = at;
   slab.keyEnd[row] = at + end - start;
   slab.used = at + end - start;

@@ -1,96 +1,163 @@
 import { DEGRADED, degradedText } from '../kernel/degraded.ts';
 import type { Frame } from '../kernel/frame.ts';
-import { varintLength, writeVarint } from '../kernel/headers.ts';
+import { encodeHeaders } from '../kernel/headers.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
 
-const SOURCE_NAME = Buffer.from('sluice-source');
-const MODEL_NAME = Buffer.from('sluice-model');
 const INPUTS_NAME = Buffer.from('sluice-inputs');
 const SCHEMA = Buffer.from('schema=');
 const FEATURES = Buffer.from('features=');
+const NINE = 57;
+const ZERO = 48;
 /** 2^53 has 16 digits. */
 const MAX_DIGITS = 16;
 const INPUTS_BYTES = 2 + INPUTS_NAME.length + SCHEMA.length + 1 + FEATURES.length + 2 * MAX_DIGITS;
+/** Above this a native copy is cheaper than one by words. */
+const MAX_WORDWISE = 512;
 
 /**
  * The headers of every output, in the record-batch layout: what it was made of.
  *
  * `sluice-source: topic/partition/offset`, `sluice-model: NAME@VERSION#digest12`, and where there is something to say
  * `sluice-inputs: schema=ID features=SECONDS`: the writer's schema id, and when the oldest feature used was written, in
- * seconds since 1970. A record whose answer is less than asked for has `sluice-degraded: HOW,HOW` too, no other one. What does not change is encoded once a frame; a record costs two copies and its digits.
+ * seconds since 1970. A record whose answer is less than asked for has `sluice-degraded: HOW,HOW` too, no other one.
+ *
+ * The blocks of one frame's records differ in digits, mostly. So the last one is kept, what differs is written over, and the
+ * whole is copied word by word. Reused from frame to frame; valid between `begin` and the next.
  */
 export class OutputHeaders {
-  private readonly frame: Frame;
-  private readonly sourcePrefix: Buffer;
-  private readonly beforeSource: Buffer;
-  private readonly modelHeader: Buffer;
-  private readonly worstBytes: number;
+  private frame: Frame | undefined;
+  private block = Buffer.alloc(0);
+  private words = new Int32Array(0);
+  private length = 0;
+  /** Where source and model end, which every record has. */
+  private baseEnd = 0;
+  /** The offset that stands in the block, where its digits end, and those that have as many: [leastOffset, offsetLimit). */
+  private offset = -1;
+  private offsetEnd = 0;
+  private leastOffset = 0;
+  private offsetLimit = 0;
+  /** Of the rest: schema id, seconds (-1: none) and where their digits end, bits of what is less. */
+  private schema = -1;
+  private seconds = -1;
+  private secondsEnd = 0;
+  private degraded = 0;
 
-  constructor(frame: Frame) {
-    const { topic, partition } = frame.origin;
+  /** The records that follow are of this frame. */
+  begin(frame: Frame): void {
     this.frame = frame;
-    this.sourcePrefix = Buffer.from(`${topic}/${partition}/`);
-    this.beforeSource = Buffer.concat([Buffer.from([varint1(2), varint1(SOURCE_NAME.length)]), SOURCE_NAME]);
-    const label = Buffer.from(frame.model);
-    const modelHeader = Buffer.alloc(1 + MODEL_NAME.length + varintLength(label.length) + label.length);
-    modelHeader[0] = varint1(MODEL_NAME.length);
-    MODEL_NAME.copy(modelHeader, 1);
-    label.copy(modelHeader, writeVarint(modelHeader, 1 + MODEL_NAME.length, label.length));
-    this.modelHeader = modelHeader;
-    this.worstBytes =
-      this.beforeSource.length + 5 + this.sourcePrefix.length + MAX_DIGITS + modelHeader.length + INPUTS_BYTES;
+    this.offsetLimit = 0;
   }
 
-  /** Appends the block of record `i` to row `row`, the last one of the slab. */
+  /** Appends the block of record `i` to row `row`, the last one of the slab, from a whole word on. */
   appendTo(slab: RecordSlab, row: number, i: number): void {
-    const start = slab.reserve(this.worstBytes);
-    const { arena } = slab;
-    const offset = this.frame.offsets[i];
-    const digits = digitsOf(offset);
-    let at = start + this.beforeSource.copy(arena, start);
-    at = writeVarint(arena, at, this.sourcePrefix.length + digits);
-    at += this.sourcePrefix.copy(arena, at);
-    at = writeDigits(arena, at, offset, digits);
-    at += this.modelHeader.copy(arena, at);
-    const end = this.appendInputs(arena, at, i);
-    if (end > at) arena[start] = varint1(3);
+    const { offsets, schemaId, featuresAtMs, degraded } = this.frame as Frame;
+    this.write(
+      offsets[i],
+      schemaId[i],
+      i < featuresAtMs.length && featuresAtMs[i] > 0 ? Math.floor(featuresAtMs[i] / 1_000) : -1,
+      degraded === undefined ? 0 : degraded[i],
+    );
+    const { length } = this;
+    const start = slab.reserveAligned(length + 3);
+    if (length <= MAX_WORDWISE) {
+      const from = this.words;
+      const to = slab.words;
+      const end = (length + 3) >> 2;
+      for (let w = 0, at = start >> 2; w < end; w++, at++) to[at] = from[w];
+    } else this.block.copy(slab.arena, start, 0, length);
     slab.headersStart[row] = start;
-    slab.headersEnd[row] = end;
-    slab.used = end;
-    const { degraded } = this.frame;
-    if (degraded !== undefined && degraded[i] !== 0) this.appendDegraded(slab, row, degraded[i]);
+    slab.headersEnd[row] = start + length;
+    slab.used = start + length;
   }
 
-  /** Rare: behind the others, with room of its own. */
-  private appendDegraded(slab: RecordSlab, row: number, how: number): void {
-    const header = DEGRADED_HEADERS[how];
-    const at = slab.reserve(header.length);
-    header.copy(slab.arena, at);
-    // One header more: the count is one byte, a zigzag varint.
-    slab.arena[slab.headersStart[row]] += 2;
-    slab.headersEnd[row] = at + header.length;
-    slab.used = at + header.length;
+  /** Makes the block say this. */
+  private write(offset: number, schema: number, seconds: number, degraded: number): void {
+    if (offset >= this.offsetLimit || offset < this.leastOffset) this.makeBase(offset);
+    else if (offset === this.offset + 1) this.countOn();
+    else if (offset !== this.offset) writeDigits(this.block, this.offsetEnd, offset);
+    this.offset = offset;
+    if (schema !== this.schema || degraded !== this.degraded || seconds !== this.seconds) {
+      this.writeRest(schema, seconds, degraded);
+    }
   }
 
-  private appendInputs(arena: Buffer, start: number, i: number): number {
-    const { schemaId, featuresAtMs } = this.frame;
-    const schema = schemaId[i];
-    const seconds = i < featuresAtMs.length && featuresAtMs[i] > 0 ? Math.floor(featuresAtMs[i] / 1_000) : -1;
-    if (schema < 0 && seconds < 0) return start;
-    arena[start] = varint1(INPUTS_NAME.length);
+  /** The next offset; it has as many digits. */
+  private countOn(): void {
+    const { block } = this;
+    let at = this.offsetEnd - 1;
+    for (; block[at] === NINE; at--) block[at] = ZERO;
+    block[at]++;
+  }
+
+  /** Once a frame, and where an offset has more digits than the one before. */
+  private makeBase(offset: number): void {
+    const { origin, model } = this.frame as Frame;
+    const source = Buffer.from(`${origin.topic}/${origin.partition}/${offset}`);
+    const before = encodeHeaders([{ name: 'sluice-source', value: source }]).length;
+    const base = encodeHeaders([
+      { name: 'sluice-source', value: source },
+      { name: 'sluice-model', value: Buffer.from(model) },
+    ]);
+    const most = (base.length + INPUTS_BYTES + MAX_DEGRADED_BYTES + 3) & ~3;
+    if (this.block.length < most) {
+      this.block = Buffer.allocUnsafeSlow(most);
+      this.words = new Int32Array(this.block.buffer);
+    }
+    base.copy(this.block);
+    this.baseEnd = base.length;
+    this.offsetEnd = before;
+    const digits = digitsOf(offset);
+    this.leastOffset = digits === 1 ? 0 : 10 ** (digits - 1);
+    this.offsetLimit = 10 ** digits;
+    this.length = base.length;
+    this.schema = -1;
+    this.seconds = -1;
+    this.degraded = 0;
+  }
+
+  private writeRest(schema: number, seconds: number, degraded: number): void {
+    const { block } = this;
+    const isAsLong = this.seconds >= 0 && seconds >= 0 && digitsOf(seconds) === digitsOf(this.seconds);
+    this.seconds = seconds;
+    if (isAsLong && schema === this.schema && degraded === this.degraded) {
+      writeDigits(block, this.secondsEnd, seconds);
+      return;
+    }
+    this.schema = schema;
+    this.degraded = degraded;
+    let headers = 2;
+    let at = this.baseEnd;
+    if (schema >= 0 || seconds >= 0) {
+      headers++;
+      at = this.writeInputs(at, schema, seconds);
+    }
+    if (degraded !== 0) {
+      headers++;
+      at += DEGRADED_HEADERS[degraded].copy(block, at);
+    }
+    block[0] = varint1(headers);
+    this.length = at;
+  }
+
+  private writeInputs(start: number, schema: number, seconds: number): number {
+    const { block } = this;
+    block[start] = varint1(INPUTS_NAME.length);
     // A value of at most 49 bytes: its length is one byte.
-    const lengthAt = start + 1 + INPUTS_NAME.copy(arena, start + 1);
+    const lengthAt = start + 1 + INPUTS_NAME.copy(block, start + 1);
     let at = lengthAt + 1;
     if (schema >= 0) {
-      at += SCHEMA.copy(arena, at);
-      at = writeDigits(arena, at, schema, digitsOf(schema));
+      at += SCHEMA.copy(block, at);
+      at += digitsOf(schema);
+      writeDigits(block, at, schema);
     }
-    if (schema >= 0 && seconds >= 0) arena[at++] = 0x20;
+    if (schema >= 0 && seconds >= 0) block[at++] = 0x20;
     if (seconds >= 0) {
-      at += FEATURES.copy(arena, at);
-      at = writeDigits(arena, at, seconds, digitsOf(seconds));
+      at += FEATURES.copy(block, at);
+      at += digitsOf(seconds);
+      this.secondsEnd = at;
+      writeDigits(block, at, seconds);
     }
-    arena[lengthAt] = varint1(at - lengthAt - 1);
+    block[lengthAt] = varint1(at - lengthAt - 1);
     return at;
   }
 }
@@ -101,14 +168,15 @@ function digitsOf(n: number): number {
   return digits;
 }
 
-function writeDigits(arena: Buffer, at: number, n: number, digits: number): number {
+/** The digits of `n`, up to `end`. */
+function writeDigits(block: Buffer, end: number, n: number): void {
   let rest = n;
-  for (let d = at + digits - 1; d >= at; d--) {
+  let at = end - 1;
+  do {
     const higher = Math.floor(rest / 10);
-    arena[d] = 48 + (rest - higher * 10);
+    block[at--] = ZERO + (rest - higher * 10);
     rest = higher;
-  }
-  return at + digits;
+  } while (rest > 0);
 }
 
 /** The header by the set of bits that it says. */
@@ -117,6 +185,8 @@ const DEGRADED_HEADERS: readonly Buffer[] = Array.from({ length: 1 << DEGRADED.l
   const value = Buffer.from(degradedText(how));
   return Buffer.concat([Buffer.from([varint1(name.length)]), name, Buffer.from([varint1(value.length)]), value]);
 });
+
+const MAX_DEGRADED_BYTES = Math.max(...DEGRADED_HEADERS.map(({ length }) => length));
 
 /** A zigzag varint that fits one byte. */
 function varint1(n: number): number {

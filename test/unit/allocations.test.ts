@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createPathBench, type Feed, feedOf, type PathBench, readFlights } from '../../bench/in-process.ts';
+import type { Feed } from '../../bench/ends.ts';
+import { createPathBench, feedOf, type PathBench, readFlights } from '../../bench/in-process.ts';
 import { type Allocations, startSampling, total } from '../../bench/sampling.ts';
 
 /**
