@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
 import { addDlq } from './dlq/program.ts';
 import type { Io } from './io.ts';
+import { addTune } from './tune/program.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done (dead letters are counted, not a failure; so is a clean drain after a signal)
@@ -142,9 +143,11 @@ Example, into an emulator:
       code = await runFeaturesLoad({ topology, dir, ...options }, io);
     });
 
-  addDlq(root, io, (ended) => {
+  const done = (ended: number): void => {
     code = ended;
-  });
+  };
+  addDlq(root, io, done);
+  addTune(root, io, done);
 
   try {
     await root.parseAsync([...argv]);

@@ -7,6 +7,7 @@ const COMMANDS = [
   ['run'],
   ['batch'],
   ['check'],
+  ['tune'],
   ['features', 'load'],
   ['dlq', 'list'],
   ['dlq', 'show'],

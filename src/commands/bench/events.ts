@@ -1,0 +1,98 @@
+import { readLines } from '../../adapters/files/lines.ts';
+import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
+import { fieldsOf } from '../../codecs/avro-fields.ts';
+import { type AvroType, parseAvroRecord } from '../../codecs/avro-schema.ts';
+import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
+import type { ColumnWant } from '../../codecs/types.ts';
+import { columnsOf } from '../../codecs/want-columns.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import { RecordSlab } from '../../kernel/record-slab.ts';
+import type { ValueFormat } from '../../plan/topology.ts';
+
+const MAX_LINE_BYTES = 1024 * 1024;
+
+/** The first events of a file of JSON Lines, `.gz` too; empty lines are passed over. */
+export async function readEvents(file: string, limit: number): Promise<readonly Buffer[]> {
+  const lines: Buffer[] = [];
+  for await (const line of readLines(file, { onProgress: () => undefined, maxLineBytes: MAX_LINE_BYTES })) {
+    if (typeof line === 'number') throw new SluiceError('file-invalid', `${file} has a line of ${line} bytes`);
+    if (line.length > 0) lines.push(line);
+    if (lines.length === limit) break;
+  }
+  if (lines.length === 0) throw new SluiceError('file-invalid', `${file} has no events`);
+  return lines;
+}
+
+/** Events that fit a schema and mean nothing, as lines of JSON; the same numbers give the same events. */
+export function synthesize(schema: unknown, count: number, random: () => number): readonly Buffer[] {
+  const { fields } = parseAvroRecord(schema);
+  return Array.from({ length: count }, () =>
+    Buffer.from(JSON.stringify(Object.fromEntries(fields.map(({ name, type }) => [name, madeUp(type, random)])))),
+  );
+}
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+const LIST_VALUES = 4;
+
+function madeUp(type: AvroType, random: () => number): unknown {
+  const whole = (below: number): number => Math.floor(random() * below);
+  switch (type.type) {
+    case 'null':
+      return null;
+    case 'boolean':
+      return random() < 0.5;
+    case 'int':
+      return whole(10_000);
+    case 'long':
+      return whole(1_000_000_000);
+    case 'float':
+    case 'double':
+      return Number(random().toFixed(6));
+    case 'string':
+      return Array.from({ length: 3 }, () => LETTERS[whole(LETTERS.length)]).join('');
+    case 'enum':
+      return type.symbols[whole(type.symbols.length)];
+    case 'array':
+      return Array.from({ length: LIST_VALUES }, () => madeUp(type.items, random));
+    case 'union':
+      return madeUp(type.branches.find((branch) => branch.type !== 'null') ?? type.branches[0], random);
+    default:
+      throw new SluiceError(
+        'usage-invalid',
+        `no value of type ${type.type} can be made up: give --input FILE of events`,
+      );
+  }
+}
+
+/**
+ * Lines of JSON → values as the topology's source has them, all in one piece of memory. JSON goes as it stands, whether it
+ * fits the schema or not; for Avro each line must fit, and is written with the codecs that the path uses too.
+ */
+export function encodeEvents(lines: readonly Buffer[], value: ValueFormat, prefix: Buffer): readonly Buffer[] {
+  if (value.kind === 'json') return lines;
+  const wants = fieldsOf(value.schema).map(({ name, kind, width }): ColumnWant => {
+    if (kind !== 'other' && (kind !== 'vector' || width > 0)) return { field: name, kind, width };
+    throw new SluiceError(
+      'usage-invalid',
+      `field "${name}" of ${value.schemaFile} is of a type that no value is written of here`,
+    );
+  });
+  const fields = wants.map(({ field }, slot) => ({ name: field, source: { from: 'event', slot } as const }));
+  const encoder = compileAvroEncoder({ schema: value.schema, fields, wants, predictions: [], prefix });
+  const arena = Buffer.concat(lines);
+  const columns = columnsOf(wants, lines.length, arena);
+  const decode = compileJsonDecoder({ schema: value.schema, wants }).bind(arena, columns);
+  const refuse = (i: number): never => {
+    const shown = lines[i].toString('utf8', 0, 200);
+    throw new SluiceError('file-invalid', `event ${i + 1}, ${shown}, does not fit ${value.schemaFile}`);
+  };
+  let at = 0;
+  lines.forEach((line, i) => {
+    if (!decode(at, at + line.length, i)) refuse(i);
+    at += line.length;
+  });
+  const encode = encoder.bind(columns, []);
+  const slab = new RecordSlab(lines.length, arena.length);
+  const ends = lines.map((_, i) => (encode(i, slab) ? slab.used : refuse(i)));
+  return ends.map((end, i) => slab.arena.subarray(i === 0 ? 0 : ends[i - 1], end));
+}

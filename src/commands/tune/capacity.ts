@@ -1,0 +1,205 @@
+import { LatencyModel } from '../../batching/latency-model.ts';
+import { nextBatch } from '../../batching/policy.ts';
+import { seeded } from '../bench/seeded.ts';
+
+/** How one instance works, as measured: what a batch and what a record takes. Times are ms. */
+export interface Instance {
+  /** Measured (rows, ms) of one run of the model, by rising rows; between them a line, beyond them the last slope. */
+  readonly runs: readonly RunTime[];
+  /** What a record takes beside the model on the thread of the pipeline. */
+  readonly recordMs: number;
+  /** Runs that go on at once beside that thread; 0: the model runs on the thread itself. */
+  readonly beside: number;
+  /** Spread of a run's time about its median: the standard deviation of its logarithm. */
+  readonly spread: number;
+  readonly maxBatch: number;
+  readonly budgetMs: number;
+  /** Of the budget, what a record spends where this machine has no say: one fetch, one read of the store, one acknowledgement. */
+  readonly elsewhereMs: number;
+}
+
+export interface RunTime {
+  readonly rows: number;
+  readonly ms: number;
+}
+
+/** Of the budget, the share that waiting for and running a batch may use: as in src/stages/infer.ts. */
+const INFER_SHARE = 0.5;
+/** More misses than this, and a rate does not keep the budget. */
+export const MISSES_ALLOWED = 0.001;
+const ARRIVALS_MIN = 20_000;
+const ARRIVALS_MAX = 400_000;
+/** A simulated stretch is this many budgets long: a backlog that grows by a fortieth shows as misses. */
+const BUDGETS_LONG = 40;
+const WARM_UP_SHARE = 0.1;
+
+/** Time of a run of `rows`, from what was measured. */
+export function runMs(runs: readonly RunTime[], rows: number): number {
+  const [first] = runs;
+  if (runs.length === 1 || rows <= first.rows) return first.ms;
+  const above = runs.findIndex((run) => run.rows >= rows);
+  const to = above < 0 ? runs.length - 1 : above;
+  const [low, high] = [runs[to - 1], runs[to]];
+  const slope = (high.ms - low.ms) / (high.rows - low.rows);
+  return Math.max(low.ms, low.ms + slope * (rows - low.rows));
+}
+
+/**
+ * Mean time in the system under greedy batching (whoever waits goes with the next run), Poisson arrivals and t(b) = fixed +
+ * perRow·b: the closed-form bound of Inoue (2019), which simulation meets within a few per cent. Infinity beyond capacity.
+ */
+export function meanLatencyMs(arrivalsPerMs: number, { fixedMs, perRowMs }: LinearRun): number {
+  const [rate, a, c] = [arrivalsPerMs, fixedMs, perRowMs];
+  const load = rate * c;
+  if (load >= 1) return Number.POSITIVE_INFINITY;
+  const one = ((c + a) / (2 * (1 - load))) * (1 + 2 * rate * a + (1 - rate * a) / (1 + load));
+  const other = (3 * a) / (2 * (1 - load)) + ((c / 2) * (load + 2)) / (1 - load * load);
+  return Math.min(one, other);
+}
+
+export interface LinearRun {
+  readonly fixedMs: number;
+  readonly perRowMs: number;
+}
+
+/** Records a ms at which the thread, or the model beside it, has no time left, whatever the budget: and the batch there. */
+export function saturation(instance: Instance): { readonly perMs: number; readonly rows: number } {
+  const { runs, recordMs, beside, maxBatch } = instance;
+  const sizes = [...runs.map(({ rows }) => rows).filter((rows) => rows < maxBatch), maxBatch];
+  let best = { perMs: 0, rows: 1 };
+  for (const rows of sizes) {
+    const model = runMs(runs, rows);
+    const perMs = beside > 0 ? Math.min((rows * beside) / model, 1 / recordMs) : rows / (model + recordMs * rows);
+    if (perMs > best.perMs * 1.001) best = { perMs, rows };
+  }
+  return best;
+}
+
+/** What became of the records of a simulated stretch. */
+export interface Simulated {
+  readonly meanMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Share of records that took longer than the budget. */
+  readonly missed: number;
+  readonly meanBatch: number;
+  /** Share of the time in which the model runs. */
+  readonly modelBusy: number;
+}
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** `policy`: src/batching/policy.ts as the pipeline asks it; `greedy`: whoever waits goes. */
+  readonly batching?: 'policy' | 'greedy';
+  readonly arrivals?: number;
+}
+
+/**
+ * One instance under Poisson arrivals, with the policy and the latency model of the pipeline itself. Pure: the same seed is
+ * the same stretch. Records come singly; those of a Kafka fetch come in groups, which costs latency and saves runs.
+ */
+export function simulate(instance: Instance, arrivalsPerMs: number, options: SimulationOptions): Simulated {
+  const { runs, recordMs, beside, spread, maxBatch, budgetMs, elsewhereMs } = instance;
+  const { seed, batching = 'policy' } = options;
+  const records = options.arrivals ?? stretch(arrivalsPerMs, budgetMs);
+  const random = seeded(seed);
+  const arrivedMs = new Float64Array(records);
+  /** When a record can go into a batch: with the model beside it, once the thread is done with it. */
+  const readyMs = new Float64Array(records);
+  let at = 0;
+  let threadMs = 0;
+  for (let i = 0; i < records; i++) {
+    at -= Math.log(1 - random()) / arrivalsPerMs;
+    arrivedMs[i] = at;
+    threadMs = beside > 0 ? Math.max(threadMs, at) + recordMs : at;
+    readyMs[i] = threadMs;
+  }
+  const latency = new Float64Array(records);
+  const model = new LatencyModel({ initialFixedMs: 1 });
+  const limits = { maxBatch, budgetMs: budgetMs * INFER_SHARE };
+  const freeMs = new Float64Array(Math.max(1, beside));
+  let [from, to, nowMs, busyMs, batches] = [0, 0, 0, 0, 0];
+  while (from < records) {
+    const lane = freeMs.indexOf(Math.min(...freeMs));
+    nowMs = Math.max(nowMs, freeMs[lane], readyMs[from]);
+    while (to < records && readyMs[to] <= nowMs) to++;
+    const waiting = to - from;
+    let rows = Math.min(waiting, maxBatch);
+    if (batching === 'policy') {
+      const decision = nextBatch(
+        { nowMs, rows: waiting, oldestMs: arrivedMs[from], arrivalsPerMs, flushing: to === records },
+        model,
+        limits,
+      );
+      if (!('go' in decision)) {
+        nowMs = Math.min(decision.waitUntilMs, to < records ? readyMs[to] : decision.waitUntilMs);
+        continue;
+      }
+      rows = decision.go;
+    }
+    const tookMs = runMs(runs, rows) * (spread > 0 ? Math.exp(spread * gaussian(random)) : 1);
+    model.observe(rows, tookMs);
+    freeMs[lane] = nowMs + tookMs + (beside > 0 ? 0 : recordMs * rows);
+    busyMs += tookMs;
+    batches++;
+    for (const end = from + rows; from < end; from++) latency[from] = freeMs[lane] - arrivedMs[from] + elsewhereMs;
+  }
+  const measured = latency.subarray(Math.floor(records * WARM_UP_SHARE));
+  return summary(measured, budgetMs, records / batches, busyMs / (Math.max(...freeMs) * freeMs.length));
+}
+
+function stretch(arrivalsPerMs: number, budgetMs: number): number {
+  return Math.round(Math.min(ARRIVALS_MAX, Math.max(ARRIVALS_MIN, arrivalsPerMs * budgetMs * BUDGETS_LONG)));
+}
+
+function summary(latency: Float64Array, budgetMs: number, meanBatch: number, modelBusy: number): Simulated {
+  latency.sort();
+  const quantile = (q: number): number => latency[Math.min(latency.length - 1, Math.floor(q * latency.length))];
+  let sum = 0;
+  let missed = 0;
+  for (const ms of latency) {
+    sum += ms;
+    if (ms > budgetMs) missed++;
+  }
+  return {
+    meanMs: sum / latency.length,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+    missed: missed / latency.length,
+    meanBatch,
+    modelBusy,
+  };
+}
+
+/** Box and Muller's: one normal deviate of two uniform ones. */
+function gaussian(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+export interface Highest {
+  /** Records a second; 0 where no rate keeps the budget. */
+  readonly perSecond: number;
+  readonly at: Simulated | undefined;
+}
+
+const STEPS = 10;
+/** At the brink any noise is a backlog: nobody should plan for more than this share of what is possible. */
+const BRINK = 0.98;
+
+/** The highest rate of which no more than a thousandth misses the budget: bisection over the simulation, the same seed for each. */
+export function highestRate(instance: Instance, seed: number): Highest {
+  let high = saturation(instance).perMs * BRINK;
+  const lowest = simulate(instance, high * 1e-3, { seed });
+  if (lowest.missed > MISSES_ALLOWED) return { perSecond: 0, at: undefined };
+  let low = high * 1e-3;
+  let at = lowest;
+  for (let step = 0; step < STEPS; step++) {
+    const rate = step === 0 ? high : (low + high) / 2;
+    const tried = simulate(instance, rate, { seed });
+    if (tried.missed <= MISSES_ALLOWED) {
+      [low, at] = [rate, tried];
+      if (step === 0) break;
+    } else high = rate;
+  }
+  return { perSecond: low * 1000, at };
+}

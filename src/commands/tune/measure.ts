@@ -1,0 +1,218 @@
+import { loadGolden } from '../../bundle/golden.ts';
+import { confluentPrefix } from '../../codecs/wire.ts';
+import { classify } from '../../kernel/errors.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { CacheSettings } from '../../plan/topology.ts';
+import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
+import { encodeEvents, readEvents, synthesize } from '../bench/events.ts';
+import { seeded } from '../bench/seeded.ts';
+import { loadModel } from '../load-model.ts';
+import {
+  type Captured,
+  capture,
+  drivePath,
+  echo,
+  type PathCost,
+  type PathDeps,
+  type Samples,
+  SCHEMA_ID,
+} from './path.ts';
+import { measureRuns, type Runs, sizesUpTo } from './runs.ts';
+
+export interface MeasureDeps extends PathDeps {
+  readonly runtime: ModelRuntime;
+  readonly cores: number;
+  readonly say: (line: string) => void;
+  /** Whether to end early, with what there is. */
+  readonly stop: () => boolean;
+}
+
+export interface MeasureOptions {
+  readonly input: string | undefined;
+  readonly seed: number;
+}
+
+/** What was found out about this machine and this model. */
+export interface Measured {
+  readonly device: string;
+  /** Runs at once beside the thread; 0: on it. */
+  readonly beside: number;
+  readonly cores: number;
+  readonly samples: { readonly from: string; readonly records: number; readonly deadLetters: number };
+  readonly runs: Runs;
+  readonly threads: readonly { readonly threads: number; readonly runs: Runs }[];
+  readonly devices: readonly DeviceTried[];
+  /** Every look-up is answered by a cache. */
+  readonly path: PathCost;
+  /** Every look-up goes to the store, which answers at once; undefined where there is none. */
+  readonly uncached: PathCost | undefined;
+}
+
+export interface DeviceTried {
+  readonly device: string;
+  readonly runs: Runs | undefined;
+  /** Why it was not measured. */
+  readonly why: string;
+}
+
+const SAMPLES = 4_096;
+const CAPTURED_BYTES = 64 * 1024 * 1024;
+/** Beyond the topology's batches, to say whether larger ones would pay. */
+const BEYOND = 4;
+const MS_EACH = 150;
+const MS_EACH_OTHER = 60;
+const PATH_ROUNDS = 3;
+const PATH_MS = 400;
+const PATH_FIRST = 20_000;
+/** Holds every key of the samples for as long as it takes. */
+const AMPLE: CacheSettings = { entries: 20_000, ttlMs: 3_600_000, negativeTtlMs: 3_600_000 };
+const OTHER_DEVICES = ['cuda', 'tensorrt'] as const;
+
+/** Loads the model as `run` does, and measures: runs by size, threads, devices, and the path without the model. */
+export async function measure(plan: Plan, options: MeasureOptions, deps: MeasureDeps): Promise<Measured> {
+  const { clock, say, stop } = deps;
+  const { samples, from } = await samplesOf(plan, options);
+  const session = await loadModel(plan, { clock, telemetry: deps.telemetry(), runtime: deps.runtime });
+  try {
+    const { maxBatch, latencyBudgetMs } = plan.topology.flow;
+    const capacity = Math.max(1, Math.min(maxBatch * BEYOND, Math.floor(CAPTURED_BYTES / rowBytes(plan))));
+    const records = Math.min(samples.values.length, capacity, 256);
+    say(`${plan.bundle.label} on ${session.device}: ${records} records (${from}) through the path`);
+    const captured = await capture(plan, session, samples, { records, capacity }, deps);
+    const sizes = [...sizesUpTo(Math.min(maxBatch, capacity)), maxBatch * 2, maxBatch * 4].filter(
+      (rows) => rows <= capacity,
+    );
+    say(`runs of 1 to ${sizes[sizes.length - 1]} rows`);
+    const timing = { clock, stop, stopMs: latencyBudgetMs };
+    const runs = await measureRuns(session, captured, sizes, { ...timing, msEach: MS_EACH });
+    const few = sizes.filter((_, i) => i % 3 === 0 || i === sizes.length - 1);
+    const other = (load: Partial<ModelLoad>): Promise<Runs> =>
+      elsewhere(plan, deps.runtime, load, (loaded) =>
+        measureRuns(loaded, captured, few, { ...timing, msEach: MS_EACH_OTHER }),
+      );
+    const threads: Measured['threads'][number][] = [];
+    if (session.device === 'cpu') {
+      for (let count = 2; count <= deps.cores && !stop(); count *= 2) {
+        say(`${count} threads a run`);
+        threads.push({ threads: count, runs: await other({ device: 'cpu', threads: count }) });
+      }
+    }
+    const devices: DeviceTried[] = [];
+    for (const device of OTHER_DEVICES) {
+      if (device === session.device || stop()) continue;
+      devices.push(await tried(device, () => other({ device })));
+    }
+    say('the path without the model');
+    const { path, uncached } = await measurePath(plan, session, captured, distinct(plan, samples, options), deps);
+    const isBeside = session.concurrency !== undefined || plan.topology.model.isolation !== 'none';
+    return {
+      device: session.device,
+      beside: isBeside ? (session.concurrency ?? 1) : 0,
+      cores: deps.cores,
+      samples: { from, records, deadLetters: captured.deadLetters },
+      runs,
+      threads,
+      devices,
+      path,
+      uncached,
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Events of the file; of the bundle's golden records otherwise, and where it has none, made from the schema. */
+async function samplesOf(
+  plan: Plan,
+  { input, seed }: MeasureOptions,
+): Promise<{ readonly samples: Samples; readonly from: string }> {
+  const { value } = plan.topology.source;
+  const { goldenFile } = plan.bundle;
+  const golden = goldenFile === undefined ? undefined : loadGolden(goldenFile);
+  const records = golden?.ok ? golden.records : [];
+  const stated = records.map(({ features }) => features);
+  let [lines, from] = [records.map(({ event }) => Buffer.from(JSON.stringify(event))) as readonly Buffer[], 'golden'];
+  if (input !== undefined) [lines, from] = [await readEvents(input, SAMPLES), 'input'];
+  else if (lines.length === 0) [lines, from] = [synthesize(value.schema, SAMPLES, seeded(seed)), 'synthetic'];
+  return { samples: { values: encodeEvents(lines, value, prefixOf(plan)), stated }, from };
+}
+
+/**
+ * Golden records are few, and a frame of them asks for few keys → look-ups would look cheaper than they are → where nobody gave
+ * events of his own, what is sent through the path is made from the schema, each record with keys of its own.
+ */
+function distinct(plan: Plan, samples: Samples, { input, seed }: MeasureOptions): Samples {
+  const { value } = plan.topology.source;
+  if (input !== undefined || plan.reads.length === 0) return samples;
+  try {
+    const lines = synthesize(value.schema, SAMPLES, seeded(seed));
+    return { ...samples, values: encodeEvents(lines, value, prefixOf(plan)) };
+  } catch (thrown) {
+    if (classify(thrown).code !== 'usage-invalid') throw thrown;
+    return samples;
+  }
+}
+
+function prefixOf({ topology }: Plan): Buffer {
+  const { value } = topology.source;
+  return value.kind === 'avro' && value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : Buffer.alloc(0);
+}
+
+function rowBytes({ feeds }: Plan): number {
+  return feeds.reduce((sum, { rowShape }) => sum + 8 * rowShape.reduce((a, b) => a * b, 1), 0);
+}
+
+async function elsewhere<T>(
+  plan: Plan,
+  runtime: ModelRuntime,
+  load: Partial<ModelLoad>,
+  work: (session: ModelSession) => Promise<T>,
+): Promise<T> {
+  const session = await runtime.load({
+    file: plan.bundle.modelFile,
+    device: 'cpu',
+    feeds: plan.feeds,
+    fetches: plan.predictions.fetches,
+    ...load,
+  });
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
+
+async function tried(device: string, work: () => Promise<Runs>): Promise<DeviceTried> {
+  try {
+    return { device, runs: await work(), why: '' };
+  } catch (thrown) {
+    return { device, runs: undefined, why: classify(thrown).message };
+  }
+}
+
+/** The best of some rounds, by CPU: whatever else the machine does only adds. */
+async function measurePath(
+  plan: Plan,
+  session: ModelSession,
+  captured: Captured,
+  samples: Samples,
+  deps: MeasureDeps,
+): Promise<{ readonly path: PathCost; readonly uncached: PathCost | undefined }> {
+  const says = echo(session, captured);
+  const best = async (driven: Plan): Promise<PathCost> => {
+    const first = await drivePath(driven, says, samples, { records: PATH_FIRST, warmUp: PATH_FIRST }, deps);
+    const records = Math.max(PATH_FIRST, Math.min(200_000, Math.round((PATH_MS * 1000) / first.us)));
+    let least = first;
+    for (let round = 0; round < PATH_ROUNDS && !deps.stop(); round++) {
+      const cost = await drivePath(driven, says, samples, { records, warmUp: PATH_FIRST }, deps);
+      if (cost.us < least.us) least = cost;
+    }
+    return least;
+  };
+  if (plan.reads.length === 0) return { path: await best(plan), uncached: undefined };
+  const cachedBy = (cache: CacheSettings | undefined): Plan => ({
+    ...plan,
+    reads: plan.reads.map((read) => ({ ...read, cache })),
+  });
+  return { path: await best(cachedBy(AMPLE)), uncached: await best(cachedBy(undefined)) };
+}
