@@ -4,9 +4,11 @@ import type { Acknowledged } from './produce-wire.ts';
 import type { TopicProducer } from './producers.ts';
 
 /**
- * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for it.
- * Sequences are the client's. Limits: when the metadata cannot be read after a failed attempt, that is all that is heard of it; header order across names is the client's; a null header value is sent empty, and `onNullHeader`
- * is told.
+ * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for
+ * it. Sequences are the client's.
+ *
+ * Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader` is told; when the metadata
+ * cannot be read after a failed attempt, that failure is all that is heard of the attempt.
  */
 export interface StockProducerOptions {
   readonly topic: string;
