@@ -4,6 +4,7 @@ import type { Credit } from './kernel/credit.ts';
 import type { Frame, Origin } from './kernel/frame.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Plan } from './plan/plan.ts';
+import type { Changelogs } from './ports/changelog.ts';
 import type { FeatureStore } from './ports/feature-store.ts';
 import type { ModelSession } from './ports/model.ts';
 import type { SchemaSource } from './ports/schemas.ts';
@@ -41,6 +42,8 @@ export interface World {
   readonly source: Source;
   readonly schemas: SchemaSource;
   readonly store: FeatureStore;
+  /** Where the topology names topics that say which rows have changed, and they can be read. */
+  readonly changelogs?: Changelogs;
   readonly session: ModelSession;
   readonly encoder: ValueEncoder;
   /** For `plan.smaller`; its step is never taken without. */
@@ -84,6 +87,10 @@ export function assemble(plan: Plan, world: World): Runner {
         // A call that nobody waits for any more ends with the pipeline.
         const reading = overload ? { ...deps, abandon: AbortSignal.any([abandon, closing.signal]) } : deps;
         const readers = plan.reads.map((read) => new FeatureReader(reading, read, overload?.relief));
+        for (const [k, { changes }] of readers.entries()) {
+          const topic = plan.reads[k].cache?.invalidateBy;
+          if (topic !== undefined && changes !== undefined) world.changelogs?.subscribe(topic, changes);
+        }
         const infers: Infer[] = [];
 
         /** One plan's way from bytes to bytes; features and delivery are shared. */
@@ -116,8 +123,9 @@ export function assemble(plan: Plan, world: World): Runner {
           async close() {
             overload?.close();
             closing.abort();
-            const { sink, store, session, smaller } = world;
-            await Promise.all([sink.close(), store.close(), session.close(), smaller?.session.close()]);
+            const { sink, store, changelogs, session, smaller } = world;
+            const scorers = [session.close(), smaller?.session.close()];
+            await Promise.all([sink.close(), store.close(), changelogs?.close(), ...scorers]);
           },
         };
       },

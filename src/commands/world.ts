@@ -1,7 +1,9 @@
 import { createBigtableStore } from '../adapters/bigtable/store.ts';
 import { createFileSchemas } from '../adapters/files/file-schemas.ts';
+import { openChangelogs } from '../adapters/kafka/changelog.ts';
 import { createKafkaSink } from '../adapters/kafka/sink.ts';
 import { createKafkaSource } from '../adapters/kafka/source.ts';
+import { createTopicLog } from '../adapters/kafka/topic-log.ts';
 import { createKafkaTransactions } from '../adapters/kafka/transactions.ts';
 import { createRegistrySchemas } from '../adapters/registry/registry.ts';
 import type { World } from '../assemble.ts';
@@ -65,8 +67,9 @@ export async function createWorld(
       ? createKafkaTransactions({ clock, telemetry, random }, { ...connection, groupId })
       : undefined;
   const sink = ownership ?? createKafkaSink({ clock, telemetry, random }, connection);
+  const changing = plan.reads.flatMap(({ cache }) => cache?.invalidateBy ?? []);
   // The input topics too: what is missing shall be said before the group is joined, and by --dry.
-  await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic]);
+  await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic, ...changing]);
   const source = createKafkaSource(
     { clock, telemetry, credit, random, ownership },
     {
@@ -78,7 +81,33 @@ export async function createWorld(
       drainMs: topology.flow.drainMs,
     },
   );
-  return { clock, random, telemetry, credit, source, schemas, store, session, smaller, encoder, sink, instance };
+  // Before the first row is read: a change between the two would be missed. With nothing to consume there is none to miss.
+  const changelogs =
+    changing.length > 0 && register
+      ? await openChangelogs(
+          {
+            clock,
+            telemetry,
+            log: () => createTopicLog({ clock, telemetry, random }, { ...connection, reachWithinMs: 10_000 }),
+          },
+          { topics: changing },
+        )
+      : undefined;
+  return {
+    clock,
+    random,
+    telemetry,
+    credit,
+    source,
+    schemas,
+    store,
+    changelogs,
+    session,
+    smaller,
+    encoder,
+    sink,
+    instance,
+  };
 }
 
 function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {

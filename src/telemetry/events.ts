@@ -102,6 +102,13 @@ export const EVENTS = {
     'warn',
     'the credentials may not describe the table: a misspelt family would look like missing features',
   ),
+  'changelog-unread': store(
+    'warn',
+    'a topic that invalidates caches cannot be read: rows live as long as their ttl until it can',
+    limited('topic'),
+  ),
+  'changelog-over': store('info', 'a topic that invalidates caches is read again, from where it was left'),
+  'changelog-missed': store('warn', 'changes are gone that nobody has read: the caches are emptied', limited('topic')),
   'store-reconnecting': store('warn', 'nothing comes over the connection: it is given up for a new one', limited()),
   'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 

@@ -93,7 +93,13 @@ function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {
     views,
     onMissing: entry.onMissing,
     layout: entry.layout,
-    cache: cache && { entries: cache.entries, ttlMs: cache.ttl, negativeTtlMs: cache.negativeTtl },
+    cache: cache && {
+      entries: cache.entries,
+      ttlMs: cache.ttl,
+      negativeTtlMs: cache.negativeTtl,
+      ...(cache.refreshAfter !== undefined && { refreshAfterMs: cache.refreshAfter }),
+      ...(cache.invalidateBy !== undefined && { invalidateBy: cache.invalidateBy }),
+    },
   };
 }
 

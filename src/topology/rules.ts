@@ -3,6 +3,7 @@ import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import { checkOverload } from './overload-rules.ts';
 import type { TopologyFile } from './schema.ts';
+import { formatDuration } from './units.ts';
 
 /** What two keys of a topology may hold together. Every pair that cannot work is an error here, never repaired later. */
 
@@ -19,6 +20,7 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
   checkValue(file, file.output.value, ['output', 'value'], report);
   checkViews(file, report);
   checkSharedReads(file, report);
+  checkCaches(file, report);
   checkFlow(file, report);
   checkOverload(file, report);
   checkModel(file, report);
@@ -146,6 +148,21 @@ function checkSharedReads({ enrich }: TopologyFile, report: Report): void {
     if (JSON.stringify(first) !== JSON.stringify(entry.cache)) {
       const message = `shares one read with enrich[${shared}] (same table and key), which says otherwise about its cache`;
       report(['enrich', i, 'cache'], message, 'say the same in both, or in the first only');
+    }
+  });
+}
+
+function checkCaches({ enrich, output, deadLetter }: TopologyFile, report: Report): void {
+  enrich.forEach(({ cache }, i) => {
+    if (cache === undefined) return;
+    const { refreshAfter, ttl, invalidateBy } = cache;
+    if (refreshAfter !== undefined && refreshAfter >= ttl) {
+      const message = `is ${formatDuration(refreshAfter)}, and a row is gone after its ttl, ${formatDuration(ttl)}: none would ever be read ahead`;
+      report(['enrich', i, 'cache', 'refreshAfter'], message, 'write less than the ttl, for example four fifths of it');
+    }
+    if (invalidateBy !== undefined && (invalidateBy === output.topic || invalidateBy === deadLetter.topic)) {
+      const message = `"${invalidateBy}" is written by this topology: its keys are no row keys`;
+      report(['enrich', i, 'cache', 'invalidateBy'], message, 'name the topic that says which rows have changed');
     }
   });
 }

@@ -88,6 +88,16 @@ const cache = strict({
   entries: count(10_000_000, 100_000).describe('rows kept at most'),
   ttl: duration('10m').describe('how long a row is believed').prefault('10m'),
   negativeTtl: duration('1m').describe('how long it is believed that a row is not there').prefault('1m'),
+  refreshAfter: duration('8m')
+    .describe(
+      'from this age on a row that is asked for is used, and read anew in the background; without it, at its ttl',
+    )
+    .optional(),
+  invalidateBy: topic()
+    .describe(
+      'a topic whose record keys are row keys: what is read there is dropped here; by every instance for itself',
+    )
+    .optional(),
 });
 
 const enrich = strict({

@@ -1,0 +1,170 @@
+import { type Clock, pause } from '../../kernel/clock.ts';
+import { deadlineIn, within } from '../../kernel/deadline.ts';
+import { classify } from '../../kernel/errors.ts';
+import type { ChangeListener, Changelogs } from '../../ports/changelog.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { TopicLog } from '../../ports/topic-log.ts';
+
+/**
+ * Follows topics whose record keys are keys of rows that have changed: each to its end, from where it ended when this was
+ * opened, by every process for itself. No group: every instance has a cache of its own and needs all of it.
+ *
+ * Promise: a listener hears of every key that was written after `openChangelogs` resolved, within about a second, or, where
+ * records are gone that nobody has read, that changes were missed. A topic that cannot be read is said (event, gauge) and
+ * tried again for as long as it takes; its keys come late then, and until they do rows live as long as their ttl.
+ * Limits: the ends are looked at every `everyMs`, which costs a request or two; records without a key name nothing; a
+ * topic that is deleted and made anew within `everyMs`, with as many records, is not told from the old one.
+ */
+export interface ChangelogDeps {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** A log of its own for each topic, and a new one after each failure: a client that lost its broker may not find back. */
+  readonly log: () => TopicLog;
+}
+
+export interface ChangelogOptions {
+  readonly topics: readonly string[];
+  readonly everyMs?: number;
+  readonly againAfterMs?: number;
+}
+
+const CLOSE_WITHIN_MS = 1_000;
+/** So many keys are told at once. */
+const MOST_KEYS = 1_024;
+/** Read to its end this long ago at most, a topic is up. */
+const UP_WITHIN_MS = 10_000;
+
+/** Resolves when the end of each topic is known; rejects where one does not exist, or cannot be asked for. */
+export async function openChangelogs(deps: ChangelogDeps, options: ChangelogOptions): Promise<Changelogs> {
+  const closing = new AbortController();
+  const followers = new Map([...new Set(options.topics)].map((topic) => [topic, new Follower(deps, options, topic)]));
+  const all = [...followers.values()];
+  const close = async (): Promise<void> => {
+    closing.abort();
+    await Promise.all(all.map((follower) => follower.letGo()));
+  };
+  try {
+    await Promise.all(all.map((follower) => follower.begin()));
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+  for (const follower of all) void follower.follow(closing.signal);
+  return {
+    subscribe(topic, listener) {
+      followers.get(topic)?.listeners.push(listener);
+    },
+    close,
+  };
+}
+
+class Follower {
+  readonly listeners: ChangeListener[] = [];
+  private readonly deps: ChangelogDeps;
+  private readonly topic: string;
+  private readonly everyMs: number;
+  private readonly againAfterMs: number;
+  private log: TopicLog;
+  /** By partition: the offset of the next record. */
+  private positions: number[] = [];
+  private readAtMs: number;
+  private failed = false;
+  /** The topic was gone: what is there under its name may be another one. */
+  private gone = false;
+
+  constructor(deps: ChangelogDeps, { everyMs = 250, againAfterMs = 1_000 }: ChangelogOptions, topic: string) {
+    this.deps = deps;
+    this.topic = topic;
+    this.everyMs = everyMs;
+    this.againAfterMs = againAfterMs;
+    this.log = deps.log();
+    this.readAtMs = deps.clock.monotonicMs();
+  }
+
+  async begin(): Promise<void> {
+    this.positions = (await this.log.extents(this.topic)).map(({ end }) => end);
+    const { clock, telemetry } = this.deps;
+    this.readAtMs = clock.monotonicMs();
+    telemetry.gauge('sluice_changelog_up', { topic: this.topic }, () =>
+      !this.failed && clock.monotonicMs() - this.readAtMs <= UP_WITHIN_MS ? 1 : 0,
+    );
+  }
+
+  async follow(closing: AbortSignal): Promise<void> {
+    const { clock, telemetry } = this.deps;
+    const { topic } = this;
+    while (!closing.aborted) {
+      await pause(clock, this.failed ? this.againAfterMs : this.everyMs, closing);
+      if (closing.aborted) return;
+      try {
+        await this.readOn();
+        this.readAtMs = clock.monotonicMs();
+        if (this.failed) telemetry.event('changelog-over', { topic });
+        this.failed = false;
+      } catch (thrown) {
+        if (closing.aborted) return;
+        const { code, message } = classify(thrown);
+        this.gone ||= code === 'topic-missing';
+        telemetry.event('changelog-unread', { topic, reason: message });
+        this.failed = true;
+        await this.letGo();
+        this.log = this.deps.log();
+      }
+    }
+  }
+
+  /** Ends its connections, or what looks for brokers: one that finds none may take longer than anybody waits. */
+  async letGo(): Promise<void> {
+    const { clock, telemetry } = this.deps;
+    const closed = this.log.close().catch((thrown) => {
+      telemetry.event('kafka-client', { severity: 'info', component: 'changelog', message: String(thrown) });
+    });
+    await within(clock, deadlineIn(clock, CLOSE_WITHIN_MS), closed);
+  }
+
+  private async readOn(): Promise<void> {
+    const extents = await this.log.extents(this.topic);
+    const { positions } = this;
+    let missed = this.gone;
+    this.gone = false;
+    for (let partition = 0; partition < extents.length; partition++) {
+      const { start, end } = extents[partition];
+      // A partition that was added begins at its beginning: all of it came after us.
+      positions[partition] ??= 0;
+      if (start <= positions[partition] && positions[partition] <= end) continue;
+      // Removed unread, or fewer records than there were: another topic of the same name, or a leader that had lost some.
+      if (positions[partition] > 0) missed = true;
+      positions[partition] = start > positions[partition] ? start : end;
+    }
+    if (missed) {
+      this.deps.telemetry.event('changelog-missed', { topic: this.topic });
+      for (const { missed: tell } of this.listeners) tell();
+    }
+    for (let partition = 0; partition < extents.length; partition++) {
+      const range = { from: positions[partition], to: extents[partition].end };
+      if (range.from < range.to) positions[partition] = await this.readPartition(partition, range);
+    }
+  }
+
+  /** Told twice is as good as told once, so what was read before a failure is told too. */
+  private async readPartition(
+    partition: number,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<number> {
+    let keys: Buffer[] = [];
+    const tell = (): void => {
+      if (keys.length === 0) return;
+      for (const { changed } of this.listeners) changed(keys);
+      keys = [];
+    };
+    try {
+      return await this.log.read(this.topic, partition, range, ({ key }) => {
+        if (key !== null) keys.push(key);
+        if (keys.length === MOST_KEYS) tell();
+        return true;
+      });
+    } finally {
+      tell();
+    }
+  }
+}
