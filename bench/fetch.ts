@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module';
+import { BEGINNING, type CutLimits, cut, fill } from '../src/adapters/kafka/frames.ts';
+import type { FetchedMessage } from '../src/adapters/kafka/internals.ts';
+import { decodeBatches, freshBudget } from '../src/adapters/kafka/record-batches.ts';
+import { singly } from '../src/adapters/kafka/record-messages.ts';
+import type { Frame } from '../src/kernel/frame.ts';
+import { batchOf } from '../test/fixtures/kafka/batches.ts';
+
+/**
+ * What a record costs from the bytes of a fetch to a frame: `node bench/fetch.ts`. `columns` is the path of the source; `messages`
+ * goes by one message a record, as everybody else reads with the client; `stock` is the client's own decoder, to messages only.
+ * µs of processor time a record, the least of several rounds that take turns; the ratios carry over to other machines.
+ */
+const RECORDS = 40_000;
+const ROUNDS = 12;
+const ORIGIN = { topic: 't', partition: 0, epoch: 1 };
+const LIMITS: CutLimits = { maxRecords: 512, maxBytes: 256 * 1024, maxRecordBytes: 64 << 20 };
+const AT = { nextOffset: 0, receivedAtMs: 0, receivedMonotonicMs: 0 };
+
+const require = createRequire(import.meta.url);
+const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
+const stockDecode = require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages') as (
+  decoder: object,
+) => Promise<readonly unknown[]>;
+
+const HEADERS = { traceparent: Buffer.alloc(55, 'a'), source: Buffer.from('device') };
+
+async function fetchOf(recordsABatch: number, options: { readonly compression?: number; readonly headers?: boolean }) {
+  const batches: Buffer[] = [];
+  for (let first = 0; first < RECORDS; first += recordsABatch) {
+    const records = Array.from({ length: Math.min(recordsABatch, RECORDS - first) }, (_, i) => ({
+      key: Buffer.from(`device-${(first + i) % 1000}`.padEnd(12)),
+      value: Buffer.alloc(96, first + i),
+      ...(options.headers && { headers: HEADERS }),
+    }));
+    const batch = await batchOf(records, { compression: options.compression ?? 0 });
+    batch.writeBigInt64BE(BigInt(first), 0);
+    batches.push(batch);
+  }
+  return Buffer.concat(batches);
+}
+
+/** All that a fetch holds: the bounds of one response are not the matter here. */
+const budget = () => ({ ...freshBudget(), records: 10 * RECORDS });
+
+function toFrames(messages: readonly FetchedMessage[]): number {
+  let records = 0;
+  for (let from = BEGINNING; from.message < messages.length; ) {
+    const next = cut(messages, from, LIMITS);
+    const frame: Frame = fill(ORIGIN, messages, next, LIMITS, AT);
+    records += frame.count;
+    from = next.to;
+  }
+  return records;
+}
+
+const PATHS: Record<string, (bytes: Buffer) => Promise<number>> = {
+  columns: async (bytes) => toFrames(await decodeBatches(bytes, budget())),
+  messages: async (bytes) => toFrames(await singly(await decodeBatches(bytes, budget()))),
+  stock: async (bytes) => {
+    const size = Buffer.alloc(4);
+    size.writeInt32BE(bytes.length);
+    return (await stockDecode(new Decoder(Buffer.concat([size, bytes])))).length;
+  },
+};
+
+async function measure(bytes: Buffer): Promise<Record<string, number>> {
+  const least: Record<string, number> = {};
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, path] of Object.entries(PATHS)) {
+      const runs = name === 'columns' ? 10 : 2;
+      const before = process.cpuUsage();
+      for (let run = 0; run < runs; run++) {
+        if ((await path(bytes)) !== RECORDS) throw new Error(`${name} lost records`);
+      }
+      const { user, system } = process.cpuUsage(before);
+      least[name] = Math.min(least[name] ?? Number.POSITIVE_INFINITY, (user + system) / runs / RECORDS);
+    }
+  }
+  return least;
+}
+
+const CASES: readonly (readonly [string, number, { readonly compression?: number; readonly headers?: boolean }])[] = [
+  ['batches of 150', 150, {}],
+  ['batches of 10', 10, {}],
+  ['batches of 1', 1, {}],
+  ['batches of 150, two headers', 150, { headers: true }],
+  ['batches of 150, gzip', 150, { compression: 1 }],
+];
+
+console.log(`${RECORDS} records of 108 bytes of key and value; µs of processor time a record\n`);
+console.log(
+  `${'fetch'.padEnd(30)}${Object.keys(PATHS)
+    .map((name) => name.padStart(10))
+    .join('')}   messages : columns`,
+);
+for (const [name, recordsABatch, options] of CASES) {
+  const found = await measure(await fetchOf(recordsABatch, options));
+  const figures = Object.values(found).map((us) => us.toFixed(3).padStart(10));
+  console.log(`${name.padEnd(30)}${figures.join('')}   ${(found.messages / found.columns).toFixed(1)}`);
+}

@@ -1,0 +1,24 @@
+/** When records are meant to be sent, whatever became of those before them: an open loop. Times are ms since the start. */
+export interface Arrivals {
+  /** Of record i, counted from 0. */
+  intendedMs(i: number): number;
+  /** How many are due by then. */
+  dueBy(ms: number): number;
+}
+
+const BURST_SHARE = 0.1;
+
+export function arrivalsOf(kind: 'steady' | 'burst', perSecond: number): Arrivals {
+  if (kind === 'steady') {
+    return { intendedMs: (i) => (i * 1_000) / perSecond, dueBy: (ms) => Math.floor((ms * perSecond) / 1_000) };
+  }
+  // All records of a second come in its first tenth.
+  return {
+    intendedMs: (i) => 1_000 * (Math.floor(i / perSecond) + ((i % perSecond) / perSecond) * BURST_SHARE),
+    dueBy: (ms) => {
+      const second = Math.floor(ms / 1_000);
+      const within = Math.min(1, (ms / 1_000 - second) / BURST_SHARE);
+      return Math.floor((second + within) * perSecond);
+    },
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * How late: records are sent at their intended times whether or not the contestant keeps up, and each counts from its
+ * intended time to the append of its prediction by the broker (LogAppendTime: milliseconds). A prediction that is not there GRACE_MS
+ * after the last send is a miss. The intended time travels in the record and comes back in the prediction.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Sample, stamp } from '../workloads/records.ts';
+import type { Workload } from '../workloads/workloads.ts';
+import { type Arrivals, arrivalsOf } from './arrivals.ts';
+import { encodeBatch, readBatches } from './batches.ts';
+import type { Contestant, Job } from './contestants.ts';
+import { eventLoopDelay, type LoopDelay } from './metrics.ts';
+import { contend } from './process.ts';
+import { PARTITIONS, type Pool, type Stage } from './stage.ts';
+import { readPrediction } from './verify.ts';
+import type { Wire } from './wire.ts';
+
+/** Upstream's linger. */
+const TICK_MS = 2;
+const GRACE_MS = 5_000;
+const START_MS = 60_000;
+
+export interface PacedOptions {
+  readonly perSecond: number;
+  readonly warmSeconds: number;
+  readonly seconds: number;
+  readonly budgetMs: number;
+}
+
+export interface Paced {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** Share of the records whose prediction came after the budget, or not at all. */
+  readonly misses: number;
+  readonly cpuUsPerRecord: number;
+  readonly peakRssBytes: number;
+  readonly loopDelay?: LoopDelay;
+  /** How late the generator itself was at worst: above a few ms the machine, not the contestant, is measured. */
+  readonly generatorLateMs: number;
+}
+
+export async function pace(
+  stage: Stage,
+  contestant: Contestant,
+  job: Job,
+  pool: Pool,
+  options: PacedOptions,
+): Promise<Paced> {
+  await stage.createTopic(job.input);
+  await stage.createTopic(job.output, { 'message.timestamp.type': 'LogAppendTime' });
+  const process = contend(await contestant.command(job));
+  try {
+    const sender = createSender(stage.wire, job, pool, options.perSecond);
+    await sender.until(Date.now() + 200);
+    await firstOutput(stage.wire, job.output, () => process.ended());
+    await sender.restart(options.warmSeconds * 1_000);
+    const cpuUs = process.cpuUs();
+    const { fromMs, sent, lateMs } = await sender.restart(options.seconds * 1_000);
+    const cpuUsPerRecord = (process.cpuUs() - cpuUs) / sent;
+    await pause(GRACE_MS);
+    if (process.ended()) throw new Error('ended under load');
+    const loopDelay = contestant.metrics === true ? await eventLoopDelay(process.said()) : undefined;
+    const latencies = await readLatencies(stage.wire, job.output, job.workload.codec, fromMs);
+    const quantile = (share: number): number =>
+      latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))];
+    const inTime = latencies.findLastIndex((ms) => ms <= options.budgetMs) + 1;
+    return {
+      perSecond: options.perSecond,
+      p50Ms: quantile(0.5),
+      p99Ms: quantile(0.99),
+      p999Ms: quantile(0.999),
+      maxMs: latencies[latencies.length - 1],
+      misses: Math.max(0, 1 - inTime / sent),
+      cpuUsPerRecord,
+      peakRssBytes: process.peakRssBytes(),
+      loopDelay,
+      generatorLateMs: lateMs,
+    };
+  } catch (error) {
+    throw new Error(`${contestant.name}: ${(error as Error).message}\n${process.said().slice(-2_000)}`, {
+      cause: error,
+    });
+  } finally {
+    await process.stop();
+  }
+}
+
+async function firstOutput(wire: Wire, topic: string, ended: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + START_MS;
+  for (;;) {
+    const ends = await wire.ends(topic, PARTITIONS);
+    if (ends.some((end) => end > 0)) return;
+    if (ended()) throw new Error('ended at its start');
+    if (performance.now() > deadlineMs) throw new Error('no output within a minute');
+    await pause(20);
+  }
+}
+
+interface Sent {
+  readonly fromMs: number;
+  readonly sent: number;
+  readonly lateMs: number;
+}
+
+function createSender(wire: Wire, { input, workload }: Job, pool: Pool, perSecond: number) {
+  const arrivals = arrivalsOf(workload.arrivals, perSecond);
+  const next = createDealer(pool);
+  const until = async (endMs: number): Promise<Sent> => {
+    const fromMs = Date.now();
+    let sent = 0;
+    let lateMs = 0;
+    let failure: unknown;
+    const total = arrivals.dueBy(endMs - fromMs);
+    while (sent < total) {
+      const now = Date.now();
+      const due = Math.min(total, arrivals.dueBy(now - fromMs));
+      if (due > sent) {
+        lateMs = Math.max(lateMs, now - fromMs - arrivals.intendedMs(sent));
+        wire.produce(input, batchesOf(next, workload, arrivals, { fromMs, sent, due, now })).catch((error) => {
+          failure = error;
+        });
+        sent = due;
+      }
+      if (failure !== undefined) throw failure;
+      await pause(TICK_MS);
+    }
+    return { fromMs, sent, lateMs };
+  };
+  return { until, restart: (ms: number) => until(Date.now() + ms) };
+}
+
+/** Samples in the pool's order, each with its partition. */
+function createDealer(pool: Pool): () => { sample: Sample; partition: number } {
+  const partitions = new Map(
+    pool.partitions.flatMap((of, partition) => of.map((sample) => [sample, partition] as const)),
+  );
+  let at = 0;
+  return () => {
+    const sample = pool.samples[at++ % pool.samples.length];
+    return { sample, partition: partitions.get(sample) ?? 0 };
+  };
+}
+
+function batchesOf(
+  next: () => { sample: Sample; partition: number },
+  { codec }: Workload,
+  arrivals: Arrivals,
+  { fromMs, sent, due, now }: { fromMs: number; sent: number; due: number; now: number },
+): (Buffer | undefined)[] {
+  const parts = Array.from({ length: PARTITIONS }, (): Sample[] => []);
+  for (let i = sent; i < due; i++) {
+    const { sample, partition } = next();
+    stamp(sample.value, codec, Math.floor(fromMs + arrivals.intendedMs(i)));
+    parts[partition].push(sample);
+  }
+  return parts.map((part) => (part.length === 0 ? undefined : encodeBatch(part, now)));
+}
+
+/** Of records meant to be sent from then on; sorted. */
+async function readLatencies(wire: Wire, topic: string, codec: Workload['codec'], fromMs: number): Promise<number[]> {
+  const ends = await wire.ends(topic, PARTITIONS);
+  const at = Array<number>(PARTITIONS).fill(0);
+  const latencies: number[] = [];
+  while (at.some((offset, partition) => offset < ends[partition])) {
+    for (const { partition, records } of await wire.fetch(topic, at)) {
+      const next = readBatches(records, ({ offset, value, timestampMs }) => {
+        if (offset < at[partition]) return;
+        const { atMs } = readPrediction(value, codec);
+        if (atMs >= fromMs) latencies.push(timestampMs - atMs);
+      });
+      if (next > 0) at[partition] = next;
+    }
+  }
+  return latencies.sort((one, other) => one - other);
+}

@@ -1,0 +1,97 @@
+/** What a run found, as a table of ratios and as a chart; ratios carry over to other machines, the rest does not. */
+import type { Workload } from '../workloads/workloads.ts';
+import type { Contestant } from './contestants.ts';
+import type { Drained } from './drain.ts';
+import type { Paced } from './paced.ts';
+
+export interface Row {
+  readonly contestant: Contestant;
+  /** Of each round; the first figure of the table is the round of the least CPU, because whatever else a machine does only adds. */
+  readonly drained: readonly Drained[];
+  readonly paced: readonly Paced[];
+}
+
+export interface Result {
+  readonly workload: Workload;
+  readonly rows: readonly Row[];
+}
+
+export function bestDrain(row: Row | undefined): Drained | undefined {
+  return row?.drained.reduce((best, each) => (each.cpuUsPerRecord < best.cpuUsPerRecord ? each : best), row.drained[0]);
+}
+
+export function bestPaced(row: Row): Paced | undefined {
+  return row.paced.reduce((best, each) => (each.p99Ms < best.p99Ms ? each : best), row.paced[0]);
+}
+
+const MIB = 1024 * 1024;
+const dash = '–';
+
+export function tables({ workload, rows }: Result): string {
+  const found = [`${workload.name}: ${workload.what}`, ''];
+  if (rows.some(({ drained }) => drained.length > 0)) found.push(...drainTable(rows), '');
+  if (rows.some(({ paced }) => paced.length > 0)) found.push(...pacedTable(rows), '');
+  return found.join('\n');
+}
+
+function drainTable(rows: readonly Row[]): string[] {
+  const sluice = bestDrain(rows.find(({ contestant }) => contestant.name === 'sluice'));
+  const lines = [
+    '| drain | CPU, µs a record | × Sluice | records/s | × Sluice | peak RSS, MiB | spread of the rounds |',
+    '|---|---|---|---|---|---|---|',
+  ];
+  for (const row of rows) {
+    const best = bestDrain(row);
+    if (best === undefined) continue;
+    const fastest = Math.max(...row.drained.map(({ recordsPerSecond }) => recordsPerSecond));
+    const cpus = row.drained.map(({ cpuUsPerRecord }) => cpuUsPerRecord);
+    const own = sluice === undefined ? undefined : best.cpuUsPerRecord / sluice.cpuUsPerRecord;
+    const sluiceRate = Math.max(
+      ...(rows.find(({ contestant }) => contestant.name === 'sluice')?.drained ?? []).map(
+        (each) => each.recordsPerSecond,
+      ),
+    );
+    lines.push(
+      `| ${row.contestant.name} | ${digits(best.cpuUsPerRecord)} | ${own === undefined ? dash : digits(own)} | ` +
+        `${Math.round(fastest / 100) / 10} k | ${own === undefined ? dash : digits(fastest / sluiceRate)} | ` +
+        `${Math.round(best.peakRssBytes / MIB)} | ${digits(Math.min(...cpus))} – ${digits(Math.max(...cpus))} |`,
+    );
+  }
+  return lines;
+}
+
+function pacedTable(rows: readonly Row[]): string[] {
+  const lines = [
+    '| paced | records/s | p50, ms | p99, ms | p99.9, ms | misses | CPU, µs a record | peak RSS, MiB | loop delay p99, ms | generator late, ms |',
+    '|---|---|---|---|---|---|---|---|---|---|',
+  ];
+  for (const row of rows) {
+    const best = bestPaced(row);
+    if (best === undefined) continue;
+    const { p50Ms, p99Ms, p999Ms, misses, cpuUsPerRecord, peakRssBytes, loopDelay, perSecond, generatorLateMs } = best;
+    lines.push(
+      `| ${row.contestant.name} | ${perSecond} | ${p50Ms} | ${p99Ms} | ${p999Ms} | ${(misses * 100).toFixed(2)} % | ` +
+        `${digits(cpuUsPerRecord)} | ${Math.round(peakRssBytes / MIB)} | ${loopDelay === undefined ? dash : `≤ ${loopDelay.p99Ms}`} | ` +
+        `${Math.round(generatorLateMs)} |`,
+    );
+  }
+  return lines;
+}
+
+/** Three digits that count. */
+export function digits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** Only what a later run could be compared with. */
+export function asJson(results: readonly Result[], machine: string, command: string): string {
+  const rows = results.flatMap(({ workload, rows: each }) =>
+    each.map(({ contestant, drained, paced }) => ({
+      workload: workload.name,
+      contestant: contestant.name,
+      drained,
+      paced,
+    })),
+  );
+  return `${JSON.stringify({ machine, command, rows }, null, 2)}\n`;
+}
