@@ -1,75 +1,211 @@
+import { classOf, edgeOf, SizeTable } from './size-table.ts';
+
 /**
- * Learns how long a run of b rows takes: t(b) = a + c·b, and a bound m on how much longer it may be.
+ * Learns how long a run of b rows takes, t(b), for one model on one device, and a bound m on how much longer it may be.
  *
- * Source: weighted least squares with weights 1/b over recent runs, the slowest twentieth (relative to the current fit)
- * left out, as in Apache Beam's BatchElements; m is the 98th percentile of what the fit falls short by.
- * Before the first fit, the guess is that a run costs `initialFixedMs`, whatever its size. Pure.
+ * A line, a + c·b, where that describes it: least squares with weights 1/b, fading with age, the slowest twentieth (against
+ * the fit so far) left out, as in Apache Beam's BatchElements. Where the median of a size class (1, 2, 4, … rows) is far
+ * from the line, as with kernels that pad or change with the size, the table of classes counts instead. m is the 98th
+ * percentile of what t falls short by. A machine that became slower or faster shows as a dozen runs that are all off from
+ * their own class by the same factor: what is known of other sizes is then scaled by it, and learned anew.
+ * Before the first run, the guess is that one costs `initialFixedMs`, whatever its size. Pure.
  */
 export class LatencyModel {
   private fixed: number;
   private perRow = 0;
   private marginMs = 0;
+  private worstMs = 0;
   private seen = 0;
-  private readonly rows = new Float64Array(KEEP);
-  private readonly took = new Float64Array(KEEP);
-  /** What a quantile is taken of; sorted as numbers, because a comparison function would box each of them. */
-  private readonly scratch = new Float64Array(KEEP);
+  private table = false;
+  private readonly sizes = new SizeTable();
+  private readonly rows = new Float64Array(RECENT);
+  private readonly took = new Float64Array(RECENT);
+  private readonly ratios = new Float64Array(DRIFT_RUNS);
+  private ratioCount = 0;
+  /** Spent in all, and of that in vain, on trials. */
+  private ranMs = 0;
+  private wastedMs = 0;
+  private nextTrial = FIRST_TRIAL;
+  /** The size that was last said to be worth a trial. */
+  private offered = 0;
+  private readonly scratch = new Float64Array(Math.max(RECENT, 17 * 16));
 
   constructor(options: { readonly initialFixedMs: number }) {
     this.fixed = options.initialFixedMs;
   }
 
-  /** Cost of a run whatever its size, ms. */
+  /** Cost of a run whatever its size, ms; of the line, also where the table counts. */
   get fixedMs(): number {
     return this.fixed;
   }
 
-  /** Cost of a further row, ms. */
+  /** Cost of a further row, ms; of the line, also where the table counts. */
   get perRowMs(): number {
     return this.perRow;
   }
 
-  /** How much longer than expected a run may take (98 in 100), ms. */
+  /** How much longer than expected a run may take, ms: 98 in 100, or half of the worst of late. */
   get residualMs(): number {
-    return this.marginMs;
+    return Math.max(this.marginMs, this.worstMs / 2);
   }
 
   get observations(): number {
     return this.seen;
   }
 
+  /** The sizes do not lie on a line, so the table of size classes counts. */
+  get isTable(): boolean {
+    return this.table;
+  }
+
+  /** The largest size that may be run on what is known: one class above the largest that has been. */
+  get reachRows(): number {
+    return Math.max(FIRST_REACH, edgeOf(this.sizes.top + 1));
+  }
+
   expectedMs(rows: number): number {
-    return this.fixed + this.perRow * rows;
+    return this.table ? this.tableMs(rows) : this.fixed + this.perRow * rows;
+  }
+
+  /** The least that a row can cost in a run of at most `max` rows, ms. */
+  leastPerRowMs(max: number): number {
+    if (!this.table) return this.perRow;
+    let least = Number.POSITIVE_INFINITY;
+    for (let k = 0; k <= this.sizes.top; k++) {
+      const size = Math.min(max, edgeOf(k));
+      if (this.sizes.isMeasured(classOf(size))) least = Math.min(least, this.tableMs(size) / size);
+    }
+    return Number.isFinite(least) ? least : this.perRow;
+  }
+
+  /** The smallest size, up to `max`, at which a row costs at most 1 / (1 − overhead) of the least that it can. */
+  economicRows(max: number, overhead: number): number {
+    if (!this.table)
+      return this.perRow > 0
+        ? Math.min(max, Math.max(1, Math.ceil((this.fixed / this.perRow) * (1 / overhead - 1))))
+        : max;
+    const enough = this.leastPerRowMs(max) / (1 - overhead);
+    for (let k = 0; edgeOf(k) < max; k++) {
+      if (this.sizes.isMeasured(k) && this.tableMs(edgeOf(k)) / edgeOf(k) <= enough) return edgeOf(k);
+    }
+    return max;
+  }
+
+  /** The largest size, up to `max`, that is expected to take at most `ms`; 0 where there is none. */
+  largestWithin(ms: number, max: number): number {
+    if (!this.table) {
+      if (this.fixed + this.perRow > ms) return 0;
+      return this.perRow > 0 ? Math.min(max, Math.floor((ms - this.fixed) / this.perRow)) : max;
+    }
+    for (let k = classOf(max); k >= 0; k--) {
+      const size = Math.min(max, edgeOf(k));
+      const over = this.tableMs(size) - ms;
+      if (over <= 0) return size;
+      const slope = this.sizes.isMeasured(k) ? this.sizes.slopeOf(k) : 0;
+      const smaller = slope > 0 ? Math.floor(size - over / slope) : 0;
+      if (smaller > edgeOf(k) / 2) return smaller;
+    }
+    return 0;
+  }
+
+  /** Of the sizes from `aim` to `rows`, the largest that costs no more a row than `aim` does; on a line, `rows`. */
+  thriftyRows(rows: number, aim: number): number {
+    if (!this.table) return rows;
+    const enough = (1.02 * this.tableMs(aim)) / aim;
+    for (let size = rows; size > aim; size = edgeOf(classOf(size) - 1)) {
+      if (this.tableMs(size) / size <= enough) return size;
+    }
+    return aim;
+  }
+
+  /**
+   * A size up to `max` that is worth a run to find out what it costs; 0 where there is none. Of the sizes up to one class
+   * above the largest, the one that was run least, or not for long. Between two trials other runs come, and what trials cost
+   * more than other runs of their rows is a small share of the executor's time.
+   */
+  untriedRows(max: number): number {
+    if (this.seen < this.nextTrial) return 0;
+    let best = -1;
+    let fewest = CLASS_COUNTS;
+    const top = Math.min(this.sizes.top + 1, classOf(max));
+    for (let k = top; k >= Math.max(0, top - TRIAL_CLASSES); k--) {
+      if (edgeOf(k) > max) continue;
+      const samples = this.sizes.samples(k);
+      if (samples < fewest) {
+        best = k;
+        fewest = samples;
+      } else if (best < 0 && this.seen - this.sizes.newest(k) > TRY_AGAIN_AFTER) best = k;
+    }
+    const share = fewest < CLASS_COUNTS ? NEW_TRIAL_SHARE : TRIAL_SHARE;
+    if (best < 0 || this.wastedMs >= share * this.ranMs) return 0;
+    this.offered = edgeOf(best);
+    return this.offered;
   }
 
   observe(rows: number, tookMs: number): void {
     if (!(rows > 0) || !(tookMs >= 0)) return;
-    const at = this.seen % KEEP;
+    const at = this.seen % RECENT;
     this.rows[at] = rows;
     this.took[at] = tookMs;
+    const usualMs = this.sizes.nearMs(rows);
+    if (usualMs > 0) this.ratios[this.ratioCount++ % DRIFT_RUNS] = tookMs / usualMs;
+    this.worstMs = Math.max(WORST_FADE * this.worstMs, this.seen < REFIT_EVERY ? 0 : tookMs - this.expectedMs(rows));
+    if (rows === this.offered) {
+      const isNew = this.sizes.samples(classOf(rows)) < CLASS_COUNTS;
+      this.nextTrial = this.seen + (isNew ? TRIAL_GAP : OLD_TRIAL_GAP);
+      this.wastedMs += Math.max(0, tookMs - rows * this.leastPerRowMs(MAX_ROWS));
+    }
+    this.offered = 0;
+    this.ranMs += tookMs;
+    this.sizes.add(rows, tookMs, this.seen);
     this.seen++;
-    if (this.seen <= 5 || this.seen % REFIT_EVERY === 0) this.fit();
+    if (this.seen <= REFIT_EVERY || this.seen % REFIT_EVERY === 0) this.fit();
+    else if (this.ratioCount >= DRIFT_RUNS) this.followDrift();
+  }
+
+  /** What is known is scaled where the last runs are all off by a factor. */
+  private followDrift(): void {
+    const { scratch } = this;
+    for (let i = 0; i < DRIFT_RUNS; i++) scratch[i] = this.ratios[i];
+    const sorted = scratch.subarray(0, DRIFT_RUNS).sort();
+    const factor = sorted[DRIFT_RUNS >> 1];
+    const alike = factor > 1 ? sorted[2] > DRIFT_BOUND : sorted[DRIFT_RUNS - 3] < 1 / DRIFT_BOUND;
+    if (!alike || !(factor > 0)) return;
+    this.ratioCount = 0;
+    this.sizes.scaleOlder(factor, this.seen - DRIFT_RUNS);
+    for (let age = DRIFT_RUNS; age < Math.min(this.seen, RECENT); age++)
+      this.took[(this.seen - 1 - age) % RECENT] *= factor;
+    this.fixed *= factor;
+    this.perRow *= factor;
+    this.fit();
   }
 
   private fit(): void {
-    const n = Math.min(this.seen, KEEP);
-    const cutoff = this.seen < REFIT_EVERY ? Number.POSITIVE_INFINITY : this.slowdownAt(n, 0.95);
+    const { scratch, sizes } = this;
+    sizes.refresh();
+    let n = 0;
+    sizes.forEach((rows, tookMs) => {
+      scratch[n++] = tookMs / Math.max(1e-6, this.fixed + this.perRow * rows);
+    });
+    const early = this.seen < REFIT_EVERY;
+    const before = this.fixed;
+    const beforePerRow = this.perRow;
+    const cutoff = early ? Number.POSITIVE_INFINITY : quantile(scratch.subarray(0, n), 0.95);
     let w = 0;
     let wx = 0;
     let wy = 0;
     let wxx = 0;
     let wxy = 0;
-    for (let i = 0; i < n; i++) {
-      const x = this.rows[i];
-      const y = this.took[i];
-      if (y / Math.max(1e-6, this.expectedMs(x)) > cutoff) continue;
-      const weight = 1 / x;
+    sizes.forEach((x, y, turn, newer) => {
+      if (y / Math.max(1e-6, this.fixed + this.perRow * x) > cutoff) return;
+      const line = Math.max(1e-6, before + beforePerRow * x);
+      const weight = (FADE ** (this.seen - 1 - turn) * CLASS_FADE ** newer) / (early ? x : line * line);
       w += weight;
       wx += weight * x;
       wy += weight * y;
       wxx += weight * x * x;
       wxy += weight * x * y;
-    }
+    });
     if (w === 0) return;
     const spread = w * wxx - wx * wx;
     // Runs of one size only say nothing about the slope: then the whole cost counts as fixed.
@@ -84,18 +220,68 @@ export class LatencyModel {
     }
     this.fixed = intercept;
     this.perRow = slope;
-    for (let i = 0; i < n; i++) this.scratch[i] = this.took[i] - this.expectedMs(this.rows[i]);
-    this.marginMs = Math.max(0, quantile(this.scratch.subarray(0, n), 0.98));
+    this.table = this.isOffTheLine(this.table ? STAYS_TABLE : BECOMES_TABLE);
+    const recent = Math.min(this.seen, RECENT);
+    for (let i = 0; i < recent; i++) scratch[i] = this.took[i] - this.expectedMs(this.rows[i]);
+    this.marginMs = Math.max(0, quantile(scratch.subarray(0, recent), 0.98));
   }
 
-  private slowdownAt(n: number, q: number): number {
-    for (let i = 0; i < n; i++) this.scratch[i] = this.took[i] / Math.max(1e-6, this.expectedMs(this.rows[i]));
-    return quantile(this.scratch.subarray(0, n), q);
+  private isOffTheLine(bound: number): boolean {
+    for (let k = 0; k <= this.sizes.top; k++) {
+      if (!this.sizes.isMeasured(k)) continue;
+      const centre = this.sizes.centreOf(k);
+      const line = this.fixed + this.perRow * centre;
+      // Two bounds, because few samples may be far off by chance.
+      const allowed = this.sizes.samples(k) < CLASS_COUNTS ? 2 * bound : bound;
+      if (Math.abs(this.sizes.localMs(centre) - line) > allowed * line) return true;
+    }
+    return false;
+  }
+
+  /** Of a class that is not known: no cheaper a row than the next smaller one that is, no cheaper a run than smaller sizes. */
+  private tableMs(rows: number): number {
+    const own = this.sizes.localMs(rows);
+    if (!Number.isNaN(own)) return own;
+    const k = classOf(rows);
+    for (let below = k - 1; below >= 0; below--) {
+      if (!this.sizes.isMeasured(below)) continue;
+      const edge = edgeOf(below);
+      return (this.sizes.localMs(edge) * rows) / edge;
+    }
+    for (let over = k + 1; over <= this.sizes.top; over++) {
+      if (this.sizes.isMeasured(over)) return this.sizes.localMs(edgeOf(over - 1) + 1);
+    }
+    return this.fixed + this.perRow * rows;
   }
 }
 
-const KEEP = 200;
+/** Runs that the margin is taken over. */
+const RECENT = 200;
 const REFIT_EVERY = 20;
+const WORST_FADE = 0.9995;
+/** Weight of a sample against one that is a run younger, and against the next newer one of its own size class. */
+const FADE = 0.998;
+const CLASS_FADE = 0.9;
+/** This many runs that are off by this factor, all but two of them, are another machine. */
+const DRIFT_RUNS = 12;
+const DRIFT_BOUND = 1.3;
+/** Relative distance of the median of a class from the line. */
+const BECOMES_TABLE = 0.25;
+const STAYS_TABLE = 0.12;
+/** Samples that a class needs to say that the line is none. */
+const CLASS_COUNTS = 5;
+/** Sizes that nobody has run yet are approached by doubling, from here. */
+const FIRST_REACH = 16;
+const TRY_AGAIN_AFTER = 1_000;
+const TRIAL_SHARE = 0.01;
+const NEW_TRIAL_SHARE = 0.03;
+/** So many classes below the largest are tried: smaller ones would have to be cheaper by far. */
+const TRIAL_CLASSES = 6;
+const FIRST_TRIAL = 8;
+/** Runs between two trials: of sizes that are hardly known, and of those that were not run for long. */
+const TRIAL_GAP = 2;
+const OLD_TRIAL_GAP = 50;
+const MAX_ROWS = 65_536;
 
 /** Sorts `values`. */
 function quantile(values: Float64Array, q: number): number {

@@ -24,6 +24,12 @@ export type Decision = { readonly go: number } | { readonly waitUntilMs: number 
 
 /** Fraction of the per-row cost that a batch may lose to the fixed cost at the aimed-for size. */
 const OVERHEAD = 0.1;
+/** The same, of the largest that is run when more rows wait than are aimed for. */
+const FULL_OVERHEAD = 0.02;
+/** Such a batch may take the whole budget, and this many times the fixed cost. */
+const LATE_FACTOR = 10;
+/** What a row may cost more in a smaller batch that keeps the oldest row's deadline. */
+const SAVING = 1.05;
 /** Below this share of the executor's time, running at once is already cheap. */
 const CHEAP_LOAD = 0.6;
 /** Above this share of per-row capacity, waiting only adds delay. */
@@ -31,12 +37,29 @@ const NEAR_CAPACITY = 0.75;
 
 /** The batch size at which the fixed cost is amortised, within the limits and what the budget can bear. */
 export function aimedBatch(model: LatencyModel, limits: PolicyLimits): number {
-  const { fixedMs, perRowMs, residualMs } = model;
-  const amortised = perRowMs > 0 ? Math.ceil((fixedMs / perRowMs) * (1 / OVERHEAD - 1)) : limits.maxBatch;
+  const most = Math.min(limits.maxBatch, model.reachRows);
   // Nexus' feasibility: a record may just miss a batch and then wait for the next, so two runs must fit.
-  const room = (limits.budgetMs - residualMs) / 2 - fixedMs;
-  const feasible = perRowMs > 0 ? Math.floor(room / perRowMs) : limits.maxBatch;
-  return Math.max(1, Math.min(limits.maxBatch, amortised, Math.max(1, feasible)));
+  const feasible = model.largestWithin((limits.budgetMs - model.residualMs) / 2, most);
+  // Where not even one row fits twice, small batches would only lose throughput: whatever waits goes.
+  return feasible < 1 ? 1 : Math.min(feasible, model.economicRows(most, OVERHEAD));
+}
+
+/**
+ * Rows to run of those that wait, which are as many as are aimed for, or too late to wait for more. Larger runs cost less a
+ * row, so as many as pay and the budget bears; fewer where that saves the oldest its deadline and costs next to nothing.
+ */
+function rowsToRun(state: QueueState, model: LatencyModel, limits: PolicyLimits, aim: number, late: boolean): number {
+  const { rows } = state;
+  const most = Math.min(limits.maxBatch, model.reachRows);
+  const pays = model.economicRows(most, FULL_OVERHEAD);
+  const bearsMs = Math.max(limits.budgetMs - model.residualMs, LATE_FACTOR * model.fixedMs);
+  const full = Math.min(rows, Math.max(aim, Math.min(pays, model.largestWithin(bearsMs, most))));
+  const leftMs = state.oldestMs + limits.budgetMs - model.residualMs - state.nowMs;
+  const trial = rows < aim ? 0 : model.untriedRows(Math.min(rows, limits.maxBatch));
+  if (trial > 0 && (late || model.expectedMs(trial) <= leftMs)) return trial;
+  const intime = Math.min(full, Math.max(aim, model.largestWithin(leftMs, most)));
+  const saves = intime < full && model.expectedMs(intime) / intime <= (SAVING * model.expectedMs(full)) / full;
+  return saves && !late ? intime : full;
 }
 
 /**
@@ -50,13 +73,11 @@ export function nextBatch(state: QueueState, model: LatencyModel, limits: Policy
   const { nowMs, rows, oldestMs, arrivalsPerMs } = state;
   if (rows === 0) return { waitUntilMs: Number.POSITIVE_INFINITY };
   const late = nowMs - oldestMs >= limits.budgetMs;
-  // Behind its deadline, a record is served best by the highest throughput: the largest batch.
-  const aim = late ? limits.maxBatch : aimedBatch(model, limits);
-  if (rows >= aim) return { go: Math.min(rows, aim) };
-  if (late || state.flushing) return { go: rows };
-  const { fixedMs, perRowMs, residualMs } = model;
-  if (arrivalsPerMs * (fixedMs / rows + perRowMs) < CHEAP_LOAD) return { go: rows };
-  if (arrivalsPerMs * perRowMs >= NEAR_CAPACITY) return { go: rows };
+  const aim = aimedBatch(model, limits);
+  if (rows >= aim || late || state.flushing) return { go: rowsToRun(state, model, limits, aim, late) };
+  const { residualMs } = model;
+  if (arrivalsPerMs * model.expectedMs(rows) < CHEAP_LOAD * rows) return { go: rows };
+  if (arrivalsPerMs * model.leastPerRowMs(limits.maxBatch) >= NEAR_CAPACITY) return { go: rows };
   const waitMs = (limits.budgetMs - residualMs) / 2 - model.expectedMs(rows);
   const leaveAtMs = oldestMs + Math.max(0, waitMs);
   return nowMs >= leaveAtMs ? { go: rows } : { waitUntilMs: leaveAtMs };
