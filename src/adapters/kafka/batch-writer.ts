@@ -20,6 +20,11 @@ export interface BatchProducer {
   readonly isTransactional: boolean;
 }
 
+export function batchProducer(producerId: string, epoch: number, isTransactional: boolean): BatchProducer {
+  const id = BigInt.asUintN(64, BigInt(producerId));
+  return { idHigh: Number(BigInt.asIntN(32, id >> 32n)), idLow: Number(id & 0xffff_ffffn), epoch, isTransactional };
+}
+
 const HEADER_BYTES = 61;
 /** Length, attributes, timestamp, offset, lengths of key and value, and the count of no headers, each as long as it can be. */
 const RECORD_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 1;

@@ -1,17 +1,16 @@
 import type { Kafka } from 'kafkajs';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Coordinator } from './internals.ts';
+import type { ProduceBroker } from './produce-wire.ts';
 
 /**
- * Connections of kafkajs without its producer: parts of 2.2.4 that have no public name, as far as transactions need them.
+ * Connections of kafkajs without its producer: parts of 2.2.4 that have no public name, as far as sending and transactions need them.
  * Whoever uses them has asked `checkClient` (internals.ts) before.
  */
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
-/** A connection to one broker, as far as transactions need it: one request a call, an error for every answer that is one. */
-export interface TransactionBroker extends Coordinator {
-  /** What the broker answers to, by key of the request. */
-  readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>;
+/** A connection to one broker, as far as they need it: one request a call, an error for every answer that is one. */
+export interface TransactionBroker extends Coordinator, ProduceBroker {
   initProducerId(request: Record<string, unknown>): Promise<{
     readonly producerId: string;
     readonly producerEpoch: number;
@@ -20,16 +19,6 @@ export interface TransactionBroker extends Coordinator {
   addOffsetsToTxn(request: Record<string, unknown>): Promise<unknown>;
   txnOffsetCommit(request: Record<string, unknown>): Promise<unknown>;
   endTxn(request: Record<string, unknown>): Promise<unknown>;
-  produce(request: Record<string, unknown>): Promise<{
-    readonly topics: readonly {
-      readonly topicName: string;
-      readonly partitions: readonly {
-        readonly partition: number;
-        readonly errorCode: number;
-        readonly baseOffset: string;
-      }[];
-    }[];
-  }>;
 }
 
 export interface TransactionCluster {

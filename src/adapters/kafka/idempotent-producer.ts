@@ -1,17 +1,9 @@
 import type { Kafka } from 'kafkajs';
-import type { BatchProducer } from './batch-writer.ts';
+import { batchProducer } from './batch-writer.ts';
 import { createCluster, type TransactionBroker, type TransactionCluster } from './cluster.ts';
 import { kafkaType } from './errors.ts';
 import type { Payload } from './payload.ts';
-import {
-  type Acknowledged,
-  encodeProduce,
-  errorOfCode,
-  type ProduceCall,
-  type ProduceHead,
-  produceCall,
-  produceVersion,
-} from './produce-wire.ts';
+import { type Acknowledged, encodeProduce, errorOfCode, type ProduceHead, sendProduce } from './produce-wire.ts';
 import type { SendRequest, TopicProducer } from './producers.ts';
 import type { RequestBuffers } from './request-buffers.ts';
 import { Sequences } from './sequences.ts';
@@ -31,32 +23,23 @@ export interface IdempotentProducerOptions {
   readonly metadataMaxAgeMs: number;
 }
 
-/** A connection to one broker, as far as sending needs it. */
-export interface ProduceBroker extends Pick<TransactionBroker, 'initProducerId' | 'versions'> {
-  readonly connectionPool: { send(call: ProduceCall): Promise<readonly Acknowledged[]> };
-  disconnect(): Promise<void>;
-}
-
-export interface ProduceCluster extends Omit<TransactionCluster, 'findBroker'> {
-  readonly brokerPool: { findConnectedBroker(): Promise<ProduceBroker> };
-  removeBroker(address: { readonly host: string; readonly port: number }): void;
-  findBroker(request: { readonly nodeId: string | number }): Promise<ProduceBroker>;
+export interface ProducerCluster extends TransactionCluster {
+  readonly brokerPool: { findConnectedBroker(): Promise<TransactionBroker> };
 }
 
 const LEADER_NOT_AVAILABLE = 5;
-const UNSUPPORTED_VERSION = 35;
 /** Asked for, and of no use to a producer without transactions. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 export function createIdempotentProducer(
-  deps: { readonly kafka: Kafka; readonly cluster?: ProduceCluster; readonly buffers: RequestBuffers },
+  deps: { readonly kafka: Kafka; readonly cluster?: ProducerCluster; readonly buffers: RequestBuffers },
   options: IdempotentProducerOptions,
 ): TopicProducer {
   const { buffers } = deps;
   const { topic, clientId } = options;
   const cluster =
     deps.cluster ??
-    (createCluster(deps.kafka, { metadataMaxAge: options.metadataMaxAgeMs }) as unknown as ProduceCluster);
+    (createCluster(deps.kafka, { metadataMaxAge: options.metadataMaxAgeMs }) as unknown as ProducerCluster);
   const sequences = new Sequences();
   let head: ProduceHead | undefined;
   /** An attempt failed since the metadata was read. */
@@ -64,7 +47,7 @@ export function createIdempotentProducer(
   /** The client reads the metadata of this topic whenever it reads any. */
   let isKnown = false;
 
-  async function leader(partition: number): Promise<ProduceBroker> {
+  async function leader(partition: number): Promise<TransactionBroker> {
     if (!isKnown) {
       await cluster.addMultipleTargetTopics([topic]);
       isKnown = true;
@@ -80,27 +63,11 @@ export function createIdempotentProducer(
 
   async function send(partition: number, payload: () => Payload): Promise<readonly Acknowledged[]> {
     try {
-      const broker = await leader(partition);
-      const version = produceVersion(broker.versions);
-      if (version === undefined) throw errorOfCode(UNSUPPORTED_VERSION);
-      try {
-        return await broker.connectionPool.send(produceCall(version, payload));
-      } catch (thrown) {
-        await closed(broker, thrown);
-        throw thrown;
-      }
+      return await sendProduce(await leader(partition), payload);
     } catch (thrown) {
       isStale = true;
       throw thrown;
     }
-  }
-
-  /** As the client does it for its own requests. */
-  async function closed(broker: ProduceBroker, thrown: unknown): Promise<void> {
-    const { name, host, port } = thrown as { readonly name?: string; readonly host: string; readonly port: number };
-    if (name !== 'KafkaJSConnectionClosedError') return;
-    await broker.disconnect();
-    cluster.removeBroker({ host, port });
   }
 
   return {
@@ -153,9 +120,4 @@ export function createIdempotentProducer(
       };
     },
   };
-}
-
-export function batchProducer(producerId: string, epoch: number, isTransactional: boolean): BatchProducer {
-  const id = BigInt.asUintN(64, BigInt(producerId));
-  return { idHigh: Number(BigInt.asIntN(32, id >> 32n)), idLow: Number(id & 0xffff_ffffn), epoch, isTransactional };
 }

@@ -57,13 +57,16 @@ export interface ProduceCall {
   };
 }
 
-export const PRODUCE = 0;
+type Versions = Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>;
+
+const PRODUCE = 0;
 const FIRST_VERSION = 3;
 const LAST_VERSION = 7;
 const LOG_START_SINCE = 5;
 /** From here on the broker answers before it throttles, and the client waits. */
 const THROTTLED_HERE_SINCE = 6;
 const ALL_REPLICAS = -1;
+const UNSUPPORTED_VERSION = 35;
 
 const require = createRequire(import.meta.url);
 const { createErrorFromCode } = require('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error };
@@ -74,9 +77,7 @@ export function errorOfCode(code: number): Error {
 }
 
 /** The version to speak with a broker; undefined where there is none. */
-export function produceVersion(
-  versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>,
-): number | undefined {
+export function produceVersion(versions: Versions): number | undefined {
   const known = versions[PRODUCE];
   if (known === undefined || known.maxVersion < FIRST_VERSION || known.minVersion > LAST_VERSION) return undefined;
   return Math.min(known.maxVersion, LAST_VERSION);
@@ -146,6 +147,26 @@ export function produceCall(version: number, payload: () => Payload): ProduceCal
       },
     },
   };
+}
+
+/** A connection to one broker, as far as sending needs it. */
+export interface ProduceBroker {
+  /** What the broker answers to, by key of the request. */
+  readonly versions: Versions;
+  readonly connectionPool: { send(call: ProduceCall): Promise<readonly Acknowledged[]> };
+  disconnect(): Promise<void>;
+}
+
+/** One request. Rejects with the client's error, as its own requests do. */
+export async function sendProduce(broker: ProduceBroker, payload: () => Payload): Promise<readonly Acknowledged[]> {
+  const version = produceVersion(broker.versions);
+  if (version === undefined) throw errorOfCode(UNSUPPORTED_VERSION);
+  try {
+    return await broker.connectionPool.send(produceCall(version, payload));
+  } catch (thrown) {
+    if ((thrown as Error).name === 'KafkaJSConnectionClosedError') await broker.disconnect();
+    throw thrown;
+  }
 }
 
 /** Throws RangeError on bytes that are no such answer. */

@@ -1,7 +1,10 @@
-import type { Kafka, Message } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { SluiceError } from '../../kernel/errors.ts';
+import { batchProducer } from './batch-writer.ts';
 import { createCluster, type TransactionBroker, type TransactionCluster } from './cluster.ts';
 import type { Coordinator } from './internals.ts';
+import { type Acknowledged, encodeProduce, type ProducePart, sendProduce } from './produce-wire.ts';
+import { RequestBuffers } from './request-buffers.ts';
 
 /**
  * The requests of a transaction, one function each, over the client's connections.
@@ -42,22 +45,9 @@ export interface TopicPartitions {
   readonly partitions: readonly number[];
 }
 
-export interface ProducePart {
-  readonly topic: string;
-  readonly partition: number;
-  readonly firstSequence: number;
-  readonly messages: readonly Message[];
-}
-
-export interface Acknowledged {
-  readonly topicName: string;
-  readonly partition: number;
-  readonly errorCode: number;
-  readonly baseOffset: string;
-}
-
 export interface WireOptions {
   readonly brokers: readonly string[];
+  readonly clientId: string;
   /** A transaction that is open for longer is aborted by its coordinator. */
   readonly transactionTimeoutMs: number;
   readonly replicasMs: number;
@@ -72,6 +62,7 @@ const NEEDED = { InitProducerId: 22, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25
 export function createTransactionWire(kafka: Kafka, options: WireOptions): TransactionWire {
   const cluster: TransactionCluster = createCluster(kafka, { metadataMaxAge: options.metadataMaxAgeMs });
   const coordinators = new Map<string, Coordinator['nodeId']>();
+  const buffers = new RequestBuffers();
   let isStale = false;
 
   async function coordinator(groupId: string, coordinatorType: number): Promise<TransactionBroker> {
@@ -144,17 +135,17 @@ export function createTransactionWire(kafka: Kafka, options: WireOptions): Trans
       const answers = await everyOne(
         [...byLeader].map(async ([nodeId, ofLeader]) => {
           const broker = await cluster.findBroker({ nodeId });
-          const byTopic = Map.groupBy(ofLeader, ({ topic }) => topic);
-          const topicData = [...byTopic].map(([topic, partitions]) => ({ topic, partitions }));
-          const { topics } = await broker.produce({
+          const head = {
+            clientId: options.clientId,
             transactionalId: id,
-            producerId,
-            producerEpoch,
-            acks: -1,
-            timeout: options.replicasMs,
-            topicData,
-          });
-          return topics.flatMap(({ topicName, partitions }) => partitions.map((each) => ({ topicName, ...each })));
+            timeoutMs: options.replicasMs,
+            producer: batchProducer(producerId, producerEpoch, true),
+          };
+          const inOrder = [...Map.groupBy(ofLeader, ({ topic }) => topic).values()].flat();
+          const payload = encodeProduce(head, inOrder, (bytes) => buffers.take(bytes));
+          const acknowledged = await sendProduce(broker, () => payload);
+          buffers.give(payload.buf);
+          return acknowledged;
         }),
       );
       return answers.flat();

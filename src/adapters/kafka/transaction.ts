@@ -4,8 +4,6 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Part, Transaction } from '../../ports/transactions.ts';
 import { acknowledgementProblem } from './acknowledgement.ts';
 import { kafkaType } from './errors.ts';
-import { toMessages } from './messages.ts';
-import type { Acknowledged } from './produce-wire.ts';
 import { everyOne, type Producer, type TransactionWire } from './transaction-wire.ts';
 
 /**
@@ -23,8 +21,6 @@ export interface TransactionalProducer {
 export interface TransactionalProducerDeps {
   readonly wire: TransactionWire;
   readonly clock: Clock;
-  /** A header without a value was met. */
-  readonly onNullHeader: (topic: string) => void;
 }
 
 export interface TransactionalProducerOptions {
@@ -50,17 +46,16 @@ export function createTransactionalProducer(
   async function append(parts: readonly Part[]): Promise<void> {
     const sent = parts.map(({ topic, partition, rows }) => {
       const key = `${topic}/${partition}`;
-      const firstSequence = sequences.get(key) ?? 0;
-      sequences.set(key, (firstSequence + rows.count) % SEQUENCE_END);
-      const messages = toMessages(rows, 0, rows.count, partition, () => deps.onNullHeader(topic));
-      return { topic, partition, firstSequence, messages };
+      const sequence = sequences.get(key) ?? 0;
+      sequences.set(key, (sequence + rows.count) % SEQUENCE_END);
+      return { topic, partition, rows, from: 0, to: rows.count, sequence };
     });
     const answers = await wire.produce(producer, sent);
     for (const { topic, partition } of parts) {
       const mine = answers.filter((each) => each.topicName === topic && each.partition === partition);
       // Whether rows were taken for duplicates need not be asked: no sequence of an epoch is ever used twice.
       const asked = { topic, partition, repeated: false, logAppendTime: true };
-      const problem = acknowledgementProblem(mine as unknown as Acknowledged[], asked);
+      const problem = acknowledgementProblem(mine, asked);
       if (problem === undefined) continue;
       throw new SluiceError('broker-rejected', `acknowledgement for ${topic}/${partition} does not fit: ${problem}`);
     }

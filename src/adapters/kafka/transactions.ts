@@ -85,19 +85,12 @@ export function createKafkaTransactions(
   const sessions = new Map<string, Session>();
   /** Who took a partition last, whether it is ready or not. */
   const taken = new Map<string, Origin>();
-  const nullHeaders = new Set<string>();
   const count = (result: string) => telemetry.counter('sluice_transactions_total', { result });
   const results = { committed: count('committed'), failed: count('failed'), lost: count('lost') };
   const underWay = new Set<Promise<void>>();
   let wires: readonly TransactionWire[] = [];
   let admin: Admin | undefined;
   let topics: Topics | undefined;
-
-  function nullHeader(topic: string): void {
-    if (nullHeaders.has(topic)) return;
-    nullHeaders.add(topic);
-    telemetry.event('header-null-as-empty', { topic });
-  }
 
   const keyOf = ({ topic, partition }: Origin): string => `${topic}/${partition}`;
 
@@ -111,7 +104,7 @@ export function createKafkaTransactions(
     const id = `${groupId}-${origin.topic}-${origin.partition}`;
     const made = await whenFree(clock, deadlineIn(clock, patienceMs), () => wire.initProducer(id));
     const offset = await wire.committed(groupId, origin.topic, origin.partition);
-    const producer = createTransactionalProducer({ wire, clock, onNullHeader: nullHeader }, made, {
+    const producer = createTransactionalProducer({ wire, clock }, made, {
       groupId,
       patienceMs,
     });
@@ -209,6 +202,7 @@ export function createKafkaTransactions(
       const metadataMaxAgeMs = options.metadataRefreshMs ?? 60_000;
       const wireOptions = {
         brokers,
+        clientId: options.clientId,
         transactionTimeoutMs: options.transactionTimeoutMs ?? 15_000,
         replicasMs: options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE,
         metadataMaxAgeMs,

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type BatchProducer, batchBound, writeBatch } from '../../../../src/adapters/kafka/batch-writer.ts';
-import { batchProducer } from '../../../../src/adapters/kafka/idempotent-producer.ts';
+import {
+  type BatchProducer,
+  batchBound,
+  batchProducer,
+  writeBatch,
+} from '../../../../src/adapters/kafka/batch-writer.ts';
 import type { FetchedMessage } from '../../../../src/adapters/kafka/internals.ts';
 import { encodeHeaders, type Header } from '../../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { batchProducer } from '../../../../src/adapters/kafka/idempotent-producer.ts';
+import { batchProducer } from '../../../../src/adapters/kafka/batch-writer.ts';
 import { toMessages } from '../../../../src/adapters/kafka/messages.ts';
 import {
   decodeProduced,

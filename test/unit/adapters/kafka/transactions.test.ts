@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kafka } from 'kafkajs';
+import type { Acknowledged } from '../../../../src/adapters/kafka/produce-wire.ts';
 import { isTakenOver } from '../../../../src/adapters/kafka/transaction.ts';
-import type { Acknowledged, Producer, TransactionWire } from '../../../../src/adapters/kafka/transaction-wire.ts';
+import type { Producer, TransactionWire } from '../../../../src/adapters/kafka/transaction-wire.ts';
 import { createKafkaTransactions } from '../../../../src/adapters/kafka/transactions.ts';
 import type { Origin } from '../../../../src/kernel/frame.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
@@ -73,9 +74,14 @@ class FakeCluster {
         }),
       produce: (producer, parts) =>
         this.at('produce', () => {
-          for (const { messages } of parts) of(producer).values.push(...messages.map(({ value }) => String(value)));
+          for (const { rows, from, to } of parts) {
+            for (let i = from; i < to; i++) {
+              of(producer).values.push(rows.arena.toString('utf8', rows.valueStart[i], rows.valueEnd[i]));
+            }
+          }
+          const acknowledged = { errorCode: 0, baseOffset: '0', logAppendTime: '-1' };
           return this.acknowledge(
-            parts.map(({ topic, partition }) => ({ topicName: topic, partition, errorCode: 0, baseOffset: '0' })),
+            parts.map(({ topic, partition }) => ({ topicName: topic, partition, ...acknowledged })),
           );
         }),
       end: (producer) =>
