@@ -16,6 +16,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Nobody is left to tell that there is nobody left to tell.
 process.stderr.on('error', () => undefined);
 
+let threads = 0;
+process.on('worker', (worker) => {
+  threads++;
+  worker.once('exit', () => threads--);
+});
+
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
 const code = await program(process.argv, {
@@ -38,4 +44,15 @@ const code = await program(process.argv, {
 
 // What hangs past the drain budget (a socket, a native run) must not keep the process: what is unsettled is uncommitted.
 process.exitCode = outputLost && code === EXIT.done ? EXIT.failed : code;
-setTimeout(() => process.exit(), code === EXIT.drainBudget ? 0 : 1_000).unref();
+setTimeout(leave, code === EXIT.drainBudget ? 0 : 1_000).unref();
+
+/**
+ * `process.exit` waits for threads; one in a native run is never told (the process hangs), or is told when it comes back, and
+ * aborts (SIGABRT in place of the exit code). So the process becomes one that has no threads and exits. Only Linux and macOS can.
+ */
+function leave(): void {
+  if (threads > 0 && process.execve !== undefined && process.platform !== 'win32') {
+    process.execve(process.execPath, [process.execPath, '--eval', `process.exit(${process.exitCode})`], {});
+  }
+  process.exit();
+}

@@ -66,6 +66,7 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
         .default('info'),
     )
     .option('--json', 'log lines as JSON, on a terminal too', false)
+    .option('--instances <n>', 'pipelines in this process, each a group member on a thread of its own', instances, 1)
     .addHelpText(
       'after',
       example(
@@ -180,6 +181,12 @@ function version(): string {
 function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
+  return value;
+}
+
+function instances(text: string): number {
+  const value = whole(text);
+  if (value > 64) throw new InvalidArgumentError('give a number of pipelines, 1 to 64: no more than there are cores.');
   return value;
 }
 

@@ -1,15 +1,18 @@
 import { createAdmin } from '../adapters/http/admin.ts';
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
-import { createExposition } from '../adapters/prometheus/exposition.ts';
+import { createExposition, type Snapshots } from '../adapters/prometheus/exposition.ts';
 import { createProcessMetrics } from '../adapters/prometheus/process.ts';
-import { assemble } from '../assemble.ts';
-import type { Runner, RunOutcome } from '../runner.ts';
-import { createTelemetry } from '../telemetry/metrics.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { ModelRuntime } from '../ports/model.ts';
+import type { Health } from '../runner.ts';
+import { createTelemetry, type MetricStore } from '../telemetry/metrics.ts';
 import { conclude } from './conclude.ts';
+import { codeOf, startInstances } from './instances/run-instances.ts';
 import type { Io } from './io.ts';
 import { memoryOf, memoryTerms } from './memory.ts';
 import { preparePlan } from './prepare.ts';
+import { NOTHING_DONE, startPlan } from './run-plan.ts';
 import { createWorld } from './world.ts';
 
 export interface RunOptions {
@@ -20,67 +23,110 @@ export interface RunOptions {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** JSON lines instead of lines for people. */
   readonly json: boolean;
+  /** Pipelines in this process; one, if not given. */
+  readonly instances?: number;
+  /** What the thread of an instance runs; tests break one. */
+  readonly entry?: URL;
+}
+
+/** What this process runs: one pipeline on this thread, or several in threads of their own. */
+interface Running {
+  /** The exit code. */
+  readonly ended: Promise<number>;
+  readonly metrics: Snapshots;
+  health(): Health;
+  stop(): void;
+  abort(): void;
 }
 
 /** `sluice run`: the production processor. Resolves with the exit code when it was told to stop, or failed. */
 export async function run(options: RunOptions, io: Io): Promise<number> {
   const { clock } = io;
+  const { instances = 1 } = options;
   const pretty = !options.json && io.stderr.isTTY === true;
-  const log = createLog({ clock }, { level: options.logLevel, pretty, color: pretty && io.env.NO_COLOR === undefined });
+  const color = pretty && io.env.NO_COLOR === undefined;
+  const log = createLog({ clock }, { level: options.logLevel, pretty, color });
   const telemetry = createTelemetry({ clock, log });
   const runtime = createOnnxRuntime({ telemetry });
   const plan = await preparePlan(options.topology, runtime, io);
-  telemetry.event('started', { topology: plan.topology.name, model: plan.bundle.label, instance: io.instance });
+  telemetry.event('started', {
+    topology: plan.topology.name,
+    model: plan.bundle.label,
+    instance: io.instance,
+    ...(instances > 1 && { instances }),
+  });
   const memory = memoryOf(plan);
-  telemetry.event('memory-bound', { bytes: memory.bytes, of: memoryTerms(memory) });
-  let runner: Runner | undefined;
+  const of = instances > 1 ? `${instances} × (${memoryTerms(memory)})` : memoryTerms(memory);
+  telemetry.event('memory-bound', { bytes: instances * memory.bytes, of });
+  if (options.dry) return dryRun(plan, runtime, telemetry, io);
   const metrics = createProcessMetrics({ clock, telemetry });
+  let running: Running | undefined;
   const admin =
     options.listen &&
-    !options.dry &&
     (await createAdmin(
-      { clock, metrics: createExposition({ clock, telemetry }), health: () => runner?.health() ?? CONNECTING },
+      {
+        clock,
+        metrics: createExposition({
+          clock,
+          telemetry: { snapshot: () => (running?.metrics ?? telemetry).snapshot() },
+        }),
+        health: () => running?.health() ?? STARTING,
+      },
       options.listen,
     ));
   if (admin) telemetry.event('listening', { url: admin.url });
+  running = instances > 1 ? several(plan, { ...options, instances, pretty, color }, telemetry, io) : one();
+  const { stop, abort, ended } = running;
+  const forget = endOnSignal({ stop, abort }, telemetry, io);
+  try {
+    return await ended;
+  } finally {
+    forget();
+    if (admin) await admin.close();
+    metrics.close();
+  }
+
+  function one(): Running {
+    const { ended, ...rest } = startPlan(plan, runtime, telemetry, io);
+    return { ...rest, metrics: telemetry, ended: ended.then((outcome) => conclude(outcome, telemetry)) };
+  }
+}
+
+function several(plan: Plan, options: Parameters<typeof startInstances>[1], telemetry: MetricStore, io: Io): Running {
+  const fleet = startInstances(plan, options, telemetry, io);
+  const { stop, abort, health } = fleet;
+  return { stop, abort, health, metrics: fleet, ended: codeOf(fleet).finally(() => telemetry.flush()) };
+}
+
+/** Connects to everything, says what is wrong, and lets go of it again. */
+async function dryRun(plan: Plan, runtime: ModelRuntime, telemetry: MetricStore, io: Io): Promise<number> {
   let signalled: () => void = () => undefined;
   const stopping = new Promise<undefined>((resolve) => {
     signalled = () => resolve(undefined);
   });
-  let interrupted = false;
-  const forget = io.onSignal((signal) => {
-    telemetry.event('signal', { signal });
-    runner?.stop();
-    // Who presses Ctrl-C twice will not wait; whoever sends SIGTERM twice (systemd, an impatient script) has said nothing new.
-    if (signal === 'SIGINT' && interrupted) runner?.abort();
-    interrupted ||= signal === 'SIGINT';
-    signalled();
-  });
-  const end = async (): Promise<void> => {
-    forget();
-    if (admin) await admin.close();
-    metrics.close();
-  };
+  const forget = endOnSignal({ stop: signalled, abort: signalled }, telemetry, io);
   try {
-    // A signal while there is nothing under way yet ends the wait for whatever does not answer.
-    const world = await Promise.race([createWorld(plan, runtime, telemetry, io, { register: !options.dry }), stopping]);
-    if (world === undefined) return conclude(NOTHING_DONE, telemetry);
-    if (options.dry) {
-      await Promise.all([
-        world.sink.close(),
-        world.store.close(),
-        world.session.close(),
-        world.smaller?.session.close(),
-      ]);
+    const world = await Promise.race([createWorld(plan, runtime, telemetry, io, { register: false }), stopping]);
+    if (world !== undefined) {
+      const { sink, store, session, smaller } = world;
+      await Promise.all([sink.close(), store.close(), session.close(), smaller?.session.close()]);
       telemetry.event('dry-run-passed', { topology: plan.topology.name });
-      return conclude(NOTHING_DONE, telemetry);
     }
-    runner = assemble(plan, world);
-    return conclude(await runner.run(), telemetry);
+    return conclude(NOTHING_DONE, telemetry);
   } finally {
-    await end();
+    forget();
   }
 }
 
-const CONNECTING = { live: true, ready: false, reason: 'connecting to broker, registry and store' };
-const NOTHING_DONE: RunOutcome = { result: 'done', error: undefined, unsettledRecords: 0 };
+/** Who presses Ctrl-C twice will not wait; whoever sends SIGTERM twice (systemd, an impatient script) has said nothing new. */
+function endOnSignal({ stop, abort }: Pick<Running, 'stop' | 'abort'>, telemetry: MetricStore, io: Io): () => void {
+  let interrupted = false;
+  return io.onSignal((signal) => {
+    telemetry.event('signal', { signal });
+    stop();
+    if (signal === 'SIGINT' && interrupted) abort();
+    interrupted ||= signal === 'SIGINT';
+  });
+}
+
+const STARTING: Health = { live: true, ready: false, reason: 'starting' };

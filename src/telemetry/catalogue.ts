@@ -132,6 +132,11 @@ export const METRICS = {
     reason: ['hung', 'crashed', 'memory', 'start-failed'],
   }),
   sluice_model_info: gauge('1 for the model in use.', { model: 'any', version: 'any', digest: 'any' }, 16),
+  sluice_instance_ready: gauge(
+    'With --instances: 1 for an instance that is ready, 0 for one that is not.',
+    { instance: 'any' },
+    64,
+  ),
   sluice_event_loop_delay_seconds: histogram('How late the event loop was, sampled every 20 ms.', LOOP_SECONDS),
   sluice_events_total: counter(
     'Events of level warn and error, by name: also those whose lines are held back.',

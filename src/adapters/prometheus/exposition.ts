@@ -1,12 +1,17 @@
 import { type Metric, Registry } from 'prom-client';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Family, HistogramSeries, MetricStore } from '../../telemetry/metrics.ts';
+import type { Family, HistogramSeries } from '../../telemetry/metrics.ts';
 
 export type Exposition = () => Promise<{ readonly contentType: string; readonly body: string }>;
 
 export interface ExpositionOptions {
   /** How long a rendered page is served again: scrapes by several do not multiply the work. */
   readonly cacheMs?: number;
+}
+
+/** Where the numbers come from; those of several threads have to be asked for. */
+export interface Snapshots {
+  snapshot(): readonly Family[] | Promise<readonly Family[]>;
 }
 
 interface Sample {
@@ -22,7 +27,7 @@ interface Sample {
  * in typed arrays (src/telemetry), and each metric hands its numbers over when the registry asks.
  */
 export function createExposition(
-  deps: { readonly clock: Clock; readonly telemetry: MetricStore },
+  deps: { readonly clock: Clock; readonly telemetry: Snapshots },
   options: ExpositionOptions = {},
 ): Exposition {
   const { cacheMs = 1000 } = options;
@@ -31,8 +36,9 @@ export function createExposition(
   let renderedAtMs = 0;
 
   async function render(): Promise<string> {
+    const families = await deps.telemetry.snapshot();
     registry.clear();
-    for (const family of deps.telemetry.snapshot()) registry.registerMetric(handOver(family));
+    for (const family of families) registry.registerMetric(handOver(family));
     return registry.metrics();
   }
 

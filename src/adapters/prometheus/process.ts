@@ -18,24 +18,30 @@ export interface ProcessMetricsDeps {
 }
 
 /**
- * Figures of this process: processor time, memory, event loop delay. Fetched when somebody looks; nothing runs meanwhile
- * but Node's own sampler of the loop. `close` stops that.
+ * Figures of this process: processor time, memory, and those of this thread. Fetched when somebody looks; nothing runs
+ * meanwhile but Node's own sampler of the loop. `close` stops that.
  */
 export function createProcessMetrics(deps: ProcessMetricsDeps): { close(): void } {
   const { clock, telemetry } = deps;
-  const loopDelays = deps.loopDelays ?? monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const cpu = telemetry.counter('process_cpu_seconds_total');
-  const loop = telemetry.histogram('sluice_event_loop_delay_seconds');
   const startedAtSeconds = clock.wallMs() / 1000 - process.uptime();
   telemetry.gauge('process_start_time_seconds', {}, () => startedAtSeconds);
   telemetry.gauge('process_resident_memory_bytes', {}, () => process.memoryUsage.rss());
-  telemetry.gauge('nodejs_heap_size_used_bytes', {}, () => process.memoryUsage().heapUsed);
-  telemetry.gauge('nodejs_external_memory_bytes', {}, () => process.memoryUsage().external);
   telemetry.beforeSnapshot(() => {
     const { user, system } = process.cpuUsage();
     cpu.add((user + system) / 1e6 - cpu.value);
-    moveLoopDelays(loopDelays, loop);
   });
+  return createThreadMetrics(deps);
+}
+
+/** Figures of this thread: its event loop, its heap. One of several threads counts these alone; the process is main's. */
+export function createThreadMetrics(deps: ProcessMetricsDeps): { close(): void } {
+  const { telemetry } = deps;
+  const loopDelays = deps.loopDelays ?? monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  const loop = telemetry.histogram('sluice_event_loop_delay_seconds');
+  telemetry.gauge('nodejs_heap_size_used_bytes', {}, () => process.memoryUsage().heapUsed);
+  telemetry.gauge('nodejs_external_memory_bytes', {}, () => process.memoryUsage().external);
+  telemetry.beforeSnapshot(() => moveLoopDelays(loopDelays, loop));
   loopDelays.enable();
   return { close: () => void loopDelays.disable() };
 }
