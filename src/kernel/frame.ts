@@ -1,5 +1,6 @@
 import type { Column } from './columns.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from './fate.ts';
+import { type RecordRange, startOf } from './record-columns.ts';
 import { RecordSlab } from './record-slab.ts';
 
 /** One ownership period of one partition. Frames of one epoch share one Origin object; compare it by identity. */
@@ -24,7 +25,8 @@ const NOTHING_READ = new Float64Array(0);
 /**
  * Up to about 512 records of one partition that travel together, as columns.
  *
- * `arena` holds a copy of every key, value and header block, so that what is retained is what `bytes` says.
+ * `arena` holds a copy of every key, value and header block, so that what is retained is what `bytes` says; what lies between
+ * them in a record batch may be there too.
  * Everything below `schemaId` is empty until the stage named beside it has run.
  */
 export class Frame {
@@ -149,12 +151,14 @@ export function degrade(frame: Frame, i: number, how: number): void {
   frame.degraded[i] |= how;
 }
 
+/** Two float64 and two bytes. */
+const BYTES_A_ROW = 2 * 8 + 2;
 const TOO_LARGE = reasonCode('too-large');
 const UNREADABLE = reasonCode('batch-unreadable');
 
 /**
- * Fills a frame record by record, from whatever form a source has its records in.
- * Size it first: `capacity` records and `arenaBytes` of keys, values and header blocks.
+ * Fills a frame, from whatever form a source has its records in: one by one, or many as they lie in a record batch.
+ * Size it first: `capacity` records, and `arenaBytes` of keys, values and header blocks, or of whole records.
  */
 export class FrameBuilder {
   private readonly origin: Origin;
@@ -169,10 +173,12 @@ export class FrameBuilder {
     this.origin = origin;
     this.slab = new RecordSlab(capacity, arenaBytes);
     this.arena = this.slab.arena;
-    this.offsets = new Float64Array(capacity);
-    this.valueBytes = new Float64Array(capacity);
-    this.fate = new Uint8Array(capacity);
-    this.reason = new Uint8Array(capacity);
+    // One piece of memory for all columns, as in the slab.
+    const rows = new ArrayBuffer(capacity * BYTES_A_ROW);
+    this.offsets = new Float64Array(rows, 0, capacity);
+    this.valueBytes = new Float64Array(rows, capacity * 8, capacity);
+    this.fate = new Uint8Array(rows, capacity * 16, capacity);
+    this.reason = new Uint8Array(rows, capacity * 17, capacity);
   }
 
   get count(): number {
@@ -184,6 +190,35 @@ export class FrameBuilder {
     const i = this.slab.append(timestampMs, key, value, headers);
     this.offsets[i] = offset;
     this.valueBytes[i] = value === null ? 0 : value.length;
+  }
+
+  /** Copies rows [from, to) of a range in, as they lie there, framing included: one copy, and ranges that are moved along. */
+  appendRange(range: RecordRange, from: number, to: number): void {
+    const { columns, bytes } = range;
+    const { slab, offsets, valueBytes } = this;
+    const start = startOf(range, from);
+    const end = to === from ? start : columns.ends[to - 1];
+    const shift = slab.reserve(end - start) - start;
+    bytes.copy(slab.arena, shift + start, start, end);
+    slab.used = shift + end;
+    const { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = slab;
+    let row = slab.count;
+    for (let i = from; i < to; i++, row++) {
+      offsets[row] = columns.offsets[i];
+      timestamps[row] = columns.timestamps[i];
+      const key = columns.keyStart[i];
+      keyStart[row] = key < 0 ? -1 : key + shift;
+      keyEnd[row] = key < 0 ? -1 : columns.keyEnd[i] + shift;
+      const value = columns.valueStart[i];
+      const valueEnds = columns.valueEnd[i];
+      valueStart[row] = value < 0 ? -1 : value + shift;
+      valueEnd[row] = value < 0 ? -1 : valueEnds + shift;
+      valueBytes[row] = value < 0 ? 0 : valueEnds - value;
+      const headers = columns.headersStart[i];
+      headersStart[row] = headers < 0 ? -1 : headers + shift;
+      headersEnd[row] = headers < 0 ? -1 : columns.headersEnd[i] + shift;
+    }
+    slab.count = row;
   }
 
   /** A record that cannot be kept, or not be read: by reference (topic, partition, offset, size), its body left behind. */

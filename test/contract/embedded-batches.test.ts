@@ -59,7 +59,9 @@ describe('record batches', () => {
     await reader.start();
     await reader.until(() => reader.rows().length === 44);
     assert.ok(reader.frames.every(({ reason }) => reason.every((code) => REASONS[code] === 'none')));
-    assert.equal(reader.frames[0].arena.toString('utf8', 0, 4), 'k0v0');
+    const [{ arena, keyStart, keyEnd, valueStart, valueEnd }] = reader.frames;
+    assert.equal(arena.toString('utf8', keyStart[0], keyEnd[0]), 'k0');
+    assert.equal(arena.toString('utf8', valueStart[0], valueEnd[0]), 'v0');
   });
 
   test('row 17: a batch that nobody can read comes by reference, and the partition goes on', LIMIT, async () => {

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { decodeBatches, freshBudget } from '../../src/adapters/kafka/record-batches.ts';
+import { singly } from '../../src/adapters/kafka/record-messages.ts';
 import { compileAvroDecoder } from '../../src/codecs/avro-decoder.ts';
 import { fieldsOf } from '../../src/codecs/avro-fields.ts';
 import { compileJsonDecoder } from '../../src/codecs/json-decoder.ts';
@@ -191,7 +192,7 @@ async function batchSubject(avro: RandomAvro): Promise<Subject> {
         bytes.writeInt32BE(bytes.length - 12, 8);
         sealed(bytes);
       }
-      const messages = await decodeBatches(bytes, freshBudget());
+      const messages = await singly(await decodeBatches(bytes, freshBudget()));
       return messages.length > 0 && messages.every(({ unread }) => unread === undefined);
     },
   };

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import type { BatchContext } from './internals.ts';
 
 /**
@@ -14,6 +13,7 @@ export interface FetchedRecords {
   abortedTransactions?: readonly AbortedTransaction[] | null;
 }
 
+/** A record, or a batch by the offset of its last one: nobody's transaction begins within a batch. */
 export interface FetchedRecord {
   readonly offset: string;
   readonly key: Buffer | null;
@@ -46,24 +46,4 @@ export function hideAborted(fetched: FetchedRecords): void {
     if (!message.isControlRecord) message.isControlRecord = true;
     else if (message.key?.equals(ABORT_MARKER)) open.delete(producerId);
   }
-}
-
-interface FetchResponse {
-  readonly responses: readonly { readonly partitions: readonly FetchedRecords[] }[];
-}
-
-type Fetch = ((this: unknown, request: unknown) => Promise<FetchResponse>) & { readonly isOurs?: true };
-
-/** Looks through every fetch of the client. Idempotent; internals.ts has made sure of the version. */
-export function installAbortedFilter(): void {
-  const require = createRequire(import.meta.url);
-  const { prototype } = require('kafkajs/src/broker') as { prototype: { fetch: Fetch } };
-  const { fetch } = prototype;
-  if (fetch.isOurs) return;
-  const ours = async function (this: unknown, request: unknown): Promise<FetchResponse> {
-    const response = await fetch.call(this, request);
-    for (const { partitions } of response.responses) partitions.forEach(hideAborted);
-    return response;
-  };
-  prototype.fetch = Object.assign(ours, { isOurs: true as const });
 }

@@ -4,7 +4,7 @@ import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Committer } from './committer.ts';
-import { type CutLimits, cut, endOf, fill } from './frames.ts';
+import { BEGINNING, type Cut, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { ConsumerGroup, FetchedBatch, FetchedMessage } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
@@ -38,6 +38,8 @@ export interface HandoverDeps {
   readonly onAlone: (frame: Frame) => Promise<void>;
   readonly isHeld: () => boolean;
 }
+
+const NOTHING: Cut = { from: BEGINNING, to: BEGINNING, count: 0, bytes: 0 };
 
 export function createHandover(
   deps: HandoverDeps,
@@ -92,7 +94,7 @@ export function createHandover(
    */
   function handOverGap(lane: Lane, nextOffset: number): void {
     const at = { nextOffset, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
-    const frame = fill(lane.origin, [], { from: 0, to: 0, bytes: 0, headers: [] }, limits, at);
+    const frame = fill(lane.origin, [], NOTHING, limits, at);
     goTo(lane, nextOffset);
     deps.onFrame(frame);
   }
@@ -117,7 +119,7 @@ export function createHandover(
       const receivedMonotonicMs = clock.monotonicMs();
       const { messages } = batch;
       tellLeftBehind(lane, messages);
-      for (let from = 0; from < messages.length; ) {
+      for (let from = firstFrom(messages, lane.position); from.message < messages.length; ) {
         if (lane.suspicion.deaths > 0) {
           const then = await steps.next(group, lane, batch, from);
           if (then === undefined || lanes.ofOrigin(lane.origin) !== lane) return;
@@ -125,21 +127,20 @@ export function createHandover(
           continue;
         }
         const next = cut(messages, from, limits);
-        const records = next.to - next.from;
-        if (!(await takeCredit(group, records, next.bytes))) return;
+        if (!(await takeCredit(group, next.count, next.bytes))) return;
         // The credit may have come in the same turn in which the gate shut or the epoch ended.
         if (!gate.open || lease.isOver || lanes.ofOrigin(lane.origin) !== lane) {
-          credit.give(records, next.bytes);
+          credit.give(next.count, next.bytes);
           return;
         }
-        const nextOffset = next.to === messages.length ? endOf(batch) : Number(messages[next.to].offset);
+        const nextOffset = offsetBehind(batch, next.to);
         const frame = fill(lane.origin, messages, next, limits, { nextOffset, receivedAtMs, receivedMonotonicMs });
         goTo(lane, nextOffset);
-        lane.lastTimestampMs = frame.timestamps[records - 1];
+        lane.lastTimestampMs = frame.timestamps[next.count - 1];
         deps.onFrame(frame);
         from = next.to;
         // One fetch holds up to fetchMaxBytes: without a break the stages would see nothing until all of it is cut.
-        if (from < messages.length) await nextTurn();
+        if (from.message < messages.length) await nextTurn();
       }
     },
   };

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { PartitionAssigner } from 'kafkajs';
 import { SluiceError } from '../../kernel/errors.ts';
+import type { RecordRange } from '../../kernel/record-columns.ts';
 
 /**
  * The parts of kafkajs 2.2.4 that have no public name, as far as they are used here, and the one hook put into them.
@@ -91,6 +92,7 @@ export interface Unread {
   readonly bytes: number;
 }
 
+/** One record; or, with `records`, all those of a record batch: then key, value and headers are there, and `offset` is the last one's. */
 export interface FetchedMessage {
   readonly offset: string;
   readonly timestamp: string;
@@ -101,6 +103,7 @@ export interface FetchedMessage {
   readonly headerBlock?: Buffer | null;
   readonly isControlRecord?: boolean;
   readonly batchContext?: BatchContext;
+  readonly records?: RecordRange;
   /** Key, value and headers were left behind, and why. */
   readonly unread?: Unread;
 }
@@ -166,12 +169,18 @@ export function installedClientVersion(): string {
 
 /**
  * Registers `hook` for the consumer that is made with the returned assigner: an assigner is the one place where
- * the client hands out the cluster object that its consumer groups (a new one after each crash) keep.
+ * the client hands out the cluster object that its consumer groups (a new one after each crash) keep. `onCluster` is given it.
  */
-export function hookJoins(roundRobin: PartitionAssigner, hook: JoinHook): PartitionAssigner {
+export function hookJoins(
+  roundRobin: PartitionAssigner,
+  hook: JoinHook,
+  onCluster: (cluster: Cluster) => void = () => undefined,
+): PartitionAssigner {
   install();
   return (config) => {
-    hooks.set((config as unknown as { cluster: Cluster }).cluster, hook);
+    const { cluster } = config as unknown as { cluster: Cluster };
+    hooks.set(cluster, hook);
+    onCluster(cluster);
     return roundRobin(config);
   };
 }

@@ -1,11 +1,15 @@
-import { createRequire } from 'node:module';
+import type { RecordRange } from '../../kernel/record-columns.ts';
 import { CodecError, inflate, MAX_INFLATED_BYTES } from './codecs.ts';
+import { FRONT_BYTES, HEADER_BYTES, Room } from './column-room.ts';
 import { crc32c } from './crc32c.ts';
 import type { BatchContext, FetchedMessage, Unread } from './internals.ts';
-import { readRecords } from './records.ts';
+import { BatchMessage, recordsOf } from './record-messages.ts';
+import { checkCount, RECORDS_A_TURN, type RecordBase, readManyRecords, readRecords } from './records.ts';
+import { brokenSet, emptied, standIns } from './stand-ins.ts';
 
 /**
- * What a fetch brought for one partition → messages, in place of the client's decoder. No bytes that a producer, or a
+ * What a fetch brought for one partition → one message a record batch, with its records as columns; in place of the client's
+ * decoder, which gives one a record (client-fetch.ts says who sees what). No bytes that a producer, or a
  * broken disk, can put into a partition make it throw: a batch that cannot be read comes as messages without a body
  * (`unread`), one an offset where their number is known, and the partition goes on behind it. Offsets only ascend, and where a
  * batch ends is believed only up to where the next one begins: a header that lies makes no record be skipped or come twice.
@@ -25,23 +29,16 @@ export const FETCH_MAX_BYTES = 4 * 1024 * 1024;
 export const MAX_FETCH_BYTES = MAX_INFLATED_BYTES;
 export const MAX_FETCH_RECORDS = 100_000;
 const MAX_BATCH_RECORDS = 200_000;
-const MAX_STAND_INS = 100_000;
-/** Offsets that a damaged header may claim. */
-const MAX_SPAN = 10_000_000;
-
-const HEADER_BYTES = 61;
-/** Base offset and length are in front of what the length counts. */
-const FRONT_BYTES = 12;
 
 /** The client's reader of a response. */
-interface ClientDecoder {
+export interface ClientDecoder {
   readonly buffer: Buffer;
   offset: number;
   readInt32(): number;
   canReadBytes(count: number): boolean;
 }
 
-type DecodeMessages = (decoder: ClientDecoder) => Promise<readonly FetchedMessage[]>;
+export type DecodeMessages = (decoder: ClientDecoder) => Promise<readonly FetchedMessage[]>;
 
 /** What one response may still bring. */
 export interface Budget {
@@ -81,6 +78,7 @@ export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<read
   const isFirst = budget.bytes === MAX_FETCH_BYTES && budget.records === MAX_FETCH_RECORDS;
   const share: Budget = { bytes: budget.bytes / 2, records: budget.records / 2 };
   const messages: FetchedMessage[] = [];
+  const room = new Room(bytes);
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
     const length = FRONT_BYTES + bytes.readInt32BE(at + 8);
     // Brokers cut batches by this number themselves: one that does not fit is the end of the fetch, cut off.
@@ -89,17 +87,20 @@ export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<read
     // The very first may be as large as a batch can be: nothing else is held yet, and somebody has to come first.
     const alone = isFirst && at === 0;
     const place: Place = {
+      room,
       maxBytes: alone ? MAX_INFLATED_BYTES : share.bytes,
       isAlone: alone,
       isFirst: at === 0,
       least: messages.length === 0 ? undefined : Number(messages[messages.length - 1].offset) + 1,
       following: at + length + 8 <= bytes.length ? Number(bytes.readBigInt64BE(at + length)) : undefined,
     };
-    const batch = await decodeBatch(bytes.subarray(at, at + length), place);
+    const decoded = decodeBatch(bytes.subarray(at, at + length), place);
+    // A promise for each of many small batches would cost more than they do.
+    const batch = decoded instanceof Promise ? await decoded : decoded;
     if (batch === undefined) break;
     for (const left of [budget, share]) {
       left.bytes -= batch.inflatedBytes;
-      left.records -= batch.messages.length;
+      left.records -= batch.count;
     }
     for (const message of batch.messages) messages.push(message);
     at += length;
@@ -109,11 +110,14 @@ export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<read
 
 interface DecodedBatch {
   readonly messages: readonly FetchedMessage[];
+  /** Records, for which there may be one message. */
+  readonly count: number;
   readonly inflatedBytes: number;
 }
 
 /** Where in a fetch a batch lies. */
 interface Place {
+  readonly room: Room;
   readonly maxBytes: number;
   /** Nothing of the response was taken before it. */
   readonly isAlone: boolean;
@@ -126,7 +130,9 @@ interface Place {
 }
 
 /** Undefined where it is left for the next fetch: its budget, or what else lies there, may then tell more. */
-async function decodeBatch(batch: Buffer, place: Place): Promise<DecodedBatch | undefined> {
+type Judged = DecodedBatch | undefined;
+
+function decodeBatch(batch: Buffer, place: Place): Judged | Promise<Judged> {
   const { isAlone, least } = place;
   const { firstOffset, ...context } = contextOf(batch);
   const said = Number(firstOffset);
@@ -138,7 +144,7 @@ async function decodeBatch(batch: Buffer, place: Place): Promise<DecodedBatch | 
   const count = batch.readInt32BE(57);
   const refuse = (unread: Unread): DecodedBatch => {
     const messages = standIns(believed, count, unread);
-    return { messages, inflatedBytes: 0 };
+    return { messages, count: messages.length, inflatedBytes: 0 };
   };
   const broken = (text: string): DecodedBatch => refuse({ why: 'batch-unreadable', text, bytes: batch.length });
   const isKnown = batch[16] === 2;
@@ -150,7 +156,7 @@ async function decodeBatch(batch: Buffer, place: Place): Promise<DecodedBatch | 
   if (goesBack) return broken(`begins at ${said}, before the end of the one in front of it`);
   if (context.lastOffsetDelta < 0 || count < 0) return broken('has a header that contradicts itself');
   // Compaction leaves an empty batch for its producer's sake; without a message nobody would get past it.
-  if (count === 0) return { messages: [emptied(believed)], inflatedBytes: 0 };
+  if (count === 0) return { messages: [emptied(believed)], count: 1, inflatedBytes: 0 };
   if (count > MAX_BATCH_RECORDS) {
     return refuse({
       why: 'too-large',
@@ -158,21 +164,56 @@ async function decodeBatch(batch: Buffer, place: Place): Promise<DecodedBatch | 
       bytes: batch.length,
     });
   }
-  const codec = batch.readInt16BE(21) & 7;
-  let records = batch.subarray(HEADER_BYTES);
-  try {
-    if (codec !== 0) records = await inflate(codec, records, Math.max(1, Math.floor(place.maxBytes)));
-    believed.lastOffsetDelta = context.lastOffsetDelta;
-    const messages = await readRecords(records, count, believed);
-    believed.lastOffsetDelta = Math.max(bounded, Number(messages[count - 1].offset) - first);
-    return { messages, inflatedBytes: codec === 0 ? 0 : records.length };
-  } catch (thrown) {
-    believed.lastOffsetDelta = bounded;
+  const base: RecordBase = {
+    firstOffset: first,
+    lastOffsetDelta: context.lastOffsetDelta,
+    firstTimestamp: context.firstTimestamp ?? 0,
+    appendedAt: context.appendedAt === undefined ? undefined : Number(context.appendedAt),
+  };
+  const decoded = (range: RecordRange, inflatedBytes: number): DecodedBatch => {
+    const last = range.columns.offsets[range.to - 1];
+    believed.lastOffsetDelta = Math.max(bounded, last - first);
+    return { messages: messagesOfBatch(range, believed), count, inflatedBytes };
+  };
+  const failed = (thrown: unknown): Judged => {
     if (!(thrown instanceof CodecError)) return broken((thrown as Error).message);
     if (!thrown.beyond) return broken(thrown.message);
     if (!isAlone) return undefined;
     return refuse({ why: 'too-large', text: thrown.message, bytes: MAX_INFLATED_BYTES });
+  };
+  const body = batch.subarray(HEADER_BYTES);
+  const codec = batch.readInt16BE(21) & 7;
+  if (codec === 0 && count <= RECORDS_A_TURN) {
+    try {
+      checkCount(count, body);
+      return decoded(readRecords(place.room.for(count), body, count, base), 0);
+    } catch (thrown) {
+      return failed(thrown);
+    }
   }
+  return decodeSlowly(codec, body, count, base, place).then(
+    (range) => decoded(range, codec === 0 ? 0 : range.bytes.length),
+    failed,
+  );
+}
+
+/** What is to be inflated first, or takes many turns of the loop. */
+async function decodeSlowly(
+  codec: number,
+  body: Buffer,
+  count: number,
+  base: RecordBase,
+  { room, maxBytes }: Place,
+): Promise<RecordRange> {
+  const records = codec === 0 ? body : await inflate(codec, body, Math.max(1, Math.floor(maxBytes)));
+  checkCount(count, records);
+  return readManyRecords(room.for(count), records, count, base);
+}
+
+/** One message for all records; one each where they are control records, which the client and the filter of aborted ones look into. */
+function messagesOfBatch(records: RecordRange, context: BatchContext): FetchedMessage[] {
+  const batch = new BatchMessage(String(records.columns.offsets[records.to - 1]), context, records);
+  return context.isControlBatch ? recordsOf(batch) : [batch];
 }
 
 type MutableContext = { -readonly [key in keyof BatchContext]: BatchContext[key] };
@@ -188,70 +229,19 @@ function endWithin(lastOffsetDelta: number, first: number, following: number | u
 function contextOf(batch: Buffer): BatchContext {
   const attributes = batch.readInt16BE(21);
   return {
-    firstOffset: String(batch.readBigInt64BE(0)),
+    firstOffset: int64(batch, 0),
     lastOffsetDelta: batch.readInt32BE(23),
-    firstTimestamp: Number(batch.readBigInt64BE(27)),
-    appendedAt: (attributes & 8) === 0 ? undefined : String(batch.readBigInt64BE(35)),
-    producerId: String(batch.readBigInt64BE(43)),
+    firstTimestamp: Number(int64(batch, 27)),
+    appendedAt: (attributes & 8) === 0 ? undefined : int64(batch, 35),
+    producerId: int64(batch, 43),
     inTransaction: (attributes & 16) !== 0,
     isControlBatch: (attributes & 32) !== 0,
   };
 }
 
-/** One message an offset, the last one at the batch's end; a single one where their number cannot be believed. */
-function standIns(context: BatchContext, count: number, unread: Unread): FetchedMessage[] {
-  const span = context.lastOffsetDelta + 1;
-  const known = count > 0 && count <= MAX_STAND_INS && span >= count && span <= MAX_SPAN;
-  const believed = known ? context : { ...context, lastOffsetDelta: span > 0 && span <= MAX_SPAN ? span - 1 : 0 };
-  const first = Number(context.firstOffset);
-  const offsets = known ? Array.from({ length: count }, (_, i) => first + i) : [first];
-  if (known) offsets[count - 1] = first + context.lastOffsetDelta;
-  return offsets.map((offset) => ({
-    offset: String(offset),
-    timestamp: context.appendedAt ?? String(context.firstTimestamp ?? -1),
-    key: null,
-    value: null,
-    headerBlock: null,
-    isControlRecord: false,
-    batchContext: believed,
-    unread,
-  }));
-}
-
-/** A set of messages in one of the formats before 0.11: its first bytes are an offset. */
-function brokenSet(bytes: Buffer, text: string): FetchedMessage[] {
-  const firstOffset = String(bytes.readBigInt64BE(0));
-  return standIns({ firstOffset, lastOffsetDelta: 0 }, 1, { why: 'batch-unreadable', text, bytes: bytes.length });
-}
-
-function emptied(context: BatchContext): FetchedMessage {
-  return {
-    offset: String(Number(context.firstOffset) + context.lastOffsetDelta),
-    timestamp: String(context.firstTimestamp ?? -1),
-    key: null,
-    value: null,
-    headerBlock: null,
-    isControlRecord: true,
-    batchContext: context,
-  };
-}
-
-const FETCH = 'kafkajs/src/protocol/requests/fetch';
-const FIRST_VERSION = 4;
-const LAST_VERSION = 11;
-
-/**
- * Puts `decodeMessages` where the client's responses look for it. Idempotent; internals.ts has made sure of the version.
- * The responses are loaded anew when they are next used, so that ones loaded before this come to have it too.
- */
-export function installDecoder(): void {
-  const require = createRequire(import.meta.url);
-  const path = require.resolve(`${FETCH}/v4/decodeMessages`);
-  const legacy = require(path) as DecodeMessages & { readonly isOurs?: true };
-  if (legacy.isOurs) return;
-  const ours: DecodeMessages = (decoder) => decodeMessages(decoder, legacy);
-  (require.cache[path] as NodeJS.Module).exports = Object.assign(ours, { isOurs: true });
-  for (let version = FIRST_VERSION; version <= LAST_VERSION; version++) {
-    delete require.cache[require.resolve(`${FETCH}/v${version}/response`)];
-  }
+/** As the client has it. Numbers as large as most are need no BigInt, which costs ten times as much. */
+function int64(bytes: Buffer, at: number): string {
+  const high = bytes.readInt32BE(at);
+  const isExact = high >= -0x20_0000 && high < 0x20_0000;
+  return String(isExact ? high * 2 ** 32 + bytes.readUInt32BE(at + 4) : bytes.readBigInt64BE(at));
 }

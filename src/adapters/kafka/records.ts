@@ -1,155 +1,242 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { decodeHeaders } from '../../kernel/headers.ts';
-import type { BatchContext, FetchedMessage } from './internals.ts';
+import type { RecordColumns, RecordRange } from '../../kernel/record-columns.ts';
 
-const RECORDS_A_TURN = 10_000;
+/** Records that are read in one turn of the loop: half a millisecond. */
+export const RECORDS_A_TURN = 20_000;
 
-/** A record in the shape that the client hands round: key, value and headers are views into the fetch. */
-class Message implements FetchedMessage {
-  readonly offset: string;
-  readonly timestamp: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headerBlock: Buffer | null;
-  readonly isControlRecord: boolean;
-  readonly batchContext: BatchContext;
-
-  constructor(
-    offset: string,
-    timestamp: string,
-    key: Buffer | null,
-    value: Buffer | null,
-    headerBlock: Buffer | null,
-    batchContext: BatchContext,
-  ) {
-    this.offset = offset;
-    this.timestamp = timestamp;
-    this.key = key;
-    this.value = value;
-    this.headerBlock = headerBlock;
-    this.isControlRecord = batchContext.isControlBatch ?? false;
-    this.batchContext = batchContext;
-  }
-
-  /** As other consumers in this process know them from the client. */
-  get headers(): Record<string, Buffer | Buffer[]> {
-    const headers: Record<string, Buffer | Buffer[]> = {};
-    if (this.headerBlock === null) return headers;
-    for (const { name, value } of decodeHeaders(this.headerBlock)) {
-      const before = Object.hasOwn(headers, name) ? headers[name] : undefined;
-      if (Array.isArray(before)) before.push(value as Buffer);
-      else put(headers, name, before === undefined ? (value as Buffer) : [before, value as Buffer]);
-    }
-    return headers;
-  }
-}
-
-/** Assigning `__proto__` would set the prototype. */
-function put(into: object, name: string, value: unknown): void {
-  Object.defineProperty(into, name, { value, enumerable: true, writable: true, configurable: true });
+/** What the records of a batch count from. */
+export interface RecordBase {
+  readonly firstOffset: number;
+  /** None is beyond it. */
+  readonly lastOffsetDelta: number;
+  readonly firstTimestamp: number;
+  /** Where the broker dates the records; undefined where the producer does. */
+  readonly appendedAt: number | undefined;
 }
 
 /**
- * The records of one batch, inflated. Layout: varint length, then attributes, varlong timestamp delta, varint offset delta,
- * key, value (varint length, -1 for null) and a header block. Throws RangeError unless it is exactly `count` records,
- * in ascending order of their offsets, none beyond the batch.
+ * The records of one batch, inflated, into the next `count` rows of `into`, which has room for them. Layout: varint length, then
+ * attributes, varlong timestamp delta, varint offset delta, key, value (varint length, -1 for null) and a header block. Throws
+ * RangeError unless it is exactly `count` records, in ascending order of their offsets, none beyond the batch; then no row is
+ * taken.
  */
-export async function readRecords(bytes: Buffer, count: number, context: BatchContext): Promise<FetchedMessage[]> {
-  // A record takes seven bytes at least: a count that cannot be true must not make an array of its size.
-  if (count * 7 > bytes.length) throw new RangeError('says that it holds more records than it has bytes for');
-  const messages = new Array<FetchedMessage>(count);
-  const reader = new Reader(bytes);
-  const first = Number(context.firstOffset);
-  let before = -1;
-  for (let i = 0; i < count; i++) {
-    // A batch may hold a quarter of a second of work.
-    if (i % RECORDS_A_TURN === RECORDS_A_TURN - 1) await nextTurn();
-    const length = reader.varint();
-    const end = reader.at + length;
-    if (length < 6 || end > bytes.length) throw new RangeError('has a record that ends outside it');
-    reader.end = end;
-    reader.at++; // attributes
-    const timestampDelta = reader.varlong();
-    const offsetDelta = reader.varint();
-    if (offsetDelta <= before || offsetDelta > context.lastOffsetDelta) {
-      throw new RangeError('has records that are not in order');
-    }
-    before = offsetDelta;
-    const key = reader.field();
-    const value = reader.field();
-    const headers = reader.headers();
-    if (reader.at !== end) throw new RangeError('has a record with bytes left over');
-    const timestamp = context.appendedAt ?? String((context.firstTimestamp ?? 0) + timestampDelta);
-    messages[i] = new Message(String(first + offsetDelta), timestamp, key, value, headers, context);
-    reader.end = bytes.length;
-  }
-  if (reader.at !== bytes.length) throw new RangeError('has bytes left over');
-  return messages;
+export function readRecords(into: RecordColumns, bytes: Buffer, count: number, base: RecordBase): RecordRange {
+  const reader = new Reader(into, bytes, base);
+  reader.read(count);
+  return reader.finish();
 }
 
-const ENDS = 'ends inside a record';
+/** The same for many: a batch may hold work for many turns of the loop. */
+export async function readManyRecords(
+  into: RecordColumns,
+  bytes: Buffer,
+  count: number,
+  base: RecordBase,
+): Promise<RecordRange> {
+  const reader = new Reader(into, bytes, base);
+  for (let left = count; left > 0; left -= RECORDS_A_TURN) {
+    if (left < count) await nextTurn();
+    reader.read(Math.min(left, RECORDS_A_TURN));
+  }
+  return reader.finish();
+}
 
+/** A record takes seven bytes at least: a count that cannot be true must not make columns of its size. */
+export function checkCount(count: number, bytes: Buffer): void {
+  if (count * 7 > bytes.length) throw new RangeError('says that it holds more records than it has bytes for');
+}
+
+/**
+ * Most numbers in a record take one or two bytes: these are read where they are met, as a call and a position kept in a field
+ * would cost more than all the rest; longer ones are read again, from their beginning, by a method.
+ */
 class Reader {
-  at = 0;
-  end: number;
+  private readonly into: RecordColumns;
   private readonly bytes: Buffer;
+  private readonly base: RecordBase;
+  private at = 0;
+  private row: number;
+  private before = -1;
 
-  constructor(bytes: Buffer) {
+  constructor(into: RecordColumns, bytes: Buffer, base: RecordBase) {
+    this.into = into;
     this.bytes = bytes;
-    this.end = bytes.length;
+    this.base = base;
+    this.row = into.count;
   }
 
-  varint(): number {
-    const { bytes, end } = this;
-    let raw = 0;
-    for (let shift = 0; shift <= 28; shift += 7) {
-      if (this.at >= end) throw new RangeError(ENDS);
-      const byte = bytes[this.at++];
-      raw |= (byte & 127) << shift;
-      if (byte < 128) return (raw >>> 1) ^ -(raw & 1);
+  read(count: number): void {
+    const { bytes } = this;
+    const { offsets, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd, ends } = this.into;
+    const { firstOffset, lastOffsetDelta, firstTimestamp, appendedAt } = this.base;
+    const size = bytes.length;
+    const until = this.row + count;
+    let { at, before } = this;
+    for (let row = this.row; row < until; row++) {
+      let raw = at < size ? bytes[at++] : ended();
+      if (raw > 127) {
+        const next = at < size ? bytes[at++] : ended();
+        if (next < 128) raw = (raw & 127) | (next << 7);
+        else {
+          raw = this.longRaw(at - 2, size);
+          at = this.at;
+        }
+      }
+      const length = (raw >>> 1) ^ -(raw & 1);
+      if (length < 6 || length > size - at) throw new RangeError('has a record that ends outside it');
+      const end = at + length;
+      at++; // attributes
+
+      raw = bytes[at++];
+      if (raw < 128) timestamps[row] = appendedAt ?? firstTimestamp + ((raw >>> 1) ^ -(raw & 1));
+      else {
+        const delta = this.varlong(at - 1, end);
+        at = this.at;
+        timestamps[row] = appendedAt ?? firstTimestamp + delta;
+      }
+
+      raw = at < end ? bytes[at++] : ended();
+      if (raw > 127) {
+        const next = at < end ? bytes[at++] : ended();
+        if (next < 128) raw = (raw & 127) | (next << 7);
+        else {
+          raw = this.longRaw(at - 2, end);
+          at = this.at;
+        }
+      }
+      const offsetDelta = (raw >>> 1) ^ -(raw & 1);
+      if (offsetDelta <= before || offsetDelta > lastOffsetDelta) {
+        throw new RangeError('has records that are not in order');
+      }
+      before = offsetDelta;
+      offsets[row] = firstOffset + offsetDelta;
+
+      raw = at < end ? bytes[at++] : ended();
+      if (raw > 127) {
+        const next = at < end ? bytes[at++] : ended();
+        if (next < 128) raw = (raw & 127) | (next << 7);
+        else {
+          raw = this.longRaw(at - 2, end);
+          at = this.at;
+        }
+      }
+      if (raw === NULL) keyStart[row] = keyEnd[row] = -1;
+      else {
+        const bytesOfKey = (raw >>> 1) ^ -(raw & 1);
+        if (bytesOfKey < 0 || bytesOfKey > end - at) throw new RangeError(OUTSIDE);
+        keyStart[row] = at;
+        at += bytesOfKey;
+        keyEnd[row] = at;
+      }
+
+      raw = at < end ? bytes[at++] : ended();
+      if (raw > 127) {
+        const next = at < end ? bytes[at++] : ended();
+        if (next < 128) raw = (raw & 127) | (next << 7);
+        else {
+          raw = this.longRaw(at - 2, end);
+          at = this.at;
+        }
+      }
+      if (raw === NULL) valueStart[row] = valueEnd[row] = -1;
+      else {
+        const bytesOfValue = (raw >>> 1) ^ -(raw & 1);
+        if (bytesOfValue < 0 || bytesOfValue > end - at) throw new RangeError(OUTSIDE);
+        valueStart[row] = at;
+        at += bytesOfValue;
+        valueEnd[row] = at;
+      }
+
+      raw = at < end ? bytes[at] : ended();
+      if (raw === 0) {
+        headersStart[row] = headersEnd[row] = -1;
+        at++;
+      } else {
+        headersStart[row] = at;
+        const isEmpty = this.skipHeaders(at, end);
+        at = this.at;
+        headersEnd[row] = at;
+        if (isEmpty) headersStart[row] = headersEnd[row] = -1;
+      }
+      if (at !== end) throw new RangeError('has a record with bytes left over');
+      ends[row] = end;
     }
-    throw new RangeError('has a number that does not end');
+    this.at = at;
+    this.before = before;
+    this.row = until;
+  }
+
+  finish(): RecordRange {
+    const { into, bytes, row } = this;
+    if (this.at !== bytes.length) throw new RangeError('has bytes left over');
+    const range: RecordRange = { columns: into, from: into.count, to: row, bytes };
+    into.count = row;
+    return range;
+  }
+
+  /** Looks through a header block; true where it says, in more than one byte, that there are none. */
+  private skipHeaders(from: number, end: number): boolean {
+    const { bytes } = this;
+    const raw = this.longRaw(from, end);
+    const count = (raw >>> 1) ^ -(raw & 1);
+    let { at } = this;
+    if (count < 0 || count * 2 > end - at) throw new RangeError('has headers that end outside it');
+    // A name and a value each: only the value may be null.
+    for (let field = 0; field < 2 * count; field++) {
+      let one = at < end ? bytes[at++] : ended();
+      if (one > 127) {
+        one = this.longRaw(at - 1, end);
+        at = this.at;
+      }
+      if (one === NULL && (field & 1) === 1) continue;
+      const length = (one >>> 1) ^ -(one & 1);
+      if (length < 0 || length > end - at) throw new RangeError(OUTSIDE);
+      at += length;
+    }
+    this.at = at;
+    return count === 0;
+  }
+
+  /** A varint at `from`, as it is written: zigzag. Leaves where it ends in `at`. */
+  private longRaw(from: number, end: number): number {
+    const { bytes } = this;
+    let raw = 0;
+    let at = from;
+    for (let shift = 0; shift <= 28; shift += 7) {
+      const byte = at < end ? bytes[at++] : ended();
+      raw |= (byte & 127) << shift;
+      if (byte < 128) {
+        this.at = at;
+        return raw;
+      }
+    }
+    throw new RangeError(ENDLESS);
   }
 
   /** Exact up to 2⁵³, which no time in milliseconds comes near. */
-  varlong(): number {
-    const { bytes, end } = this;
+  private varlong(from: number, end: number): number {
+    const { bytes } = this;
     let value = 0;
     let scale = 1;
+    let at = from;
     for (let k = 0; k < 10; k++) {
-      if (this.at >= end) throw new RangeError(ENDS);
-      const byte = bytes[this.at++];
+      const byte = at < end ? bytes[at++] : ended();
       value += (byte & 127) * scale;
-      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      if (byte < 128) {
+        this.at = at;
+        return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      }
       scale *= 128;
     }
-    throw new RangeError('has a number that does not end');
+    throw new RangeError(ENDLESS);
   }
+}
 
-  field(): Buffer | null {
-    const length = this.varint();
-    if (length === -1) return null;
-    const from = this.skip(length);
-    return this.bytes.subarray(from, this.at);
-  }
+/** -1, as it is written. */
+const NULL = 1;
+const OUTSIDE = 'has a field that ends outside its record';
+const ENDLESS = 'has a number that does not end';
 
-  /** Looks through the block, and gives it as it is; null where it has none. */
-  headers(): Buffer | null {
-    const from = this.at;
-    const count = this.varint();
-    if (count < 0 || count * 2 > this.end - this.at) throw new RangeError('has headers that end outside it');
-    for (let i = 0; i < count; i++) {
-      this.skip(this.varint());
-      const length = this.varint();
-      if (length !== -1) this.skip(length);
-    }
-    return count === 0 ? null : this.bytes.subarray(from, this.at);
-  }
-
-  private skip(length: number): number {
-    const from = this.at;
-    if (length < 0 || from + length > this.end) throw new RangeError('has a field that ends outside its record');
-    this.at = from + length;
-    return from;
-  }
+function ended(): never {
+  throw new RangeError('ends inside a record');
 }

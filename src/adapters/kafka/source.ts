@@ -6,7 +6,7 @@ import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Position, Source, SourceListener } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ownership } from '../../ports/transactions.ts';
-import { installAbortedFilter } from './aborted.ts';
+import { installFetch, keepBatches } from './client-fetch.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
 import { createKafkaClient, partitionCounts, persistently, reach } from './connection.ts';
@@ -23,7 +23,7 @@ import { createLease } from './lease.ts';
 import { createMembership } from './membership.ts';
 import { createNotes } from './notes.ts';
 import { createPositions } from './positions.ts';
-import { FETCH_MAX_BYTES, installDecoder } from './record-batches.ts';
+import { FETCH_MAX_BYTES } from './record-batches.ts';
 import { createRecovery } from './recovery.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
 import { createVanished } from './vanished.ts';
@@ -186,8 +186,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   async function start(to: SourceListener): Promise<void> {
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
-    installDecoder();
-    installAbortedFilter();
+    installFetch();
     listener = to;
     watchdog.start();
     const kafka = createKafkaClient(options, telemetry, (message) => {
@@ -217,7 +216,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       metadataMaxAge: options.metadataMaxAgeMs ?? 10_000,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
-      partitionAssigners: [hookJoins(PartitionAssigners.roundRobin, membership.join)],
+      partitionAssigners: [hookJoins(PartitionAssigners.roundRobin, membership.join, keepBatches)],
     });
     consumer.on(consumer.events.GROUP_JOIN, () => membership.joined());
     listenForCrashes(consumer, { telemetry, onCrash: () => watchdog.touch(), onFailed: fail }, { groupId, brokers });

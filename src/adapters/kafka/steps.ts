@@ -6,7 +6,7 @@ import { passed, stepOf } from '../../offsets/quarantine.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Committer, LanePosition } from './committer.ts';
 import { messageOf } from './errors.ts';
-import { type CutLimits, cut, endOf, fill } from './frames.ts';
+import { type Cursor, type CutLimits, cut, fill, offsetBehind } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { ConsumerGroup, FetchedBatch } from './internals.ts';
 import { type Alone, goTo, type Lane, type Lanes } from './lanes.ts';
@@ -23,8 +23,8 @@ import type { Waits } from './waits.ts';
  * Limit: a death while records are fetched and unpacked accuses nobody.
  */
 export interface Steps {
-  /** One step, from message `from` of the batch on. Resolves to where the next one begins; undefined when the gate was shut. */
-  next(group: ConsumerGroup, lane: Lane, batch: FetchedBatch, from: number): Promise<number | undefined>;
+  /** One step, from `from` on. Resolves to where the next one begins; undefined when the gate was shut. */
+  next(group: ConsumerGroup, lane: Lane, batch: FetchedBatch, from: Cursor): Promise<Cursor | undefined>;
 }
 
 export interface StepsDeps {
@@ -51,7 +51,7 @@ export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
   let over: LanePosition | undefined;
   const isCurrent = (lane: Lane): boolean => gate.open && !lease.isOver && lanes.ofOrigin(lane.origin) === lane;
 
-  function cutFor(lane: Lane, batch: FetchedBatch, from: number) {
+  function cutFor(lane: Lane, batch: FetchedBatch, from: Cursor) {
     const byRecord = stepOf(lane.suspicion) !== 'frame';
     return cut(batch.messages, from, byRecord ? { ...limits, maxRecords: 1 } : limits);
   }
@@ -124,12 +124,11 @@ export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
       let settled: Promise<void> | undefined;
       try {
         const found = cutFor(lane, batch, from);
-        const records = found.to - found.from;
+        const records = found.count;
         const giveBack = (): void => credit.give(records, found.bytes);
         const take = (signal: AbortSignal): Promise<boolean> => credit.take(records, found.bytes, signal);
         if (!(await waits.whileMember(group, take, giveBack))) return undefined;
-        const { messages } = batch;
-        const nextOffset = found.to === messages.length ? endOf(batch) : Number(messages[found.to].offset);
+        const nextOffset = offsetBehind(batch, found.to);
         const isFrame = stepOf(lane.suspicion) === 'frame';
         const alone = { from: lane.position, until: isFrame ? nextOffset : lane.suspicion.until, held: false };
         lane.alone = alone;
@@ -143,7 +142,11 @@ export function createSteps(deps: StepsDeps, limits: CutLimits): Steps {
           giveBack();
           return undefined;
         }
-        const frame = fill(lane.origin, messages, found, limits, { nextOffset, receivedAtMs, receivedMonotonicMs });
+        const frame = fill(lane.origin, batch.messages, found, limits, {
+          nextOffset,
+          receivedAtMs,
+          receivedMonotonicMs,
+        });
         tell(lane, frame);
         goTo(lane, nextOffset);
         lane.lastTimestampMs = frame.timestamps[records - 1];

@@ -4,20 +4,20 @@ import { pause } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { decodeHeaders } from '../../kernel/headers.ts';
 import type { Extent, LogRecord, TopicLog } from '../../ports/topic-log.ts';
-import { installAbortedFilter } from './aborted.ts';
+import { installFetch } from './client-fetch.ts';
 import { installCodecs } from './codecs.ts';
 import { type ConnectionDeps, createKafkaClient, type KafkaConnection, reach, topicMissing } from './connection.ts';
 import { isTopicMissing, kafkaType, translate } from './errors.ts';
 import { endOf, headersOf } from './frames.ts';
 import { checkClient, type FetchedBatch, type FetchedMessage, installedClientVersion } from './internals.ts';
-import { FETCH_MAX_BYTES, installDecoder } from './record-batches.ts';
+import { FETCH_MAX_BYTES } from './record-batches.ts';
 
 /**
  * Topics read without a group, over the client's own cluster and fetch.
  *
  * The client reads by groups only → a look at a topic would make a group, wait for its members and leave it behind →
  * fetches are asked for directly. The client's own decoder and its filter of aborted transactions are replaced, as for the
- * source (record-batches.ts, aborted.ts): a dead letter of a transaction that was aborted is none, and must not be replayed.
+ * source (client-fetch.ts): a dead letter of a transaction that was aborted is none, and must not be replayed.
  * Promise: the port's (src/ports/topic-log.ts). Limits: one fetch at a time; a batch that nobody can read comes as records
  * without a body; a leader that moves between two fetches is looked up anew.
  */
@@ -56,8 +56,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
   async function open() {
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
-    installDecoder();
-    installAbortedFilter();
+    installFetch();
     const kafka = createKafkaClient(options, deps.telemetry);
     const admin = await reach(deps, options, kafka);
     const cluster = clusterOf(kafka);

@@ -13,10 +13,12 @@ import type {
 import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
 import { createLease } from '../../../../src/adapters/kafka/lease.ts';
 import { createNotes } from '../../../../src/adapters/kafka/notes.ts';
+import { decodeBatches, freshBudget } from '../../../../src/adapters/kafka/record-batches.ts';
 import { createWaits } from '../../../../src/adapters/kafka/waits.ts';
 import { Credit } from '../../../../src/kernel/credit.ts';
 import type { Frame } from '../../../../src/kernel/frame.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
+import { batchOf } from '../../../fixtures/kafka/batches.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
 function setUp(maxRecords = 100) {
@@ -110,6 +112,27 @@ test('a batch is handed over in frames that join without a gap, to the end of wh
     [17, 19],
   );
   assert.deepEqual([lane.position, lane.lastTimestampMs], [19, 7]);
+});
+
+test('of a fetch that begins within a record batch only what was asked for is handed over, in frames across batches', async () => {
+  const { handover, member, frames, lane, credit } = setUp();
+  const three = await batchOf(['a', 'b', 'c'].map((text) => ({ value: Buffer.from(text) })));
+  const fetched = Buffer.concat([three, three, three]);
+  for (const i of [0, 1, 2]) fetched.writeBigInt64BE(BigInt(9 + 3 * i), i * three.length);
+  const messages = await decodeBatches(fetched, freshBudget());
+  assert.equal(messages.length, 3);
+  await handover.deliver(member, { ...batch(10, []), messages, rawMessages: messages });
+  assert.deepEqual(
+    frames.map(({ offsets, nextOffset }) => [[...offsets], nextOffset]),
+    [
+      [[10, 11, 12, 13], 14],
+      [[14, 15, 16, 17], 18],
+    ],
+  );
+  assert.deepEqual(
+    [lane.position, credit.records, credit.bytes],
+    [18, 8, frames.reduce((bytes, { arena }) => bytes + arena.length, 0)],
+  );
 });
 
 test('a fetch that began elsewhere than where the lane stands brings nothing', async () => {

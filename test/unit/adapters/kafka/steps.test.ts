@@ -60,7 +60,10 @@ function setUp() {
     { credit, clock, telemetry, lanes, gate, waits, lease, store, onAlone, isHeld: () => world.held },
     { maxRecords: 4, maxBytes: 1_000, maxRecordBytes: 1_000 },
   );
-  const next = (lane: Lane, from = 0) => steps.next(group, lane, batch(lane, [10, 11, 12, 13, 14, 15]), from);
+  const next = async (lane: Lane, from = 0) => {
+    const then = await steps.next(group, lane, batch(lane, [10, 11, 12, 13, 14, 15]), { message: from, record: 0 });
+    return then?.message;
+  };
   return { clock, telemetry, credit, gate, lanes, first, second, stored, world, alone, next };
 }
 

@@ -1,0 +1,75 @@
+import { createRequire } from 'node:module';
+import { type FetchedRecords, hideAborted } from './aborted.ts';
+import type { Cluster, FetchBroker, FetchedMessage } from './internals.ts';
+import { type DecodeMessages, decodeMessages } from './record-batches.ts';
+import { singly } from './record-messages.ts';
+
+/**
+ * Fetches of the client, decoded by us: `decodeMessages` in the place of the client's decoder, and a look at what every broker
+ * answers, for aborted transactions.
+ *
+ * Promise: whoever reads with this client in this process gets what the client gives, one message a record. The one exception is
+ * a consumer whose cluster was given to `keepBatches`: it gets one message a batch.
+ */
+interface FetchResponse {
+  readonly responses: readonly { readonly partitions: readonly Partition[] }[];
+}
+
+interface Partition extends FetchedRecords {
+  messages: readonly FetchedMessage[];
+}
+
+type Fetch = ((this: FetchBroker, request: Record<string, unknown>) => Promise<FetchResponse>) & {
+  readonly isOurs?: true;
+};
+
+const FETCH = 'kafkajs/src/protocol/requests/fetch';
+const FIRST_VERSION = 4;
+const LAST_VERSION = 11;
+
+const keepers = new WeakSet<FetchBroker>();
+const clusters = new WeakSet<Cluster>();
+
+/** Each consumer has a cluster of its own, and that its brokers: none of them answers anybody else. Idempotent. */
+export function keepBatches(cluster: Cluster): void {
+  if (clusters.has(cluster)) return;
+  clusters.add(cluster);
+  const { findBroker } = cluster;
+  cluster.findBroker = async (request) => {
+    const broker = await findBroker.call(cluster, request);
+    keepers.add(broker);
+    return broker;
+  };
+}
+
+/** Idempotent; internals.ts has made sure of the version. */
+export function installFetch(): void {
+  const require = createRequire(import.meta.url);
+  const { prototype } = require('kafkajs/src/broker') as { prototype: { fetch: Fetch } };
+  const { fetch } = prototype;
+  if (fetch.isOurs) return;
+  const ours = async function (this: FetchBroker, request: Record<string, unknown>): Promise<FetchResponse> {
+    const response = await fetch.call(this, request);
+    const isKept = keepers.has(this);
+    for (const { partitions } of response.responses) {
+      for (const partition of partitions) {
+        hideAborted(partition);
+        if (!isKept) partition.messages = await singly(partition.messages);
+      }
+    }
+    return response;
+  };
+  prototype.fetch = Object.assign(ours, { isOurs: true as const });
+  installDecoder(require);
+}
+
+/** Responses are loaded anew when they are next used, so that ones loaded before this come to have it too. */
+function installDecoder(require: NodeJS.Require): void {
+  const path = require.resolve(`${FETCH}/v4/decodeMessages`);
+  const legacy = require(path) as DecodeMessages;
+  (require.cache[path] as NodeJS.Module).exports = (decoder: Parameters<DecodeMessages>[0]) =>
+    decodeMessages(decoder, legacy);
+  for (let version = FIRST_VERSION; version <= LAST_VERSION; version++) {
+    delete require.cache[require.resolve(`${FETCH}/v${version}/response`)];
+  }
+}

@@ -1,0 +1,36 @@
+import { RecordColumns } from '../../kernel/record-columns.ts';
+
+export const HEADER_BYTES = 61;
+/** Base offset and length are in front of what the length counts. */
+export const FRONT_BYTES = 12;
+
+const ROWS_A_SET = 4_096;
+
+/** Columns for the batches of one partition, in sets of a few thousand rows or of what one batch needs. */
+export class Room {
+  private readonly usual: number;
+  private columns: RecordColumns | undefined;
+
+  constructor(bytes: Buffer) {
+    this.usual = countIn(bytes, ROWS_A_SET);
+  }
+
+  for(count: number): RecordColumns {
+    const { columns } = this;
+    if (columns !== undefined && columns.count + count <= columns.capacity) return columns;
+    this.columns = new RecordColumns(Math.max(count, this.usual));
+    return this.columns;
+  }
+}
+
+/** Records that the headers speak of, up to `most`: an estimate. */
+function countIn(bytes: Buffer, most: number): number {
+  let count = 0;
+  for (let at = 0; at + HEADER_BYTES <= bytes.length && count < most; ) {
+    const length = FRONT_BYTES + bytes.readInt32BE(at + 8);
+    if (length < HEADER_BYTES) break;
+    count += Math.max(0, bytes.readInt32BE(at + 57));
+    at += length;
+  }
+  return Math.min(count, most);
+}

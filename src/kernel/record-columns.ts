@@ -1,0 +1,54 @@
+/**
+ * Records as columns, beside the bytes that they lie in: what a fetch is decoded into. No object a record.
+ *
+ * The records of one batch lie one behind the other: record `i` ends at `ends[i]`, where the next one begins. Several batches
+ * share one set of columns, as a set each would cost more than a small batch is worth; each has bytes of its own, see RecordRange.
+ */
+export class RecordColumns {
+  /** Rows in use. */
+  count = 0;
+  readonly capacity: number;
+  readonly offsets: Float64Array;
+  /** Wall ms. */
+  readonly timestamps: Float64Array;
+  /** Ranges into the bytes of the batch; -1 is null. Headers are in the record-batch layout, see headers.ts; null where there are none. */
+  readonly keyStart: Int32Array;
+  readonly keyEnd: Int32Array;
+  readonly valueStart: Int32Array;
+  readonly valueEnd: Int32Array;
+  readonly headersStart: Int32Array;
+  readonly headersEnd: Int32Array;
+  readonly ends: Int32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    // Not zeroed: no row is looked at before it was written.
+    const rows = Buffer.allocUnsafeSlow(capacity * BYTES_A_ROW).buffer;
+    const column = (k: number): Int32Array => new Int32Array(rows, capacity * (16 + 4 * k), capacity);
+    this.offsets = new Float64Array(rows, 0, capacity);
+    this.timestamps = new Float64Array(rows, capacity * 8, capacity);
+    this.keyStart = column(0);
+    this.keyEnd = column(1);
+    this.valueStart = column(2);
+    this.valueEnd = column(3);
+    this.headersStart = column(4);
+    this.headersEnd = column(5);
+    this.ends = column(6);
+  }
+}
+
+/** Two float64 and seven int32. */
+const BYTES_A_ROW = 2 * 8 + 7 * 4;
+
+/** Rows [from, to): the records of one batch, which begin where `bytes` does. */
+export interface RecordRange {
+  readonly columns: RecordColumns;
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: Buffer;
+}
+
+/** Where row `row` of the range begins. */
+export function startOf({ columns, from }: RecordRange, row: number): number {
+  return row === from ? 0 : columns.ends[row - 1];
+}
