@@ -21,6 +21,7 @@ export const DISPOSITIONS = {
   'broker-rejected': 'retry',
   'store-unavailable': 'retry',
   'registry-unavailable': 'retry',
+  'device-memory': 'retry',
 
   'record-too-large': 'dead-letter',
   'record-refused': 'dead-letter',

@@ -1,5 +1,6 @@
 import { ArrivalRate } from '../batching/arrivals.ts';
 import { LatencyModel } from '../batching/latency-model.ts';
+import { MemoryLimit } from '../batching/memory-limit.ts';
 import { nextBatch, type PolicyLimits } from '../batching/policy.ts';
 import type { Timer } from '../kernel/clock.ts';
 import { classify, SluiceError } from '../kernel/errors.ts';
@@ -48,10 +49,12 @@ export function createInfer(
   const { flow } = plan.topology;
   const limits: PolicyLimits = {
     get maxBatch() {
-      return batch.now();
+      return Math.min(batch.now(), memory.rows);
     },
     budgetMs: flow.latencyBudgetMs * INFER_SHARE,
   };
+  const memory = new MemoryLimit();
+  telemetry.gauge('sluice_batch_limit_rows', { model: plan.bundle.label }, () => limits.maxBatch);
   const queue = new BatchQueue();
   const model = new LatencyModel({ initialFixedMs: INITIAL_RUN_MS });
   const arrivals = new ArrivalRate({ windowMs: ARRIVAL_WINDOW_MS });
@@ -90,11 +93,33 @@ export function createInfer(
     }
   }
 
-  const searchRows = createRowSearch({ clock, telemetry, conditions: deps.conditions, run: runOnce, probe, blame });
+  const limit = (): number => memory.rows;
+  const searchRows = createRowSearch({
+    clock,
+    telemetry,
+    conditions: deps.conditions,
+    run: runOnce,
+    probe,
+    blame,
+    exceeded,
+    limit,
+  });
 
-  function blame({ frame, row, why }: Suspect): void {
+  function exceeded(rows: number, { message }: SluiceError): void {
+    memory.exceeded(rows);
+    telemetry.event('batch-reduced', { model: plan.bundle.label, rows, limit: memory.rows, reason: message });
+  }
+
+  function blame({ frame, row, why, memory: wasMemory }: Suspect): void {
+    // What a row needs that nothing gives it says nothing about the size of batches.
+    if (wasMemory && memory.isReduced) restored();
     decide(frame, frame.rowOf[row], DEAD_LETTERED, MODEL_FAILED);
     telemetry.event('row-failed', { model: plan.bundle.label, reason: why });
+  }
+
+  function restored(): void {
+    memory.lift();
+    telemetry.event('batch-restored', { model: plan.bundle.label, limit: limits.maxBatch });
   }
 
   /** Resolves when the model still runs a row of zeros; otherwise it is not the record that is at fault. */
@@ -103,7 +128,7 @@ export function createInfer(
       await runChecked(slabs.zeros(frame), 1, false);
     } catch (thrown) {
       const error = classify(thrown);
-      if (error.code !== 'model-failed' && error.code !== 'unexpected') throw error;
+      if (!['model-failed', 'unexpected', 'device-memory'].includes(error.code)) throw error;
       throw new SluiceError(
         'device-failed',
         `${plan.bundle.label} on ${session.device} no longer runs a row of zeros, which it ran at the start: ${error.message}; a record failed before it: ${why}; no record was given up; check the device, and restart`,
@@ -118,6 +143,7 @@ export function createInfer(
     const outputs = await runChecked(slabs.gather(slices, rows), rows, searching);
     // A single run only: a search for the rows at fault takes many, and would teach that every batch is slow.
     model.observe(rows, clock.monotonicMs() - startedMs);
+    if (memory.isReduced && memory.ran()) restored();
     slabs.scatter(slices, outputs);
   }
 

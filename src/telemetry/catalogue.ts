@@ -69,6 +69,11 @@ export const METRICS = {
   sluice_inflight_records: gauge('Records taken in and not settled.'),
   sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
   sluice_batch_rows: histogram('Rows in a batch given to the model.', ROWS),
+  sluice_batch_limit_rows: gauge(
+    'Rows a batch may have: fewer than configured while memory is short.',
+    { model: 'any' },
+    8,
+  ),
   sluice_stage_seconds: histogram('Work of a stage on one frame or batch.', WORK_SECONDS, { stage: 'any' }, 16),
   sluice_stage_busy_ratio: gauge('Share of the last seconds in which a stage worked; the highest is the bottleneck.', {
     stage: 'any',

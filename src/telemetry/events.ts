@@ -164,6 +164,12 @@ export const EVENTS = {
 
   'model-loaded': model('info', 'model loaded'),
   'row-failed': model('warn', 'the model failed on a row; it is dead-lettered', limited()),
+  'batch-reduced': model(
+    'warn',
+    'not enough memory for a batch: it is run in halves, and batches are smaller',
+    limited(),
+  ),
+  'batch-restored': model('info', 'batches are as large again as before memory was short'),
   'device-fallback': model('warn', 'a device that was found cannot run the model; the next one is tried'),
   'model-placed': model('info', 'where the model runs is decided'),
   'model-isolated': model('info', 'the model runs in a process of its own'),

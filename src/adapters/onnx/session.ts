@@ -2,6 +2,7 @@ import * as ort from 'onnxruntime-node';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Tensor } from '../../kernel/frame.ts';
 import type { DType, ModelLoad, ModelOutput, ModelSession, TensorSpec } from '../../ports/model.ts';
+import { isOutOfMemory } from './memory-error.ts';
 
 /**
  * An ONNX Runtime session behind the model port, on this thread.
@@ -34,11 +35,11 @@ export function createSession(session: ort.InferenceSession, device: string, opt
       } catch (thrown) {
         // No record is at fault for the end of the session.
         if (closed) throw new SluiceError('invariant-broken', 'the model ran after its session was closed', thrown);
-        throw new SluiceError(
-          'model-failed',
-          `the model failed on a batch of ${rows}: ${(thrown as Error).message.trim()}`,
-          thrown,
-        );
+        const why = (thrown as Error).message.trim();
+        if (isOutOfMemory(why)) {
+          throw new SluiceError('device-memory', `not enough memory for a batch of ${rows}: ${why}`, thrown);
+        }
+        throw new SluiceError('model-failed', `the model failed on a batch of ${rows}: ${why}`, thrown);
       }
       return fetches.map((name, k) => outputOf(name, answer[name], rows, declared[k]));
     },
