@@ -11,8 +11,7 @@ const EVERYTHING = '';
  * pause that doubles up to `maxPauseMs`; what waits for it fails with it. The first call that succeeds ends the doubt. Where
  * nothing at all was answered, the whole store is in doubt as well, until any table answers.
  *
- * A store that says it is overloaded gets half as many calls; each success brings a little back (additive increase,
- * multiplicative decrease: Chiu and Jain, 1989).
+ * How many is the limit's to say (limit.ts).
  *
  * Limits: no fairness but first come, first served, per table; a read is whatever its calls have in common.
  */
@@ -24,7 +23,8 @@ export interface Turn {
 }
 
 export interface PaceOptions {
-  readonly maxCalls: number;
+  /** Calls that may be in flight. */
+  readonly limit: { readonly allowed: number };
   readonly firstPauseMs?: number;
   readonly maxPauseMs?: number;
 }
@@ -39,26 +39,24 @@ interface Doubt {
 
 export class Pace {
   private readonly clock: Clock;
-  private readonly maxCalls: number;
+  private readonly limit: PaceOptions['limit'];
   private readonly firstPauseMs: number;
   private readonly maxPauseMs: number;
-  private window: number;
-  private running = 0;
+  private inFlight = 0;
   private readonly runningOf = new Map<object, number>();
   private queue: Turn[] = [];
   private readonly doubts = new Map<string, Doubt>();
 
-  constructor(clock: Clock, { maxCalls, firstPauseMs = 100, maxPauseMs = 2_000 }: PaceOptions) {
+  constructor(clock: Clock, { limit, firstPauseMs = 100, maxPauseMs = 2_000 }: PaceOptions) {
     this.clock = clock;
-    this.maxCalls = maxCalls;
+    this.limit = limit;
     this.firstPauseMs = firstPauseMs;
     this.maxPauseMs = maxPauseMs;
-    this.window = maxCalls;
   }
 
-  /** Calls that may be in flight. */
-  get allowed(): number {
-    return Math.max(1, Math.floor(this.window));
+  /** Calls in flight. */
+  get running(): number {
+    return this.inFlight;
   }
 
   /** Starts it now, or later, or, if its read is given up first, never. */
@@ -69,7 +67,7 @@ export class Pace {
 
   /** A call that was started has ended, whatever its result. */
   ended({ read }: Turn): void {
-    this.running--;
+    this.inFlight--;
     const left = (this.runningOf.get(read) ?? 1) - 1;
     if (left > 0) this.runningOf.set(read, left);
     else this.runningOf.delete(read);
@@ -77,16 +75,11 @@ export class Pace {
   }
 
   succeeded(table: string): void {
-    this.window = Math.min(this.maxCalls, this.window + 1 / this.window);
     for (const key of [table, EVERYTHING]) {
       this.doubts.get(key)?.timer?.cancel();
       this.doubts.delete(key);
     }
     this.serve();
-  }
-
-  overloaded(): void {
-    this.window = Math.max(1, this.window / 2);
   }
 
   /**
@@ -147,14 +140,14 @@ export class Pace {
   }
 
   private serve(): void {
-    for (let i = 0; i < this.queue.length && this.running < this.allowed; ) {
+    for (let i = 0; i < this.queue.length && this.inFlight < this.limit.allowed; ) {
       const turn = this.queue[i];
       if (!this.mayStart(turn)) {
         i++;
         continue;
       }
       this.queue.splice(i, 1);
-      this.running++;
+      this.inFlight++;
       this.runningOf.set(turn.read, (this.runningOf.get(turn.read) ?? 0) + 1);
       turn.start();
     }

@@ -5,6 +5,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import { type Call, type Connection, routing } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
 import type { RowFilter } from './filter.ts';
+import { ConcurrencyLimit } from './limit.ts';
 import type { BigtableMethods } from './methods.ts';
 import { Pace, type Turn } from './pace.ts';
 import { RowMerger, type RowTarget } from './rows.ts';
@@ -33,6 +34,8 @@ export interface ReadsOptions {
 }
 
 const DEAF_AFTER = 2;
+/** Calls in flight before anything is known of the store. */
+const INITIAL_CALLS = 4;
 
 /** A read under way, over all its calls. */
 interface Reading {
@@ -48,13 +51,14 @@ type Abort = (error: SluiceError) => void;
 export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
   const { clock, telemetry, onDeaf } = deps;
   const { chunkKeys, appProfile } = options;
-  const pace = new Pace(clock, { maxCalls: options.maxCalls });
+  const limit = new ConcurrencyLimit({ initial: INITIAL_CALLS, max: options.maxCalls });
+  const pace = new Pace(clock, { limit });
   const running = new Map<object, Abort>();
   const calls = (result: string) => telemetry.counter('sluice_store_calls_total', { result });
   /** Time-outs since the server was last heard. */
   let unheard = 0;
   let closed: SluiceError | undefined;
-  telemetry.gauge('sluice_store_calls_allowed', {}, () => pace.allowed);
+  telemetry.gauge('sluice_store_calls_allowed', {}, () => limit.usual);
 
   /** One call for keys[from..to). */
   function readChunk(over: Connection, reading: Reading, from: number, to: number): Call {
@@ -144,9 +148,11 @@ export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
         try {
           const over = await deps.connected();
           if (reading.over) return;
+          const [startedMs, underWay] = [clock.monotonicMs(), pace.running];
           call = readChunk(over, reading, from, to);
           inFlight.add(call);
           await call.ended;
+          limit.answered(to - from, clock.monotonicMs() - startedMs, underWay);
           calls('ok').add(1);
           unheard = 0;
           pace.succeeded(table);
@@ -156,7 +162,7 @@ export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
         } catch (thrown) {
           if (reading.over) return;
           calls(resultOf(thrown)).add(1);
-          if (codeOf(thrown) === status.RESOURCE_EXHAUSTED) pace.overloaded();
+          if (codeOf(thrown) === status.RESOURCE_EXHAUSTED) limit.overloaded();
           failed(translate(thrown, table), codeOf(thrown) !== status.UNAVAILABLE);
         } finally {
           if (call !== undefined) inFlight.delete(call);

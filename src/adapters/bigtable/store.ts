@@ -5,7 +5,7 @@
  * of the first; to wait for a free call before that is back pressure, not an outage, and ends because every read ahead
  * does. Nothing is retried here, and while a table does not answer one read at a time asks it (pace.ts). A connection over
  * which read after read times out and nothing arrives is given up for a new one: its keepalive would take half a minute.
- * Limits: at most `concurrency` calls in flight for the whole store; a family is known to exist only where the
+ * Limits: at most `concurrency` calls in flight for the whole store, fewer as it answers more slowly (limit.ts); a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */
 import { status } from '@grpc/grpc-js';
@@ -39,7 +39,7 @@ interface ReadShape {
 
 export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options: BigtableStoreOptions): FeatureStore {
   const { clock, telemetry } = deps;
-  const { chunkKeys = 128, concurrency = 4, openTimeoutMs = 10_000 } = options;
+  const { chunkKeys = 128, concurrency = 32, openTimeoutMs = 10_000 } = options;
   const shapes = new WeakMap<readonly ViewSpec[], ReadShape>();
   /** Families of each table; undefined where the credentials do not let us know. */
   const knownFamilies = new Map<string, ReadonlySet<string> | undefined>();

@@ -5,7 +5,7 @@ import { FakeClock } from '../../../fixtures/clock.ts';
 
 function setUp(maxCalls = 4) {
   const clock = new FakeClock();
-  const pace = new Pace(clock, { maxCalls, firstPauseMs: 100, maxPauseMs: 400 });
+  const pace = new Pace(clock, { limit: { allowed: maxCalls }, firstPauseMs: 100, maxPauseMs: 400 });
   const started: string[] = [];
   const reads = new Map<string, object>();
   const readOf = (name: string): object => {
@@ -89,20 +89,4 @@ test('a read that asks and is given up leaves the question to the next', async (
   assert.deepEqual(started, ['b']);
   pace.leave('t', readOf('b'));
   assert.deepEqual(started, ['b', 'c']);
-});
-
-test('row 15: an overloaded store gets half as many calls, and one more after as many successes as there are', () => {
-  const { pace } = setUp(8);
-  const seen: number[] = [];
-  for (let n = 0; n < 4; n++) {
-    pace.overloaded();
-    seen.push(pace.allowed);
-  }
-  assert.deepEqual(seen, [4, 2, 1, 1]);
-  pace.succeeded('t');
-  assert.equal(pace.allowed, 2);
-  pace.succeeded('t');
-  assert.equal(pace.allowed, 2);
-  for (let n = 0; n < 100; n++) pace.succeeded('t');
-  assert.equal(pace.allowed, 8);
 });
