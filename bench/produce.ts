@@ -1,13 +1,21 @@
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
 import { batchBound, writeBatch } from '../src/adapters/kafka/batch-writer.ts';
 import { toMessages } from '../src/adapters/kafka/messages.ts';
+import { createKafkaSink } from '../src/adapters/kafka/sink.ts';
 import { encodeHeaders } from '../src/kernel/headers.ts';
 import { RecordSlab } from '../src/kernel/record-slab.ts';
+import { createSystemClock } from '../src/kernel/system-clock.ts';
+import { RecordingTelemetry } from '../test/fixtures/telemetry.ts';
+import { startServices } from '../test/integration/services.ts';
 
 /**
  * What a record costs from the rows of a slab to the bytes of a Produce request: our writer, and the client's encoder, on the same
- * rows in the same process: `node bench/produce.ts [--rows 1000] [--headers|--no-headers]`. CPU time, best of several rounds.
+ * rows in the same process: `node bench/produce.ts [--rows 1000] [--value 24] [--no-headers]`. CPU time, best of several rounds.
+ *
+ * With `--kafka` also through the sink to a real broker and back to the acknowledgement: socket, client and all, four partitions at a
+ * time, ours and the stock client in turns.
  */
 const { values: options } = parseArgs({
   allowNegative: true,
@@ -15,10 +23,12 @@ const { values: options } = parseArgs({
     rows: { type: 'string', default: '1000' },
     value: { type: 'string', default: '24' },
     headers: { type: 'boolean', default: true },
+    kafka: { type: 'boolean', default: false },
   },
 });
 const ROWS = Number(options.rows);
 const ROUNDS = 9;
+const PARTITIONS = 4;
 const RECORDS_A_ROUND = 400_000;
 
 const PRODUCER = { idHigh: 0, idLow: 4711, epoch: 0, isTransactional: false };
@@ -93,3 +103,47 @@ process.stdout.write(
   `${ROWS} rows a request, ${(bytes / ROWS).toFixed(0)} B a record; µs CPU a record: ours ${best.toFixed(3)}, ` +
     `the client's encoder ${bestStock.toFixed(3)}: ${(bestStock / best).toFixed(0)}×${sink === 0 ? ' ' : ''}\n`,
 );
+
+if (options.kafka) await throughKafka();
+
+async function throughKafka(): Promise<void> {
+  const services = await startServices();
+  try {
+    const kafka = new Kafka({ brokers: services.brokers.split(','), clientId: 'bench', logLevel: logLevel.NOTHING });
+    const admin = kafka.admin();
+    await admin.connect();
+    const topic = 'bench-produce';
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }],
+      waitForLeaders: true,
+    });
+    await admin.disconnect();
+    const costs: Record<string, number> = {};
+    for (let round = 0; round < 5; round++) {
+      for (const stock of [false, true]) {
+        const name = stock ? 'stock' : 'ours';
+        const sink = createKafkaSink(
+          { clock: createSystemClock(), telemetry: new RecordingTelemetry(), random: () => 0.5 },
+          { brokers: services.brokers.split(','), clientId: 'bench', stock },
+        );
+        await sink.open([topic]);
+        const calls = Math.ceil((stock ? 20_000 : 400_000) / ROWS / PARTITIONS);
+        const each = await cost(async () => {
+          const lanes = Array.from({ length: PARTITIONS }, async (_, partition) => {
+            for (let k = 0; k < calls; k++) await sink.send(topic, partition, rows);
+          });
+          await Promise.all(lanes);
+          return calls * PARTITIONS * ROWS;
+        });
+        costs[name] = Math.min(costs[name] ?? Number.POSITIVE_INFINITY, each);
+        await sink.close();
+      }
+    }
+    const { ours: through, stock: stockThrough } = costs;
+    process.stdout.write(
+      `through the sink to Kafka and back: ours ${through.toFixed(3)}, stock ${stockThrough.toFixed(3)}: ${(stockThrough / through).toFixed(0)}×\n`,
+    );
+  } finally {
+    await services.stop();
+  }
+}
