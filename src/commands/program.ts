@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
+import { addBench } from './bench/program.ts';
 import { addDlq } from './dlq/program.ts';
 import type { Io } from './io.ts';
 import { addTune } from './tune/program.ts';
@@ -149,6 +150,7 @@ Example, into an emulator:
   };
   addDlq(root, io, done);
   addTune(root, io, done);
+  addBench(root, io, done);
 
   try {
     await root.parseAsync([...argv]);

@@ -8,6 +8,7 @@ const COMMANDS = [
   ['batch'],
   ['check'],
   ['tune'],
+  ['bench'],
   ['features', 'load'],
   ['dlq', 'list'],
   ['dlq', 'show'],
