@@ -125,7 +125,7 @@ function invalidity({ rate, achieved, lateness, readerMs, budgetMs, keeps }: Own
   return '';
 }
 
-const percent = (share: number): string => `${(share * 100).toPrecision(2)} %`;
+const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 2 : 0)} %`;
 
 /** Of sorted values; the highest for 1; 0 where there are none. */
 export function quantile(sorted: Float64Array, q: number): number {
