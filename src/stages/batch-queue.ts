@@ -22,12 +22,14 @@ export class BatchQueue {
     return this.waitingRows;
   }
 
-  push(frame: Frame, from: number, to: number): void {
+  /** Returns when the frame's clock began, monotonic ms; see `startedMs`. */
+  push(frame: Frame, from: number, to: number): number {
     this.slices.push({ frame, from, to });
     this.waitingRows += to - from;
     const began = startedMs(frame);
     while (this.minima.length > 0 && this.minima[this.minima.length - 1].startedMs >= began) this.minima.pop();
     this.minima.push({ startedMs: began, turn: this.pushed++ });
+    return began;
   }
 
   /**

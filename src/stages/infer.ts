@@ -1,6 +1,7 @@
 import { ArrivalRate } from '../batching/arrivals.ts';
 import { LatencyModel } from '../batching/latency-model.ts';
 import { MemoryLimit } from '../batching/memory-limit.ts';
+import { PathTimes } from '../batching/path-times.ts';
 import { nextBatch, type PolicyLimits } from '../batching/policy.ts';
 import type { Timer } from '../kernel/clock.ts';
 import { classify, SluiceError } from '../kernel/errors.ts';
@@ -11,14 +12,13 @@ import type { ModelOutput, ModelSession } from '../ports/model.ts';
 import { BatchQueue, type Slice } from './batch-queue.ts';
 import { BatchSlabs } from './batch-slabs.ts';
 import { createRowSearch, type Suspect } from './row-search.ts';
+import { Settling } from './settling.ts';
 import type { StageDeps } from './types.ts';
 
 const MODEL_FAILED = reasonCode('model-failed');
 const ARRIVAL_WINDOW_MS = 100;
 const INITIAL_RUN_MS = 1;
 const NO_OUTPUT: ModelOutput = { values: new Uint8Array(0), width: 0 };
-/** The share of the latency budget that waiting for and running a batch may use; fetch, enrich and produce have the rest. */
-const INFER_SHARE = 0.5;
 
 /** Rows a run at most: ever, and for now. */
 export interface BatchLimit {
@@ -51,9 +51,13 @@ export function createInfer(
     get maxBatch() {
       return Math.min(batch.now(), memory.rows);
     },
-    budgetMs: flow.latencyBudgetMs * INFER_SHARE,
+    get budgetMs() {
+      return times.inferMs;
+    },
   };
   const memory = new MemoryLimit();
+  const times = new PathTimes({ budgetMs: flow.latencyBudgetMs });
+  const settling = new Settling(times, { budgetMs: flow.latencyBudgetMs });
   telemetry.gauge('sluice_batch_limit_rows', { model: plan.bundle.label }, () => limits.maxBatch);
   const queue = new BatchQueue();
   const model = new LatencyModel({ initialFixedMs: INITIAL_RUN_MS });
@@ -62,22 +66,38 @@ export function createInfer(
   const batchRows = telemetry.histogram('sluice_batch_rows');
   const waiting = new Map<Frame, Waiting>();
   let timer: Timer | undefined;
+  let timerMs = Number.POSITIVE_INFINITY;
   let running = false;
   let flushing = false;
   let failure: { readonly thrown: unknown } | undefined;
 
   function pump(): void {
-    if (running) return;
-    timer?.cancel();
-    timer = undefined;
     const nowMs = clock.monotonicMs();
+    settling.look(nowMs);
+    if (running) return;
     const decision = nextBatch(
-      { nowMs, rows: queue.rows, oldestMs: queue.oldestMs(), arrivalsPerMs: arrivals.perMs(nowMs), flushing },
+      {
+        nowMs,
+        rows: queue.rows,
+        oldestMs: queue.oldestMs() + times.beforeMs,
+        arrivalsPerMs: arrivals.perMs(nowMs),
+        flushing,
+      },
       model,
       limits,
     );
+    const askAgainMs = 'go' in decision ? Number.POSITIVE_INFINITY : decision.waitUntilMs;
+    if (askAgainMs !== timerMs) {
+      timer?.cancel();
+      timerMs = askAgainMs;
+      timer = Number.isFinite(askAgainMs) ? clock.after(askAgainMs - nowMs, wake) : undefined;
+    }
     if ('go' in decision) void runBatch(queue.cut(decision.go), decision.go);
-    else if (Number.isFinite(decision.waitUntilMs)) timer = clock.after(decision.waitUntilMs - nowMs, pump);
+  }
+
+  function wake(): void {
+    timerMs = Number.POSITIVE_INFINITY;
+    pump();
   }
 
   async function runBatch(slices: Slice[], rows: number): Promise<void> {
@@ -177,6 +197,7 @@ export function createInfer(
     entry.rows -= rows;
     if (entry.rows > 0) return;
     waiting.delete(frame);
+    settling.watch(frame, entry.beforeMs, clock.monotonicMs());
     entry.resolve();
   }
 
@@ -193,10 +214,11 @@ export function createInfer(
     frame.outputs = outputWidths.map((width) => new Float64Array(frame.rows * width).fill(Number.NaN));
     if (frame.rows === 0) return undefined;
     if (failure !== undefined) return Promise.reject(failure.thrown);
-    arrivals.add(clock.monotonicMs(), frame.rows);
-    queue.push(frame, 0, frame.rows);
+    const nowMs = clock.monotonicMs();
+    arrivals.add(nowMs, frame.rows);
+    const beforeMs = nowMs - queue.push(frame, 0, frame.rows);
     return new Promise<void>((resolve, reject) => {
-      waiting.set(frame, { rows: frame.rows, resolve, reject });
+      waiting.set(frame, { rows: frame.rows, beforeMs, resolve, reject });
       pump();
     });
   };
@@ -210,6 +232,8 @@ export function createInfer(
 
 interface Waiting {
   rows: number;
+  /** How old its oldest record was when it came, ms. */
+  readonly beforeMs: number;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }

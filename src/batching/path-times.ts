@@ -1,0 +1,59 @@
+/**
+ * How much of the latency budget is left for waiting and running: what the rest of the path (the way here, from a record's
+ * timestamp, and the way out, until it is settled) does not need in 99 of 100 cases, of late. Half of it until that is
+ * known; a fifth at least, four fifths at most. Pure.
+ */
+export class PathTimes {
+  private readonly budgetMs: number;
+  private readonly before = new Float64Array(KEEP);
+  private readonly rest = new Float64Array(KEEP);
+  private readonly scratch = new Float64Array(KEEP);
+  private count = 0;
+  private share: number;
+  private wayHereMs = 0;
+
+  constructor(options: { readonly budgetMs: number }) {
+    this.budgetMs = options.budgetMs;
+    this.share = FIRST_SHARE * options.budgetMs;
+  }
+
+  /** What waiting and running may take, ms. */
+  get inferMs(): number {
+    return this.share;
+  }
+
+  /** By when after its timestamp a record is here (99 in 100), ms; who is here earlier has so much more time. */
+  get beforeMs(): number {
+    return this.wayHereMs;
+  }
+
+  /** A record was here `beforeMs` after its timestamp, and was settled `afterMs` after its run. */
+  observe(beforeMs: number, afterMs: number): void {
+    if (!(beforeMs >= 0) || !(afterMs >= 0)) return;
+    const at = this.count % KEEP;
+    this.before[at] = beforeMs;
+    this.rest[at] = beforeMs + afterMs;
+    this.count++;
+    if (this.count % LEARN_EVERY === 0 && this.count >= ENOUGH) this.learn();
+  }
+
+  private learn(): void {
+    const restMs = this.quantile(this.rest);
+    this.share = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, 1 - restMs / this.budgetMs)) * this.budgetMs;
+    this.wayHereMs = Math.min(this.quantile(this.before), this.budgetMs - this.share);
+  }
+
+  private quantile(values: Float64Array): number {
+    const n = Math.min(this.count, KEEP);
+    this.scratch.set(values);
+    const sorted = this.scratch.subarray(0, n).sort();
+    return sorted[Math.min(n - 1, Math.floor(0.99 * n))];
+  }
+}
+
+const KEEP = 256;
+const ENOUGH = 64;
+const LEARN_EVERY = 32;
+const FIRST_SHARE = 0.5;
+const LEAST_SHARE = 0.2;
+const MOST_SHARE = 0.8;
