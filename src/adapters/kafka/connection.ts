@@ -6,6 +6,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import { isTopicMissing, messageOf, translate } from './errors.ts';
 import { quietIdleQueues } from './idle-queues.ts';
 import { guardNetwork } from './network.ts';
+import { openSocket, takeResponsesWhole } from './receive.ts';
 
 /** How to reach a cluster: what source and sink have in common. */
 export interface KafkaConnection {
@@ -59,6 +60,7 @@ export function createKafkaClient(
     clientId: connection.clientId,
     ssl: connection.ssl,
     sasl: connection.sasl,
+    socketFactory: openSocket,
     connectionTimeout: connection.dialTimeoutMs ?? 2_000,
     requestTimeout: connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 50, maxRetryTime: 400, retries: 4 },
@@ -72,6 +74,7 @@ export async function reach(deps: ConnectionDeps, connection: KafkaConnection, k
   const { brokers } = connection;
   quietIdleQueues(() => deps.clock.wallMs());
   guardNetwork(deps.clock);
+  takeResponsesWhole();
   return persistently(
     deps,
     connection,
