@@ -78,9 +78,15 @@ function pacedTable(rows: readonly Row[]): string[] {
   return lines;
 }
 
-/** Three digits that count. */
+/** Two or three digits that count. */
 export function digits(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  return value >= 100
+    ? value.toFixed(0)
+    : value >= 10
+      ? value.toFixed(1)
+      : value >= 1
+        ? value.toFixed(2)
+        : value.toPrecision(2);
 }
 
 /** Only what a later run could be compared with. */
