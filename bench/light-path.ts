@@ -8,7 +8,7 @@ import type { HistogramSeries } from '../src/telemetry/metrics.ts';
 import { createLightBench, SCHEMA_ID } from './in-process.ts';
 import { lightFeed } from './light.ts';
 
-const ROUNDS = 6;
+const ROUNDS = 10;
 const FEED = 65_536;
 
 const [records = 1_000_000, frameRecords = 512, maxBatch] = process.argv.slice(2).map(Number);

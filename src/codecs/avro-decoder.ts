@@ -1,5 +1,6 @@
 import type { Column } from '../kernel/columns.ts';
-import { type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
+import { OPEN } from '../kernel/fate.ts';
+import { FAIL, type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
 import { type ResolvedWant, resolveWants } from './avro-resolve.ts';
 import { RUNTIME } from './avro-runtime.ts';
 import { type AvroEnum, type AvroType, parseAvroRecord } from './avro-schema.ts';
@@ -7,8 +8,7 @@ import { SkipWriter } from './avro-skip.ts';
 import { bindColumns } from './bind-columns.ts';
 import { ColumnText } from './column-text.ts';
 import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
-import { emptyColumn, keepCode } from './keep-code.ts';
-import type { ColumnWant, RowDecoder, ValueDecoder } from './types.ts';
+import type { ColumnWant, RowsDecoder, ValueDecoder } from './types.ts';
 
 export interface AvroDecoderOptions {
   /** The schema that the values were written with (parsed JSON). */
@@ -47,13 +47,16 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   let body = '';
   for (const [index, field] of writer.fields.entries()) {
     const readers = resolved.flatMap((from, slot) => (from.writerIndex === index ? [{ ...from, slot }] : []));
-    if (readers.length === 0) body += skips.skip(field.type, 'return false;', '0');
+    if (readers.length === 0) body += skips.skip(field.type, FAIL, '0');
     for (const [turn, { want, field: wanted, slot }] of readers.entries()) {
-      if (readers.length > 1) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
+      // As an output takes it along and an expression looks at it: once is enough.
+      const isRead = turn > 0 && field.type.type === 'long';
+      if (readers.length > 1 && !isRead) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
       const target: ReadTarget = {
         want,
         slot,
         skips,
+        isRead,
         symbols: (from, to) => addSymbols(tables, texts[slot], from, to),
       };
       body += readCode(field.type, wanted.type, target);
@@ -61,24 +64,49 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   }
   for (const [slot, from] of resolved.entries()) body += defaultCode(from, slot, defaults, texts[slot]);
 
-  const bind = new Function('R', 'T', 'defaults', 'putDefault', source(wants, skips, tables.length, body))(
+  const decodeRows = new Function('R', 'T', 'defaults', 'putDefault', source(wants, skips, tables.length, body))(
     RUNTIME,
     tables,
     defaults,
     putDefault,
-  ) as (arena: Buffer, view: DataView, columns: readonly Column[], bases: readonly number[]) => RowDecoder;
+  ) as DecodeRows;
   const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
 
-  const decoder: ValueDecoder = {
+  /** Bound to a frame: what the function is called with before the records. */
+  function bound(arena: Buffer, columns: readonly Column[]): [Buffer, DataView, readonly Column[], readonly number[]] {
+    bindColumns(arena, wants, columns);
+    const bases = columnTexts.map((text, slot) => text?.baseIn(columns[slot]) ?? 0);
+    return [arena, new DataView(arena.buffer, arena.byteOffset, arena.byteLength), columns, bases];
+  }
+
+  return {
     bind(arena, columns) {
-      bindColumns(arena, wants, columns);
-      const bases = columnTexts.map((text, slot) => text?.baseIn(columns[slot]) ?? 0);
-      const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
-      return bind(arena, view, columns, bases);
+      const [bytes, view, into, bases] = bound(arena, columns);
+      const start = new Int32Array(1);
+      const end = new Int32Array(1);
+      const fate = new Uint8Array([OPEN]);
+      return (from, to, i) => {
+        start[0] = from;
+        end[0] = to;
+        return decodeRows(bytes, view, into, bases, start, end, 0, fate, 0, 1, i) === 1;
+      };
+    },
+    bindRows(arena, columns) {
+      const [bytes, view, into, bases] = bound(arena, columns);
+      return (starts, ends, skip, fate, from, to) =>
+        decodeRows(bytes, view, into, bases, starts, ends, skip, fate, from, to, 0);
     },
   };
-  return keepCode(decoder, decoder.bind(Buffer.alloc(0), wants.map(emptyColumn)));
 }
+
+/** Entry `k` of starts, ends and fate is entry `k + shift` of the columns. */
+type DecodeRows = (
+  arena: Buffer,
+  view: DataView,
+  columns: readonly Column[],
+  bases: readonly number[],
+  ...rows: [...Parameters<RowsDecoder>, shift: number]
+) => number;
 
 /** Places an enum's symbols in a want's text. */
 function addSymbols(tables: SymbolTable[], text: Buffer[], written: AvroType, reader: AvroType): string {
@@ -126,11 +154,16 @@ function source(wants: readonly ColumnWant[], skips: SkipWriter, tables: number,
   return `'use strict';
 const { ${Object.keys(RUNTIME).join(', ')} } = R;
 ${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${wants.map((_, slot) => `const d${slot} = defaults[${slot}];\n`).join('')}${skips.functions.join('')}
-return function bind(A, D, columns, bases) {
+return function decodeRows(A, D, columns, bases, starts, ends, skip, fate, from, to, shift) {
 ${columns.join('')}
-return function decodeRow(start, end, i) {
-let at = start, n = 0, v = 0, r = 0;
-${body}return at === end;
-};
+let at = 0, end = 0, n = 0, v = 0, r = 0;
+for (let k = from; k < to; k++) {
+if (fate[k] !== ${OPEN}) continue;
+const i = k + shift;
+at = starts[k] + skip;
+end = ends[k];
+${body}if (at !== end) ${FAIL}
+}
+return to;
 };`;
 }

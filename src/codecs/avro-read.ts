@@ -4,7 +4,8 @@ import type { AvroType } from './avro-schema.ts';
 import { advance, readIndexCode, readLengthCode, type SkipWriter } from './avro-skip.ts';
 import type { ColumnWant } from './types.ts';
 
-const FAIL = 'return false;';
+/** Leaves the function over records with the one that is at fault. */
+export const FAIL = 'return k;';
 
 /** Where the symbols of an enum stand in the text that is appended to a string column; -1: unknown to the reader. */
 export interface SymbolTable {
@@ -18,13 +19,15 @@ export interface ReadTarget {
   /** Slot of the want: names its variables (c, w, p, s, e with this number). */
   readonly slot: number;
   readonly skips: SkipWriter;
+  /** The value is a long that the want before this one has read: it is in HALVES, and `at` behind it. */
+  readonly isRead: boolean;
   /** Places the symbols of a writer's enum, as the reader knows them; returns the name of a variable with a SymbolTable. */
   symbols(written: AvroType, reader: AvroType): string;
 }
 
 /**
  * Statements that read one value of the writer's type into the want's column, as the reader's type. What cannot be resolved
- * (a branch that the reader lacks) leaves with false when it occurs. In scope: those of SkipWriter, `i`, `v`, the view `D`.
+ * (a branch that the reader lacks) leaves by FAIL when it occurs. In scope: those of SkipWriter, `k`, `i`, `v`, the view `D`.
  */
 export function readCode(written: AvroType, reader: AvroType, target: ReadTarget): string {
   if (written.type === 'union') {
@@ -40,9 +43,9 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
   if (chosen.type === 'null') return '';
   switch (target.want.kind) {
     case 'number':
-      return `${numberCode(written, chosen)}c${target.slot}[i] = v;\n`;
+      return `${numberCode(written, chosen, target.isRead)}c${target.slot}[i] = v;\n`;
     case 'long':
-      return longCode(written, target.slot);
+      return longCode(written, target.slot, target.isRead);
     case 'string':
       return stringCode(written, chosen, target);
     case 'vector':
@@ -51,7 +54,7 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
 }
 
 /** Reads a number into `v`, rounded to float32 where the reader says float. */
-function numberCode(written: AvroType, reader: AvroType): string {
+function numberCode(written: AvroType, reader: AvroType, isRead = false): string {
   const round = reader.type === 'float' ? 'v = Math.fround(v);\n' : '';
   switch (written.type) {
     case 'boolean':
@@ -62,8 +65,7 @@ else { if ((at = readInt(A, at, end)) < 0) ${FAIL} v = HALVES[0]; }
 ${round}`;
     case 'long':
       // A number that is not exactly the long that was sent is worse than none.
-      return `if ((at = readLong(A, at, end)) < 0) ${FAIL}
-v = HALVES[1] * 4294967296 + (HALVES[0] >>> 0);
+      return `${isRead ? '' : `if ((at = readLong(A, at, end)) < 0) ${FAIL}\n`}v = HALVES[1] * 4294967296 + (HALVES[0] >>> 0);
 if (v > 9007199254740991 || v < -9007199254740991) ${FAIL}
 ${round}`;
     case 'float':
@@ -73,11 +75,10 @@ ${round}`;
   }
 }
 
-function longCode(written: AvroType, slot: number): string {
+function longCode(written: AvroType, slot: number, isRead: boolean): string {
   const read = written.type === 'int' ? 'readInt' : 'readLong';
   const high = written.type === 'int' ? 'HALVES[0] >> 31' : 'HALVES[1]';
-  return `if ((at = ${read}(A, at, end)) < 0) ${FAIL}
-w${slot}[2 * i] = HALVES[0];
+  return `${isRead ? '' : `if ((at = ${read}(A, at, end)) < 0) ${FAIL}\n`}w${slot}[2 * i] = HALVES[0];
 w${slot}[2 * i + 1] = ${high};
 p${slot}[i] = 1;
 `;

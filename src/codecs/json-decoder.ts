@@ -1,3 +1,5 @@
+import type { Column } from '../kernel/columns.ts';
+import { OPEN } from '../kernel/fate.ts';
 import { parseAvroRecord } from './avro-schema.ts';
 import { bindColumns } from './bind-columns.ts';
 import { ColumnText } from './column-text.ts';
@@ -31,12 +33,25 @@ export function compileJsonDecoder(options: JsonDecoderOptions): ValueDecoder {
     fallback.map((entry) => (entry === undefined || entry.text.length === 0 ? undefined : new ColumnText(entry.text))),
   );
 
+  function readerOf(arena: Buffer, columns: readonly Column[]): JsonRowReader {
+    bindColumns(arena, wants, columns);
+    const bases = fields.map(({ slots }, f) => slots.map((slot, k) => texts[f][k]?.baseIn(columns[slot]) ?? 0));
+    return new JsonRowReader(arena, fields, columns, bases);
+  }
+
   return {
     bind(arena, columns) {
-      bindColumns(arena, wants, columns);
-      const bases = fields.map(({ slots }, f) => slots.map((slot, k) => texts[f][k]?.baseIn(columns[slot]) ?? 0));
-      const reader = new JsonRowReader(arena, fields, columns, bases);
+      const reader = readerOf(arena, columns);
       return (start, end, i) => reader.read(start, end, i);
+    },
+    bindRows(arena, columns) {
+      const reader = readerOf(arena, columns);
+      return (starts, ends, skip, fate, from, to) => {
+        for (let i = from; i < to; i++) {
+          if (fate[i] === OPEN && !reader.read(starts[i] + skip, ends[i], i)) return i;
+        }
+        return to;
+      };
     },
   };
 }

@@ -10,16 +10,31 @@ export interface ColumnWant {
 }
 
 /**
- * Values ↔ columns. A decoder is compiled once a writer schema × wants, bound once a frame, called once a record.
+ * Values ↔ columns. A decoder is compiled once a writer schema × wants, bound once a frame, called once a run of records.
  * Promise: whatever the bytes, it returns; time and memory are bounded by their number.
  */
 export interface ValueDecoder {
   /** `columns[k]` belongs to `wants[k]` and is freshly made (everything missing). */
   bind(arena: Buffer, columns: readonly Column[]): RowDecoder;
+  /** The same for many records a call. */
+  bindRows(arena: Buffer, columns: readonly Column[]): RowsDecoder;
 }
 
 /** Decodes the value in arena[start..end) into entry `i`. False: not a value of this schema (entry `i` is then unspecified). */
 export type RowDecoder = (start: number, end: number, i: number) => boolean;
+
+/**
+ * Decodes the values in arena[starts[i] + skip .. ends[i]) into entries `i`, for those in [from, to) whose fate is OPEN. Returns the
+ * first that is not a value of this schema, or `to`; whoever goes on calls again, from the one behind it.
+ */
+export type RowsDecoder = (
+  starts: Int32Array,
+  ends: Int32Array,
+  skip: number,
+  fate: Uint8Array,
+  from: number,
+  to: number,
+) => number;
 
 /** Where an output field's values come from. */
 export type FieldSource =

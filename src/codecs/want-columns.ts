@@ -3,10 +3,62 @@ import type { ColumnWant } from './types.ts';
 
 /** Fresh columns of `count` entries, everything missing, one a want: what `ValueDecoder.bind` takes. Text lies in `arena`. */
 export function columnsOf(wants: readonly ColumnWant[], count: number, arena: Buffer): Column[] {
-  return wants.map(({ kind, width }) => {
-    if (kind === 'number') return numberColumn(count);
-    if (kind === 'long') return longColumn(count);
-    if (kind === 'string') return stringColumn(count, arena);
-    return vectorColumn(count, width);
-  });
+  return wants.map((want) => columnOf(want, count, arena));
+}
+
+/** Columns of up to `capacity` entries, again. */
+export class ReusedColumns {
+  private readonly columns: readonly Column[];
+
+  constructor(wants: readonly ColumnWant[], capacity: number) {
+    this.columns = wants.map((want) => columnOf(want, capacity));
+  }
+
+  /** As fresh ones, in the same memory; what it held is gone. */
+  of(count: number, arena: Buffer): Column[] {
+    return this.columns.map((column) => emptied(column, count, arena));
+  }
+}
+
+function columnOf({ kind, width }: ColumnWant, count: number, arena?: Buffer): Column {
+  if (kind === 'number') return numberColumn(count);
+  if (kind === 'long') return longColumn(count);
+  if (kind === 'string') return stringColumn(count, arena);
+  return vectorColumn(count, width);
+}
+
+/**
+ * Another object each time: whoever knows a column by identity, as text that was appended to it, does not know this one.
+ * As long as fresh ones would be.
+ */
+function emptied(column: Column, count: number, arena: Buffer): Column {
+  switch (column.kind) {
+    case 'number':
+      return { kind: 'number', values: first(column.values, count).fill(Number.NaN) };
+    case 'long':
+      return {
+        kind: 'long',
+        values: first(column.values, count),
+        words: first(column.words, 2 * count),
+        present: first(column.present, count).fill(0),
+      };
+    case 'string':
+      return {
+        kind: 'string',
+        bytes: arena,
+        start: first(column.start, count).fill(-1),
+        end: first(column.end, count),
+      };
+    case 'vector': {
+      const { width } = column;
+      const values = first(column.values, count * width).fill(Number.NaN);
+      return { kind: 'vector', width, values, present: first(column.present, count).fill(0) };
+    }
+    case 'label':
+      return { ...column, codes: first(column.codes, count).fill(-1) };
+  }
+}
+
+function first<T extends Float64Array | BigInt64Array | Int32Array | Uint8Array>(values: T, count: number): T {
+  return values.length === count ? values : (values.subarray(0, count) as T);
 }

@@ -31,10 +31,13 @@ export interface AccumulatorOptions {
   /** One record that the broker will never take. */
   readonly onUnpublishable: (frame: Frame, record: number, error: SluiceError) => void;
   readonly onFailed: (error: unknown) => void;
+  /** Chunks that were sent and are free again; several accumulators may share them. */
+  readonly spare?: Chunk[];
 }
 
 const FIRST_RECORDS = 64;
 const FIRST_BYTES = 16 * 1024;
+const MAX_SPARE = 16;
 
 /**
  * Rows on their way to one output partition: they leave when a chunk is full or has lingered, one call in flight, in order.
@@ -105,6 +108,8 @@ export class Accumulator {
 
   /** As large as the last ones, which is what rate and linger make of them; chunks in flight keep their memory. */
   private begin(): Chunk {
+    const spare = this.options.spare?.pop();
+    if (spare !== undefined) return spare;
     const records = this.lastRecords;
     return { rows: new RecordSlab(records, this.lastBytes), records: new Int32Array(records), spans: [] };
   }
@@ -136,10 +141,12 @@ export class Accumulator {
   private async sendOrHalve(chunk: Chunk): Promise<void> {
     const { topic, partition } = this.options;
     const { sink } = this.deps;
+    let calls = 0;
     try {
-      await persist(this.deps, { what: `broker ${topic}/${partition}`, kind: 'sink' }, () =>
-        sink.send(topic, partition, chunk.rows),
-      );
+      await persist(this.deps, { what: `broker ${topic}/${partition}`, kind: 'sink' }, () => {
+        calls++;
+        return sink.send(topic, partition, chunk.rows);
+      });
     } catch (thrown) {
       if (!(thrown instanceof SluiceError) || thrown.disposition !== 'dead-letter') throw thrown;
       if (chunk.rows.count === 1) {
@@ -152,6 +159,17 @@ export class Accumulator {
       return;
     }
     this.options.onAcknowledged(chunk);
+    // A call that failed may still read them: nobody knows when it ends.
+    if (calls === 1) this.keep(chunk);
+  }
+
+  /** What was given back last is lent first: it is in the processor's cache still. */
+  private keep(chunk: Chunk): void {
+    const { spare } = this.options;
+    if (spare === undefined || spare.length >= MAX_SPARE || chunk.rows.arena.length > 2 * this.options.maxBytes) return;
+    chunk.rows.clear();
+    chunk.spans.length = 0;
+    spare.push(chunk);
   }
 }
 

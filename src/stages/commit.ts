@@ -6,6 +6,7 @@ import type { Frame } from '../kernel/frame.ts';
 import type { Watermarks } from '../offsets/watermark.ts';
 import type { Source } from '../ports/source.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { giveBack } from './loans.ts';
 
 export interface Commit {
   /** A frame is settled: its credit returns, its origin's watermark may move. */
@@ -85,6 +86,7 @@ export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
 
   const commit = (frame: Frame): void => {
     credit.give(frame.count, frame.bytes);
+    giveBack(frame);
     if (watermarks.advance(frame.origin)) {
       settled += frame.count;
       if (settled >= options.everyRecords && inFlight === undefined && timer !== undefined) void now();

@@ -1,14 +1,14 @@
 import { compileAvroDecoder } from '../codecs/avro-decoder.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
-import type { RowDecoder, ValueDecoder } from '../codecs/types.ts';
-import { columnsOf } from '../codecs/want-columns.ts';
+import type { RowsDecoder, ValueDecoder } from '../codecs/types.ts';
+import { ReusedColumns } from '../codecs/want-columns.ts';
 import { CONFLUENT_PREFIX_BYTES, readSchemaId } from '../codecs/wire.ts';
-import type { Column } from '../kernel/columns.ts';
 import { classify } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
+import { Pool } from './loans.ts';
 import { persist } from './outage.ts';
 import type { Stage, StageDeps } from './types.ts';
 
@@ -38,9 +38,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       : compileAvroDecoder({ writer: value.schema, reader: value.schema, wants });
   }
 
-  function columnsFor(frame: Frame): Column[] {
-    return columnsOf(wants, frame.count, frame.arena);
-  }
+  const columns = new Pool((records) => new ReusedColumns(wants, records));
 
   function settleTombstones(frame: Frame): void {
     const fate = onTombstone === 'drop' ? DROPPED : DEAD_LETTERED;
@@ -48,10 +46,16 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
   }
 
   function decodePlain(frame: Frame, decoder: ValueDecoder): void {
+    decodeRun(frame, decoder.bindRows(frame.arena, frame.columns), 0, 0, frame.count);
+  }
+
+  /** Records [from, to), whose values begin `skip` bytes behind where they seem to. */
+  function decodeRun(frame: Frame, rows: RowsDecoder, skip: number, from: number, to: number): void {
     const { valueStart, valueEnd, fate } = frame;
-    const row = decoder.bind(frame.arena, frame.columns);
-    for (let i = 0; i < frame.count; i++) {
-      if (fate[i] === OPEN && !row(valueStart[i], valueEnd[i], i)) decide(frame, i, DEAD_LETTERED, DECODE_FAILED);
+    let at = rows(valueStart, valueEnd, skip, fate, from, to);
+    while (at < to) {
+      decide(frame, at, DEAD_LETTERED, DECODE_FAILED);
+      at = rows(valueStart, valueEnd, skip, fate, at + 1, to);
     }
   }
 
@@ -109,34 +113,33 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
     return found;
   }
 
-  /** `entries` is the frame's own: a flood of ids may push out of `known` what a frame has waited for. */
+  /**
+   * Runs of one schema id, one after the other. `entries` is the frame's own: a flood of ids may push out of `known` what a
+   * frame has waited for.
+   */
   function decodeConfluent(frame: Frame, entries: ReadonlyMap<number, Known | undefined>): void {
-    const { schemaId, valueStart, valueEnd, fate } = frame;
-    let boundId = -1;
-    let row: RowDecoder | undefined;
-    let refused = DECODE_FAILED;
-    for (let i = 0; i < frame.count; i++) {
-      if (fate[i] !== OPEN) continue;
-      const id = schemaId[i];
-      if (id < 0) {
-        decide(frame, i, DEAD_LETTERED, DECODE_FAILED);
+    const { schemaId, fate, count } = frame;
+    for (let from = 0, to = 0; from < count; from = to) {
+      const id = schemaId[from];
+      // Records that have a fate by now say nothing of an id, and belong to the run around them.
+      for (to = from + 1; to < count && (schemaId[to] === id || fate[to] !== OPEN); ) to++;
+      if (fate[from] !== OPEN) {
+        to = from + 1;
         continue;
       }
-      if (id !== boundId) {
-        const entry = entries.get(id) as Known;
-        boundId = id;
-        row = 'reason' in entry ? undefined : entry.bind(frame.arena, frame.columns);
-        refused = 'reason' in entry ? entry.reason : DECODE_FAILED;
-      }
-      if (row === undefined || !row(valueStart[i] + CONFLUENT_PREFIX_BYTES, valueEnd[i], i)) {
-        decide(frame, i, DEAD_LETTERED, refused);
-      }
+      const entry = id < 0 ? undefined : (entries.get(id) as Known);
+      if (entry === undefined || 'reason' in entry) refuse(frame, entry?.reason ?? DECODE_FAILED, from, to);
+      else decodeRun(frame, entry.bindRows(frame.arena, frame.columns), CONFLUENT_PREFIX_BYTES, from, to);
     }
+  }
+
+  function refuse(frame: Frame, reason: number, from: number, to: number): void {
+    for (let i = from; i < to; i++) decide(frame, i, DEAD_LETTERED, reason);
   }
 
   return (frame) => {
     settleTombstones(frame);
-    frame.columns = columnsFor(frame);
+    frame.columns = columns.lend(frame, frame.count).of(frame.count, frame.arena);
     if (plain !== undefined) return void decodePlain(frame, plain);
     const entries = readIds(frame);
     const waits: Promise<unknown>[] = [];

@@ -52,6 +52,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const settlement = createSettlement({ ...deps, limit });
   const refusals = createRefusals({ telemetry, limit }, deadLetter.topic);
   const touched = new Set<Accumulator>();
+  const spare: Chunk[] = [];
   let flushing = false;
 
   function accumulator(topic: string, partition: number): Accumulator {
@@ -67,6 +68,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
         onAcknowledged,
         onUnpublishable,
         onFailed: settlement.fail,
+        spare,
       };
       found = new Accumulator(deps, options);
       found.setFlushing(flushing);

@@ -5,12 +5,13 @@ import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide } from '../kernel/frame.ts';
 import { RecordSlab } from '../kernel/record-slab.ts';
 import type { Plan } from '../plan/plan.ts';
+import { Pool } from './loans.ts';
 import { OutputHeaders } from './output-headers.ts';
 import type { SyncStage } from './types.ts';
 
 const ENCODE_FAILED = reasonCode('encode-failed');
 /** First guess of an output's size; the slab grows where it is short. */
-const GUESS_BYTES = 160;
+const GUESS_BYTES = 192;
 
 /**
  * encode: predictions and event columns → output records (key, value, headers, the input's timestamp), one an OPEN record.
@@ -20,11 +21,18 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   const { outputKey } = plan;
 
   const headers = new OutputHeaders();
+  const memory = new Pool((records) => ({
+    slab: new RecordSlab(records, records * GUESS_BYTES),
+    encodedAs: new Int32Array(records),
+  }));
 
   return (frame) => {
     const { count, fate } = frame;
-    const slab = new RecordSlab(count, frame.rows * GUESS_BYTES);
-    const encodedAs = new Int32Array(count).fill(-1);
+    const lent = memory.lend(frame, count);
+    const { slab } = lent;
+    slab.clear();
+    const encodedAs = lent.encodedAs.length === count ? lent.encodedAs : lent.encodedAs.subarray(0, count);
+    encodedAs.fill(-1);
     const value = encoder.bind(frame.columns, frame.predictions);
     headers.begin(frame);
     for (let i = 0; i < count; i++) {
