@@ -54,8 +54,8 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     law: 'L7',
     what: 'a dead letter whose send fails counts as acknowledged',
     file: 'src/stages/accumulator.ts',
-    find: 'sink.send(topic, partition, chunk.rows),',
-    replace: 'sink.send(topic, partition, chunk.rows).catch((e) => { if (topic !== "dead") throw e; }),',
+    find: 'return sink.send(topic, partition, chunk.rows);',
+    replace: 'return sink.send(topic, partition, chunk.rows).catch((e) => { if (topic !== "dead") throw e; });',
   },
   {
     law: 'L8',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SluiceError } from '../../../src/kernel/errors.ts';
 import { encodeHeaders } from '../../../src/kernel/headers.ts';
+import type { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { Accumulator, type Chunk } from '../../../src/stages/accumulator.ts';
 import { FakeSink, Gate } from '../../fixtures/fakes.ts';
 import { emptyRecords } from '../../fixtures/frames.ts';
@@ -14,9 +15,10 @@ interface Options {
   readonly maxRecords?: number;
   readonly maxBytes?: number;
   readonly lingerMs?: number;
+  readonly spare?: Chunk[];
 }
 
-function start({ maxRecords = 500, maxBytes = 256 * 1024, lingerMs = LINGER_MS }: Options = {}) {
+function start({ maxRecords = 500, maxBytes = 256 * 1024, lingerMs = LINGER_MS, spare }: Options = {}) {
   const deps = stageDeps();
   const sink = new FakeSink();
   /** Values of each call that was made, and of each that was acknowledged. */
@@ -37,6 +39,7 @@ function start({ maxRecords = 500, maxBytes = 256 * 1024, lingerMs = LINGER_MS }
       maxRecords,
       maxBytes,
       lingerMs,
+      spare,
       onAcknowledged: (chunk) => events.push(`acknowledged ${named(chunk).join(' ')}`),
       onUnpublishable: (frame, record, error) => events.push(`unpublishable ${frame.offsets[record]} ${error.code}`),
       onFailed: (error) => events.push(`failed ${(error as Error).message}`),
@@ -216,4 +219,29 @@ test('after the pipeline has given up nothing is sent any more', async () => {
   assert.deepEqual(calls, []);
   assert.equal(events.length, 1);
   assert.match(events[0], /^failed .*broker out\/3/);
+});
+
+test('a chunk is filled again once its only call was answered; after one that failed it is not', async () => {
+  const spare: Chunk[] = [];
+  const { deps, accumulator, add, answers } = start({ lingerMs: 0, spare });
+  const slabs: RecordSlab[] = [];
+  const fill = async (): Promise<void> => {
+    slabs.push(accumulator.slab());
+    add(1);
+    await deps.clock.advance(0);
+  };
+  await fill();
+  await fill();
+  assert.equal(slabs[1], slabs[0]);
+  assert.equal(spare.length, 1);
+  let failures = 1;
+  answers(() => {
+    if (failures-- > 0) throw new SluiceError('broker-unavailable', 'no answer');
+  });
+  await fill();
+  await deps.clock.advance(60_000);
+  await deps.clock.advance(0);
+  await fill();
+  assert.equal(slabs[2], slabs[0]);
+  assert.notEqual(slabs[3], slabs[0], 'the first call may read it still');
 });
