@@ -40,15 +40,16 @@ export class RecordColumns {
 /** Two float64 and seven int32. */
 const BYTES_A_ROW = 2 * 8 + 7 * 4;
 
-/** Rows [from, to): the records of one batch, which begin where `bytes` does. */
+/** Rows [from, to): the records of one batch, the first of which begins at `start` of `bytes`. */
 export interface RecordRange {
   readonly columns: RecordColumns;
   readonly from: number;
   readonly to: number;
   readonly bytes: Buffer;
+  readonly start: number;
 }
 
 /** Where row `row` of the range begins. */
-export function startOf({ columns, from }: RecordRange, row: number): number {
-  return row === from ? 0 : columns.ends[row - 1];
+export function startOf({ columns, from, start }: RecordRange, row: number): number {
+  return row === from ? start : columns.ends[row - 1];
 }

@@ -4,7 +4,7 @@ import { FRONT_BYTES, HEADER_BYTES, Room } from './column-room.ts';
 import { crc32c } from './crc32c.ts';
 import type { BatchContext, FetchedMessage, Unread } from './internals.ts';
 import { BatchMessage, recordsOf } from './record-messages.ts';
-import { checkCount, RECORDS_A_TURN, type RecordBase, readManyRecords, readRecords } from './records.ts';
+import { checkCount, RECORDS_A_TURN, type RecordBase, type Region, readManyRecords, readRecords } from './records.ts';
 import { brokenSet, emptied, standIns } from './stand-ins.ts';
 
 /**
@@ -92,9 +92,9 @@ export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<read
       isAlone: alone,
       isFirst: at === 0,
       least: messages.length === 0 ? undefined : Number(messages[messages.length - 1].offset) + 1,
-      following: at + length + 8 <= bytes.length ? Number(bytes.readBigInt64BE(at + length)) : undefined,
+      following: at + length + 8 <= bytes.length ? int64(bytes, at + length) : undefined,
     };
-    const decoded = decodeBatch(bytes.subarray(at, at + length), place);
+    const decoded = decodeBatch(bytes, at, at + length, place);
     // A promise for each of many small batches would cost more than they do.
     const batch = decoded instanceof Promise ? await decoded : decoded;
     if (batch === undefined) break;
@@ -132,88 +132,96 @@ interface Place {
 /** Undefined where it is left for the next fetch: its budget, or what else lies there, may then tell more. */
 type Judged = DecodedBatch | undefined;
 
-function decodeBatch(batch: Buffer, place: Place): Judged | Promise<Judged> {
-  const { isAlone, least } = place;
-  const { firstOffset, ...context } = contextOf(batch);
-  const said = Number(firstOffset);
+function decodeBatch(bytes: Buffer, at: number, end: number, place: Place): Judged | Promise<Judged> {
+  const { least } = place;
+  const said = int64(bytes, at);
+  const lastOffsetDelta = bytes.readInt32BE(at + 23);
   // A base offset is in front of what the checksum covers.
   const goesBack = least !== undefined && !(said >= least && said <= MAX_OFFSET);
   const first = goesBack ? least : said;
-  const bounded = endWithin(context.lastOffsetDelta, first, place.following);
-  const believed: MutableContext = { ...context, firstOffset: String(first), lastOffsetDelta: bounded };
-  const count = batch.readInt32BE(57);
-  const refuse = (unread: Unread): DecodedBatch => {
-    const messages = standIns(believed, count, unread);
-    return { messages, count: messages.length, inflatedBytes: 0 };
+  const header: Header = {
+    length: end - at,
+    count: bytes.readInt32BE(at + 57),
+    lastOffsetDelta,
+    first,
+    context: contextOf(bytes, at, first, endWithin(lastOffsetDelta, first, place.following)),
   };
-  const broken = (text: string): DecodedBatch => refuse({ why: 'batch-unreadable', text, bytes: batch.length });
-  const isKnown = batch[16] === 2;
-  if (!isKnown || batch.readUInt32BE(17) !== crc32c(batch, 21, batch.length)) {
+  const format = bytes[at + 16];
+  if (format !== 2 || bytes.readUInt32BE(at + 17) !== crc32c(bytes, at + 21, end)) {
     // A fetch that begins with it shows what follows it, if anything does.
     if (place.following === undefined && !place.isFirst) return undefined;
-    return broken(isKnown ? 'does not fit its checksum' : `has format ${batch[16]}, which nobody knows`);
+    return broken(header, format === 2 ? 'does not fit its checksum' : `has format ${format}, which nobody knows`);
   }
-  if (goesBack) return broken(`begins at ${said}, before the end of the one in front of it`);
-  if (context.lastOffsetDelta < 0 || count < 0) return broken('has a header that contradicts itself');
+  if (goesBack) return broken(header, `begins at ${said}, before the end of the one in front of it`);
+  const { count } = header;
+  if (lastOffsetDelta < 0 || count < 0) return broken(header, 'has a header that contradicts itself');
   // Compaction leaves an empty batch for its producer's sake; without a message nobody would get past it.
-  if (count === 0) return { messages: [emptied(believed)], count: 1, inflatedBytes: 0 };
+  if (count === 0) return { messages: [emptied(header.context)], count: 1, inflatedBytes: 0 };
   if (count > MAX_BATCH_RECORDS) {
-    return refuse({
-      why: 'too-large',
-      text: `holds ${count} records, more than ${MAX_BATCH_RECORDS}`,
-      bytes: batch.length,
-    });
+    const text = `holds ${count} records, more than ${MAX_BATCH_RECORDS}`;
+    return refused(header, { why: 'too-large', text, bytes: header.length });
   }
-  const base: RecordBase = {
-    firstOffset: first,
-    lastOffsetDelta: context.lastOffsetDelta,
-    firstTimestamp: context.firstTimestamp ?? 0,
-    appendedAt: context.appendedAt === undefined ? undefined : Number(context.appendedAt),
-  };
-  const decoded = (range: RecordRange, inflatedBytes: number): DecodedBatch => {
-    const last = range.columns.offsets[range.to - 1];
-    believed.lastOffsetDelta = Math.max(bounded, last - first);
-    return { messages: messagesOfBatch(range, believed), count, inflatedBytes };
-  };
-  const failed = (thrown: unknown): Judged => {
-    if (!(thrown instanceof CodecError)) return broken((thrown as Error).message);
-    if (!thrown.beyond) return broken(thrown.message);
-    if (!isAlone) return undefined;
-    return refuse({ why: 'too-large', text: thrown.message, bytes: MAX_INFLATED_BYTES });
-  };
-  const body = batch.subarray(HEADER_BYTES);
-  const codec = batch.readInt16BE(21) & 7;
-  if (codec === 0 && count <= RECORDS_A_TURN) {
-    try {
-      checkCount(count, body);
-      return decoded(readRecords(place.room.for(count), body, count, base), 0);
-    } catch (thrown) {
-      return failed(thrown);
-    }
+  const region: Region = { bytes, start: at + HEADER_BYTES, end };
+  const codec = bytes.readInt16BE(at + 21) & 7;
+  if (codec !== 0 || count > RECORDS_A_TURN) return decodeSlowly(codec, region, header, place);
+  try {
+    checkCount(count, region);
+    return read(readRecords(place.room.for(count), region, count, baseOf(header)), header, 0);
+  } catch (thrown) {
+    return broken(header, (thrown as Error).message);
   }
-  return decodeSlowly(codec, body, count, base, place).then(
-    (range) => decoded(range, codec === 0 ? 0 : range.bytes.length),
-    failed,
-  );
+}
+
+/** What a batch says of itself. */
+interface Header {
+  readonly length: number;
+  readonly count: number;
+  readonly lastOffsetDelta: number;
+  /** The offset that it begins at, as far as that is believed; and so its context. */
+  readonly first: number;
+  readonly context: MutableContext;
 }
 
 /** What is to be inflated first, or takes many turns of the loop. */
-async function decodeSlowly(
-  codec: number,
-  body: Buffer,
-  count: number,
-  base: RecordBase,
-  { room, maxBytes }: Place,
-): Promise<RecordRange> {
-  const records = codec === 0 ? body : await inflate(codec, body, Math.max(1, Math.floor(maxBytes)));
-  checkCount(count, records);
-  return readManyRecords(room.for(count), records, count, base);
+async function decodeSlowly(codec: number, region: Region, header: Header, place: Place): Promise<Judged> {
+  const { count } = header;
+  try {
+    const inflated =
+      codec === 0 ? undefined : await inflate(codec, bodyOf(region), Math.max(1, Math.floor(place.maxBytes)));
+    const within = inflated === undefined ? region : { bytes: inflated, start: 0, end: inflated.length };
+    checkCount(count, within);
+    const range = await readManyRecords(place.room.for(count), within, count, baseOf(header));
+    return read(range, header, inflated?.length ?? 0);
+  } catch (thrown) {
+    if (!(thrown instanceof CodecError && thrown.beyond)) return broken(header, (thrown as Error).message);
+    if (!place.isAlone) return undefined;
+    return refused(header, { why: 'too-large', text: thrown.message, bytes: MAX_INFLATED_BYTES });
+  }
+}
+
+const bodyOf = ({ bytes, start, end }: Region): Buffer => bytes.subarray(start, end);
+
+function baseOf({ first, lastOffsetDelta, context }: Header): RecordBase {
+  const { firstTimestamp = 0, appendedAt } = context;
+  const dated = appendedAt === undefined ? undefined : Number(appendedAt);
+  return { firstOffset: first, lastOffsetDelta, firstTimestamp, appendedAt: dated };
 }
 
 /** One message for all records; one each where they are control records, which the client and the filter of aborted ones look into. */
-function messagesOfBatch(records: RecordRange, context: BatchContext): FetchedMessage[] {
-  const batch = new BatchMessage(String(records.columns.offsets[records.to - 1]), context, records);
-  return context.isControlBatch ? recordsOf(batch) : [batch];
+function read(records: RecordRange, { first, context, count }: Header, inflatedBytes: number): DecodedBatch {
+  const last = records.columns.offsets[records.to - 1];
+  context.lastOffsetDelta = Math.max(context.lastOffsetDelta, last - first);
+  const batch = new BatchMessage(String(last), context, records);
+  return { messages: context.isControlBatch ? recordsOf(batch) : [batch], count, inflatedBytes };
+}
+
+function refused({ context, count }: Header, unread: Unread): DecodedBatch {
+  const messages = standIns(context, count, unread);
+  return { messages, count: messages.length, inflatedBytes: 0 };
+}
+
+function broken(header: Header, text: string): DecodedBatch {
+  return refused(header, { why: 'batch-unreadable', text, bytes: header.length });
 }
 
 type MutableContext = { -readonly [key in keyof BatchContext]: BatchContext[key] };
@@ -226,22 +234,26 @@ function endWithin(lastOffsetDelta: number, first: number, following: number | u
   return isBound ? Math.min(lastOffsetDelta, following - first - 1) : lastOffsetDelta;
 }
 
-function contextOf(batch: Buffer): BatchContext {
-  const attributes = batch.readInt16BE(21);
+function contextOf(bytes: Buffer, at: number, first: number, lastOffsetDelta: number): MutableContext {
+  const attributes = bytes.readInt16BE(at + 21);
   return {
-    firstOffset: int64(batch, 0),
-    lastOffsetDelta: batch.readInt32BE(23),
-    firstTimestamp: Number(int64(batch, 27)),
-    appendedAt: (attributes & 8) === 0 ? undefined : int64(batch, 35),
-    producerId: int64(batch, 43),
+    firstOffset: String(first),
+    lastOffsetDelta,
+    firstTimestamp: int64(bytes, at + 27),
+    appendedAt: (attributes & 8) === 0 ? undefined : String(bytes.readBigInt64BE(at + 35)),
+    producerId: producerAt(bytes, at + 43),
     inTransaction: (attributes & 16) !== 0,
     isControlBatch: (attributes & 32) !== 0,
   };
 }
 
-/** As the client has it. Numbers as large as most are need no BigInt, which costs ten times as much. */
-function int64(bytes: Buffer, at: number): string {
-  const high = bytes.readInt32BE(at);
-  const isExact = high >= -0x20_0000 && high < 0x20_0000;
-  return String(isExact ? high * 2 ** 32 + bytes.readUInt32BE(at + 4) : bytes.readBigInt64BE(at));
+/** As the client has it: text, and exact. */
+function producerAt(bytes: Buffer, at: number): string {
+  const id = int64(bytes, at);
+  return String(Number.isSafeInteger(id) ? id : bytes.readBigInt64BE(at));
+}
+
+/** As near as a number comes to it; a BigInt costs ten times as much. */
+function int64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }

@@ -14,14 +14,21 @@ export interface RecordBase {
   readonly appendedAt: number | undefined;
 }
 
+/** Where the records of one batch lie, inflated. */
+export interface Region {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * The records of one batch, inflated, into the next `count` rows of `into`, which has room for them. Layout: varint length, then
+ * The records of one batch into the next `count` rows of `into`, which has room for them. Layout: varint length, then
  * attributes, varlong timestamp delta, varint offset delta, key, value (varint length, -1 for null) and a header block. Throws
  * RangeError unless it is exactly `count` records, in ascending order of their offsets, none beyond the batch; then no row is
  * taken.
  */
-export function readRecords(into: RecordColumns, bytes: Buffer, count: number, base: RecordBase): RecordRange {
-  const reader = new Reader(into, bytes, base);
+export function readRecords(into: RecordColumns, region: Region, count: number, base: RecordBase): RecordRange {
+  const reader = new Reader(into, region, base);
   reader.read(count);
   return reader.finish();
 }
@@ -29,11 +36,11 @@ export function readRecords(into: RecordColumns, bytes: Buffer, count: number, b
 /** The same for many: a batch may hold work for many turns of the loop. */
 export async function readManyRecords(
   into: RecordColumns,
-  bytes: Buffer,
+  region: Region,
   count: number,
   base: RecordBase,
 ): Promise<RecordRange> {
-  const reader = new Reader(into, bytes, base);
+  const reader = new Reader(into, region, base);
   for (let left = count; left > 0; left -= RECORDS_A_TURN) {
     if (left < count) await nextTurn();
     reader.read(Math.min(left, RECORDS_A_TURN));
@@ -42,8 +49,8 @@ export async function readManyRecords(
 }
 
 /** A record takes seven bytes at least: a count that cannot be true must not make columns of its size. */
-export function checkCount(count: number, bytes: Buffer): void {
-  if (count * 7 > bytes.length) throw new RangeError('says that it holds more records than it has bytes for');
+export function checkCount(count: number, { start, end }: Region): void {
+  if (count * 7 > end - start) throw new RangeError('says that it holds more records than it has bytes for');
 }
 
 /**
@@ -53,23 +60,27 @@ export function checkCount(count: number, bytes: Buffer): void {
 class Reader {
   private readonly into: RecordColumns;
   private readonly bytes: Buffer;
+  private readonly start: number;
+  private readonly end: number;
   private readonly base: RecordBase;
-  private at = 0;
+  private at: number;
   private row: number;
   private before = -1;
 
-  constructor(into: RecordColumns, bytes: Buffer, base: RecordBase) {
+  constructor(into: RecordColumns, { bytes, start, end }: Region, base: RecordBase) {
     this.into = into;
     this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.at = start;
     this.base = base;
     this.row = into.count;
   }
 
   read(count: number): void {
-    const { bytes } = this;
+    const { bytes, end: size } = this;
     const { offsets, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd, ends } = this.into;
     const { firstOffset, lastOffsetDelta, firstTimestamp, appendedAt } = this.base;
-    const size = bytes.length;
     const until = this.row + count;
     let { at, before } = this;
     for (let row = this.row; row < until; row++) {
@@ -167,9 +178,9 @@ class Reader {
   }
 
   finish(): RecordRange {
-    const { into, bytes, row } = this;
-    if (this.at !== bytes.length) throw new RangeError('has bytes left over');
-    const range: RecordRange = { columns: into, from: into.count, to: row, bytes };
+    const { into, bytes, start, row } = this;
+    if (this.at !== this.end) throw new RangeError('has bytes left over');
+    const range: RecordRange = { columns: into, from: into.count, to: row, bytes, start };
     into.count = row;
     return range;
   }

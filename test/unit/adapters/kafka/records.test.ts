@@ -5,6 +5,7 @@ import {
   checkCount,
   RECORDS_A_TURN,
   type RecordBase,
+  type Region,
   readManyRecords,
   readRecords,
 } from '../../../../src/adapters/kafka/records.ts';
@@ -137,6 +138,12 @@ function slowly(bytes: Buffer, count: number, base: RecordBase): Plain[] {
   return records;
 }
 
+/** In the middle of something else, which is to be left alone: more of what looks like records. */
+function region(records: Buffer): Region {
+  const bytes = Buffer.concat([Buffer.alloc(40, 2), records, Buffer.alloc(40, 2)]);
+  return { bytes, start: 40, end: 40 + records.length };
+}
+
 function dated(timestamp: number): number | string {
   return Math.abs(timestamp) < 2 ** 52 ? timestamp : 'no time that is';
 }
@@ -175,11 +182,11 @@ test('records are read as the layout says, whatever their numbers, and behind wh
         const base = { ...BASE, appendedAt };
         const columns = new RecordColumns(2 * specs.length);
         for (const from of [0, specs.length]) {
-          const range = readRecords(columns, bytes, specs.length, base);
+          const range = readRecords(columns, region(bytes), specs.length, base);
           assert.deepEqual([range.from, range.to, columns.count], [from, from + specs.length, from + specs.length]);
           assert.deepEqual(plain(range), slowly(bytes, specs.length, base));
-          assert.equal(startOf(range, from), 0);
-          assert.equal(columns.ends[range.to - 1], bytes.length);
+          assert.equal(startOf(range, from), 40);
+          assert.equal(columns.ends[range.to - 1], 40 + bytes.length);
         }
       },
     ),
@@ -205,11 +212,11 @@ test('row 17: of changed bytes it reads what the layout says, or throws RangeErr
       assert.ok(error instanceof RangeError);
     }
     if (expected === undefined) {
-      assert.throws(() => readRecords(columns, bytes, specs.length, BASE), RangeError);
+      assert.throws(() => readRecords(columns, region(bytes), specs.length, BASE), RangeError);
       assert.equal(columns.count, 0);
       tally.refused++;
     } else {
-      assert.deepEqual(plain(readRecords(columns, bytes, specs.length, BASE)), expected);
+      assert.deepEqual(plain(readRecords(columns, region(bytes), specs.length, BASE)), expected);
       tally.read++;
     }
   }
@@ -219,11 +226,17 @@ test('row 17: of changed bytes it reads what the layout says, or throws RangeErr
 test('none is beyond the batch, and none goes back', () => {
   const one = { timestampDelta: 0, gap: 0, key: null, value: 1, headers: [], width: 1 };
   const three = encode([one, one, one]);
-  assert.throws(() => readRecords(new RecordColumns(3), three, 3, { ...BASE, lastOffsetDelta: 1 }), /not in order/);
-  assert.throws(() => readRecords(new RecordColumns(6), Buffer.concat([three, three]), 6, BASE), /not in order/);
-  assert.throws(() => readRecords(new RecordColumns(2), three, 2, BASE), /left over/);
-  assert.throws(() => checkCount(4, Buffer.alloc(27)), /more records than/);
-  checkCount(4, Buffer.alloc(28));
+  assert.throws(
+    () => readRecords(new RecordColumns(3), region(three), 3, { ...BASE, lastOffsetDelta: 1 }),
+    /not in order/,
+  );
+  assert.throws(
+    () => readRecords(new RecordColumns(6), region(Buffer.concat([three, three])), 6, BASE),
+    /not in order/,
+  );
+  assert.throws(() => readRecords(new RecordColumns(2), region(three), 2, BASE), /left over/);
+  assert.throws(() => checkCount(4, region(Buffer.alloc(27))), /more records than/);
+  checkCount(4, region(Buffer.alloc(28)));
 });
 
 test('more than a turn holds are read in several, to the same end', async () => {
@@ -242,7 +255,7 @@ test('more than a turn holds are read in several, to the same end', async () => 
     turns++;
     next = setImmediate(turn);
   });
-  const range = await readManyRecords(new RecordColumns(count), bytes, count, BASE);
+  const range = await readManyRecords(new RecordColumns(count), region(bytes), count, BASE);
   clearImmediate(next);
   assert.ok(turns > 0, 'the loop had its turn');
   assert.deepEqual(plain(range), slowly(bytes, count, BASE));
