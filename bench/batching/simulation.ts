@@ -49,8 +49,8 @@ export interface Play {
 
 const NOISE = 0.12;
 /** Every so often, on average, the machine stands still for so long. */
-const STALL_EVERY_MS = 3_000;
-const STALL_MS = 12;
+const STALL_EVERY_MS = 1_500;
+const STALL_MS = 6;
 
 /** Uniform numbers in [0, 1): mulberry32. */
 export function seeded(seed: number): () => number {

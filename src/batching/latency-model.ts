@@ -44,9 +44,14 @@ export class LatencyModel {
     return this.perRow;
   }
 
-  /** How much longer than expected a run may take, ms: 98 in 100, or half of the worst of late. */
+  /** How much longer than expected a run may take, 98 in 100, ms. */
   get residualMs(): number {
-    return Math.max(this.marginMs, this.worstMs / 2);
+    return this.marginMs;
+  }
+
+  /** By how much a run took longer than expected at worst, fading, ms. */
+  get worstResidualMs(): number {
+    return this.worstMs;
   }
 
   get observations(): number {
@@ -120,13 +125,14 @@ export class LatencyModel {
 
   /**
    * A size up to `max` that is worth a run to find out what it costs; 0 where there is none. Of the sizes up to one class
-   * above the largest, the one that was run least, or not for long. Between two trials other runs come, and what trials cost
+   * above the largest, the one that was run least, or in the table not for long. Between two trials other runs come, and what trials cost
    * more than other runs of their rows is a small share of the executor's time.
    */
   untriedRows(max: number): number {
     if (this.seen < this.nextTrial) return 0;
     let best = -1;
-    let fewest = CLASS_COUNTS;
+    const enough = this.table ? CLASS_COUNTS : LINE_COUNTS;
+    let fewest = enough;
     const top = Math.min(this.sizes.top + 1, classOf(max));
     for (let k = top; k >= Math.max(0, top - TRIAL_CLASSES); k--) {
       if (edgeOf(k) > max) continue;
@@ -134,9 +140,9 @@ export class LatencyModel {
       if (samples < fewest) {
         best = k;
         fewest = samples;
-      } else if (best < 0 && this.seen - this.sizes.newest(k) > TRY_AGAIN_AFTER) best = k;
+      } else if (this.table && best < 0 && this.seen - this.sizes.newest(k) > TRY_AGAIN_AFTER) best = k;
     }
-    const share = fewest < CLASS_COUNTS ? NEW_TRIAL_SHARE : TRIAL_SHARE;
+    const share = fewest < enough ? NEW_TRIAL_SHARE : TRIAL_SHARE;
     if (best < 0 || this.wastedMs >= share * this.ranMs) return 0;
     this.offered = edgeOf(best);
     return this.offered;
@@ -270,6 +276,8 @@ const BECOMES_TABLE = 0.25;
 const STAYS_TABLE = 0.12;
 /** Samples that a class needs to say that the line is none. */
 const CLASS_COUNTS = 5;
+/** Samples after which a class is no longer tried while all sizes lie on a line. */
+const LINE_COUNTS = 3;
 /** Sizes that nobody has run yet are approached by doubling, from here. */
 const FIRST_REACH = 16;
 const TRY_AGAIN_AFTER = 1_000;

@@ -29,17 +29,27 @@ const FULL_OVERHEAD = 0.02;
 /** Such a batch may take the whole budget, and this many times the fixed cost. */
 const LATE_FACTOR = 10;
 /** What a row may cost more in a smaller batch that keeps the oldest row's deadline. */
-const SAVING = 1.05;
+const SAVING = 1.02;
+/** An interruption that is longer than this share of the budget is not waited less for: nothing makes up for it. */
+const ABSORBED = 0.75;
 /** Below this share of the executor's time, running at once is already cheap. */
 const CHEAP_LOAD = 0.6;
 /** Above this share of per-row capacity, waiting only adds delay. */
 const NEAR_CAPACITY = 0.75;
 
+/**
+ * What two runs, one after the other, have to leave free of the budget for what makes one of them longer: at worst, of late.
+ * What an interruption takes beyond half of the budget nothing makes up for.
+ */
+function marginMs(model: LatencyModel, { budgetMs }: PolicyLimits): number {
+  return Math.max(model.residualMs, Math.min(model.worstResidualMs, budgetMs / 2));
+}
+
 /** The batch size at which the fixed cost is amortised, within the limits and what the budget can bear. */
 export function aimedBatch(model: LatencyModel, limits: PolicyLimits): number {
   const most = Math.min(limits.maxBatch, model.reachRows);
   // Nexus' feasibility: a record may just miss a batch and then wait for the next, so two runs must fit.
-  const feasible = model.largestWithin((limits.budgetMs - model.residualMs) / 2, most);
+  const feasible = model.largestWithin((limits.budgetMs - marginMs(model, limits)) / 2, most);
   // Where not even one row fits twice, small batches would only lose throughput: whatever waits goes.
   return feasible < 1 ? 1 : Math.min(feasible, model.economicRows(most, OVERHEAD));
 }
@@ -50,11 +60,12 @@ export function aimedBatch(model: LatencyModel, limits: PolicyLimits): number {
  */
 function rowsToRun(state: QueueState, model: LatencyModel, limits: PolicyLimits, aim: number, late: boolean): number {
   const { rows } = state;
+  const residualMs = marginMs(model, limits);
   const most = Math.min(limits.maxBatch, model.reachRows);
   const pays = model.economicRows(most, FULL_OVERHEAD);
-  const bearsMs = Math.max(limits.budgetMs - model.residualMs, LATE_FACTOR * model.fixedMs);
+  const bearsMs = Math.max(limits.budgetMs - residualMs, LATE_FACTOR * model.fixedMs);
   const full = Math.min(rows, Math.max(aim, Math.min(pays, model.largestWithin(bearsMs, most))));
-  const leftMs = state.oldestMs + limits.budgetMs - model.residualMs - state.nowMs;
+  const leftMs = state.oldestMs + limits.budgetMs - residualMs - state.nowMs;
   const trial = rows < aim ? 0 : model.untriedRows(Math.min(rows, limits.maxBatch));
   if (trial > 0 && (late || model.expectedMs(trial) <= leftMs)) return trial;
   const intime = Math.min(full, Math.max(aim, model.largestWithin(leftMs, most)));
@@ -75,7 +86,9 @@ export function nextBatch(state: QueueState, model: LatencyModel, limits: Policy
   const late = nowMs - oldestMs >= limits.budgetMs;
   const aim = aimedBatch(model, limits);
   if (rows >= aim || late || state.flushing) return { go: rowsToRun(state, model, limits, aim, late) };
-  const { residualMs } = model;
+  // Waiting and running take half of what is left, so that such an interruption still fits if it is no longer than the rest.
+  const worstMs = Math.min(model.worstResidualMs, ABSORBED * limits.budgetMs);
+  const residualMs = Math.max(model.residualMs, 2 * worstMs - limits.budgetMs);
   if (arrivalsPerMs * model.expectedMs(rows) < CHEAP_LOAD * rows) return { go: rows };
   if (arrivalsPerMs * model.leastPerRowMs(limits.maxBatch) >= NEAR_CAPACITY) return { go: rows };
   const waitMs = (limits.budgetMs - residualMs) / 2 - model.expectedMs(rows);
