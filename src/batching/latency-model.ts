@@ -1,4 +1,5 @@
 import { classOf, edgeOf, SizeTable } from './size-table.ts';
+import { Trials } from './trials.ts';
 
 /**
  * Learns how long a run of b rows takes, t(b), for one model on one device, and a bound m on how much longer it may be.
@@ -18,16 +19,11 @@ export class LatencyModel {
   private seen = 0;
   private table = false;
   private readonly sizes = new SizeTable();
+  private readonly trials = new Trials(this.sizes);
   private readonly rows = new Float64Array(RECENT);
   private readonly took = new Float64Array(RECENT);
   private readonly ratios = new Float64Array(DRIFT_RUNS);
   private ratioCount = 0;
-  /** Spent in all, and of that in vain, on trials. */
-  private ranMs = 0;
-  private wastedMs = 0;
-  private nextTrial = FIRST_TRIAL;
-  /** The size that was last said to be worth a trial. */
-  private offered = 0;
   private readonly scratch = new Float64Array(Math.max(RECENT, 17 * 16));
 
   constructor(options: { readonly initialFixedMs: number }) {
@@ -113,39 +109,9 @@ export class LatencyModel {
     return 0;
   }
 
-  /** Of the sizes from `aim` to `rows`, the largest that costs no more a row than `aim` does; on a line, `rows`. */
-  thriftyRows(rows: number, aim: number): number {
-    if (!this.table) return rows;
-    const enough = (1.02 * this.tableMs(aim)) / aim;
-    for (let size = rows; size > aim; size = edgeOf(classOf(size) - 1)) {
-      if (this.tableMs(size) / size <= enough) return size;
-    }
-    return aim;
-  }
-
-  /**
-   * A size up to `max` that is worth a run to find out what it costs; 0 where there is none. Of the sizes up to one class
-   * above the largest, the one that was run least, or in the table not for long. Between two trials other runs come, and what trials cost
-   * more than other runs of their rows is a small share of the executor's time.
-   */
+  /** A size up to `max` that is worth a run to find out what it costs; 0 where there is none. See trials.ts. */
   untriedRows(max: number): number {
-    if (this.seen < this.nextTrial) return 0;
-    let best = -1;
-    const enough = this.table ? CLASS_COUNTS : LINE_COUNTS;
-    let fewest = enough;
-    const top = Math.min(this.sizes.top + 1, classOf(max));
-    for (let k = top; k >= Math.max(0, top - TRIAL_CLASSES); k--) {
-      if (edgeOf(k) > max) continue;
-      const samples = this.sizes.samples(k);
-      if (samples < fewest) {
-        best = k;
-        fewest = samples;
-      } else if (this.table && best < 0 && this.seen - this.sizes.newest(k) > TRY_AGAIN_AFTER) best = k;
-    }
-    const share = fewest < enough ? NEW_TRIAL_SHARE : TRIAL_SHARE;
-    if (best < 0 || this.wastedMs >= share * this.ranMs) return 0;
-    this.offered = edgeOf(best);
-    return this.offered;
+    return this.trials.size(max, this.seen, this.table);
   }
 
   observe(rows: number, tookMs: number): void {
@@ -156,13 +122,7 @@ export class LatencyModel {
     const usualMs = this.sizes.nearMs(rows);
     if (usualMs > 0) this.ratios[this.ratioCount++ % DRIFT_RUNS] = tookMs / usualMs;
     this.worstMs = Math.max(WORST_FADE * this.worstMs, this.seen < REFIT_EVERY ? 0 : tookMs - this.expectedMs(rows));
-    if (rows === this.offered) {
-      const isNew = this.sizes.samples(classOf(rows)) < CLASS_COUNTS;
-      this.nextTrial = this.seen + (isNew ? TRIAL_GAP : OLD_TRIAL_GAP);
-      this.wastedMs += Math.max(0, tookMs - rows * this.leastPerRowMs(MAX_ROWS));
-    }
-    this.offered = 0;
-    this.ranMs += tookMs;
+    this.trials.ran(rows, tookMs, rows * this.leastPerRowMs(MAX_ROWS), this.seen);
     this.sizes.add(rows, tookMs, this.seen);
     this.seen++;
     if (this.seen <= REFIT_EVERY || this.seen % REFIT_EVERY === 0) this.fit();
@@ -276,19 +236,8 @@ const BECOMES_TABLE = 0.25;
 const STAYS_TABLE = 0.12;
 /** Samples that a class needs to say that the line is none. */
 const CLASS_COUNTS = 5;
-/** Samples after which a class is no longer tried while all sizes lie on a line. */
-const LINE_COUNTS = 3;
 /** Sizes that nobody has run yet are approached by doubling, from here. */
 const FIRST_REACH = 16;
-const TRY_AGAIN_AFTER = 1_000;
-const TRIAL_SHARE = 0.01;
-const NEW_TRIAL_SHARE = 0.03;
-/** So many classes below the largest are tried: smaller ones would have to be cheaper by far. */
-const TRIAL_CLASSES = 6;
-const FIRST_TRIAL = 8;
-/** Runs between two trials: of sizes that are hardly known, and of those that were not run for long. */
-const TRIAL_GAP = 2;
-const OLD_TRIAL_GAP = 50;
 const MAX_ROWS = 65_536;
 
 /** Sorts `values`. */
