@@ -2,8 +2,8 @@ import type { Kafka } from 'kafkajs';
 import { batchProducer } from './batch-writer.ts';
 import { createCluster, type TransactionBroker, type TransactionCluster } from './cluster.ts';
 import { kafkaType } from './errors.ts';
-import type { Payload } from './payload.ts';
-import { type Acknowledged, encodeProduce, errorOfCode, type ProduceHead, sendProduce } from './produce-wire.ts';
+import { Gathering } from './gathering.ts';
+import { type Acknowledged, errorOfCode, type ProducePart } from './produce-wire.ts';
 import type { SendRequest, TopicProducer } from './producers.ts';
 import type { RequestBuffers } from './request-buffers.ts';
 import { Sequences } from './sequences.ts';
@@ -11,7 +11,7 @@ import { Sequences } from './sequences.ts';
 /**
  * An idempotent producer of one topic: its id is the broker's, its sequences are ours, its requests go over the client's connections.
  *
- * Promise: every attempt of a request repeats the same bytes, under the same sequence, wherever the leader is by then. A sequence is
+ * Promise: every attempt repeats the same batch, byte by byte, under the same sequence, wherever the leader is by then. A sequence is
  * passed only when what was sent under it is acknowledged. What is to become of a request that failed is not decided here.
  *
  * A producer reads the metadata of its topic only: one that was deleted holds up no other.
@@ -35,13 +35,12 @@ export function createIdempotentProducer(
   deps: { readonly kafka: Kafka; readonly cluster?: ProducerCluster; readonly buffers: RequestBuffers },
   options: IdempotentProducerOptions,
 ): TopicProducer {
-  const { buffers } = deps;
   const { topic, clientId } = options;
   const cluster =
     deps.cluster ??
     (createCluster(deps.kafka, { metadataMaxAge: options.metadataMaxAgeMs }) as unknown as ProducerCluster);
   const sequences = new Sequences();
-  let head: ProduceHead | undefined;
+  let gathering: Gathering | undefined;
   /** An attempt failed since the metadata was read. */
   let isStale = false;
   /** The client reads the metadata of this topic whenever it reads any. */
@@ -61,9 +60,9 @@ export function createIdempotentProducer(
     return cluster.findBroker({ nodeId: known.leader });
   }
 
-  async function send(partition: number, payload: () => Payload): Promise<readonly Acknowledged[]> {
+  async function send(through: Gathering, part: ProducePart, onSending: () => void): Promise<readonly Acknowledged[]> {
     try {
-      return await sendProduce(await leader(partition), payload);
+      return await through.send(await leader(part.partition), part, onSending);
     } catch (thrown) {
       isStale = true;
       throw thrown;
@@ -79,25 +78,23 @@ export function createIdempotentProducer(
       const broker = await cluster.brokerPool.findConnectedBroker();
       const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: TRANSACTION_TIMEOUT_MS });
       const producer = batchProducer(producerId, producerEpoch, false);
-      head = { clientId, transactionalId: null, timeoutMs: options.replicasMs, producer };
+      const head = { clientId, transactionalId: null, timeoutMs: options.replicasMs, producer };
+      gathering = new Gathering(head, deps.buffers);
     },
 
     disconnect: () => cluster.disconnect(),
 
     request(partition, rows, from, to): SendRequest {
-      if (head === undefined) throw new TypeError('a producer sends before it is connected');
+      if (gathering === undefined) throw new TypeError('a producer sends before it is connected');
+      const through = gathering;
       const sequence = sequences.next(partition);
       const part = { topic, partition, rows, from, to, sequence };
-      const first = encodeProduce(head, [part], (bytes) => buffers.take(bytes));
       /** In any attempt, and in the last one. */
       let wasSent = false;
       let isSent = false;
-      // What an attempt left behind in a socket must not change any more.
-      const payload = (): Payload => {
-        const mine = wasSent ? first.copy() : first;
+      const onSending = (): void => {
         wasSent = true;
         isSent = true;
-        return mine;
       };
       return {
         get isSent() {
@@ -107,8 +104,7 @@ export function createIdempotentProducer(
           isSent = false;
           const isRepeated = wasSent;
           try {
-            const answer = await send(partition, payload);
-            if (!isRepeated) buffers.give(first.buf);
+            const answer = await send(through, part, onSending);
             sequences.passed(partition, sequence, to - from);
             return answer;
           } catch (thrown) {

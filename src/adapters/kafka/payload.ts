@@ -13,14 +13,12 @@ import { createRequire } from 'node:module';
  */
 export class Payload {
   readonly buf: Buffer;
-  private readonly body: number;
   private readonly end: number;
   private start: number;
 
   /** Bytes [body, end) of a buffer; what is before them is room. */
   constructor(buf: Buffer, body: number, end: number) {
     this.buf = buf;
-    this.body = body;
     this.end = end;
     this.start = body;
   }
@@ -39,11 +37,6 @@ export class Payload {
     this.start -= front.length;
     front.copy(this.buf, this.start);
     return this;
-  }
-
-  /** The same request in memory of its own, as it was before anything was put in front of it. */
-  copy(): Payload {
-    return new Payload(Buffer.from(this.buf.subarray(0, this.end)), this.body, this.end);
   }
 }
 

@@ -140,11 +140,7 @@ export function produceCall(version: number, payload: () => Payload): ProduceCal
     },
     response: {
       decode: async (bytes) => decodeProduced(bytes, version),
-      async parse({ acknowledged }) {
-        const refused = acknowledged.find(({ errorCode }) => errorCode !== 0);
-        if (refused !== undefined) throw errorOfCode(refused.errorCode);
-        return acknowledged;
-      },
+      parse: async ({ acknowledged }) => acknowledged,
     },
   };
 }
@@ -157,7 +153,7 @@ export interface ProduceBroker {
   disconnect(): Promise<void>;
 }
 
-/** One request. Rejects with the client's error, as its own requests do. */
+/** One request, and what each partition answered. Rejects with the client's error where there is no answer. */
 export async function sendProduce(broker: ProduceBroker, payload: () => Payload): Promise<readonly Acknowledged[]> {
   const version = produceVersion(broker.versions);
   if (version === undefined) throw errorOfCode(UNSUPPORTED_VERSION);

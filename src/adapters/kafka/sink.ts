@@ -27,7 +27,7 @@ import { createTopics, type Topics } from './topics.ts';
  * Kafka as a sink, over idempotent producers: ours (idempotent-producer.ts), or the client's (`stock`).
  *
  * Promise: the port's (src/ports/sink.ts). One call is one partition (the client's, over several, can skip messages when a
- * leader moves), one produce request an attempt; attempts repeat the same bytes through the same producer, so that the
+ * leader moves); attempts repeat the same batch, byte by byte, through the same producer, so that the
  * broker recognises them; when they end in failure the producer is replaced, and the rows may come twice (counted).
  * A topic has producers of its own: the client reads the metadata of all topics of a producer together, and when one of them
  * is gone, sends to none → a dead-letter topic that was deleted holds the dead letters, and nothing else.

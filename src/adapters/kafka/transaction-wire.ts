@@ -3,7 +3,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 import { batchProducer } from './batch-writer.ts';
 import { createCluster, type TransactionBroker, type TransactionCluster } from './cluster.ts';
 import type { Coordinator } from './internals.ts';
-import { type Acknowledged, encodeProduce, type ProducePart, sendProduce } from './produce-wire.ts';
+import { type Acknowledged, encodeProduce, errorOfCode, type ProducePart, sendProduce } from './produce-wire.ts';
 import { RequestBuffers } from './request-buffers.ts';
 
 /**
@@ -145,6 +145,8 @@ export function createTransactionWire(kafka: Kafka, options: WireOptions): Trans
           const payload = encodeProduce(head, inOrder, (bytes) => buffers.take(bytes));
           const acknowledged = await sendProduce(broker, () => payload);
           buffers.give(payload.buf);
+          const refused = acknowledged.find(({ errorCode }) => errorCode !== 0);
+          if (refused !== undefined) throw errorOfCode(refused.errorCode);
           return acknowledged;
         }),
       );

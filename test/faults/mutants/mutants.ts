@@ -44,7 +44,7 @@ export const MUTANTS: readonly FaultMutant[] = [
         find: '    try {\n      await persist(',
         replace: '    this.options.onAcknowledged(chunk);\n    try {\n      await persist(',
       },
-      { file: ACCUMULATOR, find: '    this.options.onAcknowledged(chunk);\n  }\n}', replace: '  }\n}' },
+      { file: ACCUMULATOR, find: '    this.options.onAcknowledged(chunk);\n    // A call', replace: '    // A call' },
     ],
   },
   {
@@ -68,9 +68,9 @@ export const MUTANTS: readonly FaultMutant[] = [
     edits: [
       {
         file: HANDOVER,
-        find: 'if (!(await takeCredit(group, records, next.bytes))) return;',
+        find: 'if (!(await takeCredit(group, next.count, next.bytes))) return;',
         replace:
-          'void takeCredit; if (!credit.tryTake(records, next.bytes)) { from = next.to; await nextTurn(); continue; }',
+          'void takeCredit; if (!credit.tryTake(next.count, next.bytes)) { from = next.to; await nextTurn(); continue; }',
       },
     ],
   },
@@ -104,8 +104,8 @@ export const MUTANTS: readonly FaultMutant[] = [
     edits: [
       {
         file: ACCUMULATOR,
-        find: 'sink.send(topic, partition, chunk.rows),',
-        replace: `sink.send(topic, partition, chunk.rows).catch((e) => { if (topic !== 'dead') throw e; }),`,
+        find: 'return sink.send(topic, partition, chunk.rows);',
+        replace: `return sink.send(topic, partition, chunk.rows).catch((e) => { if (topic !== 'dead') throw e; });`,
       },
     ],
   },
@@ -166,9 +166,10 @@ function acknowledged(`,
       {
         // What failed goes behind what waits.
         file: ACCUMULATOR,
-        find: `() =>
-        sink.send(topic, partition, chunk.rows),
-      );`,
+        find: `() => {
+        calls++;
+        return sink.send(topic, partition, chunk.rows);
+      });`,
         replace: `async () => undefined);
       try {
         await sink.send(topic, partition, chunk.rows);

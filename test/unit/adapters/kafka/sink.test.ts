@@ -59,9 +59,10 @@ for (const [title, first] of [
     assert.deepEqual([duplicates(), replaced(), model.ids], [0, 0, 1]);
     const tries = model.attempts.slice(before, -1);
     assert.equal(tries.length, 4);
-    assert.ok(tries.every(({ body }) => body.equals(tries[0].body)));
+    assert.ok(tries.every(({ batch }) => batch.equals(tries[0].batch)));
+    const open = typeof first === 'string' ? tries.slice(0, -1) : [];
     assert.ok(
-      tries.every(({ wire, sent }) => wire.equals(sent)),
+      open.every(({ wire, sent }) => wire.equals(sent)),
       'what may still lie in a socket is not changed',
     );
   });
@@ -181,15 +182,46 @@ test('a topic that was deleted holds what is sent there, for as long as it is go
 
 test('partitions share a producer, and each has sequences of its own', async () => {
   const { model, send, clock, sink } = await opened(3);
-  await clock.run(Promise.all([0, 1, 2].map((partition) => sink.send(TOPIC, partition, slabOf('a', 'b')))));
+  const all = (...values: string[]) =>
+    clock.run(Promise.all([0, 1, 2].map((partition) => sink.send(TOPIC, partition, slabOf(...values)))));
+  await all('a', 'b');
   model.fate = ({ partition }) => (partition === 1 && model.attempts.length < 8 ? 19 : 'ok');
-  await clock.run(Promise.all([0, 1, 2].map((partition) => sink.send(TOPIC, partition, slabOf('c')))));
+  await all('c');
   await send(['d'], 1);
   assert.deepEqual(
     [0, 1, 2].map((partition) => model.values(TOPIC, partition).join('')),
     ['abc', 'abcd', 'abc'],
   );
   assert.equal(model.ids, 1);
+});
+
+test('what is sent to a broker in one turn is one request; each partition hears its own answer', async () => {
+  const { model, clock, sink, duplicates } = await opened(4, 0);
+  const all = (...values: string[]) =>
+    clock.run(Promise.allSettled([0, 1, 2, 3].map((partition) => sink.send(TOPIC, partition, slabOf(...values)))));
+  await all('a');
+  assert.equal(model.requests, 1);
+  model.fate = ({ partition }) => [10, 'ok', 19, 45][partition] as Fate;
+  const outcomes = await all('b');
+  assert.deepEqual(
+    outcomes.map((each) => (each.status === 'rejected' ? each.reason.code : 'written')),
+    ['record-too-large', 'written', 'broker-rejected', 'broker-rejected'],
+  );
+  assert.deepEqual([model.requests, duplicates()], [2, 0]);
+  model.fate = fates('unanswered');
+  await all('c');
+  assert.equal(duplicates(), 4, 'the answer to all of them is lost');
+  assert.deepEqual(
+    [0, 1, 2, 3].map((partition) => model.values(TOPIC, partition).join('')),
+    ['ac', 'abc', 'ac', 'ac'],
+  );
+});
+
+test('more than fits into one request goes in several', async () => {
+  const { model, clock, sink } = await opened(3);
+  await clock.run(Promise.all([0, 1, 2].map((partition) => sink.send(TOPIC, partition, slabOf('x'.repeat(600_000))))));
+  assert.equal(model.requests, 3);
+  assert.equal(model.values(TOPIC, 2).length, 1);
 });
 
 test('whatever happens: acknowledged rows are written in order; twice only as counted', async () => {
@@ -213,16 +245,11 @@ test('whatever happens: acknowledged rows are written in order; twice only as co
       fc.array(fate, { maxLength: 60 }),
       fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.boolean()), { minLength: 1, maxLength: 12 }),
       async (list, calls) => {
-        const { model, send, duplicates } = await opened(1, 60);
+        const { model, clock, sink, duplicates } = await opened(2, 60);
         model.fate = fates(...list);
-        const acknowledged: string[] = [];
-        let serial = 0;
-        for (const [count, moves] of calls) {
-          const values = Array.from({ length: count }, () => `v${serial++}`);
-          if (moves) model.leader = 3 - model.leader;
-          const counted = duplicates();
+        const persist = async (values: readonly string[], partition: number): Promise<void> => {
           for (let done = false; !done; ) {
-            done = await send(values).then(
+            done = await sink.send(TOPIC, partition, slabOf(...values)).then(
               () => true,
               (thrown: unknown) => {
                 assert.ok(thrown instanceof SluiceError && thrown.disposition === 'retry', String(thrown));
@@ -230,12 +257,26 @@ test('whatever happens: acknowledged rows are written in order; twice only as co
               },
             );
           }
-          acknowledged.push(...values);
-          const copies = model.values(TOPIC, 0).filter((value) => values.includes(value)).length;
-          assert.ok(copies - count <= duplicates() - counted, `${copies} copies of ${count} rows`);
+        };
+        let serial = 0;
+        const acknowledged: [string[], string[]] = [[], []];
+        for (const [count, moves] of calls) {
+          const rows = [0, 1].map(() => Array.from({ length: count }, () => `v${serial++}`));
+          if (moves) model.leader = 3 - model.leader;
+          const counted = duplicates();
+          await clock.run(Promise.all(rows.map((values, partition) => persist(values, partition))));
+          const copies = rows.flatMap((values, partition) => {
+            acknowledged[partition].push(...values);
+            return model.values(TOPIC, partition).filter((value) => values.includes(value));
+          });
+          assert.ok(
+            copies.length - 2 * count <= duplicates() - counted,
+            `${copies.length} copies of ${2 * count} rows`,
+          );
         }
-        const written = model.values(TOPIC, 0);
-        assert.deepEqual([...new Set(written)], acknowledged);
+        for (const partition of [0, 1]) {
+          assert.deepEqual([...new Set(model.values(TOPIC, partition))], acknowledged[partition]);
+        }
       },
     ),
     { numRuns: 400 },
