@@ -18,9 +18,9 @@ export interface TuneOptions extends Assumptions {
 }
 
 /**
- * `sluice tune`: measures this machine and this model without a broker, and says what follows: the highest rate that keeps the
- * latency budget, what limits it, what it costs, what to change. What it cannot measure (the Kafka client, the store) are
- * assumptions, named as such in what it says.
+ * `sluice tune`: measures this machine and this model with nothing running, and says what follows: the highest rate that keeps
+ * the latency budget, what limits it, what it costs, what to change. What it cannot measure (the store, the way to the broker)
+ * are assumptions, named as such in what it says.
  */
 export async function tune(options: TuneOptions, io: Io): Promise<number> {
   const { clock, stderr, stdout } = io;

@@ -9,7 +9,7 @@ describe('tune', { concurrency: 2 }, () => {
     const { code, stdout, stderr } = await sluice([
       'tune',
       'topologies/hello.yaml',
-      ...['--rate', '1000000', '--core-hour', '0.04', '--client-us', '3', '--json'],
+      ...['--rate', '1000000', '--core-hour', '0.04', '--json'],
     ]);
     assert.equal(code, 0, stderr);
     assert.equal(stdout.trim().split('\n').length, 1);
@@ -21,8 +21,8 @@ describe('tune', { concurrency: 2 }, () => {
     assert.ok(report.samples.records > 10);
     assert.equal(report.runs[0].rows, 1);
     assert.ok(report.runs.every(({ ms, runs }) => ms > 0 && runs > 0));
-    assert.equal(report.record.parts['Kafka client'], 3);
-    assert.deepEqual(report.record.assumed, ['Kafka client']);
+    assert.ok(report.record.parts['Kafka client'] >= 0);
+    assert.deepEqual(report.record.assumed, []);
     for (const stage of ['decode', 'preprocess', 'postprocess', 'encode']) assert.ok(report.record.parts[stage] > 0);
     const { perSecond, p50Ms = 0, p99Ms = 0, missed = 1 } = report.highest;
     assert.ok(perSecond > 0 && p50Ms > 0 && p50Ms <= p99Ms && missed <= 0.001);
@@ -39,11 +39,12 @@ describe('tune', { concurrency: 2 }, () => {
     const { code, stdout, stderr } = await sluice([
       'tune',
       'topologies/flight-delay.yaml',
-      ...['--zipf', '0.99', '--keys', '200000'],
+      ...['--zipf', '0.99', '--keys', '200000', '--client-us', '3'],
     ]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^topology +flight-delay, flight-delay@1#[0-9a-f]{12} on cpu; \d+ cores? here$/m);
     assert.match(stdout, /^run +about .* \+ .* µs a row$/m);
+    assert.match(stdout, /^record .*Kafka client 3\.00 \(assumed\)/m);
     assert.match(stdout, /^record +\S+ µs of CPU beside the model: .*store client \S+ \(assumed\).*$/m);
     assert.match(stdout, /^highest +[\d,]+ records\/s keep 50 ms on one instance$/m);
     assert.match(stdout, /^limit +.+; the time goes to .+$/m);
@@ -59,7 +60,7 @@ describe('tune', { concurrency: 2 }, () => {
   });
 
   test('events of a file in place of the golden records; one that the model never sees is a usage error', async () => {
-    const events = ['--input', 'examples/flight-delay/events-500.jsonl', '--json'];
+    const events = ['--input', 'examples/flight-delay/events-500.jsonl', '--client-us', '8', '--json'];
     const good = await sluice(['tune', 'topologies/hello.yaml', ...events]);
     assert.equal(good.code, 0, good.stderr);
     assert.equal((JSON.parse(good.stdout) as TuneReport).samples.from, 'input');

@@ -8,8 +8,8 @@ import { type HitRatio, hitRatio, zipf } from './zipf.ts';
 
 /** What a machine without a broker and a store cannot say. */
 export interface Assumptions {
-  /** CPU of the Kafka client, in and out, µs a record. */
-  readonly clientUs: number;
+  /** CPU of the Kafka client, in and out, µs a record; undefined: as measured. */
+  readonly clientUs: number | undefined;
   /** One fetch and one acknowledged produce, ms. */
   readonly hopsMs: number;
   /** CPU of the store's client, µs a row read. */
@@ -35,6 +35,8 @@ export interface TuneReport {
   readonly maxBatch: number;
   readonly cores: number;
   readonly samples: Measured['samples'];
+  /** Of a core, what this process had while it measured the path. */
+  readonly coreShare: number;
   readonly runs: readonly RunSize[];
   readonly line: { readonly fixedMs: number; readonly perRowMs: number };
   /** µs of CPU a record, beside the model. */
@@ -65,6 +67,8 @@ export interface CacheSize extends HitRatio {
 }
 
 const HIT_RATIO = 0.9;
+/** Where it is neither measured nor said. */
+const CLIENT_US = 8;
 const CACHE_SHARES = [0.001, 0.01, 0.1, 0.5, 1];
 
 /** From what was measured and assumed to what it means. Pure: the same measurements give the same report. */
@@ -111,9 +115,10 @@ export function judge(plan: Plan, measured: Measured, assumed: Assumptions): Tun
     maxBatch: flow.maxBatch,
     cores: measured.cores,
     samples: measured.samples,
+    coreShare: measured.path.share,
     runs: runs.sizes,
     line,
-    record: { us: sum(parts), parts, assumed: ['Kafka client', 'store client'].filter((name) => name in parts) },
+    record: { us: sum(parts), parts, assumed: assumedParts(measured, assumed, parts) },
     elsewhereMs,
     hitRatio: cached > 0 ? hits : undefined,
     highest: { perSecond: highest.perSecond, ...highest.at },
@@ -142,19 +147,30 @@ export function judge(plan: Plan, measured: Measured, assumed: Assumptions): Tun
   };
 }
 
+function assumedParts(
+  { clientUs }: Measured,
+  { clientUs: assumedUs }: Assumptions,
+  parts: Readonly<Record<string, number>>,
+): readonly string[] {
+  const isMeasured = assumedUs === undefined && clientUs !== undefined;
+  return [...(isMeasured ? [] : ['Kafka client']), 'store client'].filter((name) => name in parts);
+}
+
 /** µs of CPU a record by where they go, at so many rows a record that the store is asked for. */
 function partsOf(
-  { path, uncached }: Measured,
-  { clientUs, storeUs }: Assumptions,
+  { path, uncached, clientUs }: Measured,
+  { clientUs: assumedUs, storeUs }: Assumptions,
   reads: { readonly all: number; readonly fromStore: number },
 ): Readonly<Record<string, number>> {
   const missing = uncached === undefined ? 0 : Math.max(0, uncached.us - path.us) * (reads.fromStore / reads.all);
-  const { enrich, ...stages } = path.stages;
+  // Stages are timed by the clock: what others had of it is none of theirs.
+  const scale = Math.min(1, path.us / Math.max(1e-9, sum(path.stages)));
+  const { enrich, ...stages } = Object.fromEntries(Object.entries(path.stages).map(([name, us]) => [name, us * scale]));
   return {
     ...stages,
     ...(uncached !== undefined && { enrich: enrich + missing }),
-    'order, batch, deliver': Math.max(0, path.us - sum(path.stages)),
-    'Kafka client': clientUs,
+    'order, batch, deliver': Math.max(0, path.us - sum(path.stages) * scale),
+    'Kafka client': assumedUs ?? clientUs ?? CLIENT_US,
     ...(reads.fromStore > 0 && { 'store client': reads.fromStore * storeUs }),
   };
 }

@@ -7,6 +7,7 @@ import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts
 import { encodeEvents, readEvents, synthesize } from '../bench/events.ts';
 import { seeded } from '../bench/seeded.ts';
 import { loadModel } from '../load-model.ts';
+import { driveKafka } from './client.ts';
 import {
   type Captured,
   capture,
@@ -30,6 +31,8 @@ export interface MeasureDeps extends PathDeps {
 export interface MeasureOptions {
   readonly input: string | undefined;
   readonly seed: number;
+  /** Assumed, and then not measured. */
+  readonly clientUs: number | undefined;
 }
 
 /** What was found out about this machine and this model. */
@@ -46,6 +49,8 @@ export interface Measured {
   readonly path: PathCost;
   /** Every look-up goes to the store, which answers at once; undefined where there is none. */
   readonly uncached: PathCost | undefined;
+  /** CPU of the Kafka client a record, both ends, µs; undefined where it was not measured. */
+  readonly clientUs: number | undefined;
 }
 
 export interface DeviceTried {
@@ -103,7 +108,14 @@ export async function measure(plan: Plan, options: MeasureOptions, deps: Measure
       devices.push(await tried(device, () => other({ device })));
     }
     say('the path without the model');
-    const { path, uncached } = await measurePath(plan, session, captured, distinct(plan, samples, options), deps);
+    const sent = distinct(plan, samples, options);
+    const { path, uncached } = await measurePath(plan, session, captured, sent, deps);
+    let clientUs: number | undefined;
+    if (options.clientUs === undefined && !stop()) {
+      say('the path between topics of an embedded broker');
+      const us = await driveKafka(cachedBy(plan, AMPLE), echo(session, captured), sent, deps);
+      clientUs = us && Math.max(0, us - path.us);
+    }
     const isBeside = session.concurrency !== undefined || plan.topology.model.isolation !== 'none';
     return {
       device: session.device,
@@ -115,6 +127,7 @@ export async function measure(plan: Plan, options: MeasureOptions, deps: Measure
       devices,
       path,
       uncached,
+      clientUs,
     };
   } finally {
     await session.close();
@@ -210,9 +223,9 @@ async function measurePath(
     return least;
   };
   if (plan.reads.length === 0) return { path: await best(plan), uncached: undefined };
-  const cachedBy = (cache: CacheSettings | undefined): Plan => ({
-    ...plan,
-    reads: plan.reads.map((read) => ({ ...read, cache })),
-  });
-  return { path: await best(cachedBy(AMPLE)), uncached: await best(cachedBy(undefined)) };
+  return { path: await best(cachedBy(plan, AMPLE)), uncached: await best(cachedBy(plan, undefined)) };
+}
+
+function cachedBy(plan: Plan, cache: CacheSettings | undefined): Plan {
+  return { ...plan, reads: plan.reads.map((read) => ({ ...read, cache })) };
 }

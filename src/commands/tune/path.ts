@@ -1,6 +1,7 @@
 import { assemble } from '../../assemble.ts';
 import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
 import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
+import type { ValueEncoder } from '../../codecs/types.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Credit } from '../../kernel/credit.ts';
@@ -28,6 +29,8 @@ export interface PathDeps {
 /** What a record costs on the way, µs of CPU; stages as far as they are on the thread. */
 export interface PathCost {
   readonly us: number;
+  /** Of the time that went by, the share that this process had a core for: less where others had it. */
+  readonly share: number;
   readonly stages: Readonly<Record<string, number>>;
   readonly outputs: number;
   readonly deadLetters: number;
@@ -58,15 +61,8 @@ export async function drivePath(
   const telemetry = deps.telemetry();
   const { source, output, flow, deadLetter } = plan.topology;
   const credit = new Credit({ maxRecords: flow.maxInFlight.records, maxBytes: flow.maxInFlight.bytes });
-  const shape = {
-    schema: output.value.schema,
-    fields: plan.outputFields,
-    wants: plan.wants,
-    predictions: plan.predictions.predictions,
-  };
-  const prefix =
-    output.value.kind === 'avro' && output.value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : Buffer.alloc(0);
   let cpuUs = 0;
+  let startedMs = 0;
   let before = stageSeconds(telemetry);
   const ends = createEnds(clock, credit, {
     topic: source.topics[0],
@@ -74,6 +70,7 @@ export async function drivePath(
     ...counts,
     onWarm() {
       before = stageSeconds(telemetry);
+      startedMs = clock.monotonicMs();
       cpuUs = deps.cpuUs();
     },
   });
@@ -86,25 +83,40 @@ export async function drivePath(
     schemas: { writerSchema: async () => source.value.schema, idFor: async () => SCHEMA_ID },
     store: createStatedStore(clock, stated),
     session: { ...session, close: async () => undefined },
-    encoder: output.value.kind === 'json' ? compileJsonEncoder(shape) : compileAvroEncoder({ ...shape, prefix }),
+    encoder: encoderOf(plan),
     sink: ends.sink,
     instance: 'tune',
   });
   const outcome = await runner.run();
   if (outcome.result !== 'done') throw outcome.error ?? new SluiceError('unexpected', `the path ${outcome.result}`);
   const us = (deps.cpuUs() - cpuUs) / counts.records;
+  const share = (us * counts.records) / 1000 / Math.max(1e-9, clock.monotonicMs() - startedMs);
   const after = stageSeconds(telemetry);
   const stages = ON_THREAD.map((stage) => [stage, ((after[stage] - before[stage]) * 1e6) / counts.records] as const);
   return {
     us,
+    share,
     stages: Object.fromEntries(stages),
     outputs: ends.rows.get(output.topic) ?? 0,
     deadLetters: ends.rows.get(deadLetter.topic) ?? 0,
   };
 }
 
+export function encoderOf(plan: Plan): ValueEncoder {
+  const { value } = plan.topology.output;
+  const shape = {
+    schema: value.schema,
+    fields: plan.outputFields,
+    wants: plan.wants,
+    predictions: plan.predictions.predictions,
+  };
+  if (value.kind === 'json') return compileJsonEncoder(shape);
+  const prefix = value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : Buffer.alloc(0);
+  return compileAvroEncoder({ ...shape, prefix });
+}
+
 /** Dead letters are counted here, and hold nothing; what is given up under overload does not come into it. */
-function withoutLimits(plan: Plan): Plan {
+export function withoutLimits(plan: Plan): Plan {
   const { onOverload, ...topology } = plan.topology;
   return { ...plan, smaller: undefined, topology: { ...topology, deadLetter: { topic: topology.deadLetter.topic } } };
 }

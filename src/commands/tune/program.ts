@@ -6,7 +6,9 @@ export function addTune(root: Command, io: Io, done: (code: number) => void): vo
   root
     .command('tune')
     .argument('<topology>', 'topology file')
-    .description('Measures this machine and model without a broker: the highest rate, what limits it, what to change.')
+    .description(
+      'Measures this machine and model, nothing needs to run: the highest rate, what limits it, what to change.',
+    )
     .option('--input <file>', "events as JSON Lines, .gz too, in place of the bundle's golden records")
     .addOption(new Option('--rate <n>', 'records a second that are to be kept up with').argParser(positive))
     .addOption(new Option('--core-hour <price>', 'price of a core for an hour').argParser(positive))
@@ -19,7 +21,9 @@ export function addTune(root: Command, io: Io, done: (code: number) => void): vo
     )
     .addOption(new Option('--keys <n>', 'distinct keys of a cached look-up, with --zipf').argParser(whole))
     .addOption(
-      new Option('--client-us <n>', 'assumed CPU of the Kafka client a record, µs').argParser(zeroOrMore).default(8),
+      new Option('--client-us <n>', 'CPU of the Kafka client a record, µs')
+        .argParser(zeroOrMore)
+        .default(undefined, 'measured against an embedded broker'),
     )
     .addOption(
       new Option('--hops-ms <n>', 'assumed time of a fetch and an acknowledged produce')

@@ -21,7 +21,10 @@ export function textOf(report: TuneReport): string {
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)}${text}`;
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01 ? 2 : 0)} %`;
 
-function model({ model, device, line: fit, runs, samples, topology, cores }: TuneReport): string[] {
+/** Below this share of a core others had the rest, and what was timed by the clock says more of them. */
+const ALONE = 0.8;
+
+function model({ model, device, line: fit, runs, samples, topology, cores, coreShare }: TuneReport): string[] {
   const step = Math.ceil(runs.length / SIZES_SHOWN);
   const shown = runs.filter((_, i) => (runs.length - 1 - i) % step === 0);
   const width = (text: string): string => text.padStart(9);
@@ -29,6 +32,14 @@ function model({ model, device, line: fit, runs, samples, topology, cores }: Tun
   return [
     line('topology', `${topology}, ${model} on ${device}; ${cores} ${cores === 1 ? 'core' : 'cores'} here`),
     line('samples', `${samples.records} records, ${samples.from}${letters(samples.deadLetters)}`),
+    ...(coreShare < ALONE
+      ? [
+          line(
+            'caution',
+            `this process had ${percent(coreShare)} of a core while it measured: runs seem slower than they are`,
+          ),
+        ]
+      : []),
     line('run', `about ${about}`),
     line('', `rows ${shown.map(({ rows }) => width(whole(rows))).join('')}`),
     line('', `time ${shown.map(({ ms }) => width(milliseconds(ms))).join('')}`),
@@ -75,7 +86,8 @@ function costs({ cost, highest: at }: TuneReport): string[] {
   ];
 }
 
-const millions = (count: number): string => `${(count / 1e6).toPrecision(3)} million`;
+const millions = (count: number): string =>
+  `${count < 1e9 ? (count / 1e6).toPrecision(3) : whole(count / 1e6)} million`;
 
 function cache({ cache: sizes }: TuneReport): string[] {
   return sizes.map(({ table, entries, lru, optimum, readsPerSecond, configured }, i) =>
