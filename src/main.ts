@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { program } from './commands/program.ts';
 import { EXIT } from './kernel/errors.ts';
 import { createSystemClock } from './kernel/system-clock.ts';
@@ -28,6 +28,7 @@ const code = await program(process.argv, {
   env: process.env,
   clock: createSystemClock(),
   random: Math.random,
+  cores: availableParallelism(),
   get stdin() {
     return process.stdin; // to look at it is to open it
   },

@@ -20,6 +20,8 @@ export interface MemoryLimits {
   readonly fetchMaxRecords: number;
   /** Of all model files. */
   readonly modelBytes: number;
+  /** Threads of a model, where it comes to threads; as many as the topology says, or one, if not given. */
+  readonly modelSessions?: number;
   /** Schemas that are kept, as text. */
   readonly schemaBytes: number;
 }
@@ -80,7 +82,7 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
   const moving = bytes * BYTES_COPIES + records * recordBytes + limits.brokers * fetchBytes;
   const terms: MemoryTerm[] = [
     { name: 'base', bytes: BASE_BYTES, from: 'program, clients and an idle heap' },
-    modelTerm(plan, limits.modelBytes),
+    modelTerm(plan, limits),
     {
       name: 'in flight, bytes',
       bytes: bytes * BYTES_COPIES,
@@ -112,11 +114,12 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
 }
 
 /** In this process, or in processes of their own, which end when they take more than they are given. */
-function modelTerm({ topology, smaller }: Plan, modelBytes: number): MemoryTerm {
+function modelTerm({ topology, smaller }: Plan, limits: MemoryLimits): MemoryTerm {
+  const { modelBytes, modelSessions = topology.model.sessions ?? 1 } = limits;
   const { isolation, maxBytes } = topology.model;
   const processes = smaller === undefined ? 1 : 2;
   const files = { bytes: modelBytes * MODEL_COPIES, from: `${MODEL_COPIES} × model files` };
-  if (isolation === 'none') return threadsTerm(topology.model, modelBytes, processes);
+  if (isolation === 'none') return threadsTerm(topology.model.placement, modelSessions, modelBytes, processes);
   if (maxBytes > 0)
     return {
       name: 'model',
@@ -128,11 +131,7 @@ function modelTerm({ topology, smaller }: Plan, modelBytes: number): MemoryTerm 
 }
 
 /** Beside the session that is tried at the start, one a thread; where that is decided at the start, it may come to a thread. */
-function threadsTerm(
-  { placement, sessions = 1 }: Plan['topology']['model'],
-  modelBytes: number,
-  models: number,
-): MemoryTerm {
+function threadsTerm(placement: string | undefined, sessions: number, modelBytes: number, models: number): MemoryTerm {
   const files = modelBytes * MODEL_COPIES;
   if (placement === 'inline') return { name: 'model', bytes: files, from: `${MODEL_COPIES} × model files` };
   return {

@@ -54,7 +54,7 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
   const report = options.output === '-' ? stderr : stdout;
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, { totalBytes, json: options.json });
   const store = await openFeatures(plan, options.features);
-  const session = await loadModel(plan, { clock, telemetry, runtime });
+  const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores });
   const { output, deadLetter } = plan.topology;
   const sink = createJsonlSink({
     outputs: { [output.topic]: options.output },

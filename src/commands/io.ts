@@ -6,6 +6,8 @@ export interface Io {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** That this process may use; one, if not given. */
+  readonly cores?: number;
   /** Data may come from here. */
   readonly stdin: NodeJS.ReadableStream;
   /** Data goes here. */

@@ -11,6 +11,8 @@ export interface LoadModelDeps {
   readonly telemetry: Telemetry;
   /** Runs models on this thread. */
   readonly runtime: ModelRuntime;
+  /** That threads of the model may use, with the pipeline's; one, if not given. */
+  readonly cores?: number;
 }
 
 /** Loads the bundle's model where the topology wants it, and says which, where and on what device. */
@@ -40,11 +42,11 @@ export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelS
 async function loadHere(
   plan: Plan,
   load: ModelLoad,
-  { clock, telemetry, runtime }: LoadModelDeps,
+  { clock, telemetry, runtime, cores = 1 }: LoadModelDeps,
 ): Promise<ModelSession> {
   const inline = await runtime.load(load);
   try {
-    const { placement, sessions, because } = await place(plan, inline, load, clock);
+    const { placement, sessions, because } = await place(plan, inline, load, { clock, cores });
     telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions });
     if (placement === 'inline') return inline;
     const onTheSame = { ...load, device: inline.device as ModelLoad['device'] };

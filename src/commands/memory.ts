@@ -3,9 +3,10 @@ import { FETCH_MAX_BYTES, MAX_FETCH_BYTES, MAX_FETCH_RECORDS } from '../adapters
 import { MAX_SCHEMA_BYTES } from '../adapters/registry/registry.ts';
 import { type MemoryBound, memoryBound, mib } from '../check/memory.ts';
 import type { Plan } from '../plan/plan.ts';
+import { sessionsOf } from './placement.ts';
 
 /** The bound of a plan under the limits of the adapters that `run` uses. How many brokers there are is what the topology says. */
-export function memoryOf(plan: Plan): MemoryBound {
+export function memoryOf(plan: Plan, cores = 1): MemoryBound {
   const { kafka, registry } = plan.topology.connections;
   const files = [...plan.bundle.modelFiles, ...(plan.smaller?.bundle.modelFiles ?? [])];
   return memoryBound(plan, {
@@ -13,6 +14,7 @@ export function memoryOf(plan: Plan): MemoryBound {
     fetchMaxBytes: FETCH_MAX_BYTES,
     inflatedMaxBytes: MAX_FETCH_BYTES,
     fetchMaxRecords: MAX_FETCH_RECORDS,
+    modelSessions: sessionsOf(plan, cores),
     modelBytes: files.reduce((sum, { file }) => sum + statSync(file).size, 0),
     schemaBytes: registry === undefined ? 0 : MAX_SCHEMA_BYTES,
   });

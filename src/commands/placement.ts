@@ -79,9 +79,14 @@ async function bestOf(
   return best;
 }
 
-/** Threads that a model may have: as the topology says, or one. */
-export function sessionsOf({ topology }: Plan): number {
-  return topology.model.sessions ?? 1;
+/** More would wait for memory, not for cores. */
+const MAX_SESSIONS = 8;
+
+/** Threads that a model may have: as the topology says, or all cores but the pipeline's; a GPU is kept busy by one. */
+export function sessionsOf({ topology }: Plan, cores: number, device = 'cpu'): number {
+  const { sessions } = topology.model;
+  if (sessions !== undefined) return sessions;
+  return device === 'cpu' ? Math.max(1, Math.min(MAX_SESSIONS, cores - 1)) : 1;
 }
 
 /** Where a loaded model runs from here on: decided once, at the start, and told. */
@@ -89,12 +94,13 @@ export async function place(
   plan: Plan,
   session: ModelSession,
   load: Pick<ModelLoad, 'feeds'>,
-  clock: Clock,
+  { clock, cores }: { readonly clock: Clock; readonly cores: number },
 ): Promise<Placement> {
   const { placement = 'auto' } = plan.topology.model;
   const full = fullBatch(plan);
+  const threads = sessionsOf(plan, cores, session.device);
   if (placement !== 'auto') {
-    const sessions = placement === 'thread' ? sessionsOf(plan) : 0;
+    const sessions = placement === 'thread' ? threads : 0;
     return { placement, sessions, because: `model.placement is ${placement}`, tried: undefined };
   }
   const tried = await tryRuns(session, load, clock, { full, limitMs: INLINE_MS });
@@ -102,7 +108,7 @@ export async function place(
   const took = `${tried.rows} ${tried.rows === 1 ? 'row takes' : 'rows take'} ${tried.runMs.toPrecision(2)} ms`;
   return {
     placement: long ? 'thread' : 'inline',
-    sessions: long ? sessionsOf(plan) : 0,
+    sessions: long ? threads : 0,
     because: `${took}, ${long ? 'over' : 'within'} ${INLINE_MS} ms`,
     tried,
   };

@@ -15,7 +15,7 @@ export function runCheck(options: { readonly topology: string; readonly json: bo
     runtime,
     stdout: (text) => void io.stdout.write(text),
     stderr: (text) => void io.stderr.write(text),
-    memory: memoryOf,
+    memory: (plan) => memoryOf(plan, io.cores),
     replay: (plan, golden) => replayGolden(plan, golden, runtime),
   });
 }

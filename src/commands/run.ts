@@ -55,7 +55,8 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
     instance: io.instance,
     ...(instances > 1 && { instances }),
   });
-  const memory = memoryOf(plan);
+  const cores = Math.max(1, Math.floor((io.cores ?? 1) / instances));
+  const memory = memoryOf(plan, cores);
   const of = instances > 1 ? `${instances} × (${memoryTerms(memory)})` : memoryTerms(memory);
   telemetry.event('memory-bound', { bytes: instances * memory.bytes, of });
   if (options.dry) return dryRun(plan, runtime, telemetry, io);
@@ -75,7 +76,7 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
       options.listen,
     ));
   if (admin) telemetry.event('listening', { url: admin.url });
-  running = instances > 1 ? several(plan, { ...options, instances, pretty, color }, telemetry, io) : one();
+  running = instances > 1 ? several(plan, { ...options, instances, cores, pretty, color }, telemetry, io) : one();
   const { stop, abort, ended } = running;
   const forget = endOnSignal({ stop, abort }, telemetry, io);
   try {

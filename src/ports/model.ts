@@ -20,6 +20,7 @@ export interface ModelSession {
   /**
    * One batch: slabs of rows × width in the order of `feeds` given at load, at least `rows` rows long.
    * Resolves to one slab (rows × width, row-major) a fetched output, in the order asked for at load.
+   * With a `concurrency` above one, the slabs are free again once `run` has returned its promise.
    * Rejects with `device-memory` where the run needs more memory than there is, so that fewer rows may fit; with
    * `model-failed`, also for a run that hung or crashed where the session can tell and go on; the slabs must stay as they are
    * until then. `searching`: one of many runs that look for the row at fault, which may be given up on sooner; a single row has

@@ -34,7 +34,8 @@ export interface Infer {
 }
 
 /**
- * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a time.
+ * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a
+ * time, or as many at once as the session can (`slots`).
  *
  * Rows at fault are looked for (row-search.ts) and dead-letter as `model-failed`, the others are published. A model output of
  * another size than asked for is a failed run: a wrong shape never passes silently. If the model no longer runs a row of
@@ -67,20 +68,22 @@ export function createInfer(
   const waiting = new Map<Frame, Waiting>();
   let timer: Timer | undefined;
   let timerMs = Number.POSITIVE_INFINITY;
-  let running = false;
+  /** Batches under way, and how many there may be. */
+  let running = 0;
+  const slots = session.concurrency ?? 1;
   let flushing = false;
   let failure: { readonly thrown: unknown } | undefined;
 
   function pump(): void {
     const nowMs = clock.monotonicMs();
     settling.look(nowMs);
-    if (running) return;
+    if (running >= slots) return;
     const decision = nextBatch(
       {
         nowMs,
         rows: queue.rows,
         oldestMs: queue.oldestMs() + times.beforeMs,
-        arrivalsPerMs: arrivals.perMs(nowMs),
+        arrivalsPerMs: arrivals.perMs(nowMs) / slots,
         flushing,
       },
       model,
@@ -92,7 +95,10 @@ export function createInfer(
       timerMs = askAgainMs;
       timer = Number.isFinite(askAgainMs) ? clock.after(askAgainMs - nowMs, wake) : undefined;
     }
-    if ('go' in decision) void runBatch(queue.cut(decision.go), decision.go);
+    if (!('go' in decision)) return;
+    void runBatch(queue.cut(decision.go), decision.go);
+    // Another slot may be free; what runs is counted already.
+    if (queue.rows > 0) pump();
   }
 
   function wake(): void {
@@ -101,14 +107,14 @@ export function createInfer(
   }
 
   async function runBatch(slices: Slice[], rows: number): Promise<void> {
-    running = true;
+    running++;
     try {
       await searchRows(slices, rows);
       for (const { frame, from, to } of slices) done(frame, to - from);
     } catch (thrown) {
       fail(thrown);
     } finally {
-      running = false;
+      running--;
       pump();
     }
   }

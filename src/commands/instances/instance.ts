@@ -34,6 +34,7 @@ export async function runInstance(data: InstanceData, port: NonNullable<typeof p
     env,
     clock,
     random: createRandom(data.seed),
+    cores: data.cores,
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -12,6 +12,8 @@ export interface InstanceData {
   readonly instance: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly seed: readonly [number, number, number];
+  /** Its share of the process's. */
+  readonly cores: number;
   readonly logLevel: LogLevel;
   readonly pretty: boolean;
   readonly color: boolean;

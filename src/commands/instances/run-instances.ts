@@ -10,6 +10,8 @@ import type { InstanceData } from './messages.ts';
 export interface InstancesOptions {
   readonly topology: string;
   readonly instances: number;
+  /** For each. */
+  readonly cores: number;
   readonly logLevel: LogLevel;
   readonly pretty: boolean;
   readonly color: boolean;
@@ -22,7 +24,7 @@ const ENTRY = new URL(`./instance${extname(import.meta.url)}`, import.meta.url);
 /** Starts as many pipelines of a plan, each in a thread; main keeps signals, HTTP and the page of metrics. */
 export function startInstances(plan: Plan, options: InstancesOptions, telemetry: MetricStore, io: Io): Fleet {
   const { clock, random, env, instance } = io;
-  const { topology, logLevel, pretty, color, entry = ENTRY } = options;
+  const { topology, cores, logLevel, pretty, color, entry = ENTRY } = options;
   const instances = Array.from({ length: options.instances }, (_, i): InstanceData => {
     const seed = [word(random), word(random), word(random)] as const;
     return {
@@ -31,6 +33,7 @@ export function startInstances(plan: Plan, options: InstancesOptions, telemetry:
       instance: `${instance}-${i + 1}`,
       env: { ...env },
       seed,
+      cores,
       logLevel,
       pretty,
       color,

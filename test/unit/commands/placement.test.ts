@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fullBatch, INLINE_MS, place, tryRuns } from '../../../src/commands/placement.ts';
+import { fullBatch, INLINE_MS, place, sessionsOf, tryRuns } from '../../../src/commands/placement.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import type { ModelSession } from '../../../src/ports/model.ts';
 import { FakeClock } from '../../fixtures/clock.ts';
@@ -36,7 +36,7 @@ function planWith(model: Partial<Plan['topology']['model']>, maxBatch = 256): Pl
 test('a model whose full batch is short stays on the thread of the pipeline', async () => {
   const clock = new FakeClock();
   const { session, asked } = slow(clock, { fixedMs: 0.1, perRowMs: 0.003 });
-  const placed = await place(planWith({}), session, LOAD, clock);
+  const placed = await place(planWith({}), session, LOAD, { clock, cores: 2 });
   assert.deepEqual([placed.placement, placed.sessions], ['inline', 0]);
   assert.match(placed.because, /^256 rows take 0\.87 ms, within 1 ms$/);
   assert.deepEqual(sizes(asked), [1, 2, 4, 8, 16, 32, 64, 128, 256]);
@@ -45,7 +45,7 @@ test('a model whose full batch is short stays on the thread of the pipeline', as
 test('a model whose full batch is long goes to a thread, found out by the first size that is over', async () => {
   const clock = new FakeClock();
   const { session, asked } = slow(clock, { perRowMs: 0.15 });
-  const placed = await place(planWith({}), session, LOAD, clock);
+  const placed = await place(planWith({}), session, LOAD, { clock, cores: 2 });
   assert.deepEqual([placed.placement, placed.sessions], ['thread', 1]);
   assert.match(placed.because, /^8 rows take 1\.2 ms, over 1 ms$/);
   assert.deepEqual(sizes(asked), [1, 2, 4, 8], 'no longer run is tried');
@@ -54,14 +54,17 @@ test('a model whose full batch is long goes to a thread, found out by the first 
 test('a single row that is long decides', async () => {
   const clock = new FakeClock();
   const { session, asked } = slow(clock, { fixedMs: 40 });
-  assert.match((await place(planWith({}), session, LOAD, clock)).because, /^1 row takes 40 ms, over 1 ms$/);
+  assert.match(
+    (await place(planWith({}), session, LOAD, { clock, cores: 2 })).because,
+    /^1 row takes 40 ms, over 1 ms$/,
+  );
   assert.equal(asked.length, 3);
 });
 
 test('what else the machine does in between decides nothing', async () => {
   const clock = new FakeClock();
   const { session } = slow(clock, { perRowMs: 0.001, hiccupMs: 50 });
-  assert.equal((await place(planWith({}), session, LOAD, clock)).placement, 'inline');
+  assert.equal((await place(planWith({}), session, LOAD, { clock, cores: 2 })).placement, 'inline');
 });
 
 test('the full batch is tried as it is, no power of two', async () => {
@@ -86,7 +89,10 @@ test('a size that the model cannot take ends the trial, and nothing else', async
     ...session,
     run: (feeds, rows) => (rows > 8 ? Promise.reject(new Error('too large')) : session.run(feeds, rows)),
   };
-  assert.match((await place(planWith({}), small, LOAD, clock)).because, /^8 rows take 0\.08\d* ms, within/);
+  assert.match(
+    (await place(planWith({}), small, LOAD, { clock, cores: 2 })).because,
+    /^8 rows take 0\.08\d* ms, within/,
+  );
 });
 
 test('who says where is not asked again', async () => {
@@ -97,11 +103,24 @@ test('who says where is not asked again', async () => {
     [{ placement: 'thread' }, ['thread', 1]],
     [{ placement: 'thread', sessions: 3 }, ['thread', 3]],
   ] as const) {
-    const { placement, sessions, because } = await place(planWith(model), session, LOAD, clock);
+    const { placement, sessions, because } = await place(planWith(model), session, LOAD, { clock, cores: 2 });
     assert.deepEqual([placement, sessions], expected);
     assert.match(because, /model\.placement is/);
   }
   assert.equal(asked.length, 0);
+});
+
+test('threads are as many as there are cores beside the pipeline’s, unless somebody says', () => {
+  for (const [cores, expected] of [
+    [1, 1],
+    [2, 1],
+    [4, 3],
+    [64, 8],
+  ]) {
+    assert.equal(sessionsOf(planWith({}), cores), expected);
+    assert.equal(sessionsOf(planWith({}), cores, 'cuda'), 1);
+    assert.equal(sessionsOf(planWith({ sessions: 5 }), cores), 5);
+  }
 });
 
 test('a step of overload that allows larger batches is one of them', () => {
