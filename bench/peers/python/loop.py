@@ -99,7 +99,9 @@ def main():
             "fetch.wait.max.ms": 5,
             "fetch.max.bytes": 16 << 20,
             "max.partition.fetch.bytes": 4 << 20,
-            "queued.max.messages.kbytes": 32_768,
+            "queued.max.messages.kbytes": 65_536,
+            "queued.min.messages": 1_000_000,
+            "fetch.queue.backoff.ms": 5,
             "check.crcs": True,
         }
     )
