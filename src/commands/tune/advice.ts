@@ -2,7 +2,7 @@ import { type Highest, highestRate, type Instance, type RunTime, runMs, saturati
 
 /** What one could change, and what it would bring: each with the number that backs it. */
 export interface Advice {
-  readonly change: 'budget' | 'batch' | 'threads' | 'device' | 'isolation' | 'cache' | 'in-flight' | 'instances';
+  readonly change: 'budget' | 'batch' | 'threads' | 'device' | 'placement' | 'cache' | 'in-flight' | 'instances';
   readonly to: string;
   /** Records a second that one instance (for `instances`: all of them) then keeps the budget at. */
   readonly perSecond: number;
@@ -35,6 +35,8 @@ export interface Situation {
 
 /** A gain below this is within what the measurement itself varies. */
 const WORTH = 1.05;
+/** As src/commands/placement.ts has it. */
+const MOST_SESSIONS = 8;
 
 /** Suggestions, the one that brings most first; what would bring nothing is left out. Pure. */
 export function adviseOn(situation: Situation): readonly Advice[] {
@@ -113,12 +115,24 @@ function elsewhere(situation: Situation): readonly Advice[] {
     ...devices.flatMap(({ device, runs }) =>
       what(situation, 'device', `model.device: ${device}`, { runs }, () => faster(runs)),
     ),
-    ...(instance.beside > 0
-      ? []
-      : what(situation, 'isolation', 'model.isolation: process', { beside: 1 }, () => {
-          return `the model has the thread for ${percent(situation.highest.at?.modelBusy ?? 0)} of the time; the cost of its pipe is not in this, and it takes a second core`;
-        })),
+    ...placement(situation),
   ];
+}
+
+/** Beside the thread, with as many sessions as there are cores for. */
+function placement(situation: Situation): readonly Advice[] {
+  const { instance, highest, cores, devices } = situation;
+  const busy = percent(highest.at?.modelBusy ?? 0);
+  if (instance.beside === 0) {
+    return what(situation, 'placement', 'model.placement: thread, a session', { beside: 1 }, () => {
+      return `on the thread of the pipeline the model has ${busy} of its time; the way to its own thread is not in this, and it takes a second core`;
+    });
+  }
+  const sessions = Math.min(MOST_SESSIONS, cores - 1);
+  if (sessions <= instance.beside || devices.length > 0) return [];
+  return what(situation, 'placement', `model.sessions: ${sessions}`, { beside: sessions }, () => {
+    return `${instance.beside} of them ${instance.beside === 1 ? 'is' : 'are'} busy for ${busy} of the time, and there are ${cores} cores`;
+  });
 }
 
 function cache(situation: Situation): readonly Advice[] {

@@ -23,8 +23,9 @@ export interface RunTime {
   readonly ms: number;
 }
 
-/** Of the budget, the share that waiting for and running a batch may use: as in src/stages/infer.ts. */
-const INFER_SHARE = 0.5;
+/** Of the budget, the share that waiting for and running a batch may use: the rest within these, as src/batching/path-times.ts learns. */
+const LEAST_SHARE = 0.2;
+const MOST_SHARE = 0.8;
 /** More misses than this, and a rate does not keep the budget. */
 export const MISSES_ALLOWED = 0.001;
 const ARRIVALS_MIN = 20_000;
@@ -116,8 +117,10 @@ export function simulate(instance: Instance, arrivalsPerMs: number, options: Sim
   }
   const latency = new Float64Array(records);
   const model = new LatencyModel({ initialFixedMs: 1 });
-  const limits = { maxBatch, budgetMs: budgetMs * INFER_SHARE };
-  const freeMs = new Float64Array(Math.max(1, beside));
+  const share = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, 1 - elsewhereMs / budgetMs));
+  const limits = { maxBatch, budgetMs: budgetMs * share };
+  const slots = Math.max(1, beside);
+  const freeMs = new Float64Array(slots);
   let [from, to, nowMs, busyMs, batches] = [0, 0, 0, 0, 0];
   while (from < records) {
     const lane = freeMs.indexOf(Math.min(...freeMs));
@@ -127,7 +130,13 @@ export function simulate(instance: Instance, arrivalsPerMs: number, options: Sim
     let rows = Math.min(waiting, maxBatch);
     if (batching === 'policy') {
       const decision = nextBatch(
-        { nowMs, rows: waiting, oldestMs: arrivedMs[from], arrivalsPerMs, flushing: to === records },
+        {
+          nowMs,
+          rows: waiting,
+          oldestMs: arrivedMs[from],
+          arrivalsPerMs: arrivalsPerMs / slots,
+          flushing: to === records,
+        },
         model,
         limits,
       );

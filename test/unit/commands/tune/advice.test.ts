@@ -77,6 +77,18 @@ test('instances: as many as the cores hold, or as the wanted rate needs', () => 
   assert.ok(!changes({ ...one, wantedPerSecond: 10 }).includes('instances'));
 });
 
+test('a model that fills the thread is to run beside it; one that does already, in as many threads as there are cores', () => {
+  const heavy = { runs: lineOf(2, 1, 64), maxBatch: 8, recordMs: 0.4 };
+  const [inline] = adviseOn(situation(heavy)).filter(({ change }) => change === 'placement');
+  assert.match(inline.to, /model\.placement: thread/);
+  assert.match(inline.because, /the model has \d+ % of its time/);
+  const beside = { ...heavy, recordMs: 0.01, beside: 1 };
+  const [more] = adviseOn(situation(beside, { cores: 4 })).filter(({ change }) => change === 'placement');
+  assert.equal(more.to, 'model.sessions: 3');
+  assert.ok(more.gain > 2);
+  assert.ok(!changes(situation({ ...beside, beside: 3 }, { cores: 4 })).includes('placement'));
+});
+
 test('caches: what they would save of a record', () => {
   const read = situation({ recordMs: 0.03 }, { hits: 0.9, cacheAll: { recordMs: 0.01, tables: ['airport'] } });
   const [found] = adviseOn(read).filter(({ change }) => change === 'cache');
