@@ -19,7 +19,7 @@ export class LatencyModel {
   private seen = 0;
   private table = false;
   private readonly sizes = new SizeTable();
-  private readonly trials = new Trials(this.sizes);
+  private readonly trials = new Trials(this.sizes, (k) => this.isClassOff(k, BECOMES_TABLE));
   private readonly rows = new Float64Array(RECENT);
   private readonly took = new Float64Array(RECENT);
   private readonly ratios = new Float64Array(DRIFT_RUNS);
@@ -194,14 +194,17 @@ export class LatencyModel {
 
   private isOffTheLine(bound: number): boolean {
     for (let k = 0; k <= this.sizes.top; k++) {
-      if (!this.sizes.isMeasured(k)) continue;
-      const centre = this.sizes.centreOf(k);
-      const line = this.fixed + this.perRow * centre;
-      // Two bounds, because few samples may be far off by chance.
-      const allowed = this.sizes.samples(k) < CLASS_COUNTS ? 2 * bound : bound;
-      if (Math.abs(this.sizes.localMs(centre) - line) > allowed * line) return true;
+      // Few samples may be far off by chance.
+      if (this.isClassOff(k, this.sizes.samples(k) < CLASS_COUNTS ? 2 * bound : bound)) return true;
     }
     return false;
+  }
+
+  private isClassOff(sizeClass: number, bound: number): boolean {
+    if (!this.sizes.isMeasured(sizeClass)) return false;
+    const centre = this.sizes.centreOf(sizeClass);
+    const line = this.fixed + this.perRow * centre;
+    return Math.abs(this.sizes.localMs(centre) - line) > bound * line;
   }
 
   /** Of a class that is not known: no cheaper a row than the next smaller one that is, no cheaper a run than smaller sizes. */

@@ -9,6 +9,7 @@ import { classOf, edgeOf, type SizeTable } from './size-table.ts';
  */
 export class Trials {
   private readonly sizes: SizeTable;
+  private readonly isOff: (sizeClass: number) => boolean;
   /** Spent in all, and of that in vain. */
   private ranMs = 0;
   private wastedMs = 0;
@@ -16,26 +17,29 @@ export class Trials {
   /** The size that was last said to be worth a trial. */
   private offered = 0;
 
-  constructor(sizes: SizeTable) {
+  /** `isOff`: what is known of a class does not fit the line. */
+  constructor(sizes: SizeTable, isOff: (sizeClass: number) => boolean) {
     this.sizes = sizes;
+    this.isOff = isOff;
   }
 
   /** A size up to `max`, or 0; `turn` counts runs. */
   size(max: number, turn: number, isTable: boolean): number {
     if (turn < this.next) return 0;
-    const enough = isTable ? TABLE_COUNTS : LINE_COUNTS;
     const top = Math.min(this.sizes.top + 1, classOf(max));
     let best = -1;
-    let fewest = enough;
+    let fewest = TABLE_COUNTS;
     for (let k = top; k >= Math.max(0, top - CLASSES); k--) {
       if (edgeOf(k) > max) continue;
       const samples = this.sizes.samples(k);
-      if (samples < fewest) {
+      // On a line a class is known sooner; one that seems to be off it is looked at again.
+      const enough = isTable || (samples >= LINE_COUNTS && this.isOff(k)) ? TABLE_COUNTS : LINE_COUNTS;
+      if (samples < Math.min(fewest, enough)) {
         best = k;
         fewest = samples;
       } else if (isTable && best < 0 && turn - this.sizes.newest(k) > TRY_AGAIN_AFTER) best = k;
     }
-    const share = fewest < enough ? NEW_SHARE : OLD_SHARE;
+    const share = fewest < TABLE_COUNTS ? NEW_SHARE : OLD_SHARE;
     if (best < 0 || this.wastedMs >= share * this.ranMs) return 0;
     this.offered = edgeOf(best);
     return this.offered;
