@@ -35,14 +35,14 @@ export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
   const body = new Block(program);
   for (const [k, lines] of typed.entries()) emitInput(body, spec.inputs[k], k, lines);
   const source = assemble(program, [
-    'return function fill(frame) {',
+    'return function fill(frame, lent) {',
     '  const { count, fate, columns, reads } = frame;',
     ...indent(program.frame, 1),
     ...indent(
       typed.flatMap((lines, k) => declareSlab(spec.inputs[k], k, widthOf(lines))),
       1,
     ),
-    '  const rowOf = new Int32Array(count);',
+    '  const rowOf = lent === undefined ? new Int32Array(count) : lent.rowOf;',
     '  let rows = 0;',
     '  for (let i = 0; i < count; i++) {',
     `    if (fate[i] !== ${OPEN}) continue;`,
@@ -116,8 +116,8 @@ function emitInput(body: Block, input: InputProgram, k: number, lines: readonly 
 
 function declareSlab(input: InputProgram, k: number, width: number): string[] {
   const { slab, words } = DTYPES[input.dtype];
-  const lines = [`const s${k} = new ${slab}(count * ${width});`];
-  if (words) lines.push(`const w${k} = new Int32Array(s${k}.buffer);`);
+  const lines = [`const s${k} = lent === undefined ? new ${slab}(count * ${width}) : lent.inputs[${k}];`];
+  if (words) lines.push(`const w${k} = new Int32Array(s${k}.buffer, s${k}.byteOffset);`);
   return lines;
 }
 

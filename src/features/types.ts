@@ -1,6 +1,6 @@
 import type { ColumnWant } from '../codecs/types.ts';
 import type { Column } from '../kernel/columns.ts';
-import type { Frame } from '../kernel/frame.ts';
+import type { Frame, Tensor } from '../kernel/frame.ts';
 import type { ViewSpec } from '../kernel/views.ts';
 
 /** What the names in an expression mean. `event.x`, `VIEW.column`, `let` names, and after the model its outputs and `prediction.x`. */
@@ -60,7 +60,13 @@ export type Compiled<T> =
  * Preprocessing, compiled: fills `frame.inputs` row by row for every OPEN record, sets `frame.rows` and `frame.rowOf`.
  * A row with a value that is not finite in the input's dtype dead-letters its record as `feature-not-finite` and takes no row.
  */
-export type RowFiller = (frame: Frame) => void;
+export type RowFiller = (frame: Frame, lent?: RowMemory) => void;
+
+/** What rows are filled into, in place of new memory: as long as `frame.count` rows take, whatever it holds. */
+export interface RowMemory {
+  readonly inputs: readonly Tensor[];
+  readonly rowOf: Int32Array;
+}
 
 export interface InputProgram {
   readonly name: string;

@@ -9,7 +9,7 @@ import type { Slice } from './batch-queue.ts';
 export class BatchSlabs {
   private readonly widths: readonly number[];
   private readonly maxBatch: number;
-  private slabs: Tensor[] = [];
+  private readonly slabs: (Tensor | undefined)[] = [];
 
   constructor(widths: readonly number[], maxBatch: number) {
     this.widths = widths;
@@ -23,7 +23,7 @@ export class BatchSlabs {
         const { frame, from } = slices[0];
         return frame.inputs[k].subarray(from * width, (from + rows) * width);
       }
-      const slab = this.slab(k, slices[0].frame.inputs[k]);
+      const slab = this.slab(k, slices[0].frame.inputs[k], rows);
       let at = 0;
       for (const { frame, from, to } of slices) {
         copyInto(slab, frame.inputs[k].subarray(from * width, to * width), at);
@@ -49,15 +49,21 @@ export class BatchSlabs {
       for (const { frame, from, to } of slices) {
         const target = frame.outputs[k];
         const end = to * width;
-        for (let cell = from * width; cell < end; cell++) target[cell] = Number(values[at++]);
+        // Of numbers that are no objects: each is its float64, and a look at its type would cost more than the copy.
+        if (values instanceof Float32Array || values instanceof Float64Array) {
+          for (let cell = from * width; cell < end; cell++) target[cell] = values[at++];
+        } else for (let cell = from * width; cell < end; cell++) target[cell] = Number(values[at++]);
       }
     }
   }
 
-  private slab(k: number, like: Tensor): Tensor {
-    const size = this.maxBatch * this.widths[k];
+  /** Grows to what batches have, not to what they may have: wide rows in the largest batch would be gigabytes. */
+  private slab(k: number, like: Tensor, rows: number): Tensor {
+    const known = this.slabs[k];
+    if (known !== undefined && known.length >= rows * this.widths[k]) return known;
     const Slab = like.constructor as new (length: number) => Tensor;
-    this.slabs[k] ??= new Slab(size);
+    const room = Math.min(this.maxBatch, Math.max(rows, 2 * (known === undefined ? 0 : known.length / this.widths[k])));
+    this.slabs[k] = new Slab(Math.max(rows, room) * this.widths[k]);
     return this.slabs[k];
   }
 }

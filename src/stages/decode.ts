@@ -38,7 +38,10 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       : compileAvroDecoder({ writer: value.schema, reader: value.schema, wants });
   }
 
-  const columns = new Pool((records) => new ReusedColumns(wants, records));
+  const columns = new Pool(
+    (records) => new ReusedColumns(wants, records),
+    wants.reduce((sum, { width }) => sum + 9 * width, 0),
+  );
 
   function settleTombstones(frame: Frame): void {
     const fate = onTombstone === 'drop' ? DROPPED : DEAD_LETTERED;

@@ -1,7 +1,8 @@
 import type { Frame } from '../kernel/frame.ts';
 
-/** Records whose memory is kept for the next frames, a pool. What is beyond it is left to the garbage collector. */
+/** Memory that is kept for the next frames, a pool. What is beyond it is left to the garbage collector. */
 const KEEP_RECORDS = 8_192;
+const KEEP_BYTES = 16 * 1024 * 1024;
 const LEAST_RECORDS = 16;
 
 /**
@@ -13,11 +14,14 @@ const LEAST_RECORDS = 16;
  */
 export class Pool<T> {
   private readonly make: (records: number) => T;
+  private readonly keepRecords: number;
   private readonly free = new Map<number, T[]>();
   private kept = 0;
 
-  constructor(make: (records: number) => T) {
+  /** `bytesARecord`: what a record takes in what `make` makes, about. */
+  constructor(make: (records: number) => T, bytesARecord = 256) {
     this.make = make;
+    this.keepRecords = Math.min(KEEP_RECORDS, Math.floor(KEEP_BYTES / bytesARecord));
   }
 
   /** For `count` records, until the frame is settled: `giveBack`. Once a frame and pool; a second call lends another one. */
@@ -34,7 +38,7 @@ export class Pool<T> {
   }
 
   private take(size: number, item: T): void {
-    if (this.kept + size > KEEP_RECORDS) return;
+    if (this.kept + size > this.keepRecords) return;
     const others = this.free.get(size);
     if (others === undefined) this.free.set(size, [item]);
     else others.push(item);

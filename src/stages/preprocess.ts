@@ -1,13 +1,49 @@
+import type { Frame, Tensor } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type IsolateDeps, isolateSync } from './isolate.ts';
+import { Pool } from './loans.ts';
 import type { SyncStage } from './types.ts';
 
-/** preprocess: columns and feature rows → the row-major slabs that become tensors, by the bundle's compiled expressions. */
+type InputDType = Plan['feeds'][number]['dtype'];
+
+const SLABS: Readonly<Record<InputDType, { new (length: number): Tensor; readonly BYTES_PER_ELEMENT: number }>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+/** Wider rows are few a frame, and lending rounds their number up. */
+const MAX_LENT_ROW_BYTES = 4_096;
+
+/**
+ * preprocess: columns and feature rows → the row-major slabs that become tensors, by the bundle's compiled expressions.
+ * The slabs are lent to the frame until it is settled, unless rows are wide.
+ */
 export function createPreprocess(deps: IsolateDeps, plan: Plan, releaseReads?: SyncStage): SyncStage {
-  const fill = isolateSync(deps, 'preprocess', plan.inputs.fill);
-  if (releaseReads === undefined) return fill;
+  const { widths, fill } = plan.inputs;
+  const rowBytes = plan.feeds.reduce((sum, { dtype }, k) => sum + SLABS[dtype].BYTES_PER_ELEMENT * widths[k], 0);
+  const memory = new Pool(
+    (records) => ({
+      inputs: plan.feeds.map(({ dtype }, k) => new SLABS[dtype](records * widths[k])),
+      rowOf: new Int32Array(records),
+    }),
+    rowBytes + 4,
+  );
+
+  function fillLent(frame: Frame): void {
+    const { count } = frame;
+    const lent = memory.lend(frame, count);
+    const inputs = lent.inputs.map((slab, k) => slab.subarray(0, count * widths[k]));
+    fill(frame, { inputs, rowOf: lent.rowOf.subarray(0, count) });
+  }
+
+  const filled = isolateSync(deps, 'preprocess', rowBytes > MAX_LENT_ROW_BYTES ? (frame) => fill(frame) : fillLent);
+  if (releaseReads === undefined) return filled;
   return (frame) => {
-    fill(frame);
+    filled(frame);
     // Only here: released after a run that is repeated, the feature rows would be another frame's.
     releaseReads(frame);
   };
