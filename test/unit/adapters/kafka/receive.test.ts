@@ -129,19 +129,37 @@ test('what is no Kafka listener ends the connection with an error that says so',
   assert.deepEqual(got, []);
 });
 
+/** As far as the client's connection is there once it is connected. */
+function connectionOf(own: object): { processData(data: Buffer): void } {
+  const require = createRequire(import.meta.url);
+  const { prototype } = require('kafkajs/src/network/connection') as { prototype: object };
+  return Object.assign(Object.create(prototype), { chunks: [], bytesBuffered: 0, bytesNeeded: 4 }, own);
+}
+
+test('what answers a login comes with its length in front, as the client wants it', () => {
+  takeResponsesWhole();
+  const [token, empty] = [response(40, 5), response(0, 0)];
+  for (const authExpectResponse of [true, false]) {
+    const got: Buffer[] = [];
+    const connection = connectionOf({
+      authHandlers: { onSuccess: (raw: Buffer) => got.push(raw) },
+      authExpectResponse,
+    });
+    const responses = new Responses({
+      onResponse: (one) => connection.processData(one),
+      onNonsense: () => assert.fail(),
+    });
+    pour(Buffer.concat([token, empty]), [3], responses);
+    assert.deepEqual(got, [token, empty]);
+  }
+});
+
 test('the client copies no response that came whole, and still puts together what did not', () => {
   takeResponsesWhole();
   takeResponsesWhole();
-  const require = createRequire(import.meta.url);
-  const Connection = require('kafkajs/src/network/connection') as { prototype: object };
   const fulfilled: { readonly correlationId: number; readonly payload: Buffer }[] = [];
-  const connection = Object.assign(Object.create(Connection.prototype), {
-    chunks: [],
-    bytesBuffered: 0,
-    bytesNeeded: 4,
-    authHandlers: null,
-    requestQueue: { fulfillRequest: (one: (typeof fulfilled)[number]) => fulfilled.push(one) },
-  }) as { processData(data: Buffer): void };
+  const requestQueue = { fulfillRequest: (one: (typeof fulfilled)[number]) => fulfilled.push(one) };
+  const connection = connectionOf({ authHandlers: null, requestQueue });
   const [first, second, third] = [1, 2, 3].map((id) => {
     const one = response(1_000, 9);
     one.writeInt32BE(id, 4);
