@@ -46,6 +46,8 @@ const MAX_SPARE = 16;
  * A chunk that the broker will not take as it is (too large, or one record of it refused) is halved until the record at fault is alone.
  */
 export class Accumulator {
+  /** For whoever appends: it has to be pumped. */
+  isTouched = false;
   private readonly deps: StageDeps & { readonly sink: Sink };
   private readonly options: AccumulatorOptions;
   private open: Chunk | undefined;
@@ -74,9 +76,10 @@ export class Accumulator {
     const row = chunk.rows.count - 1;
     if (row === chunk.records.length) chunk.records = grown(chunk.records);
     chunk.records[row] = record;
-    const last = chunk.spans.at(-1);
+    const { spans } = chunk;
+    const last = spans.length > 0 ? spans[spans.length - 1] : undefined;
     if (last !== undefined && last.frame === frame) last.rows++;
-    else chunk.spans.push({ frame, firstRow: row, rows: 1 });
+    else spans.push({ frame, firstRow: row, rows: 1 });
     if (chunk.rows.count >= this.options.maxRecords || chunk.rows.used >= this.options.maxBytes) this.close();
   }
 

@@ -35,6 +35,12 @@ export class FateWindow {
     this.put(slot, reason);
   }
 
+  /** So many records of another fate. While none in the window is dead there is nothing to overwrite. */
+  addAlive(count: number): void {
+    if (this.dead === 0) this.total += count;
+    else for (let n = 0; n < count && !this.exceeded; n++) this.add(NOT_DEAD);
+  }
+
   /** Record number `n` became a dead letter after it had been added as something else. */
   amend(n: number, reason: number): void {
     if (this.total - n <= this.ring.length) this.put(n % this.ring.length, reason);
@@ -129,7 +135,9 @@ export function createDeadLetterLimit(
       const { count, fate, reason } = frame;
       const first = fates.total;
       // No further than the record that exceeds it: the figures are those of that moment, whatever the frame holds behind it.
-      for (let i = 0; i < count && !fates.exceeded; i++) fates.add(fate[i] === DEAD_LETTERED ? reason[i] : NOT_DEAD);
+      if (!fate.includes(DEAD_LETTERED)) fates.addAlive(count);
+      else
+        for (let i = 0; i < count && !fates.exceeded; i++) fates.add(fate[i] === DEAD_LETTERED ? reason[i] : NOT_DEAD);
       if (!fates.exceeded) {
         firsts.set(frame, first);
         return true;

@@ -51,7 +51,9 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const limit = createDeadLetterLimit(deps, deadLetter);
   const settlement = createSettlement({ ...deps, limit });
   const refusals = createRefusals({ telemetry, limit }, deadLetter.topic);
-  const touched = new Set<Accumulator>();
+  const outputs = accumulators.get(output.topic) as Accumulator[];
+  /** Those that rows were appended to and that are not pumped yet. */
+  const touched: Accumulator[] = [];
   const spare: Chunk[] = [];
   let flushing = false;
 
@@ -65,7 +67,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
         maxRecords: MAX_CHUNK_RECORDS,
         maxBytes: MAX_CHUNK_BYTES,
         lingerMs: flow.latencyBudgetMs / 8,
-        onAcknowledged,
+        onAcknowledged: topic === deadLetter.topic ? onAcknowledged : onPublished,
         onUnpublishable,
         onFailed: settlement.fail,
         spare,
@@ -84,15 +86,16 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     }
     if (!limit.admits(frame)) return;
     const { fate, count, encoded, encodedAs, origin } = frame;
-    const outputs = sink.partitionCount(output.topic);
+    const partitions = sink.partitionCount(output.topic);
     let dropped = 0;
     for (let i = 0; i < count; i++) {
       if (fate[i] === OPEN && encoded !== undefined) {
-        const target = accumulator(output.topic, outputPartition(frame, encodedAs[i], outputs));
-        target.slab().appendRow(encoded, encodedAs[i]);
+        const row = encodedAs[i];
+        const partition = outputPartition(frame, row, partitions);
+        const target = outputs[partition] ?? accumulator(output.topic, partition);
+        target.slab().appendRow(encoded, row);
         fate[i] = PUBLISHED;
-        target.appended(frame, i);
-        touched.add(target);
+        appended(target, frame, i);
       } else if (fate[i] === DEAD_LETTERED) deadLetterRecord(frame, i);
       else if (fate[i] === DROPPED) dropped++;
       else
@@ -102,8 +105,22 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
         );
     }
     if (dropped > 0 || count === 0) settlement.settle(frame, 0, 0, dropped);
-    for (const target of touched) target.pump();
-    touched.clear();
+    pumpTouched();
+  }
+
+  function appended(target: Accumulator, frame: Frame, i: number): void {
+    target.appended(frame, i);
+    if (target.isTouched) return;
+    target.isTouched = true;
+    touched.push(target);
+  }
+
+  function pumpTouched(): void {
+    for (const target of touched) {
+      target.isTouched = false;
+      target.pump();
+    }
+    touched.length = 0;
   }
 
   function deadLetterRecord(frame: Frame, i: number): void {
@@ -113,8 +130,12 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     appendDeadLetter(frame, i, { instance: deps.instance, nowMs: clock.wallMs(), form }, target.slab());
     const reason = REASONS[frame.reason[i]];
     telemetry.event('dead-lettered', { source: sourceOf(frame, i), reason });
-    target.appended(frame, i);
-    touched.add(target);
+    appended(target, frame, i);
+  }
+
+  /** No dead letter goes to the topic of outputs, if they have topics of their own. */
+  function onPublished({ spans }: Chunk): void {
+    for (const { frame, rows } of spans) settlement.settle(frame, rows, 0, 0);
   }
 
   function onAcknowledged(chunk: Chunk): void {
@@ -138,8 +159,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
       return;
     }
     deadLetterRecord(frame, i);
-    for (const target of touched) target.pump();
-    touched.clear();
+    pumpTouched();
   }
 
   const deliver = (frame: Frame): Promise<void> => {

@@ -56,9 +56,13 @@ export function createSettlement({ telemetry, clock, limit }: SettlementDeps): S
   function observeLatency(frame: Frame): void {
     residence.observeMany((clock.monotonicMs() - frame.receivedMonotonicMs) / 1000, frame.count);
     const nowMs = clock.wallMs();
-    for (let i = 0; i < frame.count; i++) {
+    const { timestamps, count } = frame;
+    // Records of one moment stand together.
+    for (let from = 0, to = 0; from < count; from = to) {
+      const atMs = timestamps[from];
+      for (to = from + 1; to < count && timestamps[to] === atMs; ) to++;
       // A negative timestamp says that there is none.
-      if (frame.timestamps[i] >= 0) age.observe(Math.max(0, nowMs - frame.timestamps[i]) / 1000);
+      if (atMs >= 0) age.observeMany(Math.max(0, nowMs - atMs) / 1000, to - from);
     }
   }
 
