@@ -5,7 +5,7 @@
  *   --workload a,b   of bench/workloads/workloads.ts (light)          --peers a,b   of harness/contestants.ts (all that can)
  *   --mode a,b       drain (how fast), paced (how late) (drain)       --rounds N    each contestant's turns (3)
  *   --records N      the backlog                                      --rate N, --seconds N   of paced mode
- *   --json FILE, --svg FILE   writes what was found (-- of the first workload)
+ *   --json           JSON in place of tables                          --svg FILE    a chart, of the first workload
  *   --guard          compares the ratio to the kafkajs batch loop with bench/guard.json; exit 1 on a clear regression
  *
  * Real Kafka on this machine; contestants on one core, broker and generator on another, where there are two. Progress goes to
@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
     records: { type: 'string' },
     rate: { type: 'string' },
     seconds: { type: 'string', default: '20' },
-    json: { type: 'string' },
+    json: { type: 'boolean', default: false },
     svg: { type: 'string' },
   },
 });
@@ -66,7 +66,7 @@ const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim()}, ${pinn
 const asked = process.argv
   .slice(2)
   .join(' ')
-  .replaceAll(/ ?--(json|svg)[ =]\S+/g, '');
+  .replaceAll(/ ?--(json|svg[ =]\S+)/g, '');
 const command = `npm run bench -- ${asked}`.replace(/ -- $/, '');
 pinHarness();
 say(`${machine}; starting Kafka`);
@@ -74,8 +74,7 @@ const stage = await openStage();
 try {
   const results: Result[] = [];
   for (const workload of workloads) results.push(await runWorkload(stage, workload, contestants, wanted, say));
-  for (const result of results) process.stdout.write(`${tables(result)}\n`);
-  if (options.json !== undefined) writeFileSync(options.json, asJson(results, machine, command));
+  process.stdout.write(options.json ? asJson(results, machine, command) : `${results.map(tables).join('\n')}\n`);
   if (options.svg !== undefined) writeFileSync(options.svg, chart(results[0], command));
   if (options.guard) process.exitCode = judge(results[0], say);
 } finally {

@@ -34,6 +34,7 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+process.once('SIGINT', () => process.exit(130));
 
 /** This process, and what it starts that is not a contestant: the broker, the store. */
 export function pinHarness(): void {

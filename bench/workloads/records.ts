@@ -4,6 +4,7 @@
  */
 import { seeded } from '../../test/fixtures/random.ts';
 import { type KeyValue, writeVarint } from '../harness/batches.ts';
+import { FEATURES_A_KEY, featureTable, keyOf } from './features.ts';
 import type { Workload } from './workloads.ts';
 
 const SEED = 20_010_601;
@@ -11,6 +12,7 @@ const SEED = 20_010_601;
 const FIRST_MS = 1_750_000_000_000;
 const DAY_MS = 86_400_000;
 const INPUT_SCHEMA = 1;
+const NOTHING = new Float64Array(0);
 
 /** Mean and spread of the twelve readings, in the order of sensor-reading.avsc. */
 const READINGS = [
@@ -36,14 +38,18 @@ export interface Sample extends KeyValue {
 
 export function* samples(workload: Workload): Generator<Sample> {
   const random = seeded(SEED);
-  const drawKey = workload.features === undefined ? undefined : zipf(workload.features.keys, 0.99, random);
+  const keys = workload.features?.keys ?? 0;
+  const drawKey = keys === 0 ? undefined : zipf(keys, 0.99, random);
+  const table = featureTable(keys);
   for (let i = 0; i < workload.pool; i++) {
-    const id = `d${String(drawKey?.() ?? (i * 7_919) % 100_000).padStart(6, '0')}`;
+    const key = drawKey?.() ?? (i * 7_919) % 100_000;
+    const id = keyOf(key);
     const atMs = FIRST_MS + i * 37;
     const numbers = numbersOf(workload, random);
     const body = { id, atMs, numbers };
     const value = workload.codec === 'json' ? jsonOf(body) : avroOf(body, workload.codec);
-    yield { id, atMs, key: Buffer.from(id), value, row: rowOf(body, workload) };
+    const known = keys === 0 ? NOTHING : table.subarray(key * FEATURES_A_KEY, (key + 1) * FEATURES_A_KEY);
+    yield { id, atMs, key: Buffer.from(id), value, row: rowOf(body, workload, known) };
   }
 }
 
@@ -59,8 +65,8 @@ function numbersOf({ codec, width }: Workload, random: () => number): number[] {
   return Array.from({ length: width }, () => Math.round(random() * 1e6) / 1e6);
 }
 
-export function rowOf({ atMs, numbers }: Body, { codec }: Workload): Float32Array {
-  if (codec !== 'light') return Float32Array.from(numbers);
+function rowOf({ atMs, numbers }: Body, { codec }: Workload, known: Float64Array): Float32Array {
+  if (codec !== 'light') return Float32Array.from([...numbers, ...known]);
   const [x, y, z, volts, amperes, rpm] = numbers.slice(3);
   const load = numbers[10];
   const made = [(atMs % DAY_MS) / DAY_MS, (volts * amperes) / 1000, x * x + y * y + z * z, load - rpm / 3000];
