@@ -116,6 +116,7 @@ export class FeatureReader {
     let hits = 0;
     let negativeHits = 0;
     blankRow(rows, 0, read);
+    cache?.approach(keys.hashes, keys.distinct);
     for (let k = 0; k < keys.distinct; k++) {
       const entry = cache ? cache.find(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], nowMs) : -1;
       if (entry >= 0 && cache !== undefined) {
