@@ -8,16 +8,7 @@ import { encodeEvents, readEvents, synthesize } from '../bench/events.ts';
 import { seeded } from '../bench/seeded.ts';
 import { loadModel } from '../load-model.ts';
 import { driveKafka } from './client.ts';
-import {
-  type Captured,
-  capture,
-  drivePath,
-  echo,
-  type PathCost,
-  type PathDeps,
-  type Samples,
-  SCHEMA_ID,
-} from './path.ts';
+import { capture, drivePath, echo, type PathCost, type PathDeps, type Samples, SCHEMA_ID } from './path.ts';
 import { measureRuns, type Runs, sizesUpTo } from './runs.ts';
 
 export interface MeasureDeps extends PathDeps {
@@ -108,14 +99,13 @@ export async function measure(plan: Plan, options: MeasureOptions, deps: Measure
       devices.push(await tried(device, () => other({ device })));
     }
     say('the path without the model');
-    const sent = distinct(plan, samples, options);
-    const { path, uncached } = await measurePath(plan, session, captured, sent, deps);
-    let clientUs: number | undefined;
-    if (options.clientUs === undefined && !stop()) {
-      say('the path between topics of an embedded broker');
-      const us = await driveKafka(cachedBy(plan, AMPLE), echo(session, captured), sent, deps);
-      clientUs = us && Math.max(0, us - path.us);
-    }
+    const { path, uncached, clientUs } = await measurePath(
+      plan,
+      echo(session, captured),
+      distinct(plan, samples, options),
+      options,
+      deps,
+    );
     const isBeside = session.concurrency !== undefined || plan.topology.model.isolation !== 'none';
     return {
       device: session.device,
@@ -203,27 +193,34 @@ async function tried(device: string, work: () => Promise<Runs>): Promise<DeviceT
   }
 }
 
-/** The best of some rounds, by CPU: whatever else the machine does only adds. */
+/** The best of some rounds each, by CPU, which take turns: whatever else the machine does only adds, and code gets faster. */
 async function measurePath(
   plan: Plan,
-  session: ModelSession,
-  captured: Captured,
+  says: ModelSession,
   samples: Samples,
+  { clientUs }: MeasureOptions,
   deps: MeasureDeps,
-): Promise<{ readonly path: PathCost; readonly uncached: PathCost | undefined }> {
-  const says = echo(session, captured);
-  const best = async (driven: Plan): Promise<PathCost> => {
-    const first = await drivePath(driven, says, samples, { records: PATH_FIRST, warmUp: PATH_FIRST }, deps);
-    const records = Math.max(PATH_FIRST, Math.min(200_000, Math.round((PATH_MS * 1000) / first.us)));
-    let least = first;
-    for (let round = 0; round < PATH_ROUNDS && !deps.stop(); round++) {
-      const cost = await drivePath(driven, says, samples, { records, warmUp: PATH_FIRST }, deps);
-      if (cost.us < least.us) least = cost;
-    }
-    return least;
-  };
-  if (plan.reads.length === 0) return { path: await best(plan), uncached: undefined };
-  return { path: await best(cachedBy(plan, AMPLE)), uncached: await best(cachedBy(plan, undefined)) };
+): Promise<Pick<Measured, 'path' | 'uncached' | 'clientUs'>> {
+  const cached = cachedBy(plan, AMPLE);
+  const drive = (driven: Plan, records: number): Promise<PathCost> =>
+    drivePath(driven, says, samples, { records, warmUp: PATH_FIRST }, deps);
+  let path = await drive(cached, PATH_FIRST);
+  const records = Math.max(PATH_FIRST, Math.min(200_000, Math.round((PATH_MS * 1000) / path.us)));
+  let uncached: PathCost | undefined;
+  let kafkaUs: number | undefined;
+  for (let round = 0; round < PATH_ROUNDS && !deps.stop(); round++) {
+    path = lesser(path, await drive(cached, records));
+    if (plan.reads.length > 0) uncached = lesser(uncached, await drive(cachedBy(plan, undefined), records));
+    if (clientUs !== undefined || deps.stop()) continue;
+    if (round === 0) deps.say('the path between topics of an embedded broker');
+    const us = await driveKafka(cached, says, samples, deps);
+    kafkaUs = us === undefined ? kafkaUs : Math.min(us, kafkaUs ?? us);
+  }
+  return { path, uncached, clientUs: kafkaUs === undefined ? undefined : Math.max(0, kafkaUs - path.us) };
+}
+
+function lesser(one: PathCost | undefined, other: PathCost): PathCost {
+  return one !== undefined && one.us <= other.us ? one : other;
 }
 
 function cachedBy(plan: Plan, cache: CacheSettings | undefined): Plan {
