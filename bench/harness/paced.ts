@@ -113,10 +113,10 @@ function createSender(wire: Wire, { input, workload }: Job, pool: Pool, perSecon
     let sent = 0;
     let lateMs = 0;
     let failure: unknown;
-    const total = arrivals.dueBy(endMs - fromMs);
+    const total = arrivals.dueBefore(endMs - fromMs);
     while (sent < total) {
       const now = Date.now();
-      const due = Math.min(total, arrivals.dueBy(now - fromMs));
+      const due = Math.min(total, arrivals.dueBefore(now - fromMs));
       if (due > sent) {
         lateMs = Math.max(lateMs, now - fromMs - arrivals.intendedMs(sent));
         wire.produce(input, batchesOf(next, workload, arrivals, { fromMs, sent, due, now })).catch((error) => {
