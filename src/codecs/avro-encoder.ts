@@ -31,8 +31,12 @@ export function compileAvroEncoder(options: AvroEncoderOptions): ValueEncoder {
   // Neighbouring constants (prefix, defaults) become one copy.
   const flush = (): void => {
     if (pending.length === 0) return;
-    write += `at = putBytes(A, at, K[${constants.length}], 0, ${pending.length});\n`;
-    constants.push(pending);
+    if (pending.length <= MAX_INLINE_BYTES) {
+      for (const byte of pending) write += `A[at++] = ${byte};\n`;
+    } else {
+      write += `at = putBytes(A, at, K[${constants.length}], 0, ${pending.length});\n`;
+      constants.push(pending);
+    }
     pending = Buffer.alloc(0);
   };
   for (const plan of plans) {
@@ -93,6 +97,8 @@ interface ColumnCode {
 }
 
 const FAIL = 'return false;';
+/** Constants up to this length stand in the code. */
+const MAX_INLINE_BYTES = 16;
 
 /** Code for one column; `k` is its number among the bound columns. */
 function columnCode(plan: ColumnPlan, k: number, symbols: (readonly Buffer[])[]): ColumnCode {
@@ -185,7 +191,10 @@ function textCode(type: AvroType, bytes: string, start: string, end: string, sym
 at = putInteger(A, at, n);
 `;
   }
-  return `at = putInteger(A, at, ${end} - ${start});\nat = putBytes(A, at, ${bytes}, ${start}, ${end});\n`;
+  return `n = ${end} - ${start};
+if (n < 64) A[at++] = 2 * n;
+else at = putInteger(A, at, n);
+at = putBytes(A, at, ${bytes}, ${start}, ${end});\n`;
 }
 
 /** A union's branch as a varint of one byte (planOutput refuses wider unions). */
