@@ -24,8 +24,13 @@ export type Decision = { readonly go: number } | { readonly waitUntilMs: number 
 
 /** Fraction of the per-row cost that a batch may lose to the fixed cost at the aimed-for size. */
 const OVERHEAD = 0.1;
-/** The same, of the largest that is run when more rows wait than are aimed for. */
+/** The same, of the largest that is run when more rows wait than are aimed for; what it loses by more is next to nothing. */
 const FULL_OVERHEAD = 0.02;
+/**
+ * No batch is made smaller than what runs in this share of the budget: nobody waits for it long, and each costs something
+ * outside of the run too, which the model does not know.
+ */
+const SHORT = 0.02;
 /** Such a batch may take the whole budget, and this many times the fixed cost. */
 const LATE_FACTOR = 10;
 /** What a row may cost more in a smaller batch that keeps the oldest row's deadline. */
@@ -62,7 +67,7 @@ function rowsToRun(state: QueueState, model: LatencyModel, limits: PolicyLimits,
   const { rows } = state;
   const residualMs = marginMs(model, limits);
   const most = Math.min(limits.maxBatch, model.reachRows);
-  const pays = model.economicRows(most, FULL_OVERHEAD);
+  const pays = Math.max(model.economicRows(most, FULL_OVERHEAD), model.largestWithin(SHORT * limits.budgetMs, most));
   const bearsMs = Math.max(limits.budgetMs - residualMs, LATE_FACTOR * model.fixedMs);
   const full = Math.min(rows, Math.max(aim, Math.min(pays, model.largestWithin(bearsMs, most))));
   const leftMs = state.oldestMs + limits.budgetMs - residualMs - state.nowMs;

@@ -115,3 +115,17 @@ test('a larger budget or limit never aims for fewer rows, where a run costs a + 
     { seed: 23, numRuns: 500 },
   );
 });
+
+test('a backlog of rows that cost next to nothing goes in large batches, though no fixed cost is seen', () => {
+  const model = new LatencyModel({ initialFixedMs: 1 });
+  for (let n = 0; n < 200; n++) model.observe(1 + ((n * 37) % 1_024), 0.0002 * (1 + ((n * 37) % 1_024)));
+  const asked = { nowMs: NOW_MS, rows: 5_000, oldestMs: Number.NEGATIVE_INFINITY, arrivalsPerMs: 500, flushing: false };
+  let rows = 0;
+  for (let n = 0; n < 300; n++) {
+    const decision = nextBatch(asked, model, { maxBatch: 1_024, budgetMs: 25 });
+    assert.ok('go' in decision);
+    model.observe(decision.go, 0.0002 * decision.go);
+    rows += decision.go;
+  }
+  assert.ok(rows / 300 > 900, `${rows / 300} rows a batch`);
+});
