@@ -35,7 +35,7 @@ export interface Infer {
 
 /**
  * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a
- * time, or as many at once as the session can (`slots`).
+ * time, or as many as the session can.
  *
  * Rows at fault are looked for (row-search.ts) and dead-letter as `model-failed`, the others are published. A model output of
  * another size than asked for is a failed run: a wrong shape never passes silently. If the model no longer runs a row of
@@ -70,20 +70,20 @@ export function createInfer(
   let timerMs = Number.POSITIVE_INFINITY;
   /** Batches under way, and how many there may be. */
   let running = 0;
-  const slots = session.concurrency ?? 1;
+  const concurrency = session.concurrency ?? 1;
   let flushing = false;
   let failure: { readonly thrown: unknown } | undefined;
 
   function pump(): void {
     const nowMs = clock.monotonicMs();
     settling.look(nowMs);
-    if (running >= slots) return;
+    if (running >= concurrency) return;
     const decision = nextBatch(
       {
         nowMs,
         rows: queue.rows,
         oldestMs: queue.oldestMs() + times.beforeMs,
-        arrivalsPerMs: arrivals.perMs(nowMs) / slots,
+        arrivalsPerMs: arrivals.perMs(nowMs) / concurrency,
         flushing,
       },
       model,
@@ -97,7 +97,7 @@ export function createInfer(
     }
     if (!('go' in decision)) return;
     void runBatch(queue.cut(decision.go), decision.go);
-    // Another slot may be free; what runs is counted already.
+    // There may be room for another run.
     if (queue.rows > 0) pump();
   }
 

@@ -14,7 +14,7 @@ function fates(frame: Frame): string[] {
   return Array.from(frame.fate, (fate, i) => (fate === OPEN ? 'open' : REASONS[frame.reason[i]]));
 }
 
-test('as many batches at once as the session has slots, each row with its own answer, wherever it ran', async () => {
+test('as many batches at once as the session can run, each row with its own answer, wherever it ran', async () => {
   const deps = stageDeps();
   const session = Object.assign(new FakeSession(), { concurrency: 3 });
   const gates = Array.from({ length: 5 }, () => new Gate());
@@ -44,7 +44,7 @@ test('as many batches at once as the session has slots, each row with its own an
   assert.equal(asked, 3, 'three begin, two wait');
   gates[2].open();
   await deps.clock.run(done[2]);
-  assert.deepEqual([settled, asked], [[2], 4], 'a slot that is free is used');
+  assert.deepEqual([settled, asked], [[2], 4], 'what is free is used');
   for (const gate of gates) gate.open();
   await deps.clock.run(Promise.all(done));
   assert.equal(most, 3);
@@ -56,7 +56,7 @@ test('as many batches at once as the session has slots, each row with its own an
   }
 });
 
-test('a row at fault in one slot is found there, and the other slots go on', async () => {
+test('a row at fault in one run is found there, and the others go on', async () => {
   const deps = stageDeps();
   const session = Object.assign(new FakeSession(), { concurrency: 2 });
   session.before = (values) => {
