@@ -174,10 +174,10 @@ export function headersOf(headers: FetchedMessage['headers']): Header[] {
   return list;
 }
 
-function headerBlock({ headerBlock: block, headers }: FetchedMessage): Buffer | null {
-  if (block !== undefined) return block;
-  if (headers === undefined) return null;
-  const list = headersOf(headers);
+/** Where there is a block, `headers` is not touched: it is put together when it is looked at. */
+function headerBlock(message: FetchedMessage): Buffer | null {
+  if (message.headerBlock !== undefined) return message.headerBlock;
+  const list = headersOf(message.headers);
   return list.length === 0 ? null : encodeHeaders(list);
 }
 

@@ -156,7 +156,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
 }
 
 function recordOf(partition: number, message: FetchedMessage): LogRecord {
-  const { offset, timestamp, key, value, headers, headerBlock } = message;
+  const { offset, timestamp, key, value, headerBlock } = message;
   return {
     partition,
     offset: Number(offset),
@@ -164,7 +164,7 @@ function recordOf(partition: number, message: FetchedMessage): LogRecord {
     key,
     value,
     // The block has them in their order; message sets of old brokers have none.
-    headers: headerBlock ? decodeHeaders(headerBlock) : headersOf(headers),
+    headers: headerBlock ? decodeHeaders(headerBlock) : headersOf(message.headers),
   };
 }
 
