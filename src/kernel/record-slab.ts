@@ -96,17 +96,20 @@ export class RecordSlab {
     const start = from.headersStart[row];
     const headersEnd = from.headersEnd[row];
     const bytes = valueEnd - start;
-    // As encode lays it out: headers, key and value next to each other, from a word on.
+    // As encode lays it out: headers, key and value next to each other.
     const inOnePiece =
-      start >= 0 && (start & 3) === 0 && (keyStart < 0 ? headersEnd : keyEnd) === valueStart && bytes <= MAX_WORDWISE;
-    if (!inOnePiece || (keyStart >= 0 && keyStart !== headersEnd)) return this.appendParts(from, row);
+      start >= 0 && (keyStart < 0 ? headersEnd : keyEnd) === valueStart && (keyStart < 0 || keyStart === headersEnd);
+    if (!inOnePiece) return this.appendParts(from, row);
     const at = this.reserveAligned(bytes + 3);
-    const { words } = this;
     const source = from.words;
     const end = (start + bytes + 3) >> 2;
     // The last word may be one that the arena has no whole of.
-    if (end > source.length) return this.appendParts(from, row);
-    for (let w = start >> 2, to = at >> 2; w < end; w++, to++) words[to] = source[w];
+    if (bytes > MAX_WORDWISE || (start & 3) !== 0 || end > source.length) {
+      from.arena.copy(this.arena, at, start, valueEnd);
+    } else {
+      const { words } = this;
+      for (let w = start >> 2, to = at >> 2; w < end; w++, to++) words[to] = source[w];
+    }
     this.used = at + bytes;
     const by = at - start;
     const i = this.count++;
@@ -168,8 +171,8 @@ export class RecordSlab {
 }
 
 const COLUMNS = ['timestamps', 'keyStart', 'keyEnd', 'valueStart', 'valueEnd', 'headersStart', 'headersEnd'] as const;
-/** Above this a native copy is cheaper. */
-const MAX_WORDWISE = 512;
+/** Above this a native copy is cheaper: it costs as much as some thirty words. */
+const MAX_WORDWISE = 128;
 
 function wholeWords(bytes: number): number {
   return (bytes + 3) & ~3;

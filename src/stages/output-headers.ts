@@ -12,7 +12,7 @@ const ZERO = 48;
 const MAX_DIGITS = 16;
 const INPUTS_BYTES = 2 + INPUTS_NAME.length + SCHEMA.length + 1 + FEATURES.length + 2 * MAX_DIGITS;
 /** Above this a native copy is cheaper than one by words. */
-const MAX_WORDWISE = 512;
+const MAX_WORDWISE = 128;
 
 /**
  * The headers of every output, in the record-batch layout: what it was made of.

@@ -103,3 +103,45 @@ test('room that is reserved is behind what is used, and what is used survives', 
     { seed: 10, numRuns: 100 },
   );
 });
+
+const part = (maxLength: number) => fc.uint8Array({ maxLength, size: 'max' }).map((each) => Buffer.from(each));
+
+test('a row that lies in one piece is copied as it is, long or short, wherever both begin and end', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.option(part(30)), part(200), part(90), fc.nat(3)), { minLength: 1, maxLength: 12 }),
+      fc.nat(7),
+      (given, before) => {
+        const from = new RecordSlab(0, 0);
+        const expected = given.map(([key, value, headers, gap], n): Row => {
+          // Mostly from a word on, as encode does; elsewhere too.
+          if (gap === 0) from.reserveAligned(0);
+          const row = from.begin(n);
+          const put = (bytes: Buffer): [number, number] => {
+            const at = from.reserve(bytes.length);
+            bytes.copy(from.arena, at);
+            from.used = at + bytes.length;
+            return [at, from.used];
+          };
+          [from.headersStart[row], from.headersEnd[row]] = put(headers);
+          if (key !== null) [from.keyStart[row], from.keyEnd[row]] = put(key);
+          [from.valueStart[row], from.valueEnd[row]] = put(value);
+          return { timestampMs: n, key, value, headers };
+        });
+        // The last row ends where the arena does.
+        from.arena = Buffer.from(new Uint8Array(from.arena.subarray(0, from.used)).buffer);
+        from.words = new Int32Array(from.arena.buffer, 0, from.arena.length >> 2);
+        const to = new RecordSlab(1, 5);
+        to.append(-1, null, Buffer.alloc(before, 7), null);
+        given.forEach((_, n) => {
+          to.appendRow(from, n);
+        });
+        expected.forEach((each, n) => {
+          assert.deepEqual(read(to, n + 1), each);
+        });
+        assert.deepEqual(read(to, 0).value, Buffer.alloc(before, 7));
+      },
+    ),
+    { seed: 12, numRuns: 300 },
+  );
+});
