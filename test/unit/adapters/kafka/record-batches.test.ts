@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { MAX_INFLATED_BYTES } from '../../../../src/adapters/kafka/codecs.ts';
+import fc from 'fast-check';
+import { CompressionTypes } from 'kafkajs';
+import { installCodecs, MAX_INFLATED_BYTES } from '../../../../src/adapters/kafka/codecs.ts';
 import type { FetchedMessage } from '../../../../src/adapters/kafka/internals.ts';
 import { decodeBatches, freshBudget } from '../../../../src/adapters/kafka/record-batches.ts';
 import { singly } from '../../../../src/adapters/kafka/record-messages.ts';
@@ -48,6 +50,52 @@ test('a batch is read as the stock client reads it, whatever its codec', async (
   assert.deepEqual(
     decodeHeaders(first.headerBlock as Buffer).map(({ name, value }) => `${name}=${value}`),
     ['a=1', 'b=2', 'b=3'],
+  );
+});
+
+test('random batches are read as the stock client reads them: headers, nulls, codecs, times of the broker, gaps between them', async () => {
+  installCodecs();
+  const bytes = fc.option(fc.uint8Array({ maxLength: 300 }), { nil: null });
+  const headers = fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }), fc.uint8Array({ maxLength: 20 }), {
+    maxKeys: 3,
+  });
+  const record = fc.record({ key: bytes, value: bytes, headers, timestamp: fc.nat(2 ** 42) });
+  const batch = fc.record({
+    records: fc.array(record, { minLength: 1, maxLength: 8 }),
+    compression: fc.constantFrom(0, 0, CompressionTypes.GZIP, CompressionTypes.ZSTD),
+    appendedAt: fc.option(fc.nat(2 ** 42), { nil: undefined }),
+    gap: fc.nat(3),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 4 }), async (batches) => {
+      const written: Buffer[] = [];
+      const expected: FetchedMessage[] = [];
+      let offset = 0;
+      for (const { records, compression, appendedAt, gap } of batches) {
+        offset += gap;
+        const list = records.map((one) => ({
+          ...one,
+          key: one.key && Buffer.from(one.key),
+          value: one.value && Buffer.from(one.value),
+          headers: Object.fromEntries(
+            Object.entries(one.headers)
+              .filter(([name]) => !(name in {})) // which the stock client takes for there already
+              .map(([name, value]) => [name, Buffer.from(value)]),
+          ),
+        }));
+        const one = at(await batchOf(list, { compression }), offset);
+        if (appendedAt !== undefined) {
+          one.writeInt16BE(one.readInt16BE(21) | 8, 21);
+          one.writeBigInt64BE(BigInt(appendedAt), 35);
+          sealed(one);
+        }
+        offset += records.length;
+        written.push(one);
+        expected.push(...(await stockDecode(new Decoder(one))).records);
+      }
+      assert.deepEqual((await decode(...written)).map(plain), expected.map(plain));
+    }),
+    { numRuns: 200 },
   );
 });
 
