@@ -60,6 +60,35 @@ test('records of aborted transactions are hidden, however transactions overlap a
   );
 });
 
+test('batches are hidden as their records would be, also where a fetch begins within one', () => {
+  const step = fc.record({
+    producer: fc.integer({ min: 1, max: 3 }),
+    what: fc.constantFrom('write' as const, 'write' as const, 'write' as const, 'abort' as const, 'commit' as const),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.nat(60), (steps, from) => {
+      const { log, aborted } = play(steps);
+      const single = log.map((record) => ({ ...record }));
+      hideAborted({ messages: single, abortedTransactions: aborted });
+      // What one producer wrote in a row is one batch, by the offset of its last record.
+      const batches: { first: number; message: FetchedRecord }[] = [];
+      for (const record of log) {
+        const last = batches.at(-1);
+        const isSame = last?.message.batchContext?.producerId === record.batchContext?.producerId;
+        if (last !== undefined && isSame && !record.isControlRecord && !last.message.isControlRecord)
+          last.message = { ...record };
+        else batches.push({ first: Number(record.offset), message: { ...record } });
+      }
+      const fetched = batches.filter(({ message }) => Number(message.offset) >= from);
+      const abortedTransactions = aborted.filter(({ last }) => last >= (fetched[0]?.first ?? 0));
+      hideAborted({ messages: fetched.map(({ message }) => message), abortedTransactions });
+      for (const { first, message } of fetched)
+        for (let offset = first; offset <= Number(message.offset); offset++)
+          assert.equal(message.isControlRecord, single[offset].isControlRecord, `${offset}`);
+    }),
+  );
+});
+
 test('what no transaction wrote is left alone, and so is a fetch without aborted transactions', () => {
   const batchContext = { firstOffset: '0', lastOffsetDelta: 0, producerId: '1', inTransaction: false };
   const plain = { offset: '0', key: null, isControlRecord: false, batchContext };
