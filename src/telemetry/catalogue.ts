@@ -100,7 +100,9 @@ export const METRICS = {
   sluice_feature_age_seconds: histogram('Age of a feature when it was used.', FEATURE_AGE_SECONDS, { view: 'any' }, 32),
   sluice_retries_total: counter('Attempts that failed and were made again.', { what: 'any', reason: 'any' }, 48),
   sluice_store_calls_total: counter('Calls to the feature store, by result.', { result: 'any' }, 20),
-  sluice_store_calls_allowed: gauge('Calls to the feature store that may be in flight: fewer while it is slow or says that it is overloaded.'),
+  sluice_store_calls_allowed: gauge(
+    'Calls to the feature store that may be in flight: fewer while it is slow or says that it is overloaded.',
+  ),
   sluice_store_reconnects_total: counter('Connections to the feature store given up because nothing came over them.'),
   sluice_pauses_total: counter('Times the intake stood still, by reason.', { reason: 'any' }, 16),
   sluice_commits_total: counter('Commits of positions, by result.', { result: 'any' }, 8),
