@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { EXIT } from '../kernel/errors.ts';
@@ -39,7 +38,7 @@ export async function tune(options: TuneOptions, io: Io): Promise<number> {
       random: io.random,
       telemetry,
       runtime,
-      cores: availableParallelism(),
+      cores: io.cores ?? 1,
       cpuUs: () => {
         const { user, system } = process.cpuUsage();
         return user + system;

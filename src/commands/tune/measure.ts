@@ -68,7 +68,12 @@ const OTHER_DEVICES = ['cuda', 'tensorrt'] as const;
 export async function measure(plan: Plan, options: MeasureOptions, deps: MeasureDeps): Promise<Measured> {
   const { clock, say, stop } = deps;
   const { samples, from } = await samplesOf(plan, options);
-  const session = await loadModel(plan, { clock, telemetry: deps.telemetry(), runtime: deps.runtime });
+  const session = await loadModel(plan, {
+    clock,
+    telemetry: deps.telemetry(),
+    runtime: deps.runtime,
+    cores: deps.cores,
+  });
   try {
     const { maxBatch, latencyBudgetMs } = plan.topology.flow;
     const capacity = Math.max(1, Math.min(maxBatch * BEYOND, Math.floor(CAPTURED_BYTES / rowBytes(plan))));
