@@ -17,6 +17,8 @@ export interface BenchOptions {
   readonly rate: number | undefined;
   /** How long each rate is kept, s. */
   readonly duration: number;
+  /** Load at the first rate before anything is measured, s: code that has not run yet is slow, and so are first connections. */
+  readonly warmUp: number;
   /** Where the search begins, records a second. */
   readonly from: number;
   /** JSON Lines of events; undefined: made from the schema. */
@@ -75,6 +77,7 @@ export async function bench(options: BenchOptions, io: Io): Promise<number> {
         say(`${name}: asking whether it answers, ${values.length} different records, ${flow.latencyBudgetMs} ms`);
         const isUp = await probe(deps, `${run}-0`, options.wait);
         if (!isUp && ended === undefined) throw silent(field.topology, options);
+        await warmUp(deps, `${run}-w`, options);
         if (options.rate !== undefined) await step(options.rate);
         else knee = await search(options.from, () => ended !== undefined, step);
       } finally {
@@ -130,6 +133,11 @@ async function probe(deps: StretchDeps, run: string, waitSeconds: number): Promi
     quietMs: waitSeconds * 1000,
   });
   return found !== undefined && found.predictions + found.deadLetters > 0;
+}
+
+async function warmUp(deps: StretchDeps, run: string, { rate, from, warmUp: seconds }: BenchOptions): Promise<void> {
+  if (seconds === 0 || deps.signal.aborted) return;
+  await stretch(deps, { run, perSecond: rate ?? from, seconds, quietMs: QUIET_MS });
 }
 
 function silent({ source, output, deadLetter, file }: Topology, { wait }: BenchOptions): SluiceError {

@@ -33,7 +33,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const bench = (...args: string[]) => sluice(['bench', file, ...args], stack.env);
+const bench = (...args: string[]) => sluice(['bench', file, '--warm-up', '500ms', ...args], stack.env);
 
 describe('bench', () => {
   test('without --write it writes nothing, and says what it would do', async () => {
@@ -85,7 +85,10 @@ describe('bench', () => {
       );
       assert.match(mixedRun.stdout, /^misses +0, 0\.000 %, of 5000 ms: the budget is kept$/m);
 
-      const child = new Sluice(['bench', file, '--write', '--json', '--from', '50', '--duration', '1s'], stack.env);
+      const child = new Sluice(
+        ['bench', file, '--write', '--json', '--from', '50', '--duration', '1s', '--warm-up', '0'],
+        stack.env,
+      );
       await child.until('a first step is told', () => / {2}keeps/.test(child.stderr));
       child.signal('SIGINT');
       assert.equal(await child.ended, 0, child.stderr);

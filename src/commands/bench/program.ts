@@ -17,6 +17,11 @@ export function addBench(root: Command, io: Io, done: (code: number) => void): v
         .argParser(seconds)
         .default(undefined, '30s; 5s each in a search'),
     )
+    .addOption(
+      new Option('--warm-up <time>', 'load at the first rate before anything is measured')
+        .argParser(secondsOrNone)
+        .default(2, '2s'),
+    )
     .addOption(new Option('--from <n>', 'records a second to begin the search at').argParser(positive).default(500))
     .option('--input <file>', 'events as JSON Lines, .gz too; without it they are made from the schema')
     .addOption(new Option('--seed <n>', 'of events that are made').argParser(whole).default(1))
@@ -30,7 +35,8 @@ Examples, with \`sluice run topologies/flight-delay.yaml\` running elsewhere:
   $ sluice bench topologies/flight-delay.yaml --write --rate 2000 --input examples/flight-delay/events-500.jsonl
   $ sluice bench topologies/flight-delay.yaml --write --input examples/flight-delay/events-500.jsonl
 
-It refuses to write without --write. Records carry a sluice-bench header, and stay in the topics, as their predictions do.`,
+It refuses to write without --write. Records carry a sluice-bench header, and stay in the topics, as their predictions do.
+It ends with 1 where nothing answers, and where the figures say more of the bench than of the pipeline.`,
     )
     .action(async (topology, options) => {
       const { bench } = await import('../bench.ts');
@@ -49,6 +55,10 @@ function positive(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('give a number above 0.');
   return value;
+}
+
+function secondsOrNone(text: string): number {
+  return text === '0' ? 0 : seconds(text);
 }
 
 function seconds(text: string): number {
