@@ -149,6 +149,7 @@ test(
   async (context) => {
     const hello = await startHello(context, { sessionTimeout: '2s' });
     const observer = observe(hello.watched);
+    context.after(() => observer.stop());
     const load = hello.produce(flights(80_000));
     const [zombie, other] = [start(context, hello), start(context, hello)];
     await Promise.all([zombie.ready(), other.ready()]);
@@ -187,6 +188,7 @@ test(
     const random = seeded(1);
     const hello = await startHello(context, { partitions: 6, sessionTimeout: '1s' });
     const observer = observe(hello.watched);
+    context.after(() => observer.stop());
     const members = [0, 1, 2].map(() => start(context, hello));
     await Promise.all(members.map((member) => member.ready()));
     let produced = 0;
@@ -204,6 +206,8 @@ test(
       await pause(1_000);
     }
     const recoveryMs = await untilDrained(hello.watched, 60_000);
+    // The last one may be at its start still, and be ended by a signal that nobody listens for yet.
+    await Promise.all(members.map((member) => member.ready()));
     for (const member of members) assert.equal(await member.stop(), 0);
     const terms = {
       maxDuplicates: kills * 2_000 * 2,
@@ -233,6 +237,7 @@ test(
     const stage = await openStage(seed);
     context.after(() => stage.close());
     const observer = observe(stage.watched, { everyMs: 40, dropped: stage.feed.dropped });
+    context.after(() => observer.stop());
     const ended: Promise<unknown>[] = [];
     let toggles = 0;
     const running = [await stage.join()];

@@ -64,6 +64,7 @@ describe('rows of the fault matrix, on the embedded services', () => {
   test('row 6: leaders of every topic move again and again: nothing lost, nothing twice', LIMIT, (t) =>
     withStage(async () => {
       const observer = observe(stage.watched, { everyMs: 30, dropped: stage.feed.dropped });
+      t.after(() => observer.stop());
       const member = await stage.join({ sessionMs: CALM_MS });
       let moves = 0;
       for (let round = 0; round < 6; round++) {
@@ -92,6 +93,7 @@ describe('rows of the fault matrix, on the embedded services', () => {
   test('row 7: the coordinator moves while positions are stored: they never go back, nobody joins anew', LIMIT, (t) =>
     withStage(async () => {
       const observer = observe(stage.watched, { everyMs: 20, dropped: stage.feed.dropped });
+      t.after(() => observer.stop());
       const member = await stage.join({ sessionMs: CALM_MS });
       await everywhere(10);
       await until(
@@ -221,6 +223,7 @@ describe('rows of the fault matrix, on the embedded services', () => {
       withStage(async () => {
         let skewMs = 0;
         const observer = observe(stage.watched, { everyMs: 50, dropped: stage.feed.dropped });
+        t.after(() => observer.stop());
         const member = await stage.join({ skewMs: () => skewMs, sessionMs: CALM_MS });
         for (const hours of [1, -1, 0.5, 0]) {
           await everywhere(15);
