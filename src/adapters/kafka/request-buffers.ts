@@ -6,7 +6,7 @@
  */
 const MIN_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 2 * 1024 * 1024;
-const MAX_KEPT = 16;
+const MAX_KEPT = 8;
 
 export class RequestBuffers {
   private readonly free: Buffer[] = [];
