@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createLedger } from '../../../../src/commands/bench/ledger.ts';
 import { BENCH_HEADER, sendLoad } from '../../../../src/commands/bench/load.ts';
 import { claimSent, startWatch } from '../../../../src/commands/bench/watch.ts';
+import type { Clock } from '../../../../src/kernel/clock.ts';
 import { SluiceError } from '../../../../src/kernel/errors.ts';
 import { decodeHeaders } from '../../../../src/kernel/headers.ts';
 import type { RecordSlab } from '../../../../src/kernel/record-slab.ts';
@@ -84,6 +85,34 @@ test('a broker that stalls makes records late, and stops none: nothing is left o
   assert.equal(sent, 10);
   assert.equal(partitions[0].length + partitions[1].length, 10);
   assert.ok(Math.max(...lateMs) >= 40, `the latest was ${Math.max(...lateMs)} ms late`);
+});
+
+test('records that fall due while this process stands still count from when they were due', async () => {
+  const still = new FakeClock();
+  let stoodMs = 0;
+  const clock: Clock = {
+    wallMs: () => still.wallMs() + stoodMs,
+    monotonicMs: () => still.monotonicMs() + stoodMs,
+    after: (delayMs, fire) => still.after(delayMs, fire),
+  };
+  const { sink, log } = brokerOf(still);
+  const froze: Sink = {
+    ...sink,
+    send(...args) {
+      stoodMs = 100;
+      return sink.send(...args);
+    },
+  };
+  const from = await starts(log);
+  const ledger = createLedger(from);
+  const signal = new AbortController().signal;
+  const sending = sendLoad({ clock, sink: froze, ledger, signal }, { ...LOAD, records: 5 });
+  await still.advance(20);
+  const { lateMs } = await sending;
+  assert.ok(lateMs[1] >= 90 && lateMs[4] >= 60, `${lateMs}`);
+  await claimSent(log, from, 'r', ledger);
+  for (const place of ['in/0/0', 'in/1/0', 'in/0/1', 'in/1/1', 'in/0/2']) ledger.answer(place, 1_001);
+  assert.deepEqual([...ledger.outcome(0).latencies], [960, 970, 980, 990, 1_000]);
 });
 
 test('what may be retried is, until the broker has it; what may not ends the run', async () => {
