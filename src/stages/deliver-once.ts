@@ -82,16 +82,8 @@ export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
     else if (limit.admits(frame)) boxOf(frame.origin).add(frame);
   }
 
-  const deliver = (frame: Frame): Promise<void> => {
-    const done = settlement.begin(frame);
-    if (settlement.hasFailed) return done;
-    try {
-      sequencer.finish(frame, release);
-    } catch (thrown) {
-      settlement.fail(thrown);
-    }
-    return done;
-  };
+  const finish = (frame: Frame): void => sequencer.finish(frame, release);
+  const deliver = (frame: Frame): Promise<void> => settlement.begin(frame, finish);
 
   return Object.assign(deliver, {
     standstill: limit.standstill,

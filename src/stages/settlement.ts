@@ -11,8 +11,11 @@ import type { DeadLetterLimit } from './dead-letter-limit.ts';
  * who waits for the frame is told. Each record settles once (law L1): one too many is a defect, and ends the run.
  */
 export interface Settlement {
-  /** Resolves when every record of the frame is settled, or the frame is let go; rejects when delivery fails. */
-  begin(frame: Frame): Promise<void>;
+  /**
+   * Hands the frame on, unless delivery has failed. Resolves when every record of it is settled, or the frame is let go; rejects
+   * when delivery fails, as it does when `handOn` throws.
+   */
+  begin(frame: Frame, handOn: (frame: Frame) => void): Promise<void>;
   /** Record `i` is dead-lettered, durably; `settle` counts it with the others. */
   deadLettered(frame: Frame, i: number): void;
   /** So many records of the frame reached these fates, durably. */
@@ -21,7 +24,6 @@ export interface Settlement {
   letGo(frame: Frame): void;
   /** Ends every frame that is being delivered, and all that come: nothing of them counts as settled. */
   fail(thrown: unknown): void;
-  readonly hasFailed: boolean;
 }
 
 interface Waiting {
@@ -79,15 +81,18 @@ export function createSettlement({ telemetry, clock, limit }: SettlementDeps): S
   }
 
   const settlement: Settlement = {
-    get hasFailed() {
-      return hasFailed;
-    },
-
-    begin: (frame) =>
-      new Promise((resolve, reject) => {
-        if (hasFailed) return reject(failure);
+    begin(frame, handOn) {
+      if (hasFailed) return Promise.reject(failure);
+      const done = new Promise<void>((resolve, reject) => {
         waiting.set(frame, { resolve, reject });
-      }),
+      });
+      try {
+        handOn(frame);
+      } catch (thrown) {
+        settlement.fail(thrown);
+      }
+      return done;
+    },
 
     deadLettered(frame, i) {
       reasonCounters[frame.reason[i]]?.add(1);
