@@ -1,3 +1,4 @@
+import { INLINE_MS } from '../placement.ts';
 import { type Highest, highestRate, type Instance, type RunTime, runMs, saturation } from './capacity.ts';
 
 /** What one could change, and what it would bring: each with the number that backs it. */
@@ -129,10 +130,26 @@ function placement(situation: Situation): readonly Advice[] {
     });
   }
   const sessions = Math.min(MOST_SESSIONS, cores - 1);
-  if (sessions <= instance.beside || devices.length > 0) return [];
-  return what(situation, 'placement', `model.sessions: ${sessions}`, { beside: sessions }, () => {
+  const inline = cheaperInline(situation);
+  if (sessions <= instance.beside || devices.length > 0) return inline;
+  const more = what(situation, 'placement', `model.sessions: ${sessions}`, { beside: sessions }, () => {
     return `${instance.beside} of them ${instance.beside === 1 ? 'is' : 'are'} busy for ${busy} of the time, and there are ${cores} cores`;
   });
+  return [...inline, ...more];
+}
+
+/**
+ * A quick model leaves the core that it has beside the pipeline idle: another instance would use it better. A longer one
+ * stays where it is, whatever a core does: on the thread it would hold up heartbeats and fetches.
+ */
+function cheaperInline({ instance, highest, seed, coresPerInstance }: Situation): readonly Advice[] {
+  if (runMs(instance.runs, instance.maxBatch) > INLINE_MS) return [];
+  const { perSecond } = highestRate({ ...instance, beside: 0 }, seed);
+  const perCore = (perSecond * coresPerInstance) / highest.perSecond;
+  if (!(perCore >= WORTH)) return [];
+  const because = `on the thread of the pipeline a core does ${perCore.toFixed(2)} times as much; ${coresPerInstance} cores are for one instance as it is`;
+  const gain = ratio(perSecond, highest.perSecond);
+  return [{ change: 'placement', to: 'model.placement: inline', perSecond, gain, because }];
 }
 
 function cache(situation: Situation): readonly Advice[] {
@@ -181,7 +198,8 @@ function instances(situation: Situation): readonly Advice[] {
     wantedPerSecond === undefined || machines === 1
       ? `${room}, and share nothing but the broker and the store; those are not in this figure`
       : `${room}, so it takes ${machines} of them; broker and store are not in this figure`;
-  return [{ change: 'instances', to: `${wanted} instances`, perSecond, gain: wanted, because }];
+  const to = machines === 1 ? `run --instances ${wanted}` : `${wanted} instances`;
+  return [{ change: 'instances', to, perSecond, gain: wanted, because }];
 }
 
 /** What the time of the busiest goes to, as shares of all there is; `idle` is what the budget leaves unused. */

@@ -69,7 +69,7 @@ test('where no rate keeps the budget, the least budget that does is the advice',
 test('instances: as many as the cores hold, or as the wanted rate needs', () => {
   const one = situation({}, { cores: 4 });
   const last = adviseOn(one).at(-1);
-  assert.equal(last?.to, '4 instances');
+  assert.equal(last?.to, 'run --instances 4');
   assert.equal(last?.perSecond, one.highest.perSecond * 4);
   const wanted = adviseOn({ ...one, wantedPerSecond: one.highest.perSecond * 9.5 }).at(-1);
   assert.equal(wanted?.to, '10 instances');
@@ -87,6 +87,15 @@ test('a model that fills the thread is to run beside it; one that does already, 
   assert.equal(more.to, 'model.sessions: 3');
   assert.ok(more.gain > 2);
   assert.ok(!changes(situation({ ...beside, beside: 3 }, { cores: 4 })).includes('placement'));
+});
+
+test('a quick model beside the thread is cheaper on it, by what a core then does', () => {
+  const quick = situation({ runs: lineOf(0.03, 0.0001), recordMs: 0.002, beside: 2 }, { coresPerInstance: 3 });
+  const [found] = adviseOn(quick).filter(({ change }) => change === 'placement');
+  assert.equal(found.to, 'model.placement: inline');
+  assert.match(found.because, /a core does 2\.\d\d times as much; 3 cores are for one instance/);
+  const heavy = situation({ runs: lineOf(2, 1, 64), maxBatch: 8, beside: 2 }, { coresPerInstance: 3 });
+  assert.ok(!adviseOn(heavy).some(({ to }) => to === 'model.placement: inline'));
 });
 
 test('caches: what they would save of a record', () => {
