@@ -37,8 +37,8 @@ const WARM_MS = 3_000;
 /** … and no more than this, records a second. */
 const QUIET = 4_000;
 const TICK_MS = 2;
-/** Half a megabyte. */
-const FRAME_RECORDS = 64;
+/** As a source cuts them: 256 KiB. */
+const FRAME_RECORDS = 32;
 const WHERE = ['placement: inline', 'placement: thread', 'placement: auto', 'isolation: process'] as const;
 
 interface Measured extends Lateness {
