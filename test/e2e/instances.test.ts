@@ -106,6 +106,24 @@ test('a model in threads scores each record by itself, and the drain lets go of 
   }
 });
 
+test('two instances whose model has threads of its own: threads within threads, one drain', async (context) => {
+  const hello = await startHello(context, { partitions: 4, sessionTimeout: '6s' });
+  inThread(context, hello);
+  await hello.produce(harmless(2_000));
+  const child = run(context, hello, '--instances', '2');
+  await untilDrained(hello.watched, WITHIN_MS);
+  await child.ready();
+  assert.deepEqual(
+    child
+      .logged(PLACED)
+      .map(({ instance, placement }) => `${instance} ${placement}`)
+      .sort(),
+    ['1 thread', '2 thread'],
+  );
+  assert.equal(await child.stop(), 0, child.stderr.slice(-3_000));
+  assert.equal(describeViolations(await audit(hello.watched)), '');
+});
+
 test('a model that hangs in its thread leaves the loop free, and the process ends within the budget with its code', async (context) => {
   const hello = await startHello(context, { partitions: 1, drain: '2s', sessionTimeout: '6s' });
   inThread(context, hello);
