@@ -197,7 +197,9 @@ export const topologySchema = strict({
       )
       .default('auto'),
     sessions: autoOr(count(64, 2), '2')
-      .describe('with placement: thread; threads with a session each; auto: the cores but one, 8 at most; with a GPU, one')
+      .describe(
+        'with placement: thread; threads with a session each; auto: the cores but one, 8 at most; with a GPU, one',
+      )
       .default('auto'),
     memory: size('2GiB')
       .describe(
