@@ -1,5 +1,6 @@
 import type { ColumnSpec } from '../kernel/views.ts';
 import type { EnrichSettings, OverloadSettings, Topology, ValueFormat, ViewSettings } from '../plan/topology.ts';
+import { maxBatchOf } from './max-batch.ts';
 import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
 
 export interface ResolvedFiles {
@@ -46,7 +47,7 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
     },
     flow: {
       latencyBudgetMs: flow.latencyBudget,
-      maxBatch: flow.maxBatch,
+      maxBatch: maxBatchOf(parsed),
       maxInFlight: flow.maxInFlight,
       order: flow.order,
       delivery: flow.delivery,

@@ -23,7 +23,7 @@ export function checkOverload(file: TopologyFile, report: Report): void {
     const message = `is ${lag} ms, within the latencyBudget of ${flow.latencyBudget} ms: nothing is late by then`;
     report(at('lag'), message, 'write a multiple of the latencyBudget, for example 30s');
   }
-  if (largerBatches !== undefined && largerBatches <= flow.maxBatch) {
+  if (largerBatches !== undefined && flow.maxBatch !== undefined && largerBatches <= flow.maxBatch) {
     const message = `is ${largerBatches}, not more than flow.maxBatch (${flow.maxBatch})`;
     report(at('largerBatches'), message, 'raise it, or leave it out');
   }

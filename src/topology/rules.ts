@@ -168,7 +168,7 @@ function checkCaches({ enrich, output, deadLetter }: TopologyFile, report: Repor
 }
 
 function checkFlow({ flow }: TopologyFile, report: Report): void {
-  if (flow.maxBatch > flow.maxInFlight.records) {
+  if (flow.maxBatch !== undefined && flow.maxBatch > flow.maxInFlight.records) {
     report(
       ['flow', 'maxBatch'],
       `is ${flow.maxBatch}, and only ${flow.maxInFlight.records} records may be in flight: a batch could never fill`,

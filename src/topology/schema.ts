@@ -128,7 +128,9 @@ const flow = strict({
   latencyBudget: duration('50ms')
     .describe('the promise; how long a batch may wait is derived from it')
     .prefault('50ms'),
-  maxBatch: count(65_536, 256).describe('rows a model run at most').default(256),
+  maxBatch: count(65_536, 256)
+    .describe('rows a model run at most; how many is derived from latencyBudget, 2048 at most where this is left out')
+    .optional(),
   maxInFlight: maxInFlight.prefault({}),
   order: choice(['partition', 'none'])
     .describe('partition: records of one partition keep their order')

@@ -112,7 +112,7 @@ test('what is left out has the documented default', () => {
   const { topology } = load(SMALLEST);
   assert.deepEqual(topology.flow, {
     latencyBudgetMs: 50,
-    maxBatch: 256,
+    maxBatch: 2_048,
     maxInFlight: { records: 20_000, bytes: 67_108_864 },
     order: 'partition',
     delivery: 'at-least-once',
