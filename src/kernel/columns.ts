@@ -6,7 +6,7 @@
  * | number | values[i]                                                      | NaN                |
  * | long   | values[i]; words[2i] low and words[2i+1] high half (no BigInt) | present[i] === 0   |
  * | string | bytes[start[i] .. end[i])  as UTF-8                            | start[i] === -1    |
- * | vector | values[i*width .. (i+1)*width)                                 | present[i] === 0   |
+ * | vector | values[i*width .. (i+1)*width), float32 where all are           | present[i] === 0   |
  * | label  | labels[codes[i]], a constant of the bundle, UTF-8              | codes[i] === -1    |
  */
 export type Column = NumberColumn | LongColumn | StringColumn | VectorColumn | LabelColumn;
@@ -36,7 +36,8 @@ export interface StringColumn {
 export interface VectorColumn {
   readonly kind: 'vector';
   readonly width: number;
-  readonly values: Float64Array;
+  /** Float32Array where no value can be other than a float32: half the memory, and the layout that bytes come and tensors go in. */
+  readonly values: Float64Array | Float32Array;
   readonly present: Uint8Array;
 }
 
@@ -62,13 +63,29 @@ export function stringColumn(count: number, bytes: Buffer = NO_BYTES): StringCol
 }
 
 export function vectorColumn(count: number, width: number): VectorColumn {
-  return {
-    kind: 'vector',
-    width,
-    values: new Float64Array(count * width).fill(Number.NaN),
-    present: new Uint8Array(count),
-  };
+  const values = new Float64Array(count * width).fill(Number.NaN);
+  return { kind: 'vector', width, values, present: new Uint8Array(count) };
 }
+
+/** Of float32. Values of what is missing are anything, until `blankMissing`. */
+export function float32Column(count: number, width: number): VectorColumn {
+  return { kind: 'vector', width, values: new Float32Array(count * width), present: new Uint8Array(count) };
+}
+
+/** Puts NaN where a vector is missing: once a frame, in place of filling what is overwritten. */
+export function blankMissing({ values, width, present }: VectorColumn): void {
+  for (let i = 0; i < present.length; i++) {
+    if (present[i] === 0) values.fill(Number.NaN, i * width, (i + 1) * width);
+  }
+}
+
+/** The column's memory as bytes, where floats as they are sent are floats as they lie; undefined where they are not. */
+export function float32Bytes({ values }: VectorColumn): Buffer | undefined {
+  if (!(values instanceof Float32Array) || !LITTLE_ENDIAN) return undefined;
+  return Buffer.from(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 export function labelColumn(count: number, labels: readonly Buffer[]): LabelColumn {
   return { kind: 'label', labels, codes: new Int32Array(count).fill(-1) };

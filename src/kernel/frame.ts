@@ -1,7 +1,8 @@
 import type { Column } from './columns.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from './fate.ts';
+import { FrameMemory, type FramePool } from './frame-memory.ts';
 import { type RecordRange, startOf } from './record-columns.ts';
-import { RecordSlab } from './record-slab.ts';
+import type { RecordSlab } from './record-slab.ts';
 
 /** One ownership period of one partition. Frames of one epoch share one Origin object; compare it by identity. */
 export interface Origin {
@@ -56,6 +57,8 @@ export class Frame {
 
   readonly fate: Uint8Array;
   readonly reason: Uint8Array;
+  /** Gives back the memory of all of the above. For commit alone, once the frame is settled and nobody looks at it any more. */
+  readonly giveBack: (() => void) | undefined;
   /** Records that are not settled yet; counts down to 0 exactly once (law L1). */
   unsettled: number;
 
@@ -109,7 +112,8 @@ export class Frame {
     this.valueBytes = fill.valueBytes;
     this.fate = fill.fate;
     this.reason = fill.reason;
-    this.schemaId = new Int32Array(fill.count).fill(-1);
+    this.schemaId = (fill.schemaId ?? new Int32Array(fill.count)).fill(-1);
+    this.giveBack = fill.giveBack;
     this.unsettled = fill.count;
   }
 }
@@ -136,7 +140,8 @@ export type FrameFill = Pick<
   | 'valueBytes'
   | 'fate'
   | 'reason'
->;
+> &
+  Partial<Pick<Frame, 'schemaId' | 'giveBack'>>;
 
 /** Gives record `i` a fate other than OPEN, with its reason. The first fate stays: a record has one. */
 export function decide(frame: Frame, i: number, fate: number, reason: number): void {
@@ -151,8 +156,6 @@ export function degrade(frame: Frame, i: number, how: number): void {
   frame.degraded[i] |= how;
 }
 
-/** Two float64 and two bytes. */
-const BYTES_A_ROW = 2 * 8 + 2;
 const TOO_LARGE = reasonCode('too-large');
 const UNREADABLE = reasonCode('batch-unreadable');
 
@@ -162,40 +165,38 @@ const UNREADABLE = reasonCode('batch-unreadable');
  */
 export class FrameBuilder {
   private readonly origin: Origin;
+  private readonly memory: FrameMemory;
   private readonly arena: Buffer;
-  private readonly slab: RecordSlab;
-  private readonly offsets: Float64Array;
-  private readonly valueBytes: Float64Array;
-  private readonly fate: Uint8Array;
-  private readonly reason: Uint8Array;
+  private readonly arenaBytes: number;
+  private readonly capacity: number;
+  private readonly pool: FramePool | undefined;
 
-  constructor(origin: Origin, capacity: number, arenaBytes: number) {
+  /** With a pool, the frame's memory is of it, and goes back there when the frame is settled. */
+  constructor(origin: Origin, capacity: number, arenaBytes: number, pool?: FramePool) {
     this.origin = origin;
-    this.slab = new RecordSlab(capacity, arenaBytes);
-    this.arena = this.slab.arena;
-    // One piece of memory for all columns, as in the slab.
-    const rows = new ArrayBuffer(capacity * BYTES_A_ROW);
-    this.offsets = new Float64Array(rows, 0, capacity);
-    this.valueBytes = new Float64Array(rows, capacity * 8, capacity);
-    this.fate = new Uint8Array(rows, capacity * 16, capacity);
-    this.reason = new Uint8Array(rows, capacity * 17, capacity);
+    this.pool = pool;
+    this.capacity = capacity;
+    this.memory = pool === undefined ? new FrameMemory(capacity, arenaBytes) : pool.take(capacity, arenaBytes);
+    this.arena = this.memory.slab.arena;
+    this.arenaBytes = arenaBytes;
   }
 
   get count(): number {
-    return this.slab.count;
+    return this.memory.slab.count;
   }
 
   /** Copies one record in. `headers` is a block in the record-batch layout, or null for none. */
   append(offset: number, timestampMs: number, key: Buffer | null, value: Buffer | null, headers: Buffer | null): void {
-    const i = this.slab.append(timestampMs, key, value, headers);
-    this.offsets[i] = offset;
-    this.valueBytes[i] = value === null ? 0 : value.length;
+    const { slab, offsets, valueBytes } = this.memory;
+    const i = slab.append(timestampMs, key, value, headers);
+    offsets[i] = offset;
+    valueBytes[i] = value === null ? 0 : value.length;
   }
 
   /** Copies rows [from, to) of a range in, as they lie there, framing included: one copy, and ranges that are moved along. */
   appendRange(range: RecordRange, from: number, to: number): void {
     const { columns, bytes } = range;
-    const { slab, offsets, valueBytes } = this;
+    const { slab, offsets, valueBytes } = this.memory;
     const start = startOf(range, from);
     const end = to === from ? start : columns.ends[to - 1];
     const shift = slab.reserve(end - start) - start;
@@ -228,37 +229,43 @@ export class FrameBuilder {
     valueBytes: number,
     why: 'too-large' | 'batch-unreadable' = 'too-large',
   ): void {
-    const i = this.slab.append(timestampMs, null, null, null);
-    this.offsets[i] = offset;
-    this.valueBytes[i] = valueBytes;
-    this.fate[i] = DEAD_LETTERED;
-    this.reason[i] = why === 'too-large' ? TOO_LARGE : UNREADABLE;
+    const { memory } = this;
+    const i = memory.slab.append(timestampMs, null, null, null);
+    memory.offsets[i] = offset;
+    memory.valueBytes[i] = valueBytes;
+    memory.fate[i] = DEAD_LETTERED;
+    memory.reason[i] = why === 'too-large' ? TOO_LARGE : UNREADABLE;
   }
 
   build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {
-    const { slab } = this;
+    const { memory, pool, arenaBytes } = this;
+    const { slab, offsets, valueBytes, schemaId, fate, reason } = memory;
     // A slab grows, the columns beside it do not: what is beyond them would be lost without a word.
-    if (slab.arena !== this.arena) throw new RangeError('frame arena was sized too small for its records');
-    if (slab.count > this.offsets.length) throw new RangeError('frame was sized too small for its records');
+    if (slab.arena !== this.arena || slab.used > arenaBytes) {
+      throw new RangeError('frame arena was sized too small for its records');
+    }
+    if (slab.count > this.capacity) throw new RangeError('frame was sized too small for its records');
     return new Frame({
       origin: this.origin,
       count: slab.count,
-      bytes: slab.arena.length,
+      bytes: arenaBytes,
       nextOffset,
       receivedAtMs,
       receivedMonotonicMs,
-      offsets: this.offsets,
+      offsets,
       timestamps: slab.timestamps,
-      arena: slab.arena,
+      arena: slab.arena.length === arenaBytes ? slab.arena : slab.arena.subarray(0, arenaBytes),
       keyStart: slab.keyStart,
       keyEnd: slab.keyEnd,
       valueStart: slab.valueStart,
       valueEnd: slab.valueEnd,
       headersStart: slab.headersStart,
       headersEnd: slab.headersEnd,
-      valueBytes: this.valueBytes,
-      fate: this.fate,
-      reason: this.reason,
+      valueBytes,
+      fate,
+      reason,
+      schemaId,
+      giveBack: pool && (() => pool.give(memory)),
     });
   }
 }

@@ -86,7 +86,11 @@ export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
 
   const commit = (frame: Frame): void => {
     credit.give(frame.count, frame.bytes);
-    giveBack(frame);
+    // One that was let go is looked at by whoever has it under way still.
+    if (frame.unsettled === 0) {
+      giveBack(frame);
+      frame.giveBack?.();
+    }
     if (watermarks.advance(frame.origin)) {
       settled += frame.count;
       if (settled >= options.everyRecords && inFlight === undefined && timer !== undefined) void now();

@@ -1,4 +1,5 @@
 import { type Frame, FrameBuilder, type Origin } from '../../kernel/frame.ts';
+import type { FramePool } from '../../kernel/frame-memory.ts';
 import { encodeHeaders, type Header } from '../../kernel/headers.ts';
 import { type RecordRange, startOf } from '../../kernel/record-columns.ts';
 import type { FetchedBatch, FetchedMessage } from './internals.ts';
@@ -88,8 +89,9 @@ export function fill(
   { from, to, count, bytes }: Cut,
   limits: CutLimits,
   at: { readonly nextOffset: number; readonly receivedAtMs: number; readonly receivedMonotonicMs: number },
+  pool?: FramePool,
 ): Frame {
-  const builder = new FrameBuilder(origin, count, bytes);
+  const builder = new FrameBuilder(origin, count, bytes, pool);
   let { record } = from;
   for (let i = from.message; i <= to.message && i < messages.length; i++) {
     const { records } = messages[i];

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
+import { FramePool } from '../../kernel/frame-memory.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Committer } from './committer.ts';
 import { BEGINNING, type Cut, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './frames.ts';
@@ -52,6 +53,7 @@ export function createHandover(
     maxRecordBytes: credit.maxBytes,
   };
   const steps = createSteps(deps, limits);
+  const pool = new FramePool();
   const pauses = telemetry.counter('sluice_pauses_total', { reason: 'credit' });
   const discarded = telemetry.counter('sluice_fetches_discarded_total');
 
@@ -134,7 +136,8 @@ export function createHandover(
           return;
         }
         const nextOffset = offsetBehind(batch, next.to);
-        const frame = fill(lane.origin, messages, next, limits, { nextOffset, receivedAtMs, receivedMonotonicMs });
+        const at = { nextOffset, receivedAtMs, receivedMonotonicMs };
+        const frame = fill(lane.origin, messages, next, limits, at, pool);
         goTo(lane, nextOffset);
         lane.lastTimestampMs = frame.timestamps[next.count - 1];
         deps.onFrame(frame);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Credit } from '../../../src/kernel/credit.ts';
 import { SluiceError } from '../../../src/kernel/errors.ts';
-import type { Frame } from '../../../src/kernel/frame.ts';
+import { type Frame, FrameBuilder } from '../../../src/kernel/frame.ts';
+import { FramePool } from '../../../src/kernel/frame-memory.ts';
 import { Watermarks } from '../../../src/offsets/watermark.ts';
 import type { Position } from '../../../src/ports/source.ts';
 import { createCommit } from '../../../src/stages/commit.ts';
@@ -152,4 +153,24 @@ test('credit comes back with every frame; what settles after its epoch ended is 
   settle();
   await clock.run(commit.now());
   assert.deepEqual(stored, []);
+});
+
+test('memory goes back with a settled frame, and stays with one that was let go', () => {
+  const { commit, credit, watermarks } = start();
+  const pool = new FramePool();
+  const frameAt = (offset: number): Frame => {
+    const builder = new FrameBuilder(ORIGIN, 1, 1, pool);
+    builder.append(offset, 0, null, Buffer.from('v'), null);
+    const frame = builder.build(offset + 1, 0, 0);
+    assert.ok(credit.tryTake(1, 1));
+    watermarks.admit(frame);
+    return frame;
+  };
+  const letGo = frameAt(0);
+  commit(letGo);
+  const settled = frameAt(1);
+  assert.notEqual(settled.fate, letGo.fate);
+  settled.unsettled = 0;
+  commit(settled);
+  assert.equal(frameAt(2).fate, settled.fate);
 });

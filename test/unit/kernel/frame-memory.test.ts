@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEAD_LETTERED } from '../../../src/kernel/fate.ts';
+import { decide, type Frame, FrameBuilder } from '../../../src/kernel/frame.ts';
+import { FramePool } from '../../../src/kernel/frame-memory.ts';
+
+const ORIGIN = { topic: 't', partition: 0, epoch: 1 };
+
+function frameOf(pool: FramePool | undefined, values: readonly string[]): Frame {
+  const bytes = values.reduce((sum, value) => sum + value.length, 0);
+  const builder = new FrameBuilder(ORIGIN, values.length, bytes, pool);
+  values.forEach((value, i) => {
+    builder.append(i, 1_000 + i, null, Buffer.from(value), null);
+  });
+  return builder.build(values.length, 0, 0);
+}
+
+const textsOf = (frame: Frame): string[] =>
+  Array.from(frame.offsets, (_, i) => frame.arena.toString('utf8', frame.valueStart[i], frame.valueEnd[i]));
+
+test('memory that was given back is lent again, and shows nothing of the frame before', () => {
+  const pool = new FramePool();
+  const first = frameOf(pool, ['one', 'two', 'three']);
+  decide(first, 1, DEAD_LETTERED, 3);
+  first.schemaId[2] = 7;
+  first.giveBack?.();
+  const second = frameOf(pool, ['a', '', 'bcd']);
+  assert.equal(second.fate, first.fate, 'the same memory');
+  assert.deepEqual(textsOf(second), ['a', '', 'bcd']);
+  assert.deepEqual([...second.fate], [0, 0, 0]);
+  assert.deepEqual([...second.reason], [0, 0, 0]);
+  assert.deepEqual([...second.schemaId], [-1, -1, -1]);
+  assert.deepEqual([...second.keyStart], [-1, -1, -1]);
+  assert.equal(second.bytes, 4, 'as the credit was charged, whatever the arena is');
+  assert.equal(second.arena.length, 4);
+});
+
+test('frames under way at a time have memory of their own', () => {
+  const pool = new FramePool();
+  const frames = [frameOf(pool, ['a']), frameOf(pool, ['b'])];
+  for (const frame of frames) frame.giveBack?.();
+  const later = [frameOf(pool, ['c']), frameOf(pool, ['d']), frameOf(pool, ['e'])];
+  assert.deepEqual(later.flatMap(textsOf), ['c', 'd', 'e']);
+  assert.equal(new Set(later.map(({ arena }) => arena.buffer)).size, 3);
+});
+
+test('a frame that needs a larger arena, or other columns, has memory that fits it', () => {
+  const pool = new FramePool();
+  frameOf(pool, ['a']).giveBack?.();
+  assert.deepEqual(textsOf(frameOf(pool, ['a'.repeat(1_000)])), ['a'.repeat(1_000)]);
+  const two = frameOf(pool, ['x', 'y']);
+  assert.equal(two.fate.length, 2);
+  assert.deepEqual(textsOf(two), ['x', 'y']);
+});
+
+test('what is kept is bounded: no large arena, and not more of any than 8 MiB', () => {
+  const pool = new FramePool();
+  const large = frameOf(pool, ['a'.repeat(1_000_000)]);
+  large.giveBack?.();
+  assert.notEqual(frameOf(pool, ['b']).fate, large.fate);
+  const many = Array.from({ length: 40 }, () => frameOf(pool, ['c'.repeat(400_000)]));
+  for (const frame of many) frame.giveBack?.();
+  const again = Array.from({ length: 40 }, () => frameOf(pool, ['c'.repeat(400_000)]));
+  const kept = again.filter(({ fate }) => many.some((frame) => frame.fate === fate)).length;
+  assert.ok(kept > 0 && kept * 450_000 <= 8 * 1024 * 1024, `${kept} were kept`);
+});
+
+test('a frame without a pool gives nothing back, and one that is filled beyond its size is refused', () => {
+  assert.equal(frameOf(undefined, ['a']).giveBack, undefined);
+  const pool = new FramePool();
+  frameOf(pool, ['abcdefgh']).giveBack?.();
+  const builder = new FrameBuilder(ORIGIN, 1, 3, pool);
+  builder.append(0, 0, null, Buffer.from('abcd'), null);
+  assert.throws(() => builder.build(1, 0, 0), RangeError);
+});
