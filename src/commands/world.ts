@@ -60,6 +60,7 @@ export async function createWorld(
     brokers: kafka.brokers,
     clientId: kafka.clientId,
     debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
+    stock: kafka.client === 'stock',
   };
   const groupId = topology.source.group;
   const ownership =

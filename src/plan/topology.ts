@@ -49,6 +49,8 @@ export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly sessionTimeoutMs: number;
+  /** Who reads and writes record batches: Sluice, in columns, or the client, an object a record. */
+  readonly client: 'columnar' | 'stock';
 }
 
 export interface BigtableConnection {

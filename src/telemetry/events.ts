@@ -146,6 +146,10 @@ export const EVENTS = {
     'warn',
     'another producer began to write for this partition: it is begun anew from its committed offset, if it is still ours',
   ),
+  'client-fallback': sink(
+    'warn',
+    "another version of the Kafka client is installed than Produce of ours was written for: the client's own producer writes, at several times the CPU time a record, without null header values and the order of headers",
+  ),
   'ack-mismatch': sink('error', 'the acknowledgement of the broker does not fit what was sent'),
   'header-null-as-empty': sink(
     'warn',

@@ -24,6 +24,7 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
         brokers: kafka.brokers.split(',').map((broker) => broker.trim()),
         clientId: kafka.clientId,
         sessionTimeoutMs: kafka.sessionTimeout,
+        client: kafka.client,
       },
       registry: connections.registry,
       bigtable: connections.bigtable,

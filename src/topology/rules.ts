@@ -167,7 +167,7 @@ function checkCaches({ enrich, output, deadLetter }: TopologyFile, report: Repor
   });
 }
 
-function checkFlow({ flow }: TopologyFile, report: Report): void {
+function checkFlow({ flow, connections }: TopologyFile, report: Report): void {
   if (flow.maxBatch !== undefined && flow.maxBatch > flow.maxInFlight.records) {
     report(
       ['flow', 'maxBatch'],
@@ -180,6 +180,13 @@ function checkFlow({ flow }: TopologyFile, report: Report): void {
       ['flow', 'order'],
       'is none, and exactly-once delivery stores the offset with the outputs before it: in order',
       'write order: partition, or delivery: at-least-once',
+    );
+  }
+  if (flow.delivery === 'exactly-once' && connections.kafka?.client === 'stock') {
+    report(
+      ['connections', 'kafka', 'client'],
+      "is stock, and exactly-once delivery is written by Sluice: the client's own transactions cannot tell what became of one",
+      'write client: columnar, or delivery: at-least-once',
     );
   }
   if (flow.drain < flow.latencyBudget) {

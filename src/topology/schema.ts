@@ -59,7 +59,11 @@ const kafka = strict({
     .prefault('10s'),
   ssl: notYet('ssl'),
   sasl: notYet('sasl'),
-  client: notYet('another Kafka client'),
+  client: choice(['columnar', 'stock'], ['platformatic'])
+    .describe(
+      "columnar: record batches are read into columns and written by Sluice; stock: a message a record and the client's own producer, to compare with, several times as dear",
+    )
+    .default('columnar'),
 });
 
 const registry = strict({

@@ -6,15 +6,24 @@ import { installCodecs } from '../../src/adapters/kafka/codecs.ts';
 import { DEAD_LETTERED, REASONS } from '../../src/kernel/fate.ts';
 import type { Frame } from '../../src/kernel/frame.ts';
 import { decodeHeaders } from '../../src/kernel/headers.ts';
-import { lazyBench, numbered } from './bench-broker.ts';
+import { type Bench, lazyBench, numbered } from './bench-broker.ts';
 import type { BrokerUnderTest } from './source-sink.ts';
 
 const LIMIT = { timeout: 60_000 };
 
-/** What a member alone promises: records, positions, credit. */
+/** What a member alone promises: records, positions, credit; a batch at a time, and a message a record. */
 export function sourceConformance(name: string, start: () => Promise<BrokerUnderTest>): void {
-  describe(`${name}: source`, () => {
-    const bench = lazyBench(start);
+  conformance(`${name}: source`, start, false);
+  conformance(`${name}: source, a message a record`, start, true);
+}
+
+function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock: boolean): void {
+  describe(name, () => {
+    const made = lazyBench(start);
+    const bench = async (): Promise<Bench> => {
+      const one = await made();
+      return { ...one, member: (options) => one.member({ ...options, stock }) };
+    };
 
     test('a record keeps key, value, headers and timestamp; null parts stay null', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();

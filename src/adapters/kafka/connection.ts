@@ -5,6 +5,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isTopicMissing, messageOf, translate } from './errors.ts';
 import { quietIdleQueues } from './idle-queues.ts';
+import { installedClientVersion, SUPPORTED_CLIENT } from './internals.ts';
 import { guardNetwork } from './network.ts';
 import { openSocket, takeResponsesWhole } from './receive.ts';
 
@@ -22,6 +23,8 @@ export interface KafkaConnection {
   readonly reachWithinMs?: number;
   /** Whether KAFKAJS_DEBUG_PROTOCOL_BUFFERS is set in the environment. */
   readonly debugProtocolBuffers?: boolean;
+  /** In place of the installed client's, for tests. */
+  readonly clientVersion?: string;
 }
 
 export interface ConnectionDeps {
@@ -69,12 +72,19 @@ export function createKafkaClient(
   });
 }
 
+export function versionOf({ clientVersion }: KafkaConnection): string {
+  return clientVersion ?? installedClientVersion();
+}
+
 /** Connects an admin client, trying for `reachWithinMs`. */
 export async function reach(deps: ConnectionDeps, connection: KafkaConnection, kafka: Kafka): Promise<Admin> {
   const { brokers } = connection;
-  quietIdleQueues(() => deps.clock.wallMs());
-  guardNetwork(deps.clock);
-  takeResponsesWhole();
+  // Guards are put into classes that were read in one version; another one goes without them (and only writes: internals.ts).
+  if (versionOf(connection) === SUPPORTED_CLIENT) {
+    quietIdleQueues(() => deps.clock.wallMs());
+    guardNetwork(deps.clock);
+    takeResponsesWhole();
+  }
   return persistently(
     deps,
     connection,

@@ -6,7 +6,8 @@ import type { RecordRange } from '../../kernel/record-columns.ts';
 /**
  * The parts of kafkajs 2.2.4 that have no public name, as far as they are used here, and the one hook put into them.
  *
- * Promise: nothing is touched unless the installed version is exactly the one these types were read from.
+ * Promise: nothing is touched unless the installed version is exactly the one these types were read from. Whoever reads, or joins
+ * a group, refuses another one; who only writes does it through what has a public name (`producerPath`).
  * Limit: the hook sits on a shared prototype; consumers that did not register are passed through unchanged.
  */
 export const SUPPORTED_CLIENT = '2.2.4';
@@ -151,7 +152,7 @@ export function checkClient(client: { readonly version: string; readonly debugPr
   if (client.version !== SUPPORTED_CLIENT) {
     throw new SluiceError(
       'client-unsupported',
-      `kafkajs ${client.version} is installed, but the re-join hook was written for ${SUPPORTED_CLIENT} only: install exactly kafkajs@${SUPPORTED_CLIENT}`,
+      `kafkajs ${client.version} is installed, but what joins groups, commits and reads was written for ${SUPPORTED_CLIENT} only, and might lose records with another one: install exactly kafkajs@${SUPPORTED_CLIENT}`,
     );
   }
   // KAFKAJS_DEBUG_PROTOCOL_BUFFERS → the client logs whole payloads → they end where logs end: refuse.
@@ -161,6 +162,25 @@ export function checkClient(client: { readonly version: string; readonly debugPr
       'KAFKAJS_DEBUG_PROTOCOL_BUFFERS is set, with which the Kafka client writes record payloads to its log: unset it',
     );
   }
+}
+
+/** `columnar`: Produce of ours, on parts of the client that have no public name. `stock`: the client's own producer. */
+export type ProducerPath = 'columnar' | 'stock';
+
+/**
+ * Which producer goes with the client that is installed. Throws `client-unsupported` where it writes payloads to its log.
+ *
+ * What the client's own producer is used for has public names, and each acknowledgement is compared with what was sent: another
+ * version costs time and headers, not records. So it is told (`onOther`), and used.
+ */
+export function producerPath(
+  client: { readonly version: string; readonly debugProtocolBuffers: boolean; readonly stock: boolean },
+  onOther: () => void,
+): ProducerPath {
+  const isKnown = client.version === SUPPORTED_CLIENT;
+  checkClient({ ...client, version: SUPPORTED_CLIENT });
+  if (!isKnown) onOther();
+  return isKnown && !client.stock ? 'columnar' : 'stock';
 }
 
 export function installedClientVersion(): string {

@@ -12,10 +12,11 @@ import {
   REQUEST_TIMEOUT_MS,
   reach,
   topicMissing,
+  versionOf,
 } from './connection.ts';
 import { isProducerSpent, isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
 import { createIdempotentProducer } from './idempotent-producer.ts';
-import { checkClient, installedClientVersion } from './internals.ts';
+import { producerPath, SUPPORTED_CLIENT } from './internals.ts';
 import type { Acknowledged } from './produce-wire.ts';
 import { createProducers, type Producers, type SendRequest, type TopicProducer } from './producers.ts';
 import { RequestBuffers } from './request-buffers.ts';
@@ -24,7 +25,8 @@ import { createStockProducer } from './stock-producer.ts';
 import { createTopics, type Topics } from './topics.ts';
 
 /**
- * Kafka as a sink, over idempotent producers: ours (idempotent-producer.ts), or the client's (`stock`).
+ * Kafka as a sink, over idempotent producers: ours (idempotent-producer.ts), or the client's (`stock`, or a version of the client
+ * that ours was not written for: then it is told and counted).
  *
  * Promise: the port's (src/ports/sink.ts). One call is one partition (the client's, over several, can skip messages when a
  * leader moves); attempts repeat the same batch, byte by byte, through the same producer, so that the
@@ -154,7 +156,12 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
 
   return {
     async open(names) {
-      checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+      const { stock = false, debugProtocolBuffers = false } = options;
+      const version = versionOf(options);
+      const path = producerPath({ version, debugProtocolBuffers, stock }, () => {
+        telemetry.counter('sluice_client_fallbacks_total').add(1);
+        telemetry.event('client-fallback', { installed: version, supported: SUPPORTED_CLIENT });
+      });
       const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
       admin = await reach(deps, options, kafka);
       const refreshMs = options.metadataRefreshMs ?? 60_000;
@@ -163,8 +170,8 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
       topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs });
       make = (topic) => {
         const each = { topic, clientId: options.clientId, replicasMs, metadataMaxAgeMs: refreshMs };
-        return options.stock === true
-          ? createStockProducer({ kafka, onNullHeader: () => nullHeader(topic) }, each)
+        return path === 'stock'
+          ? createStockProducer({ kafka, version, onNullHeader: () => nullHeader(topic) }, each)
           : createIdempotentProducer({ kafka, buffers }, each);
       };
       const known = topics;

@@ -9,7 +9,7 @@ import type { Ownership } from '../../ports/transactions.ts';
 import { installFetch, keepBatches } from './client-fetch.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
-import { createKafkaClient, partitionCounts, persistently, reach } from './connection.ts';
+import { createKafkaClient, partitionCounts, persistently, reach, versionOf } from './connection.ts';
 import { listenForCrashes } from './crashes.ts';
 import { createEnds } from './ends.ts';
 import { messageOf, translate } from './errors.ts';
@@ -17,7 +17,7 @@ import { Gate } from './gate.ts';
 import { createHandover } from './handover.ts';
 import { healthOf, lagOf } from './health.ts';
 import { createHeartbeats } from './heartbeats.ts';
-import { checkClient, type FetchedBatch, hookJoins, installedClientVersion } from './internals.ts';
+import { checkClient, type FetchedBatch, hookJoins } from './internals.ts';
 import { Lanes } from './lanes.ts';
 import { createLease } from './lease.ts';
 import { createMembership } from './membership.ts';
@@ -184,7 +184,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   }
 
   async function start(to: SourceListener): Promise<void> {
-    checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+    checkClient({ version: versionOf(options), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
     installFetch();
     listener = to;
@@ -216,7 +216,9 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       metadataMaxAge: options.metadataMaxAgeMs ?? 10_000,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
-      partitionAssigners: [hookJoins(PartitionAssigners.roundRobin, membership.join, keepBatches)],
+      partitionAssigners: [
+        hookJoins(PartitionAssigners.roundRobin, membership.join, options.stock ? undefined : keepBatches),
+      ],
     });
     consumer.on(consumer.events.GROUP_JOIN, () => membership.joined());
     listenForCrashes(consumer, { telemetry, onCrash: () => watchdog.touch(), onFailed: fail }, { groupId, brokers });

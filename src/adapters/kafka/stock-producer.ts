@@ -1,11 +1,12 @@
 import type { Kafka, Producer, RecordMetadata } from 'kafkajs';
+import { SUPPORTED_CLIENT } from './internals.ts';
 import { toMessages } from './messages.ts';
 import type { Acknowledged } from './produce-wire.ts';
 import type { TopicProducer } from './producers.ts';
 
 /**
  * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for
- * it. Sequences are the client's.
+ * it. Sequences are the client's. With a version of it that nobody has read, it is asked for nothing that has no public name.
  *
  * Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader` is told; when the metadata
  * cannot be read after a failed attempt, that failure is all that is heard of the attempt.
@@ -20,9 +21,10 @@ export interface StockProducerOptions {
 const MAX_ROWS = 1_000;
 
 export function createStockProducer(
-  deps: { readonly kafka: Kafka; readonly onNullHeader: () => void },
+  deps: { readonly kafka: Kafka; readonly version: string; readonly onNullHeader: () => void },
   { topic, replicasMs, metadataMaxAgeMs }: StockProducerOptions,
 ): TopicProducer {
+  const isKnown = deps.version === SUPPORTED_CLIENT;
   const producer: Producer = deps.kafka.producer({
     idempotent: true,
     allowAutoTopicCreation: false,
@@ -32,8 +34,9 @@ export function createStockProducer(
       ({ message }) =>
         message.partition as number,
     // The client retries with no word to us → an answer that reads "duplicate" could be either of two things →
-    // each attempt is ours. It refuses `retries: 0` for idempotent producers; NaN passes its check and means none.
-    retry: { retries: Number.NaN },
+    // each attempt is ours. It refuses `retries: 0` for idempotent producers; NaN passes its check and means none. What NaN
+    // means to another version, nobody knows: there it retries once, and rows that it calls duplicates are sent again.
+    retry: { retries: isKnown ? Number.NaN : 1 },
   });
 
   return {
@@ -41,7 +44,9 @@ export function createStockProducer(
     disconnect: () => producer.disconnect(),
     maxRows: MAX_ROWS,
     request(partition, rows, from, to) {
-      const messages = toMessages(rows, from, to, partition, deps.onNullHeader);
+      const list = toMessages(rows, from, to, partition, deps.onNullHeader);
+      // The copy is an array like any other, without the short-cut through what the known version does with it.
+      const messages = isKnown ? list : [...list];
       return {
         isSent: true,
         attempt: async () =>

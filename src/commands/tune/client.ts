@@ -37,11 +37,12 @@ export async function driveKafka(
   deps: PathDeps & { readonly stop: () => boolean },
 ): Promise<number | undefined> {
   const { clock, random, cpuUs } = deps;
-  const { source, output, deadLetter, flow } = plan.topology;
+  const { source, output, deadLetter, flow, connections } = plan.topology;
+  const stock = connections.kafka?.client === 'stock';
   const telemetry = deps.telemetry();
   const names = [...source.topics, output.topic, deadLetter.topic];
   const broker = await startBroker(names.map((name) => ({ name, partitions: PARTITIONS })));
-  const connection = { brokers: broker.addresses, clientId: 'sluice-tune', debugProtocolBuffers: false };
+  const connection = { brokers: broker.addresses, clientId: 'sluice-tune', debugProtocolBuffers: false, stock };
   try {
     const records = countOf(samples.values);
     await fill(createKafkaSink({ clock, telemetry, random }, connection), source.topics[0], samples.values, records);

@@ -114,7 +114,7 @@ export const MUTANTS: readonly FaultMutant[] = [
     scenario: 'movingLeaders',
     caughtBy: ['I1'],
     edits: [
-      { file: SINK, find: 'options.stock === true', replace: 'true' },
+      { file: SINK, find: "path === 'stock'", replace: 'true' },
       {
         file: STOCK,
         find: '(await producer.send({ topic, messages, acks: -1, timeout: replicasMs })).map(acknowledged)',

@@ -43,7 +43,7 @@ test('every key arrives in the units of the program', () => {
     name: 'sample',
     file: join(folder, 'topology.yaml'),
     connections: {
-      kafka: { brokers: ['a:1', 'b:2'], clientId: 'sluice', sessionTimeoutMs: 10_000 },
+      kafka: { brokers: ['a:1', 'b:2'], clientId: 'sluice', sessionTimeoutMs: 10_000, client: 'columnar' },
       registry: { url: 'http://localhost:8081' },
       bigtable: { project: 'dev', instance: 'dev' },
     },

@@ -8,7 +8,7 @@ import {
   mayBeWritten,
   translate,
 } from '../../../../src/adapters/kafka/errors.ts';
-import { checkClient, installedClientVersion } from '../../../../src/adapters/kafka/internals.ts';
+import { checkClient, installedClientVersion, producerPath } from '../../../../src/adapters/kafka/internals.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
 test('the installed client is the one that was read; any other, or one that logs payloads, is refused', () => {
@@ -18,6 +18,21 @@ test('the installed client is the one that was read; any other, or one that logs
     message: /kafkajs@2\.2\.4/,
   });
   assert.throws(() => checkClient({ version: '2.2.4', debugProtocolBuffers: true }), {
+    code: 'client-unsupported',
+    message: /KAFKAJS_DEBUG_PROTOCOL_BUFFERS/,
+  });
+});
+
+test("another version of the client, or the word stock, writes with the client's own producer; only the version is told", () => {
+  const told: string[] = [];
+  const path = (version: string, stock = false): string =>
+    producerPath({ version, stock, debugProtocolBuffers: false }, () => told.push(version));
+  assert.equal(path(installedClientVersion()), 'columnar');
+  assert.equal(path(installedClientVersion(), true), 'stock');
+  assert.deepEqual(told, []);
+  assert.deepEqual([path('2.2.5'), path('2.2.3', true)], ['stock', 'stock']);
+  assert.deepEqual(told, ['2.2.5', '2.2.3']);
+  assert.throws(() => producerPath({ version: '2.2.5', stock: true, debugProtocolBuffers: true }, assert.fail), {
     code: 'client-unsupported',
     message: /KAFKAJS_DEBUG_PROTOCOL_BUFFERS/,
   });
