@@ -13,8 +13,8 @@ import { createRefusals } from './refusals.ts';
 import { createSettlement, sourceOf } from './settlement.ts';
 import type { StageDeps } from './types.ts';
 
-const MAX_CHUNK_RECORDS = 500;
-const MAX_CHUNK_BYTES = 256 * 1024;
+const MAX_CHUNK_RECORDS = 2_000;
+const MAX_CHUNK_BYTES = 512 * 1024;
 
 export interface Deliver extends Pick<DeadLetterLimit, 'standstill'> {
   /** Registers a frame's place in its origin's order; before anything else happens to it. */
