@@ -55,6 +55,10 @@ function costs(keys: number): void {
   const starts = new Int32Array(trace.length + 1);
   for (const [i, k] of trace.entries()) starts[i + 1] = starts[i] + names[k].length;
   const hashes = new Int32Array(trace.length).map((_, i) => murmur2(bytes, starts[i], starts[i + 1]));
+  const frames = Array.from({ length: trace.length / FRAME_ROWS }, (_, frame) => {
+    const part = (of: Int32Array, from = 0) => of.subarray(frame * FRAME_ROWS + from, (frame + 1) * FRAME_ROWS + from);
+    return { bytes, starts: part(starts), ends: part(starts, 1), hashes: part(hashes), distinct: FRAME_ROWS };
+  });
   const cache = new FeatureCache({ entries: keys, rowWidth: ROW_WIDTH, views: VIEWS });
   const values = new Float64Array(FRAME_ROWS * ROW_WIDTH);
   const writtenAt = new Float64Array(FRAME_ROWS * VIEWS);
@@ -63,10 +67,9 @@ function costs(keys: number): void {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 12; round++) {
     const before = process.cpuUsage();
-    for (let i = 0; i < trace.length; i++) {
-      if (i % FRAME_ROWS === 0) cache.approach(hashes.subarray(i, i + FRAME_ROWS), FRAME_ROWS);
-      const entry = cache.find(bytes, starts[i], starts[i + 1], hashes[i], 0);
-      if (entry >= 0) cache.copyTo(entry, values, writtenAt, i % FRAME_ROWS);
+    for (const frame of frames) {
+      cache.findAll(frame, 0);
+      for (let k = 0; k < FRAME_ROWS; k++) cache.copyTo(cache.found[k], values, writtenAt, k);
     }
     const { user, system } = process.cpuUsage(before);
     best = Math.min(best, ((user + system) * 1000) / trace.length);

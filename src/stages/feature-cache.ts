@@ -1,5 +1,5 @@
 import { murmur2 } from '../kernel/murmur2.ts';
-import { KeySlab } from './feature-keys.ts';
+import { EXPIRES_AT, FeatureEntries, REFRESH_AT, ROW } from './feature-entries.ts';
 import { FeatureQueues } from './feature-queues.ts';
 
 /** When an entry is to be thought of otherwise, ms of the monotonic clock. */
@@ -8,6 +8,16 @@ export interface Times {
   readonly expiresAtMs: number;
   /** Asked for after that, it is to be read anew; while that is under way it stays as it is. */
   readonly refreshAtMs: number;
+}
+
+/** Keys that are looked up together: key k is bytes[starts[k]..ends[k]). */
+export interface Keys {
+  readonly bytes: Buffer;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly hashes: Int32Array;
+  /** How many. */
+  readonly distinct: number;
 }
 
 /**
@@ -24,16 +34,13 @@ export class FeatureCache {
   private capacity: number;
   private used = 0;
   private readonly queues: FeatureQueues;
-  private readonly keys: KeySlab;
-  private readonly stride: number;
-  /** A row each: expires at, refresh at, timestamps, numbers. Side by side: far apart, each were a miss of the processor's cache. */
-  private rows: Float64Array;
-  private present: Uint8Array;
+  private readonly slab: FeatureEntries;
   private hashes: Int32Array;
   /** Pairs: a hash, and its entry + 1; 0 ends a chain. Side by side, so that a key of another hash costs no second look. */
   private index: Int32Array;
-  /** By key of `approach`: the entry that it probably has, or -1. */
-  private likely = new Int32Array(1024);
+  /** By key of the last `findAll`: its entry, or -1. */
+  found = new Int32Array(1024);
+  /** What is read and never used may be left out by the compiler. */
   seen = 0;
 
   constructor(options: { readonly entries: number; readonly rowWidth: number; readonly views: number }) {
@@ -42,10 +49,7 @@ export class FeatureCache {
     this.views = options.views;
     this.capacity = Math.min(this.entries, 1024);
     this.queues = new FeatureQueues(this.entries, this.capacity);
-    this.keys = new KeySlab(this.capacity);
-    this.stride = TIMES + this.views + this.rowWidth;
-    this.rows = new Float64Array(this.capacity * this.stride);
-    this.present = new Uint8Array(this.capacity);
+    this.slab = new FeatureEntries(this.capacity, this.views, this.rowWidth);
     this.hashes = new Int32Array(this.capacity);
     this.index = new Int32Array(2 * indexSize(this.capacity));
   }
@@ -55,30 +59,61 @@ export class FeatureCache {
   }
 
   /**
-   * Fetches to the processor's cache what `find` will read for these keys; changes nothing and promises nothing.
+   * The entries of keys that are fresh at `nowMs` (monotonic), into `found`. Tells how many are not there.
    *
    * One look-up waits for index, key and row, one miss after the other (cause) → with 100,000 rows most of its time is waiting
-   * (effect) → loops that do nothing else have the misses of many keys under way at a time (guard): two fifths of a frame's time.
+   * (effect) → loops that do nothing else have the misses of many keys under way at a time (guard).
    */
-  approach(hashes: Int32Array, count: number): void {
-    const { index, rows, stride, keys } = this;
-    if (count > this.likely.length) this.likely = new Int32Array(count * 2);
-    const { likely } = this;
+  findAll(keys: Keys, nowMs: number): number {
+    const count = keys.distinct;
+    if (count > this.found.length) this.found = new Int32Array(count * 2);
+    this.approach(keys.hashes, count);
+    const { found, slab, queues } = this;
+    const { bytes, starts, ends, hashes } = keys;
+    const { numbers, stride } = slab;
+    let missing = 0;
+    for (let k = 0; k < count; k++) {
+      let entry = found[k];
+      if (entry !== -1 && !slab.hasKey(entry, bytes, starts[k], ends[k])) {
+        entry = this.locate(bytes, starts[k], ends[k], hashes[k]);
+      }
+      if (entry !== -1 && numbers[entry * stride + EXPIRES_AT] > nowMs) {
+        queues.used(entry);
+      } else {
+        entry = -1;
+        missing++;
+      }
+      found[k] = entry;
+    }
+    return missing;
+  }
+
+  /** The first entry of each hash, into `found`, with what will be read of it fetched to the processor's cache. */
+  private approach(hashes: Int32Array, count: number): void {
+    const { index, found } = this;
+    const { numbers, stride } = this.slab;
     const mask = index.length - 1;
-    for (let k = 0; k < count; k++) likely[k] = index[((hashes[k] << 1) & mask) + 1] - 1;
+    for (let k = 0; k < count; k++) {
+      const hash = hashes[k];
+      let at = (hash << 1) & mask;
+      while (index[at] !== hash && index[at + 1] !== 0) at = (at + 2) & mask;
+      found[k] = index[at + 1] - 1;
+    }
     let seen = 0;
     for (let k = 0; k < count; k++) {
-      const entry = likely[k];
-      if (entry !== -1) seen = (seen + keys.first(entry) + (rows[entry * stride] > 0 ? 1 : 0)) | 0;
+      const entry = found[k];
+      if (entry === -1) continue;
+      const at = entry * stride;
+      seen += numbers[at] > 0 ? 1 : 0;
+      for (let next = at + LINE; next < at + Math.min(stride, TOUCHED); next += LINE) seen += numbers[next] > 0 ? 1 : 0;
     }
-    // What is read and never used may be left out by the compiler.
     this.seen = seen;
   }
 
   /** The entry of a key that is fresh at `nowMs` (monotonic), or -1. */
   find(bytes: Buffer, start: number, end: number, hash: number, nowMs: number): number {
     const entry = this.locate(bytes, start, end, hash);
-    if (entry === -1 || this.rows[entry * this.stride] <= nowMs) return -1;
+    if (entry === -1 || this.slab.numbers[entry * this.slab.stride + EXPIRES_AT] <= nowMs) return -1;
     this.queues.used(entry);
     return entry;
   }
@@ -89,43 +124,45 @@ export class FeatureCache {
    */
   findStale(bytes: Buffer, start: number, end: number, hash: number, presentMs: number, absentMs: number): number {
     const entry = this.locate(bytes, start, end, hash);
-    if (entry === -1 || this.rows[entry * this.stride] <= (this.present[entry] === 1 ? presentMs : absentMs)) return -1;
+    if (entry === -1) return -1;
+    const { numbers, stride } = this.slab;
+    if (numbers[entry * stride + EXPIRES_AT] <= (this.slab.isPresent(entry) ? presentMs : absentMs)) return -1;
     this.queues.used(entry);
     return entry;
   }
 
-  /** Apart from `find`, which is small enough to become part of its caller: a time that is handed on is boxed, once a key. */
   private locate(bytes: Buffer, start: number, end: number, hash: number): number {
     const { index } = this;
     const mask = index.length - 1;
     for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
       const entry = index[at + 1] - 1;
       if (entry === -1) return -1;
-      if (index[at] === hash && this.keys.is(entry, bytes, start, end)) return entry;
+      if (index[at] === hash && this.slab.hasKey(entry, bytes, start, end)) return entry;
     }
   }
 
   /** False for a negative entry: the store said that there is no such row. */
   isPresent(entry: number): boolean {
-    return this.present[entry] === 1;
+    return this.slab.isPresent(entry);
   }
 
   /** Whether the entry is to be read anew by `nowMs`. */
   isDue(entry: number, nowMs: number): boolean {
-    return this.rows[entry * this.stride + 1] <= nowMs;
+    return this.slab.numbers[entry * this.slab.stride + REFRESH_AT] <= nowMs;
   }
 
   /** It is read anew; not before `atMs` again, unless that brings it. */
   postpone(entry: number, atMs: number): void {
-    this.rows[entry * this.stride + 1] = atMs;
+    this.slab.numbers[entry * this.slab.stride + REFRESH_AT] = atMs;
   }
 
   /** Copies an entry's row and timestamps to row `row` of the targets. */
   copyTo(entry: number, values: Float64Array, writtenAt: Float64Array, row: number): void {
-    const { rows, views } = this;
-    const at = entry * this.stride + TIMES;
-    copy(rows, at, writtenAt, row * views, views);
-    copy(rows, at + views, values, row * this.rowWidth, this.rowWidth);
+    const { views, rowWidth } = this;
+    const { numbers, stride } = this.slab;
+    const at = entry * stride + ROW;
+    copy(numbers, at, writtenAt, row * views, views);
+    copy(numbers, at + views, values, row * rowWidth, rowWidth);
   }
 
   /** Stores row `row` of the sources under a key, replacing what it had. */
@@ -138,29 +175,33 @@ export class FeatureCache {
     { expiresAtMs, refreshAtMs }: Times,
   ): void {
     const entry = this.place(key);
-    const { rows, views } = this;
-    const at = entry * this.stride;
-    rows[at] = expiresAtMs;
-    rows[at + 1] = refreshAtMs;
-    copy(writtenAt, row * views, rows, at + TIMES, views);
-    copy(values, row * this.rowWidth, rows, at + TIMES + views, this.rowWidth);
-    this.present[entry] = present ? 1 : 0;
+    const { views, slab } = this;
+    const { numbers, stride } = slab;
+    const at = entry * stride;
+    numbers[at + EXPIRES_AT] = expiresAtMs;
+    numbers[at + REFRESH_AT] = refreshAtMs;
+    copy(writtenAt, row * views, numbers, at + ROW, views);
+    copy(values, row * this.rowWidth, numbers, at + ROW + views, this.rowWidth);
+    slab.setPresent(entry, present);
   }
 
   /** What is known of a key is not so any more; false where nothing was. Its place is kept for what comes instead. */
   drop(key: Buffer): boolean {
     const entry = this.locate(key, 0, key.length, murmur2(key, 0, key.length));
-    if (entry === -1 || this.rows[entry * this.stride] === DROPPED) return false;
-    this.rows[entry * this.stride] = DROPPED;
-    return true;
+    if (entry === -1) return false;
+    const { numbers, stride } = this.slab;
+    const known = numbers[entry * stride + EXPIRES_AT] !== DROPPED;
+    numbers[entry * stride + EXPIRES_AT] = DROPPED;
+    return known;
   }
 
   /** Of every key; tells of how many something was known. */
   dropAll(): number {
+    const { numbers, stride } = this.slab;
     let dropped = 0;
-    for (let at = 0; at < this.used * this.stride; at += this.stride) {
-      if (this.rows[at] !== DROPPED) dropped++;
-      this.rows[at] = DROPPED;
+    for (let at = EXPIRES_AT; at < this.used * stride; at += stride) {
+      if (numbers[at] !== DROPPED) dropped++;
+      numbers[at] = DROPPED;
     }
     return dropped;
   }
@@ -171,7 +212,7 @@ export class FeatureCache {
     if (known !== -1) return known;
     if (this.used === this.capacity && this.capacity < this.entries) this.grow();
     const entry = this.used < this.capacity ? this.used++ : this.evict();
-    this.keys.set(entry, key);
+    this.slab.setKey(entry, key);
     this.hashes[entry] = hash;
     this.queues.admit(entry, hash);
     this.link(hash, entry);
@@ -212,16 +253,18 @@ export class FeatureCache {
   private grow(): void {
     this.capacity = Math.min(this.entries, this.capacity * 2);
     this.queues.grow(this.capacity);
-    this.keys.grow(this.capacity);
-    this.rows = widened(this.rows, new Float64Array(this.capacity * this.stride));
-    this.present = widened(this.present, new Uint8Array(this.capacity));
-    this.hashes = widened(this.hashes, new Int32Array(this.capacity));
+    this.slab.grow(this.capacity);
+    const { hashes } = this;
+    this.hashes = new Int32Array(this.capacity);
+    this.hashes.set(hashes);
     this.index = new Int32Array(2 * indexSize(this.capacity));
     for (let entry = 0; entry < this.used; entry++) this.link(this.hashes[entry], entry);
   }
 }
 
-const TIMES = 2;
+/** float64 of a line of the processor's cache; wide rows are fetched by the processor itself from some lines on. */
+const LINE = 8;
+const TOUCHED = 4 * LINE;
 /** Before every time, also those that reach back. */
 const DROPPED = Number.NEGATIVE_INFINITY;
 
@@ -232,11 +275,6 @@ export function copyRow(from: Float64Array, fromRow: number, to: Float64Array, t
 
 function copy(from: Float64Array, source: number, to: Float64Array, target: number, count: number): void {
   for (let k = 0; k < count; k++) to[target + k] = from[source + k];
-}
-
-function widened<T extends Float64Array | Uint8Array | Int32Array>(old: T, next: T): T {
-  next.set(old);
-  return next;
 }
 
 function indexSize(entries: number): number {

@@ -109,31 +109,45 @@ export class FeatureReader {
 
   /** Copies what the cache has; returns the rows that it has not, with their keys. */
   private fromCache(keys: KeyTable, rows: DistinctRows): Miss[] | undefined {
-    const { cache, read, refreshes } = this;
+    const { cache, read } = this;
+    blankRow(rows, 0, read);
     const nowMs = this.clock.monotonicMs();
+    const absent = cache === undefined ? keys.distinct : cache.findAll(keys, nowMs);
+    if (cache !== undefined) this.copyFound(cache, keys, rows, nowMs);
+    if (absent === 0) return undefined;
     const mayBeStale = this.mayGive('stale-cache');
     let missing: Miss[] | undefined;
+    for (let k = 0; k < keys.distinct; k++) {
+      if (cache !== undefined && cache.found[k] >= 0) continue;
+      if (mayBeStale && this.stale(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], rows, k + 1)) continue;
+      blankRow(rows, k + 1, read);
+      missing ??= [];
+      missing.push({ key: keys.copyKey(k), row: k + 1 });
+    }
+    return missing;
+  }
+
+  private copyFound(cache: FeatureCache, keys: KeyTable, rows: DistinctRows, nowMs: number): void {
+    const { refreshes } = this;
+    const { values, writtenAtMs } = rows;
+    const { distinct } = keys;
+    const { found } = cache;
     let hits = 0;
     let negativeHits = 0;
-    blankRow(rows, 0, read);
-    cache?.approach(keys.hashes, keys.distinct);
-    for (let k = 0; k < keys.distinct; k++) {
-      const entry = cache ? cache.find(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], nowMs) : -1;
-      if (entry >= 0 && cache !== undefined) {
-        cache.copyTo(entry, rows.values, rows.writtenAtMs, k + 1);
-        if (refreshes !== undefined && cache.isDue(entry, nowMs)) refreshes.note(keys, k, entry);
-        if (cache.isPresent(entry)) hits++;
-        else negativeHits++;
-      } else if (!mayBeStale || !this.stale(keys.bytes, keys.starts[k], keys.ends[k], keys.hashes[k], rows, k + 1)) {
-        blankRow(rows, k + 1, read);
-        missing ??= [];
-        missing.push({ key: keys.copyKey(k), row: k + 1 });
-      }
+    for (let k = 0; k < distinct; k++) {
+      const entry = found[k];
+      if (entry < 0) continue;
+      cache.copyTo(entry, values, writtenAtMs, k + 1);
+      if (cache.isPresent(entry)) hits++;
+      else negativeHits++;
     }
-    refreshes?.begin();
     this.hits.add(hits);
     this.negativeHits.add(negativeHits);
-    return missing;
+    if (refreshes === undefined) return;
+    for (let k = 0; k < distinct; k++) {
+      if (found[k] >= 0 && cache.isDue(found[k], nowMs)) refreshes.note(keys, k, found[k]);
+    }
+    refreshes.begin();
   }
 
   /** Answers a row from an entry beyond its ttl but within the limit; false where there is none. */

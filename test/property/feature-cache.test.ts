@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { murmur2 } from '../../src/kernel/murmur2.ts';
-import { FeatureCache } from '../../src/stages/feature-cache.ts';
-import { INLINE_BYTES } from '../../src/stages/feature-keys.ts';
+import { FeatureCache, type Keys } from '../../src/stages/feature-cache.ts';
+import { INLINE_BYTES } from '../../src/stages/feature-entries.ts';
 import { seeded } from '../fixtures/random.ts';
 
 /** The cache against a Map: it may forget, but what it says is what was last stored, and never more than `entries`. */
@@ -21,6 +21,19 @@ function find(cache: FeatureCache, key: Buffer, nowMs: number): number {
   // The key stands inside a larger buffer, as it does in a KeyTable.
   const bytes = Buffer.concat([Buffer.from('xx'), key, Buffer.from('yy')]);
   return cache.find(bytes, 2, 2 + key.length, murmur2(key, 0, key.length), nowMs);
+}
+
+function keysOf(keys: readonly Buffer[]): Keys {
+  const starts = new Int32Array(keys.length);
+  const ends = new Int32Array(keys.length);
+  let at = 0;
+  for (const [k, key] of keys.entries()) {
+    starts[k] = at;
+    at += key.length;
+    ends[k] = at;
+  }
+  const hashes = Int32Array.from(keys, (key) => murmur2(key, 0, key.length));
+  return { bytes: Buffer.concat(keys), starts, ends, hashes, distinct: keys.length };
 }
 
 function put(cache: FeatureCache, key: Buffer, stored: Stored): void {
@@ -73,9 +86,14 @@ test('finds what was stored last, fresh, absent rows too; never holds more than 
         nowMs += random() * 2;
         const key = keys[Math.floor(random() * keys.length)];
         if (random() < 0.05) {
-          // It may be told of any hashes, and changes nothing.
-          const hashes = Int32Array.from(keys, (each) => murmur2(each, 0, each.length) + Math.floor(random() * 2));
-          cache.approach(hashes, Math.floor(random() * (keys.length + 1)));
+          const some = keys.filter(() => random() < 0.5);
+          const fresh = some.map((each) => find(cache, each, nowMs));
+          assert.equal(cache.findAll(keysOf(some), nowMs), fresh.filter((entry) => entry < 0).length);
+          assert.deepEqual(
+            [...cache.found.subarray(0, some.length)],
+            fresh,
+            'many at a time are found as each alone is',
+          );
           const known = find(cache, key, nowMs) >= 0;
           assert.ok(cache.drop(key) || !known);
           assert.equal(
