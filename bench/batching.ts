@@ -1,5 +1,6 @@
 import { arrivalsOf, capacityPerMs, EXECUTORS, MAX_BATCH, PATTERNS, type Pattern } from './batching/scenarios.ts';
 import { type Arrivals, type Executor, type Outcome, play, type Rule } from './batching/simulation.ts';
+import { readOptions, refuse } from './harness/options.ts';
 
 /**
  * The batcher as it is shipped, nothing set but the budget, against fixed sizes and delays: `node bench/batching.ts`.
@@ -9,7 +10,21 @@ import { type Arrivals, type Executor, type Outcome, play, type Rule } from './b
  * with the lowest p99, for the machine the least busy one that misses no more than one row in a thousand (or, where none
  * does, the one that misses least). `--all` plays more loads; a word, only the executors whose name begins with it.
  */
-const LOADS = process.argv.includes('--all') ? [0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95] : [0.3, 0.6, 0.8, 0.95];
+const USAGE = `node bench/batching.ts [--all] [EXECUTOR]
+
+The batcher, simulated, beside fixed sizes and delays. No clock: the same figures on every machine.
+
+  --all       seven loads in place of four
+  EXECUTOR    only those whose name begins so:
+${EXECUTORS.map(({ name }) => `              ${name}`).join('\n')}`;
+const {
+  options: { all },
+  words: [only],
+} = readOptions(USAGE, { all: { type: 'boolean', default: false } }, 1);
+if (only !== undefined && !EXECUTORS.some(({ name }) => name.startsWith(only))) {
+  refuse(`no executor begins with ${only}; --help has them`);
+}
+const LOADS = all ? [0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95] : [0.3, 0.6, 0.8, 0.95];
 const SIZES = [1, 8, 32, 64, 128, 256, 512, 1024];
 const DELAYS_MS = [0, 1, 2, 5, 10, 20];
 const DURATION_MS = 12_000;
@@ -82,7 +97,6 @@ function row(executor: Executor, pattern: Pattern, load: number): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-const only = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
 for (const executor of EXECUTORS) {
   if (only !== undefined && !executor.name.startsWith(only)) continue;
   console.log(`\n${executor.name}\n`);

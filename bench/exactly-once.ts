@@ -5,17 +5,26 @@
  *   node bench/exactly-once.ts [--records 200000] [--rounds 2]
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { startLoad } from '../test/faults/real/kafka-load.ts';
 import { type OnceBench, openOnceBench } from '../test/faults/real/once-bench.ts';
 import { Sluice } from '../test/fixtures/sluice.ts';
 import { startServices } from '../test/integration/services.ts';
+import { positive, readOptions } from './harness/options.ts';
 
-const { values } = parseArgs({
-  options: { records: { type: 'string', default: '200000' }, rounds: { type: 'string', default: '2' } },
+const USAGE = `node bench/exactly-once.ts [--records N] [--rounds N]
+
+The same backlog with delivery at least once and exactly once, in turns, and the time that records spend in Sluice; on real
+Kafka, which is started as the integration tests do.
+
+  --records N   the backlog (200000)
+  --rounds N    each delivery's turns (2)`;
+const { options } = readOptions(USAGE, {
+  records: { type: 'string', default: '200000' },
+  rounds: { type: 'string', default: '2' },
 });
-const records = Number(values.records);
+const records = positive('records', options.records);
+const rounds = positive('rounds', options.rounds);
 const DELIVERIES = ['at-least-once', 'exactly-once'] as const;
 const PARTITIONS = 4;
 const BATCH = 500;
@@ -95,7 +104,7 @@ async function residence(sluice: Sluice, bench: OnceBench): Promise<string> {
   return `${((sum / count) * 1000).toFixed(1)} ms in Sluice on average, at ${PER_SECOND} records/s`;
 }
 
-for (let round = 0; round < Number(values.rounds); round++) {
+for (let round = 0; round < rounds; round++) {
   for (const delivery of DELIVERIES) await withSluice(delivery, backlog, drain);
 }
 for (const delivery of DELIVERIES) await withSluice(delivery, async () => undefined, residence);

@@ -14,23 +14,31 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { startEmbeddedStack } from '../test/fixtures/embedded-stack.ts';
 import { sluice } from '../test/fixtures/sluice.ts';
 import { createUpstream, type Flight } from '../test/fixtures/upstream.ts';
 import { startRealStack } from '../test/integration/real-stack.ts';
 import { readProfile } from './cpu-profile.ts';
+import { positive, readOptions } from './harness/options.ts';
 import { FEATURES, readFlights, TOPOLOGY, variantOf } from './in-process.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    records: { type: 'string', default: '300000' },
-    rounds: { type: 'string', default: '3' },
-    embedded: { type: 'boolean', default: false },
-    profile: { type: 'boolean', default: false },
-  },
+const USAGE = `node bench/kafka.ts [--records N] [--rounds N] [--embedded] [--profile]
+
+The shipped topology, drained, and the stock client that only copies, in turns: CPU a record.
+
+  --records N   the backlog (300000)
+  --rounds N    the best of so many counts (3)
+  --embedded    the embedded broker in place of Apache Kafka
+  --profile     where Sluice's time goes`;
+const { options } = readOptions(USAGE, {
+  records: { type: 'string', default: '300000' },
+  rounds: { type: 'string', default: '3' },
+  embedded: { type: 'boolean', default: false },
+  profile: { type: 'boolean', default: false },
 });
-const records = Number(options.records);
+const records = positive('records', options.records);
+const rounds = positive('rounds', options.rounds);
 const PARTITIONS = 4;
 const INPUT = 'bench.departed';
 const PASS_STEP = 10_000_000;
@@ -42,13 +50,13 @@ const stack = await (options.embedded ? startEmbeddedStack() : startRealStack())
 try {
   await prepare();
   const found: Record<string, number[]> = { sluice: [], 'stock client': [], 'stock client, headers': [] };
-  for (let round = 0; round < Number(options.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     found.sluice.push(await drainWithSluice(round, []));
     found['stock client'].push(await drainWithStock(round, 'plain'));
     found['stock client, headers'].push(await drainWithStock(round, 'headers'));
   }
   report(found);
-  if (options.profile) await profile(Number(options.rounds));
+  if (options.profile) await profile(rounds);
 } finally {
   await stack.stop();
   rmSync(dir, { recursive: true });

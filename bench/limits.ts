@@ -1,5 +1,5 @@
 /**
- * How near the limit: `node bench/limits.ts [--workload W] [--rounds N] [--records N]`.
+ * How near the limit: `node bench/limits.ts --help`.
  *
  * The limit is put together from parts that nobody can leave out, each measured alone in the same run and on the same core: the
  * same topic copied by Sluice's own source and sink (records in, acknowledged records out), the decode stage on frames in
@@ -7,8 +7,9 @@
  * encoding, order and offsets. The copied values are larger than predictions where the input is large, which flatters η.
  */
 import { execFile } from 'node:child_process';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { CONTESTANTS } from './harness/contestants.ts';
+import { named, positive, readOptions } from './harness/options.ts';
 import { pinHarness, pinned } from './harness/process.ts';
 import { bestDrain, digits } from './harness/report.ts';
 import { openStage } from './harness/stage.ts';
@@ -16,15 +17,22 @@ import { runWorkload } from './harness/workload-run.ts';
 import type { Parts } from './limits/parts.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    workload: { type: 'string', default: 'light' },
-    rounds: { type: 'string', default: '3' },
-    records: { type: 'string' },
-  },
+const USAGE = `node bench/limits.ts [--workload W] [--rounds N] [--records N]
+
+Measures the parts that nobody can leave out, each alone: the topic copied, the decode stage, the model at its best batch size.
+Their sum over what sluice run takes is η. Starts Kafka as the integration tests do; some minutes.
+
+  --workload W   ${[...WORKLOADS.keys()].join(', ')} (light)
+  --rounds N     the best of so many counts (3)
+  --records N    the backlog; each workload has its own`;
+const { options } = readOptions(USAGE, {
+  workload: { type: 'string', default: 'light' },
+  rounds: { type: 'string', default: '3' },
+  records: { type: 'string' },
 });
-const workload = WORKLOADS.get(options.workload);
-if (workload === undefined) throw new Error(`no workload ${options.workload}; there are ${[...WORKLOADS.keys()]}`);
+const workload = named('workload', options.workload, WORKLOADS);
+const rounds = positive('rounds', options.rounds);
+const records = options.records === undefined ? undefined : positive('records', options.records);
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 pinHarness();
@@ -41,8 +49,8 @@ try {
     CONTESTANTS.filter(({ name }) => name === 'sluice' || name === 'sluice-bare'),
     {
       modes: ['drain'],
-      rounds: Number(options.rounds),
-      records: options.records === undefined ? undefined : Number(options.records),
+      rounds,
+      records,
       rate: undefined,
       seconds: 0,
       quick: false,

@@ -11,7 +11,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import avsc from 'avsc';
 import { createOnnxRuntime } from '../src/adapters/onnx/runtime.ts';
 import { assemble } from '../src/assemble.ts';
@@ -26,6 +25,7 @@ import { createSystemClock } from '../src/kernel/system-clock.ts';
 import type { Sink } from '../src/ports/sink.ts';
 import type { Source, SourceListener } from '../src/ports/source.ts';
 import { createTelemetry } from '../src/telemetry/metrics.ts';
+import { positive, readOptions } from './harness/options.ts';
 import { idle, type Lateness, lateness, startSampler, startTurns } from './loop-delay.ts';
 
 const FOLDER = 'bench/workloads/vectors';
@@ -52,16 +52,24 @@ interface Measured extends Lateness {
   readonly ageP99Ms: number;
 }
 
-const { values: args } = parseArgs({
-  options: {
-    core: { type: 'string' },
-    load: { type: 'string', default: '0.85' },
-    seconds: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '2' },
-    child: { type: 'string' },
-    rate: { type: 'string', default: '0' },
-  },
+const USAGE = `node bench/placement.ts [--core N] [--load SHARE] [--seconds N] [--rounds N]
+
+The heavy model inline and in a thread, at a share of what the machine can do: how late the loop and the records are.
+
+  --core N       keeps each run to this core, where taskset is to be had
+  --load SHARE   of the rate that a flood comes to (0.85)
+  --seconds N    a run (8)
+  --rounds N     the best of so many counts (2)`;
+const { options: args } = readOptions(USAGE, {
+  core: { type: 'string' },
+  load: { type: 'string', default: '0.85' },
+  seconds: { type: 'string', default: '8' },
+  rounds: { type: 'string', default: '2' },
+  child: { type: 'string' },
+  rate: { type: 'string', default: '0' },
 });
+const LOAD = positive('load', args.load);
+const ROUNDS = positive('rounds', args.rounds);
 
 function topologyWith(model: string): string {
   const text = readFileSync(join(FOLDER, 'heavy.yaml'), 'utf8').replace('device: cpu', `device: cpu\n  ${model}`);
@@ -217,14 +225,14 @@ function child<Answer = Measured>(what: string, rate: number): Answer {
 
 function parent(): void {
   const { cpuUs } = child('placement: inline', FLOOD);
-  const rate = (Number(args.load) * 1e6) / cpuUs;
-  const load = `${Math.round(100 * Number(args.load))} %`;
+  const rate = (LOAD * 1e6) / cpuUs;
+  const load = `${Math.round(100 * LOAD)} %`;
   process.stdout.write(
     `flooded: ${cpuUs.toFixed(0)} µs of CPU a record; ${load} of that are ${Math.round(rate)} a second\n\n`,
   );
   const best = new Map<string, Measured>();
   let machine = child<Lateness>('idle', 0);
-  for (let round = 0; round < Number(args.rounds); round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     for (const where of WHERE) {
       const measured = child(where, rate);
       if (!((best.get(where)?.p99Ms ?? Number.POSITIVE_INFINITY) <= measured.p99Ms)) best.set(where, measured);
@@ -278,7 +286,7 @@ function parent(): void {
 const line = (cells: readonly string[]): void => void process.stdout.write(`| ${cells.join(' | ')} |\n`);
 const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 
-const seconds = Number(args.seconds);
+const seconds = positive('seconds', args.seconds);
 if (args.child === undefined) parent();
 else {
   const answer = args.child === 'idle' ? await idle(seconds) : await measure(args.child, Number(args.rate), seconds);

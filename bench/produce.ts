@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { batchBound, writeBatch } from '../src/adapters/kafka/batch-writer.ts';
 import { toMessages } from '../src/adapters/kafka/messages.ts';
@@ -9,6 +8,7 @@ import { RecordSlab } from '../src/kernel/record-slab.ts';
 import { createSystemClock } from '../src/kernel/system-clock.ts';
 import { RecordingTelemetry } from '../test/fixtures/telemetry.ts';
 import { startServices } from '../test/integration/services.ts';
+import { positive, readOptions } from './harness/options.ts';
 
 /**
  * What a record costs from the rows of a slab to the bytes of a Produce request: our writer, and the client's encoder, on the same
@@ -17,16 +17,22 @@ import { startServices } from '../test/integration/services.ts';
  * With `--kafka` also through the sink to a real broker and back to the acknowledgement: socket, client and all, four partitions at a
  * time, ours and the stock client in turns.
  */
-const { values: options } = parseArgs({
-  allowNegative: true,
-  options: {
-    rows: { type: 'string', default: '1000' },
-    value: { type: 'string', default: '24' },
-    headers: { type: 'boolean', default: true },
-    kafka: { type: 'boolean', default: false },
-  },
+const USAGE = `node bench/produce.ts [--rows N] [--value BYTES] [--no-headers] [--kafka]
+
+CPU a record from the rows of a slab to the bytes of a Produce request, by Sluice's writer and by the client's.
+
+  --rows N        rows a request (1000)
+  --value BYTES   of each value (24)
+  --no-headers    without the two headers
+  --kafka         also to a real broker and back to the acknowledgement; it is started, as the integration tests do`;
+const { options } = readOptions(USAGE, {
+  rows: { type: 'string', default: '1000' },
+  value: { type: 'string', default: '24' },
+  headers: { type: 'boolean', default: true },
+  kafka: { type: 'boolean', default: false },
 });
-const ROWS = Number(options.rows);
+const ROWS = positive('rows', options.rows);
+const VALUE_BYTES = positive('value', options.value);
 const ROUNDS = 9;
 const PARTITIONS = 4;
 const RECORDS_A_ROUND = 400_000;
@@ -44,7 +50,7 @@ function slab(): RecordSlab {
       { name: 'sluice-source', value: Buffer.from(`sensor-readings/3/${1_000_000 + i}`) },
       { name: 'sluice-model', value: Buffer.from('light@1#0123456789ab') },
     ]);
-    const value = Buffer.alloc(Number(options.value), i);
+    const value = Buffer.alloc(VALUE_BYTES, i);
     rows.append(
       1_700_000_000_000 + (i >> 3),
       Buffer.from(`device-${i % 5000}`),

@@ -1,63 +1,92 @@
 /**
- * Sluice beside other ways to do the same: `npm run bench -- [--quick] [--workload a,b] [--peers a,b] [--mode drain,paced]`.
- *
- *   --quick          light, drained, Sluice beside the kafkajs batch loop: about a minute
- *   --workload a,b   of bench/workloads/workloads.ts (light)          --peers a,b   of harness/contestants.ts (all that can)
- *   --mode a,b       drain (how fast), paced (how late) (drain)       --rounds N    each contestant's turns (3)
- *   --records N      the backlog                                      --rate N, --seconds N   of paced mode
- *   --json           JSON in place of tables                          --svg FILE    a chart, of the first workload
- *   --guard          compares the ratio to the kafkajs batch loop with bench/guard.json; exit 1 on a clear regression
+ * Sluice beside other ways to do the same: `npm run bench -- --help` says how to ask.
  *
  * Real Kafka on this machine; contestants on one core, broker and generator on another, where there are two. Progress goes to
  * stderr, tables to stdout. Reports, and fails only where Sluice does; a peer that cannot run is left out with a line.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { chart } from './harness/chart.ts';
-import { CONTESTANTS, type Contestant } from './harness/contestants.ts';
+import { CONTESTANTS } from './harness/contestants.ts';
 import { judge } from './harness/guard.ts';
+import { named, positive, readOptions } from './harness/options.ts';
 import { pinHarness, pinned } from './harness/process.ts';
 import { asJson, type Result, tables } from './harness/report.ts';
 import { openStage } from './harness/stage.ts';
 import { runWorkload, type Wanted } from './harness/workload-run.ts';
-import { WORKLOADS, type Workload } from './workloads/workloads.ts';
+import { WORKLOADS } from './workloads/workloads.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    guard: { type: 'boolean', default: false },
-    workload: { type: 'string', default: 'light' },
-    peers: { type: 'string' },
-    mode: { type: 'string', default: 'drain' },
-    rounds: { type: 'string' },
-    records: { type: 'string' },
-    rate: { type: 'string' },
-    seconds: { type: 'string', default: '20' },
-    json: { type: 'boolean', default: false },
-    svg: { type: 'string' },
-  },
+const peers = new Map(CONTESTANTS.map((contestant) => [contestant.name, contestant]));
+const MODES: ReadonlyMap<string, string> = new Map([
+  ['drain', 'a backlog, as fast as it goes: CPU a record, records a second, memory'],
+  ['paced', 'records at the times they are meant to come: latency and misses'],
+]);
+const listed = (rows: Iterable<readonly [string, string]>): string =>
+  [...rows].map(([name, what]) => `  ${name.padEnd(16)} ${what}`).join('\n');
+
+const USAGE = `npm run bench -- [OPTIONS]
+
+Drains the same records through Sluice and through other ways to do the same, in turns, on real Kafka (started here, by the
+scripts of the integration tests), and prints tables of ratios. Microseconds are those of this machine; the ratios carry over.
+
+  npm run bench -- --quick                            a look: light records, one peer, about a minute
+  npm run bench -- --workload ffnn-avro,heavy         other workloads, every peer that is installed
+  npm run bench -- --peers java,python --rounds 5     two peers; the best of five rounds counts
+  npm run bench -- --mode paced --rate 5000           how late, at 5,000 records a second
+  npm run bench -- --guard                            exit 1 where Sluice has become clearly slower, beside a peer
+
+Options:
+  --quick          light, drained, one round, beside kafkajs-batch
+  --workload A,B   light, if not given; see below
+  --peers A,B      all that can run here, if not given
+  --mode A,B       drain, if not given
+  --batch N        rows a model run of the peers that batch; each workload has its own
+  --rounds N       each contestant's turns (3)
+  --records N      the backlog; each workload has its own
+  --rate N         records a second of paced mode; each workload has its own
+  --seconds N      how long paced mode goes on (20)
+  --json           JSON in place of tables
+  --svg FILE       a chart of the first workload
+  --guard          compares with bench/guard.json
+
+Workloads:
+${listed([...WORKLOADS.values()].map(({ name, what }) => [name, what] as const))}
+
+Peers:
+${listed(CONTESTANTS.map(({ name, what }) => [name, what] as const))}
+
+Modes:
+${listed(MODES)}`;
+
+const { options } = readOptions(USAGE, {
+  quick: { type: 'boolean', default: false },
+  guard: { type: 'boolean', default: false },
+  workload: { type: 'string', default: 'light' },
+  peers: { type: 'string' },
+  mode: { type: 'string', default: 'drain' },
+  batch: { type: 'string' },
+  rounds: { type: 'string' },
+  records: { type: 'string' },
+  rate: { type: 'string' },
+  seconds: { type: 'string', default: '20' },
+  json: { type: 'boolean', default: false },
+  svg: { type: 'string' },
 });
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const short = options.quick || options.guard;
 
-const workloads = options.workload.split(',').map((name): Workload => {
-  const workload = WORKLOADS.get(name);
-  if (workload === undefined) return usage(`no workload ${name}; there are ${[...WORKLOADS.keys()].join(', ')}`);
-  return workload;
+const workloads = options.workload.split(',').map((name) => {
+  const workload = named('workload', name, WORKLOADS);
+  return options.batch === undefined ? workload : { ...workload, batch: positive('batch', options.batch) };
 });
 const names = options.peers?.split(',') ?? (short ? ['kafkajs-batch'] : CONTESTANTS.map(({ name }) => name));
-const contestants = ['sluice', ...names.filter((name) => name !== 'sluice')].map((name): Contestant => {
-  const contestant = CONTESTANTS.find((each) => each.name === name);
-  if (contestant === undefined) return usage(`no peer ${name}; there are ${CONTESTANTS.map((c) => c.name).join(', ')}`);
-  return contestant;
-});
+const contestants = ['sluice', ...names.filter((name) => name !== 'sluice')].map((name) => named('peer', name, peers));
 const wanted: Wanted = {
-  modes: options.mode.split(','),
-  rounds: Number(options.rounds ?? (options.quick ? 1 : 3)),
-  records: options.records === undefined ? undefined : Number(options.records),
-  rate: options.rate === undefined ? undefined : Number(options.rate),
-  seconds: Number(options.seconds),
+  modes: options.mode.split(',').filter((mode) => named('mode', mode, MODES)),
+  rounds: positive('rounds', options.rounds ?? (options.quick ? '1' : '3')),
+  records: options.records === undefined ? undefined : positive('records', options.records),
+  rate: options.rate === undefined ? undefined : positive('rate', options.rate),
+  seconds: positive('seconds', options.seconds),
   quick: short,
 };
 
@@ -79,9 +108,4 @@ try {
   if (options.guard) process.exitCode = judge(results[0], say);
 } finally {
   await stage.close();
-}
-
-function usage(message: string): never {
-  say(message);
-  process.exit(2);
 }
