@@ -23,6 +23,7 @@ import type { ModelSession } from '../src/ports/model.ts';
 import { createTelemetry, type MetricStore } from '../src/telemetry/metrics.ts';
 import { createEnds, type Drive, type Feed } from './ends.ts';
 import { type LightVariant, lightTopology } from './light.ts';
+import { vectorTopology } from './vectors.ts';
 
 export const TOPOLOGY = 'topologies/flight-delay.yaml';
 export const FEATURES = 'examples/flight-delay/features';
@@ -110,6 +111,15 @@ export async function createLightBench(variant: LightVariant = {}): Promise<Path
     writeFileSync(file, lightTopology(variant));
     return file;
   }, 'avro');
+}
+
+/** Wide vectors through a small network: bytes moved weigh as much as the model. */
+export async function createVectorBench(format: Variant['format']): Promise<PathBench> {
+  return benchOf((dir) => {
+    const file = join(dir, 'vectors.yaml');
+    writeFileSync(file, vectorTopology(format));
+    return file;
+  }, format);
 }
 
 /** `write` puts the topology and what it names into a folder and returns its file. */

@@ -1,4 +1,4 @@
-import type { Column } from '../kernel/columns.ts';
+import { type Column, float32Bytes } from '../kernel/columns.ts';
 import { OPEN } from '../kernel/fate.ts';
 import { FAIL, type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
 import { type ResolvedWant, resolveWants } from './avro-resolve.ts';
@@ -64,12 +64,14 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   }
   for (const [slot, from] of resolved.entries()) body += defaultCode(from, slot, defaults, texts[slot]);
 
-  const decodeRows = new Function('R', 'T', 'defaults', 'putDefault', source(wants, skips, tables.length, body))(
-    RUNTIME,
-    tables,
-    defaults,
-    putDefault,
-  ) as DecodeRows;
+  const decodeRows = new Function(
+    'R',
+    'T',
+    'defaults',
+    'putDefault',
+    'float32Bytes',
+    source(wants, skips, tables.length, body),
+  )(RUNTIME, tables, defaults, putDefault, float32Bytes) as DecodeRows;
   const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
 
   /** Bound to a frame: what the function is called with before the records. */
@@ -148,7 +150,7 @@ function source(wants: readonly ColumnWant[], skips: SkipWriter, tables: number,
       case 'string':
         return `const s${slot} = ${of}.start, e${slot} = ${of}.end;\n${base}`;
       default:
-        return `const x${slot} = ${of}.values, p${slot} = ${of}.present;\n${base}`;
+        return `const x${slot} = ${of}.values, y${slot} = float32Bytes(${of}), p${slot} = ${of}.present;\n${base}`;
     }
   });
   return `'use strict';

@@ -86,6 +86,14 @@ export function wantedField(record: AvroRecord, want: ColumnWant): AvroField {
   return field;
 }
 
+/** Whether every vector that a field of a schema (parsed JSON) can hold is one of float32. */
+export function holdsFloat32(schema: unknown, name: string): boolean {
+  const field = parseAvroRecord(schema).fields.find((candidate) => candidate.name === name);
+  if (field === undefined) return false;
+  const vectors = branchesOf(field.type).filter((branch) => serves(branch, 'vector'));
+  return vectors.every((branch) => branch.type !== 'array' || branch.items.type === 'float');
+}
+
 /** A type in words. */
 export function describe(type: AvroType): string {
   switch (type.type) {

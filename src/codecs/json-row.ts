@@ -138,7 +138,7 @@ export class JsonRowReader {
     }
   }
 
-  private readNumber(types: number, into: Float64Array, at: number): boolean {
+  private readNumber(types: number, into: Float64Array | Float32Array, at: number): boolean {
     if (!this.cursor.number()) return false;
     const value = fitNumber(types, this.cursor.value);
     into[at] = value;

@@ -64,7 +64,8 @@ export function writeKey(
 
 const DIGITS = Buffer.alloc(MAX_LONG_DIGITS);
 
-function putEntry(column: Column, i: number, into: Buffer, at: number, limit: number): number {
+/** One field of record `i`; see `writeKey`. */
+export function putEntry(column: Column, i: number, into: Buffer, at: number, limit: number): number {
   switch (column.kind) {
     case 'string':
       return put(column.bytes, column.start[i], column.end[i], into, at, limit);

@@ -1,4 +1,13 @@
-import { type Column, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import {
+  blankMissing,
+  type Column,
+  float32Column,
+  longColumn,
+  numberColumn,
+  stringColumn,
+  vectorColumn,
+} from '../kernel/columns.ts';
+import { holdsFloat32 } from './avro-fields.ts';
 import type { ColumnWant } from './types.ts';
 
 /** Fresh columns of `count` entries, everything missing, one a want: what `ValueDecoder.bind` takes. Text lies in `arena`. */
@@ -6,18 +15,38 @@ export function columnsOf(wants: readonly ColumnWant[], count: number, arena: Bu
   return wants.map((want) => columnOf(want, count, arena));
 }
 
-/** Columns of up to `capacity` entries, again. */
+/** Wants whose values are float32, all of them, by the reader's schema (parsed JSON). */
+export function float32Wants(schema: unknown, wants: readonly ColumnWant[]): ReadonlySet<ColumnWant> {
+  return new Set(wants.filter(({ kind, field }) => kind === 'vector' && holdsFloat32(schema, field)));
+}
+
+/** Bytes that an entry of each takes, in all. */
+export function entryBytes(wants: readonly ColumnWant[], float32: ReadonlySet<ColumnWant>): number {
+  return wants.reduce((sum, want) => sum + 1 + (float32.has(want) ? 4 : 8) * want.width, 0);
+}
+
+/** Columns of up to `capacity` entries, again; `float32` of the wants are kept as such. */
 export class ReusedColumns {
   private readonly columns: readonly Column[];
 
-  constructor(wants: readonly ColumnWant[], capacity: number) {
-    this.columns = wants.map((want) => columnOf(want, capacity));
+  constructor(wants: readonly ColumnWant[], capacity: number, float32: ReadonlySet<ColumnWant> = new Set()) {
+    this.columns = wants.map((want) =>
+      float32.has(want) ? float32Column(capacity, want.width) : columnOf(want, capacity),
+    );
   }
 
-  /** As fresh ones, in the same memory; what it held is gone. */
+  /**
+   * As fresh ones, in the same memory; what it held is gone, but for the values of vectors: `blankMissing` says which of them
+   * are none, once the others are there.
+   */
   of(count: number, arena: Buffer): Column[] {
     return this.columns.map((column) => emptied(column, count, arena));
   }
+}
+
+/** What a frame's decoding ends with: vectors that are not there are NaN throughout. */
+export function endVectors(columns: readonly Column[]): void {
+  for (const column of columns) if (column.kind === 'vector') blankMissing(column);
 }
 
 function columnOf({ kind, width }: ColumnWant, count: number, arena?: Buffer): Column {
@@ -51,7 +80,7 @@ function emptied(column: Column, count: number, arena: Buffer): Column {
       };
     case 'vector': {
       const { width } = column;
-      const values = first(column.values, count * width).fill(Number.NaN);
+      const values = first(column.values, count * width);
       return { kind: 'vector', width, values, present: first(column.present, count).fill(0) };
     }
     case 'label':
@@ -59,6 +88,9 @@ function emptied(column: Column, count: number, arena: Buffer): Column {
   }
 }
 
-function first<T extends Float64Array | BigInt64Array | Int32Array | Uint8Array>(values: T, count: number): T {
+function first<T extends Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array>(
+  values: T,
+  count: number,
+): T {
   return values.length === count ? values : (values.subarray(0, count) as T);
 }

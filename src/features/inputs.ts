@@ -4,6 +4,7 @@ import { assemble, indent } from './assemble.ts';
 import { Checker } from './check.ts';
 import { DTYPES } from './dtypes.ts';
 import { Block, indexSum, Program } from './emit.ts';
+import { emitPassed, emitWhole, FLOAT32_RUNTIME, passedSlot } from './float32-vectors.ts';
 import { InputNames, Wants } from './names.ts';
 import type { Compiled, CompiledInputs, InputProgram, Line, RowFiller, Scope } from './types.ts';
 import { describe, isNumeric, type NumericValue, remembered } from './value.ts';
@@ -34,14 +35,12 @@ export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
   const program = new Program();
   const body = new Block(program);
   for (const [k, lines] of typed.entries()) emitInput(body, spec.inputs[k], k, lines);
+  const slabs = typed.flatMap((lines, k) => declareSlab(program, spec.inputs[k], k, lines));
   const source = assemble(program, [
     'return function fill(frame, lent) {',
     '  const { count, fate, columns, reads } = frame;',
     ...indent(program.frame, 1),
-    ...indent(
-      typed.flatMap((lines, k) => declareSlab(spec.inputs[k], k, widthOf(lines))),
-      1,
-    ),
+    ...indent(slabs, 1),
     '  const rowOf = lent === undefined ? new Int32Array(count) : lent.rowOf;',
     '  let rows = 0;',
     '  for (let i = 0; i < count; i++) {',
@@ -51,7 +50,7 @@ export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
     '    if (bad < 0) notFinite(frame, i);',
     '    else rowOf[rows++] = i;',
     '  }',
-    `  frame.inputs = [${typed.map((_, k) => `s${k}`).join(', ')}];`,
+    `  frame.inputs = [${typed.map((lines, k) => finishedSlab(program, spec.inputs[k], k, lines)).join(', ')}];`,
     '  frame.rowOf = rowOf;',
     '  frame.rows = rows;',
     '};',
@@ -60,7 +59,7 @@ export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
     wants: wants.list,
     widths: typed.map(widthOf),
     columnNames: typed.map((lines) => lines.flatMap(({ line, value }) => columnNames(line.name, value))),
-    fill: source.evaluate({ notFinite }) as RowFiller,
+    fill: source.evaluate({ notFinite, ...FLOAT32_RUNTIME }) as RowFiller,
     source: source.text,
   };
   return { ok: true, program: compiled, findings };
@@ -107,18 +106,42 @@ function emitInput(body: Block, input: InputProgram, k: number, lines: readonly 
   for (const { line, value } of lines) {
     body.comment(`${line.name}: ${line.expression}`);
     const first = offset;
-    body.each(value.width, (block, j) => {
-      dtype.store(block, `s${k}`, `w${k}`, `${row} + ${indexSum(first, j)}`, value.code(block, j));
-    });
+    const elementwise = (): void =>
+      body.each(value.width, (block, j) => {
+        dtype.store(block, `s${k}`, `w${k}`, `${row} + ${indexSum(first, j)}`, value.code(block, j));
+      });
+    const slot = passedSlot(value, input.dtype);
+    if (slot === undefined) elementwise();
+    else if (lines.length === 1) emitWhole(body, { slot, width: value.width }, elementwise);
+    else emitPassed(body, { slot, width: value.width }, k, `${row} + ${first}`, elementwise);
     offset += value.width;
   }
 }
 
-function declareSlab(input: InputProgram, k: number, width: number): string[] {
+/** The slot of the vector that alone is the row of an input, see float32-vectors.ts. */
+function wholeSlot(input: InputProgram, lines: readonly TypedLine[]): number | undefined {
+  return lines.length === 1 ? passedSlot(lines[0].value, input.dtype) : undefined;
+}
+
+function declareSlab(program: Program, input: InputProgram, k: number, typed: readonly TypedLine[]): string[] {
   const { slab, words } = DTYPES[input.dtype];
-  const lines = [`const s${k} = lent === undefined ? new ${slab}(count * ${width}) : lent.inputs[${k}];`];
+  const lines = [`const m${k} = () => lent === undefined ? new ${slab}(count * ${widthOf(typed)}) : lent.slab(${k});`];
+  const whole = wholeSlot(input, typed);
+  // Where the column is the slab, there is none to be written to: its words are never looked at.
+  const isColumn = whole === undefined ? '' : `${program.hoist(`float32Words(columns[${whole}])`)} !== undefined`;
+  lines.push(`const s${k} = ${whole === undefined ? `m${k}()` : `${isColumn} ? columns[${whole}].values : m${k}()`};`);
   if (words) lines.push(`const w${k} = new Int32Array(s${k}.buffer, s${k}.byteOffset);`);
+  const passes = whole === undefined && typed.some(({ value }) => passedSlot(value, input.dtype) !== undefined);
+  if (passes) lines.push(`const b${k} = slabBytes(s${k});`);
   return lines;
+}
+
+/** The expression for what is handed on. */
+function finishedSlab(program: Program, input: InputProgram, k: number, typed: readonly TypedLine[]): string {
+  const whole = wholeSlot(input, typed);
+  if (whole === undefined) return `s${k}`;
+  const words = program.hoist(`float32Words(columns[${whole}])`);
+  return `${words} === undefined ? s${k} : slabOf(columns[${whole}], count, rowOf, rows, m${k})`;
 }
 
 function widthOf(lines: readonly TypedLine[]): number {

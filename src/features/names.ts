@@ -84,6 +84,7 @@ export class InputNames implements Names {
       width,
       missing,
       stored: true,
+      eventSlot: slot,
       code: (block, k) => `${values(block)}[${block.root.bind(`i * ${width}`)} + ${k}]`,
     };
   }

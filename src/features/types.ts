@@ -64,7 +64,8 @@ export type RowFiller = (frame: Frame, lent?: RowMemory) => void;
 
 /** What rows are filled into, in place of new memory: as long as `frame.count` rows take, whatever it holds. */
 export interface RowMemory {
-  readonly inputs: readonly Tensor[];
+  /** Of input `k`; not asked for where a column of the event is the slab. */
+  slab(k: number): Tensor;
   readonly rowOf: Int32Array;
 }
 

@@ -28,6 +28,8 @@ export interface NumericValue {
   readonly constant?: number;
   /** Elements are read, not computed: no need to store them before reading them twice. */
   readonly stored: boolean;
+  /** The event's column that it is, of vectors; asking makes the column wanted. */
+  readonly eventSlot?: () => number;
   /** The store column that it is, for messages. */
   readonly column?: { readonly view: string; readonly name: string };
   code(block: Block, k: Index): string;

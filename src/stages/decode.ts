@@ -1,7 +1,7 @@
 import { compileAvroDecoder } from '../codecs/avro-decoder.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
 import type { RowsDecoder, ValueDecoder } from '../codecs/types.ts';
-import { ReusedColumns } from '../codecs/want-columns.ts';
+import { endVectors, entryBytes, float32Wants, ReusedColumns } from '../codecs/want-columns.ts';
 import { CONFLUENT_PREFIX_BYTES, readSchemaId } from '../codecs/wire.ts';
 import { classify } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
@@ -38,10 +38,8 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       : compileAvroDecoder({ writer: value.schema, reader: value.schema, wants });
   }
 
-  const columns = new Pool(
-    (records) => new ReusedColumns(wants, records),
-    wants.reduce((sum, { width }) => sum + 9 * width, 0),
-  );
+  const float32 = float32Wants(value.schema, wants);
+  const columns = new Pool((records) => new ReusedColumns(wants, records, float32), entryBytes(wants, float32));
 
   function settleTombstones(frame: Frame): void {
     const fate = onTombstone === 'drop' ? DROPPED : DEAD_LETTERED;
@@ -50,6 +48,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
 
   function decodePlain(frame: Frame, decoder: ValueDecoder): void {
     decodeRun(frame, decoder.bindRows(frame.arena, frame.columns), 0, 0, frame.count);
+    endVectors(frame.columns);
   }
 
   /** Records [from, to), whose values begin `skip` bytes behind where they seem to. */
@@ -134,6 +133,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       if (entry === undefined || 'reason' in entry) refuse(frame, entry?.reason ?? DECODE_FAILED, from, to);
       else decodeRun(frame, entry.bindRows(frame.arena, frame.columns), CONFLUENT_PREFIX_BYTES, from, to);
     }
+    endVectors(frame.columns);
   }
 
   function refuse(frame: Frame, reason: number, from: number, to: number): void {

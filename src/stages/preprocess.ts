@@ -15,32 +15,31 @@ const SLABS: Readonly<Record<InputDType, { new (length: number): Tensor; readonl
   bool: Uint8Array,
 };
 
-/** Wider rows are few a frame, and lending rounds their number up. */
-const MAX_LENT_ROW_BYTES = 4_096;
-
 /**
  * preprocess: columns and feature rows → the row-major slabs that become tensors, by the bundle's compiled expressions.
- * The slabs are lent to the frame until it is settled, unless rows are wide.
+ * The slabs are lent to the frame until it is settled; one that a column of the event takes the place of is never made.
  */
 export function createPreprocess(deps: IsolateDeps, plan: Plan, releaseReads?: SyncStage): SyncStage {
   const { widths, fill } = plan.inputs;
   const rowBytes = plan.feeds.reduce((sum, { dtype }, k) => sum + SLABS[dtype].BYTES_PER_ELEMENT * widths[k], 0);
   const memory = new Pool(
-    (records) => ({
-      inputs: plan.feeds.map(({ dtype }, k) => new SLABS[dtype](records * widths[k])),
-      rowOf: new Int32Array(records),
-    }),
+    (records) => ({ records, slabs: [] as (Tensor | undefined)[], rowOf: new Int32Array(records) }),
     rowBytes + 4,
   );
 
   function fillLent(frame: Frame): void {
     const { count } = frame;
-    const lent = memory.lend(frame, count);
-    const inputs = lent.inputs.map((slab, k) => slab.subarray(0, count * widths[k]));
-    fill(frame, { inputs, rowOf: lent.rowOf.subarray(0, count) });
+    const { records, slabs, rowOf } = memory.lend(frame, count);
+    fill(frame, {
+      slab(k) {
+        slabs[k] ??= new SLABS[plan.feeds[k].dtype](records * widths[k]);
+        return slabs[k].subarray(0, count * widths[k]);
+      },
+      rowOf: rowOf.subarray(0, count),
+    });
   }
 
-  const filled = isolateSync(deps, 'preprocess', rowBytes > MAX_LENT_ROW_BYTES ? (frame) => fill(frame) : fillLent);
+  const filled = isolateSync(deps, 'preprocess', fillLent);
   if (releaseReads === undefined) return filled;
   return (frame) => {
     filled(frame);

@@ -1,0 +1,89 @@
+import { float32Bytes, type VectorColumn } from '../kernel/columns.ts';
+import type { Tensor } from '../kernel/frame.ts';
+import type { Block } from './emit.ts';
+import type { NumericValue } from './value.ts';
+
+/**
+ * A vector of the event that goes into a float32 input as it is: copied natively and judged word by word, where its column
+ * holds float32; and where it is all of the input's row, not copied at all: the column is the slab.
+ *
+ * Generated code asks the column of each frame (the reader's schema decides, not the expression), so every such line has both
+ * ways in it.
+ */
+
+/** A line that has a way of its own: the slot of the event's column; undefined: it is computed. */
+export function passedSlot(value: NumericValue, dtype: string): number | undefined {
+  return dtype === 'float32' && value.width > MAX_ELEMENTWISE ? value.eventSlot?.() : undefined;
+}
+
+/** Below this a loop over elements is as quick. */
+const MAX_ELEMENTWISE = 24;
+
+/** Names that the code below calls. */
+export const FLOAT32_RUNTIME = { float32Bytes, float32Words, slabBytes, judge, slabOf };
+
+/** Code for one line into the slab `s{k}`, from `place` on; `elementwise` emits the other way. */
+export function emitPassed(body: Block, at: PassedLine, k: number, place: string, elementwise: () => void): void {
+  const bytes = body.program.hoist(`float32Bytes(columns[${at.slot}])`);
+  const first = firstOf(body, at);
+  const copy = `${bytes}.copy(b${k}, 4 * (${place}), 4 * ${first}, 4 * (${first} + ${at.width}));`;
+  emitEither(body, at, copy, elementwise);
+}
+
+/** Code for a line that is all of its input: judged where it lies. `s{k}` is made behind the records, by slabOf. */
+export function emitWhole(body: Block, at: PassedLine, elementwise: () => void): void {
+  emitEither(body, at, '', elementwise);
+}
+
+interface PassedLine {
+  readonly slot: number;
+  readonly width: number;
+}
+
+/** A name made within a branch is unknown behind it, so what elements are read by is bound in front of both. */
+function firstOf(body: Block, { width }: PassedLine): string {
+  return body.bind(`i * ${width}`);
+}
+
+function emitEither(body: Block, at: PassedLine, copy: string, elementwise: () => void): void {
+  const words = body.program.hoist(`float32Words(columns[${at.slot}])`);
+  const first = firstOf(body, at);
+  body.push(`if (${words} !== undefined) {`);
+  if (copy !== '') body.push(`  ${copy}`);
+  body.push(`  bad |= judge(${words}, ${first}, ${first} + ${at.width});`);
+  body.push('} else {');
+  elementwise();
+  body.push('}');
+}
+
+function float32Words(column: VectorColumn): Int32Array | undefined {
+  const { values } = column;
+  if (float32Bytes(column) === undefined) return undefined;
+  return new Int32Array(values.buffer, values.byteOffset, values.length);
+}
+
+function slabBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
+/** Negative where a word is no finite float32; see dtypes.ts. */
+function judge(words: Int32Array, from: number, to: number): number {
+  let bad = 0;
+  for (let k = from; k < to; k++) bad |= (words[k] & 0x7f800000) + 0x800000;
+  return bad;
+}
+
+/** The rows of an input that is one vector: the column itself where every record has its row, else a copy without the gaps. */
+function slabOf(column: VectorColumn, count: number, rowOf: Int32Array, rows: number, slab: () => Tensor): Tensor {
+  const { values, width } = column;
+  if (rows === count) return values;
+  const into = slab() as Float32Array;
+  const to = slabBytes(into);
+  const from = slabBytes(values as Float32Array);
+  for (let row = 0, end = 0; row < rows; row = end) {
+    const first = rowOf[row];
+    for (end = row + 1; end < rows && rowOf[end] === first + end - row; ) end++;
+    from.copy(to, 4 * width * row, 4 * width * first, 4 * width * (first + end - row));
+  }
+  return into;
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileInputs } from '../../../src/features/inputs.ts';
+import type { CompiledInputs, RowMemory } from '../../../src/features/types.ts';
+import { type Column, float32Column } from '../../../src/kernel/columns.ts';
+import { DEAD_LETTERED, DROPPED, reasonCode } from '../../../src/kernel/fate.ts';
+import { decide, type Frame } from '../../../src/kernel/frame.ts';
+import { type EventValues, emptyFrame, eventColumns, field, linesOf, scopeOf } from '../../fixtures/expressions.ts';
+
+const WIDTH = 70;
+const EVENTS = Array.from({ length: 6 }, (_, i) => ({
+  v: Array.from({ length: WIDTH }, (_, k) => Math.fround(i + k / 7)),
+  a: i,
+}));
+
+function compile(lines: Readonly<Record<string, string>>, dtype: 'float32' | 'float64' = 'float32'): CompiledInputs {
+  const scope = scopeOf({ v: field('vector'), a: field('number') });
+  const compiled = compileInputs({ let: [], inputs: [{ name: 'x', dtype, lines: linesOf(lines) }], scope });
+  assert.ok(compiled.ok, JSON.stringify(compiled.findings));
+  return compiled.program;
+}
+
+function toFloat32(column: Column): Column {
+  if (column.kind !== 'vector') return column;
+  const narrow = float32Column(column.present.length, column.width);
+  narrow.values.set(column.values);
+  narrow.present.set(column.present);
+  return narrow;
+}
+
+function filled(program: CompiledInputs, events: readonly EventValues[], float32: boolean, lent?: RowMemory): Frame {
+  const frame = emptyFrame(events.length);
+  const columns = eventColumns(program.wants, events);
+  frame.columns = float32 ? columns.map(toFloat32) : columns;
+  decide(frame, 0, DROPPED, reasonCode('tombstone'));
+  program.fill(frame, lent);
+  return frame;
+}
+
+function rowsOf(frame: Frame, width: number): unknown {
+  return {
+    rows: [...frame.inputs[0].subarray(0, frame.rows * width)],
+    rowOf: [...frame.rowOf.subarray(0, frame.rows)],
+    fate: [...frame.fate],
+    reason: [...frame.reason],
+  };
+}
+
+const spoilt = (i: number, value: number): EventValues[] =>
+  EVENTS.map((event, k) => (k === i ? { ...event, v: event.v.map((x, at) => (at === WIDTH - 1 ? value : x)) } : event));
+
+const PROGRAMS: readonly Readonly<Record<string, string>>[] = [
+  { v: `event.v[${WIDTH}]` },
+  { a: 'event.a', v: `event.v[${WIDTH}]`, b: `event.v[${WIDTH}][3] + event.a` },
+  { v: `event.v[${WIDTH}]`, w: `event.v[${WIDTH}]` },
+  { v: `event.v[${WIDTH}]`, s: `sum(event.v[${WIDTH}])` },
+  { v: `event.v[${WIDTH}] * 2` },
+];
+
+test('rows are the same of a float32 column and of a float64 one', () => {
+  for (const lines of PROGRAMS) {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const program = compile(lines, dtype);
+      for (const events of [
+        EVENTS,
+        [],
+        spoilt(2, Number.NaN),
+        spoilt(5, Number.POSITIVE_INFINITY),
+        [EVENTS[0], { a: 1 }],
+      ]) {
+        const [wide, narrow] = [false, true].map((float32) =>
+          rowsOf(filled(program, events, float32), program.widths[0]),
+        );
+        assert.deepEqual(narrow, wide, `${JSON.stringify(lines)} as ${dtype}`);
+      }
+    }
+  }
+});
+
+test('records that are not finite dead-letter, and their rows are left out', () => {
+  const program = compile(PROGRAMS[0]);
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    const frame = filled(program, spoilt(3, value), true);
+    assert.equal(frame.fate[3], DEAD_LETTERED);
+    assert.equal(frame.reason[3], reasonCode('feature-not-finite'));
+    assert.deepEqual([...frame.rowOf.subarray(0, frame.rows)], [1, 2, 4, 5]);
+    assert.deepEqual(
+      [...frame.inputs[0].subarray(0, frame.rows * WIDTH)],
+      [1, 2, 4, 5].flatMap((i) => EVENTS[i].v),
+    );
+  }
+});
+
+test('a vector that is all of a row is not copied, unless there are gaps; the column stays as it is', () => {
+  const program = compile(PROGRAMS[0]);
+  const asked: number[] = [];
+  const lent: RowMemory = {
+    slab(k) {
+      asked.push(k);
+      return new Float32Array(EVENTS.length * WIDTH);
+    },
+    rowOf: new Int32Array(EVENTS.length),
+  };
+  const frame = emptyFrame(EVENTS.length);
+  frame.columns = eventColumns(program.wants, EVENTS).map(toFloat32);
+  const [column] = frame.columns;
+  assert.ok(column.kind === 'vector');
+  const before = column.values.slice();
+  program.fill(frame, lent);
+  assert.equal(frame.inputs[0], column.values);
+  assert.deepEqual(asked, []);
+  decide(frame, 1, DROPPED, reasonCode('tombstone'));
+  program.fill(frame, lent);
+  assert.notEqual(frame.inputs[0], column.values);
+  assert.deepEqual(asked, [0]);
+  assert.deepEqual(column.values, before);
+});
