@@ -35,6 +35,7 @@ test('the auditor shares no code with what it audits', () => {
     'read-apart.ts',
     'read-worker.ts',
     'read.ts',
+    'until.ts',
     'visible.ts',
   ]);
 });

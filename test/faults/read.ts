@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type IHeaders, logLevel } from 'kafkajs';
+import { ended } from '../fixtures/until.ts';
 import { type Fetched, visible } from './visible.ts';
 
 const require = createRequire(import.meta.url);
@@ -53,6 +54,9 @@ export interface TopicReader {
 }
 
 const AGAIN_MS = 100;
+/** The client's own time-outs are below; a call that outlasts this never ends. */
+const ATTEMPT_MS = 20_000;
+const GOODBYE_MS = 2_000;
 /** So many empty answers in front of the end, and what comes next is taken for a batch that compaction emptied. */
 const EMPTY_ANSWERS = 30;
 
@@ -94,14 +98,14 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
     cluster = undefined;
     known.clear();
     // A client that cannot say good-bye to brokers that are gone is of no interest.
-    await old?.disconnect().then(undefined, () => undefined);
+    if (old !== undefined) await ended('disconnect', GOODBYE_MS, old.disconnect()).then(undefined, () => undefined);
   }
 
   async function persist<T>(what: string, work: (client: Client) => Promise<T>): Promise<T> {
     const deadlineMs = performance.now() + withinMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await work(await connected());
+        return await ended(what, Math.min(withinMs, ATTEMPT_MS), connected().then(work));
       } catch (cause) {
         if (performance.now() > deadlineMs)
           throw new Error(`not within ${withinMs / 1000} s: ${what}: ${cause}`, { cause });

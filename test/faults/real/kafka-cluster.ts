@@ -4,7 +4,7 @@
  * look never hangs on the broker that was just broken; whatever is down or frozen is up again after `heal`.
  */
 import { type Admin, type ITopicConfig, Kafka, logLevel } from 'kafkajs';
-import { until } from '../../fixtures/until.ts';
+import { ended, until } from '../../fixtures/until.ts';
 import { type Services, startServices } from '../../integration/services.ts';
 
 export interface KafkaCluster {
@@ -38,6 +38,7 @@ const OFFSETS_PARTITIONS = 8;
  * over: 9 s by default. What the tests show is what Sluice adds to that.
  */
 export const BROKER_SESSION_MS = 3_000;
+const ATTEMPT_MS = 15_000;
 
 export async function startCluster(): Promise<KafkaCluster> {
   const services = await startServices({
@@ -65,8 +66,8 @@ export async function startCluster(): Promise<KafkaCluster> {
       });
       const admin = kafka.admin();
       try {
-        await admin.connect();
-        return { answer: await work(admin) };
+        await ended(`connect, ${what}`, ATTEMPT_MS, admin.connect());
+        return { answer: await ended(what, ATTEMPT_MS, work(admin)) };
       } catch (error) {
         last = error;
         return false;

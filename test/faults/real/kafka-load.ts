@@ -7,6 +7,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
+import { ended } from '../../fixtures/until.ts';
 
 export interface Load {
   /** `topic/partition/offset` of the events that are on the input topic for certain. */
@@ -28,6 +29,8 @@ export interface LoadOptions {
 const TICK_MS = 20;
 const MAX_BATCH = 200;
 const GIVE_UP_MS = 120_000;
+/** The client's own time-outs are far below; a call that outlasts this never ends. */
+const ATTEMPT_MS = 30_000;
 
 export function startLoad(options: LoadOptions): Load {
   const { brokers, topic, partitions, perSecond, value } = options;
@@ -61,7 +64,8 @@ export function startLoad(options: LoadOptions): Load {
     for (;;) {
       const used = connected();
       try {
-        const [{ baseOffset }] = await (await used).send({ topic, acks: -1, messages });
+        const sent = used.then((producer) => producer.send({ topic, acks: -1, messages }));
+        const [{ baseOffset }] = await ended(`send to ${topic}/${partition}`, ATTEMPT_MS, sent);
         if (Number(baseOffset) >= 0)
           numbers.forEach((_, i) => void acknowledged.add(`${topic}/${partition}/${Number(baseOffset) + i}`));
         return;
