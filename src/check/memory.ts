@@ -3,11 +3,12 @@ import type { InputDType, Plan, ReadPlan } from '../plan/plan.ts';
 /**
  * How much memory a pipeline may take (promise P4): a sum of terms, each from a limit that the program keeps.
  *
- *   base + model + 1.25 × (bytes in flight × 4 + records in flight × what one costs + brokers × fetch) + caches + schemas
+ *   base + model + 1.25 × (bytes in flight × 4 + records in flight × what one costs + brokers × fetch) + requests + caches + schemas
  *
  * Promise: resident memory stays below the sum, whatever comes in and whatever stands still; measured, not proven, with
  * records of a megabyte, a backlog at the start and an output that stands still (test/faults/embedded/memory.test.ts).
- * Limits: the record's term takes strings and vectors for as long as they are in its bytes; a model that allocates while it
+ * Limits: a record batch that is larger than a fetch comes whole, as large as its topic allows; a key of the cache above 47 bytes
+ * adds itself; the record's term takes strings and vectors for as long as they are in its bytes; a model that allocates while it
  * runs, or a `use` function that keeps things, is not in it; a runtime for a GPU adds what its vendor says.
  */
 export interface MemoryLimits {
@@ -18,6 +19,8 @@ export interface MemoryLimits {
   /** … and what its compressed batches may come to. */
   readonly inflatedMaxBytes: number;
   readonly fetchMaxRecords: number;
+  /** Memory of requests that is kept for the next ones. */
+  readonly requestBytes: number;
   /** Of all model files. */
   readonly modelBytes: number;
   /** Threads of a model, where it comes to threads; as many as the topology says, or one, if not given. */
@@ -44,22 +47,34 @@ const MIB = 1024 * 1024;
 const BASE_BYTES = 256 * MIB;
 /** Weights as they are read, and as the runtime lays them out. */
 const MODEL_COPIES = 3;
-/** A record's bytes: in its frame; in its dead letter or output; in the client's request; and in what the socket has not taken. */
+/** A record's bytes: in its frame; in its dead letter or output; in the request, which is what the socket has; and in that of an attempt before. */
 const BYTES_COPIES = 4;
 /** A record in the columns that every frame has, with its share of promises, spans and rows of output. */
 const RECORD_BYTES = 512;
-/** A fetched record before it is copied to a frame: an object, two texts, three views. */
+/** A fetched record before it is copied to a frame: columns, in sets of which half may stay empty. */
+const COLUMNS_BYTES = 2 * 44;
+/** A record batch in a fetch: its message, and what it says of itself. One measured is 274 to 300. */
+const BATCH_BYTES = 320;
+/** What a record batch takes at least as it comes: its header and one record. */
+const LEAST_BATCH_BYTES = 68;
+/** With `client: stock`, beside that: an object a record, two texts, three views. */
 const MESSAGE_BYTES = 480;
 /** The model's own process, idle: what it does not share with the pipeline's, and the messages between the two. */
 const MODEL_PROCESS_BYTES = 96 * MIB;
 /** A thread of the model: a heap of its own, what it shares with the pipeline, and what is moved to it. */
 const MODEL_THREAD_BYTES = 40 * MIB;
-/** Pieces as they come from the socket, and put together. */
-const FETCH_COPIES = 3;
+/** The response that is cut into frames, and the one before it, which is garbage. */
+const FETCH_COPIES = 2;
 /** What moves is freed some time after it is done with, and the allocator keeps some of it. */
 const SLACK = 0.25;
-/** An entry of the cache beside its numbers: key of up to 47 bytes, hash, index, queues. A longer key adds itself. */
-const CACHE_ENTRY_BYTES = 200;
+/** An entry of the cache in its slab, beside numbers and timestamps: key of up to 47 bytes, two times. */
+const CACHE_KEY_BYTES = 48 + 2 * 8;
+/** … and outside: hash 4, index up to 32, queues 5, what is remembered of one that went up to 15. */
+const CACHE_INDEX_BYTES = 56;
+/** Rows of the smallest slab; from there it doubles. */
+const CACHE_LEAST_ROWS = 1024;
+/** A row on its way from the store, beside its numbers: its key, and its cell as it came. */
+const STORE_ROW_BYTES = 200;
 /** A schema as text, parsed, and as a compiled decoder. */
 const SCHEMA_COPIES = 8;
 
@@ -77,8 +92,13 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
   // A frame takes the way of one of the two plans.
   const recordBytes = Math.max(perRecordBytes(plan), plan.smaller === undefined ? 0 : perRecordBytes(plan.smaller));
   const caches = plan.reads.reduce((sum, read) => sum + cacheBytes(read), 0);
+  const batches = Math.min(limits.fetchMaxRecords, Math.ceil(limits.fetchMaxBytes / LEAST_BATCH_BYTES));
+  const fetchedBytes = COLUMNS_BYTES + (plan.topology.connections.kafka?.client === 'stock' ? MESSAGE_BYTES : 0);
   const fetchBytes =
-    limits.fetchMaxBytes * FETCH_COPIES + limits.inflatedMaxBytes + limits.fetchMaxRecords * MESSAGE_BYTES;
+    limits.fetchMaxBytes * FETCH_COPIES +
+    limits.inflatedMaxBytes +
+    limits.fetchMaxRecords * fetchedBytes +
+    batches * BATCH_BYTES;
   const moving = bytes * BYTES_COPIES + records * recordBytes + limits.brokers * fetchBytes;
   const terms: MemoryTerm[] = [
     { name: 'base', bytes: BASE_BYTES, from: 'program, clients and an idle heap' },
@@ -96,14 +116,15 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     {
       name: 'fetches',
       bytes: limits.brokers * fetchBytes,
-      from: `${limits.brokers} ${limits.brokers === 1 ? 'broker' : 'brokers'} × (${mib(limits.fetchMaxBytes)} × ${FETCH_COPIES} + ${mib(limits.inflatedMaxBytes)} inflated + ${limits.fetchMaxRecords} records × ${MESSAGE_BYTES} B)`,
+      from: `${limits.brokers} ${limits.brokers === 1 ? 'broker' : 'brokers'} × (${mib(limits.fetchMaxBytes)} × ${FETCH_COPIES} + ${mib(limits.inflatedMaxBytes)} inflated + ${limits.fetchMaxRecords} records × ${fetchedBytes} B + ${batches} batches × ${BATCH_BYTES} B)`,
     },
     {
       name: 'not given back',
       bytes: Math.ceil(moving * SLACK),
       from: `${SLACK} × what is in flight and fetched: garbage, and holes in the allocator`,
     },
-    { name: 'feature caches', bytes: caches, from: 'entries × (row + key + index)' },
+    { name: 'requests', bytes: limits.requestBytes, from: 'kept for the next ones' },
+    { name: 'feature caches', bytes: caches, from: 'entries × (row + key + index), and the slab before the last one' },
     {
       name: 'schemas',
       bytes: limits.schemaBytes * SCHEMA_COPIES,
@@ -146,16 +167,20 @@ function perRecordBytes({ wants, reads, feeds, predictions }: Plan): number {
   let bytes = RECORD_BYTES;
   for (const { kind, width } of wants) bytes += kind === 'vector' ? width * 8 + 1 : 17;
   // In the frame, and in the call to the store that brought it.
-  for (const { rowWidth, views } of reads) bytes += 2 * 8 * (rowWidth + views.length) + CACHE_ENTRY_BYTES;
+  for (const { rowWidth, views } of reads) bytes += 2 * 8 * (rowWidth + views.length) + STORE_ROW_BYTES;
   for (const { rowShape, dtype } of feeds) bytes += rowShape.reduce((a, b) => a * b, 1) * DTYPE_BYTES[dtype];
   for (const { width } of predictions.predictions) bytes += 8 * Math.max(1, width);
   return bytes;
 }
 
-/** Numbers, timestamps, two times. Slabs grow by doubling: old and new exist side by side for a moment. */
+/** Slabs grow by doubling: old and new exist side by side until the old one is collected. */
 function cacheBytes({ cache, rowWidth, views }: ReadPlan): number {
   if (cache === undefined) return 0;
-  return Math.ceil(cache.entries * (1.5 * 8 * (rowWidth + views.length + 2) + CACHE_ENTRY_BYTES));
+  const { entries } = cache;
+  const doublings = Math.max(0, Math.ceil(Math.log2(entries / CACHE_LEAST_ROWS)));
+  const before = doublings === 0 ? 0 : CACHE_LEAST_ROWS * 2 ** (doublings - 1);
+  const rowBytes = CACHE_KEY_BYTES + 8 * (rowWidth + views.length);
+  return (entries + before) * rowBytes + entries * CACHE_INDEX_BYTES;
 }
 
 /** The sum, and what it is made of, a line each. */

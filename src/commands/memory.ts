@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs';
 import { FETCH_MAX_BYTES, MAX_FETCH_BYTES, MAX_FETCH_RECORDS } from '../adapters/kafka/record-batches.ts';
+import { KEPT_REQUEST_BYTES } from '../adapters/kafka/request-buffers.ts';
+import { WIRES } from '../adapters/kafka/transactions.ts';
 import { MAX_SCHEMA_BYTES } from '../adapters/registry/registry.ts';
 import { type MemoryBound, memoryBound, mib } from '../check/memory.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -8,12 +10,15 @@ import { sessionsOf } from './placement.ts';
 /** The bound of a plan under the limits of the adapters that `run` uses. How many brokers there are is what the topology says. */
 export function memoryOf(plan: Plan, cores = 1): MemoryBound {
   const { kafka, registry } = plan.topology.connections;
+  // Exactly once, each of several connections sends what is its own.
+  const senders = plan.topology.flow.delivery === 'exactly-once' ? WIRES : 1;
   const files = [...plan.bundle.modelFiles, ...(plan.smaller?.bundle.modelFiles ?? [])];
   return memoryBound(plan, {
     brokers: Math.max(1, kafka?.brokers.length ?? 1),
     fetchMaxBytes: FETCH_MAX_BYTES,
     inflatedMaxBytes: MAX_FETCH_BYTES,
     fetchMaxRecords: MAX_FETCH_RECORDS,
+    requestBytes: kafka?.client === 'stock' ? 0 : KEPT_REQUEST_BYTES * senders,
     modelSessions: sessionsOf(plan, cores),
     modelBytes: files.reduce((sum, { file }) => sum + statSync(file).size, 0),
     schemaBytes: registry === undefined ? 0 : MAX_SCHEMA_BYTES,

@@ -7,6 +7,8 @@
 const MIN_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 2 * 1024 * 1024;
 const MAX_KEPT = 8;
+/** Held while nobody sends. */
+export const KEPT_REQUEST_BYTES = MAX_KEPT * MAX_KEPT_BYTES;
 
 export class RequestBuffers {
   private readonly free: Buffer[] = [];

@@ -59,7 +59,7 @@ export interface TransactionsOptions extends KafkaConnection {
 }
 
 /** A broker answers the requests of one connection one by one → partitions share a few, not one. */
-const WIRES = 4;
+export const WIRES = 4;
 /** A broker gives up on its replicas before we give up on it. */
 const REPLICAS_SHARE = 0.8;
 const FIRST_WAIT_MS = 25;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMemory, type MemoryLimits, memoryBound } from '../../../src/check/memory.ts';
+import { FeatureCache } from '../../../src/stages/feature-cache.ts';
 import { testPlan } from '../../fixtures/plan.ts';
 
 const MIB = 1024 * 1024;
@@ -9,6 +10,7 @@ const LIMITS: MemoryLimits = {
   fetchMaxBytes: 4 * MIB,
   inflatedMaxBytes: 64 * MIB,
   fetchMaxRecords: 100_000,
+  requestBytes: 16 * MIB,
   modelBytes: MIB,
   schemaBytes: 8 * MIB,
 };
@@ -32,7 +34,10 @@ test('row 20: the bound is the sum of its terms, and each limit is in exactly on
   };
   grows('in flight, bytes', 4 * MIB, memoryBound(flow(1_000, 2 * MIB), LIMITS));
   grows('model', 6 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, modelBytes: 2 * MIB }));
-  grows('fetches', 12 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, fetchMaxBytes: 8 * MIB }));
+  // Twice, and as many batches more as it can hold of one record each, up to one a record.
+  const batches = 100_000 - Math.ceil((4 * MIB) / 68);
+  grows('fetches', 8 * MIB + 320 * batches, memoryBound(flow(1_000, MIB), { ...LIMITS, fetchMaxBytes: 8 * MIB }));
+  grows('requests', MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, requestBytes: 17 * MIB }));
   grows('fetches', MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, inflatedMaxBytes: 65 * MIB }));
   grows('fetches', term(base, 'fetches'), memoryBound(flow(1_000, MIB), { ...LIMITS, brokers: 2 }));
   grows('schemas', 8 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, schemaBytes: 9 * MIB }));
@@ -40,11 +45,44 @@ test('row 20: the bound is the sum of its terms, and each limit is in exactly on
   grows('in flight, records', term(base, 'in flight, records'), twice);
 });
 
+test('a message a record costs what it takes, a batch at a time columns', () => {
+  const fetches = (client: 'columnar' | 'stock', fetchMaxRecords: number): number => {
+    const plan = testPlan();
+    const kafka = { brokers: [], clientId: 'c', sessionTimeoutMs: 1, client };
+    const topology = { ...plan.topology, connections: { ...plan.topology.connections, kafka } };
+    return term(memoryBound({ ...plan, topology }, { ...LIMITS, fetchMaxRecords }), 'fetches');
+  };
+  assert.equal(fetches('columnar', 100_000) - fetches('columnar', 90_000), 10_000 * 88);
+  assert.equal(fetches('stock', 100_000) - fetches('columnar', 100_000), 100_000 * 480);
+});
+
+/** Of all typed arrays below, each buffer once. */
+function bytesOf(object: object, seen = new Set<object>()): number {
+  let bytes = 0;
+  for (const part of Object.values(object)) {
+    if (typeof part !== 'object' || part === null) continue;
+    const own: object = ArrayBuffer.isView(part) ? part.buffer : part;
+    if (seen.has(own)) continue;
+    seen.add(own);
+    bytes += own instanceof ArrayBuffer ? own.byteLength : bytesOf(own, seen);
+  }
+  return bytes;
+}
+
 test('a cache costs its rows, and what it costs is said', () => {
   const cache = { entries: 10_000, ttlMs: 1, negativeTtlMs: 1 };
-  const bound = memoryBound(testPlan({ enriched: true, read: { cache } }), LIMITS);
+  const plan = testPlan({ enriched: true, read: { cache } });
+  const bound = memoryBound(plan, LIMITS);
   const bytes = term(bound, 'feature caches');
-  assert.ok(bytes > 10_000 * 200 && bytes < 10_000 * 400, String(bytes));
+  const { rowWidth, views: named } = plan.reads[0];
+  const views = named.length;
+  const real = new FeatureCache({ entries: 10_000, rowWidth, views });
+  for (let i = 0; i < 10_000; i++) {
+    const key = Buffer.from(`key ${i}`);
+    real.put(key, new Float64Array(rowWidth), new Float64Array(views), 0, true, { expiresAtMs: 1, refreshAtMs: 1 });
+  }
+  const held = bytesOf(real);
+  assert.ok(bytes >= held && bytes < 2.2 * held, `${bytes}, and it holds ${held}`);
   assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
 });
 
