@@ -130,9 +130,6 @@ export const METRICS = {
   sluice_duplicates_possible_total: counter(
     'Records that may come twice: handed over and not committed when their partition was given up, or sent in a call of which it is not known whether it was written.',
   ),
-  sluice_client_fallbacks_total: counter(
-    "Sinks that write with the Kafka client's own producer, because another version of the client is installed.",
-  ),
   sluice_transactions_total: counter(
     'Transactions of exactly-once delivery: committed, failed (told apart from committed later, and done again), lost to another owner.',
     { result: ['committed', 'failed', 'lost'] },

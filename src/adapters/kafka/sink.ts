@@ -26,7 +26,7 @@ import { createTopics, type Topics } from './topics.ts';
 
 /**
  * Kafka as a sink, over idempotent producers: ours (idempotent-producer.ts), or the client's (`stock`, or a version of the client
- * that ours was not written for: then it is told and counted).
+ * that ours was not written for: then it is told).
  *
  * Promise: the port's (src/ports/sink.ts). One call is one partition (the client's, over several, can skip messages when a
  * leader moves); attempts repeat the same batch, byte by byte, through the same producer, so that the
@@ -159,7 +159,6 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
       const { stock = false, debugProtocolBuffers = false } = options;
       const version = versionOf(options);
       const path = producerPath({ version, debugProtocolBuffers, stock }, () => {
-        telemetry.counter('sluice_client_fallbacks_total').add(1);
         telemetry.event('client-fallback', { installed: version, supported: SUPPORTED_CLIENT });
       });
       const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
