@@ -149,7 +149,7 @@ function together(producer, topic, messages) {
 
 function acknowledged(`,
       },
-      { file: STOCK, find: 'retry: { retries: Number.NaN },', replace: 'retry: { retries: 5 },' },
+      { file: STOCK, find: 'retry: { retries: isKnown ? Number.NaN : 1 },', replace: 'retry: { retries: 5 },' },
     ],
   },
   {
