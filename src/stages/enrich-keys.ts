@@ -1,36 +1,47 @@
-import { MAX_KEY_BYTES, writeKey } from '../codecs/key-template.ts';
+import { MAX_KEY_BYTES } from '../codecs/key-template.ts';
+import { createKeysWriter, type KeysWriter, type RecordKeys } from '../codecs/key-writer.ts';
 import type { KeyTemplate } from '../codecs/types.ts';
 import { OPEN } from '../kernel/fate.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { murmur2 } from '../kernel/murmur2.ts';
 
 /**
- * The distinct keys of a frame, as bytes in one slab, and for each record which one it has. Reused from frame to frame;
- * `index` alone is made anew, because the frame keeps it. No string or object a record.
+ * The distinct keys of a frame, and for each record which one it has. Reused from frame to frame; `index` alone is made anew,
+ * because the frame keeps it. No string or object a record.
+ *
+ * A key that is one field of text is not copied: `bytes` is where the frame has it. All others are written side by side.
  */
 export class KeyTable {
-  bytes = Buffer.allocUnsafeSlow(64 * 1024);
+  /** Key k is bytes[starts[k]..ends[k]), until the next `gather`. */
+  bytes: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
   /** Distinct keys found by the last `gather`. */
   distinct = 0;
   starts = new Int32Array(1024);
   ends = new Int32Array(1024);
   hashes = new Int32Array(1024);
   private table = new Int32Array(2048);
+  private readonly template: KeyTemplate;
+  private readonly write: KeysWriter;
+  private written: RecordKeys = { bytes: this.bytes, starts: new Int32Array(1024), ends: new Int32Array(1024) };
+
+  constructor(template: KeyTemplate) {
+    this.template = template;
+    this.write = createKeysWriter(template);
+  }
 
   /** Record → distinct key + 1; 0 where the key is missing (null, empty, too long) or the record is not OPEN. */
-  gather(frame: Frame, template: KeyTemplate): Int32Array {
+  gather(frame: Frame): Int32Array {
     const { count, fate, columns } = frame;
-    const index = new Int32Array(count);
     this.begin(count);
-    let at = 0;
-    for (let i = 0; i < count; i++) {
-      if (fate[i] !== OPEN) continue;
-      if (at + MAX_KEY_BYTES > this.bytes.length) this.growBytes(at);
-      const end = writeKey(template, columns, i, this.bytes, at);
-      if (end <= at) continue;
-      const known = this.intern(at, end);
-      index[i] = known + 1;
-      if (known === this.distinct - 1 && this.starts[known] === at) at = end;
+    const index = new Int32Array(count);
+    const [part, ...others] = this.template.parts;
+    const column = others.length === 0 && 'slot' in part ? columns[part.slot] : undefined;
+    if (column?.kind === 'string') {
+      this.intern(column.bytes, column.start, column.end, fate, index);
+    } else {
+      this.write(columns, fate, count, this.written);
+      const { bytes, starts, ends } = this.written;
+      this.intern(bytes, starts, ends, fate, index);
     }
     return index;
   }
@@ -43,41 +54,49 @@ export class KeyTable {
     return key;
   }
 
-  /** The distinct key whose bytes are bytes[at..end), adding it when it is new. */
-  private intern(at: number, end: number): number {
-    const { table, hashes, starts, ends, bytes } = this;
-    const hash = murmur2(bytes, at, end);
+  /** Numbers the keys of all records, the same key with the same number. */
+  private intern(bytes: Buffer, from: Int32Array, to: Int32Array, fate: Uint8Array, index: Int32Array): void {
+    const { table, hashes, starts, ends } = this;
     const mask = table.length - 1;
-    let slot = hash & mask;
-    for (; table[slot] !== 0; slot = (slot + 1) & mask) {
-      const k = table[slot] - 1;
-      if (hashes[k] === hash && sameBytes(bytes, starts[k], ends[k], at, end)) return k;
+    let distinct = 0;
+    for (let i = 0; i < index.length; i++) {
+      const start = from[i];
+      const end = to[i];
+      if (fate[i] !== OPEN || start < 0 || end <= start || end - start > MAX_KEY_BYTES) continue;
+      const hash = murmur2(bytes, start, end);
+      let slot = hash & mask;
+      let number = table[slot];
+      while (
+        number !== 0 &&
+        !(hashes[number - 1] === hash && sameBytes(bytes, starts[number - 1], ends[number - 1], start, end))
+      ) {
+        slot = (slot + 1) & mask;
+        number = table[slot];
+      }
+      if (number === 0) {
+        hashes[distinct] = hash;
+        starts[distinct] = start;
+        ends[distinct] = end;
+        number = ++distinct;
+        table[slot] = number;
+      }
+      index[i] = number;
     }
-    const k = this.distinct++;
-    table[slot] = k + 1;
-    hashes[k] = hash;
-    starts[k] = at;
-    ends[k] = end;
-    return k;
+    this.bytes = bytes;
+    this.distinct = distinct;
   }
 
   private begin(count: number): void {
-    this.distinct = 0;
     if (count > this.starts.length) {
       const size = 2 ** Math.ceil(Math.log2(count));
       this.starts = new Int32Array(size);
       this.ends = new Int32Array(size);
       this.hashes = new Int32Array(size);
       this.table = new Int32Array(size * 2);
+      this.written = { bytes: this.written.bytes, starts: new Int32Array(size), ends: new Int32Array(size) };
     } else {
       this.table.fill(0);
     }
-  }
-
-  private growBytes(used: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, used + MAX_KEY_BYTES));
-    this.bytes.copy(larger, 0, 0, used);
-    this.bytes = larger;
   }
 }
 

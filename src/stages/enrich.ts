@@ -77,7 +77,7 @@ interface Run {
 class LookUp {
   private readonly deps: StageDeps;
   private readonly read: ReadPlan;
-  private readonly keys = new KeyTable();
+  private readonly keys: KeyTable;
   private readonly reader: FeatureReader;
   private readonly ages: readonly Histogram[];
 
@@ -85,11 +85,12 @@ class LookUp {
     this.deps = deps;
     this.read = read;
     this.reader = reader;
+    this.keys = new KeyTable(read.key);
     this.ages = read.views.map(({ name }) => deps.telemetry.histogram('sluice_feature_age_seconds', { view: name }));
   }
 
   run(frame: Frame, run: Run): FeatureRows | Promise<FeatureRows> {
-    const index = this.keys.gather(frame, this.read.key);
+    const index = this.keys.gather(frame);
     const rows = this.reader.rowsFor(this.keys);
     return rows instanceof Promise
       ? rows.then((answered) => this.finish(frame, index, answered, run))

@@ -32,7 +32,7 @@ function keyOf(a: string | null, b: string | null): Buffer | undefined {
 
 test('each record points to its own key, each distinct key stands there once, missing ones not at all', () => {
   // One table for all frames, as a stage has it: nothing of an earlier frame may show.
-  const table = new KeyTable();
+  const table = new KeyTable(TEMPLATE);
   fc.assert(
     fc.property(records, (rows) => {
       const frame = emptyRecords(ORIGIN, 0, rows.length);
@@ -41,7 +41,7 @@ test('each record points to its own key, each distinct key stands there once, mi
       closed.forEach((yes, i) => {
         if (yes) frame.fate[i] = DEAD_LETTERED;
       });
-      const index = table.gather(frame, TEMPLATE);
+      const index = table.gather(frame);
       assert.equal(index.length, rows.length);
       const distinct = new Map<string, number>();
       rows.forEach(([{ a, b }], i) => {
@@ -64,22 +64,36 @@ test('each record points to its own key, each distinct key stands there once, mi
 });
 
 test('a frame larger than the table was made for fits too', () => {
-  const table = new KeyTable();
+  const table = new KeyTable(TEMPLATE);
   const count = 5_000;
   const frame = emptyRecords(ORIGIN, 0, count);
   const names = Array.from({ length: count }, (_, i) => `airport-${i % 4_999}-${'long'.repeat(20)}`);
   frame.columns = [textColumn(names), textColumn(names)];
-  const index = table.gather(frame, TEMPLATE);
+  const index = table.gather(frame);
   assert.equal(table.distinct, 4_999);
   for (const [i, name] of names.entries()) assert.equal(table.copyKey(index[i] - 1).toString(), `${name}#${name}`);
 });
 
 test('a key that is kept has memory of its own, not a slice of a pool that it would keep whole', () => {
-  const table = new KeyTable();
+  const table = new KeyTable(TEMPLATE);
   const frame = emptyRecords(ORIGIN, 0, 1);
   frame.columns = [textColumn(['x']), textColumn(['y'])];
-  table.gather(frame, TEMPLATE);
+  table.gather(frame);
   const key = table.copyKey(0);
   assert.equal(key.toString(), 'x#y');
   assert.equal(key.buffer.byteLength, key.length);
+});
+
+test('a key that is one field of text lies in the frame, and is counted as any other', () => {
+  const table = new KeyTable(parseKeyTemplate('{a}', () => 0));
+  const frame = emptyRecords(ORIGIN, 0, 8);
+  const column = textColumn(['x', 'yy', null, '', 'x', 'z'.repeat(MAX_KEY_BYTES), 'z'.repeat(MAX_KEY_BYTES + 1), 'yy']);
+  frame.columns = [column];
+  frame.fate[7] = DEAD_LETTERED;
+  assert.deepEqual([...table.gather(frame)], [1, 2, 0, 0, 1, 3, 0, 0]);
+  assert.ok(column.kind === 'string' && table.bytes === column.bytes);
+  assert.deepEqual(
+    [0, 1].map((k) => table.copyKey(k).toString()),
+    ['x', 'yy'],
+  );
 });
