@@ -103,6 +103,7 @@ signal_node() { # signal, without SIG
   kill -"$1" "$(<"$D/node-$NODE/pid")"
 }
 
+# Events of the examples are years old: retention, which looks every five minutes, would delete them under a test.
 configure() { # node, voters
   local in_sync=$((NODES > 1 ? 2 : 1)) graceful=$([[ $NODES -gt 1 ]] && echo true || echo false)
   mkdir -p "$D/node-$1"
@@ -134,6 +135,7 @@ num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304
 log.segment.bytes=268435456
+log.retention.ms=-1
 controlled.shutdown.enable=$graceful
 $EXTRA
 EOF
