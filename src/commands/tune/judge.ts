@@ -62,7 +62,7 @@ export interface TuneReport {
 export interface CacheSize extends HitRatio {
   readonly table: string;
   readonly configured: boolean;
-  /** Of the store, at the highest rate, with an LRU cache. */
+  /** Of the store, at the highest rate. */
   readonly readsPerSecond: number;
 }
 
@@ -186,7 +186,7 @@ function tablesWithout(plan: Plan): readonly string[] {
 
 /** The lowest hit ratio among the caches as they are configured. */
 function worst(plan: Plan, assumed: Assumptions, perSecond: number): number | undefined {
-  const ratios = cacheSizes(plan, assumed, perSecond).flatMap(({ configured, lru }) => (configured ? [lru] : []));
+  const ratios = cacheSizes(plan, assumed, perSecond).flatMap(({ configured, hits }) => (configured ? [hits] : []));
   return ratios.length === 0 ? undefined : Math.min(...ratios);
 }
 
@@ -201,7 +201,7 @@ function cacheSizes(plan: Plan, { zipf: exponent, keys }: Assumptions, perSecond
       .sort((a, b) => a - b)
       .map((entries) => {
         const ratio = hitRatio(popularity, entries, asksPerTtl);
-        const readsPerSecond = perSecond * (1 - ratio.lru);
+        const readsPerSecond = perSecond * (1 - ratio.hits);
         return { ...ratio, table, configured: entries === cache.entries, readsPerSecond };
       });
   });

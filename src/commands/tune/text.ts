@@ -90,10 +90,10 @@ const millions = (count: number): string =>
   `${count < 1e9 ? (count / 1e6).toPrecision(3) : whole(count / 1e6)} million`;
 
 function cache({ cache: sizes }: TuneReport): string[] {
-  return sizes.map(({ table, entries, lru, optimum, readsPerSecond, configured }, i) =>
+  return sizes.map(({ table, entries, hits, optimum, readsPerSecond, configured }, i) =>
     line(
       i === 0 ? 'cache' : '',
-      `${table}: ${whole(entries)} entries${configured ? ' (configured)' : ''} hit ${percent(lru)} (at best ${percent(optimum)}), ${whole(readsPerSecond)} reads/s of the store`,
+      `${table}: ${whole(entries)} entries${configured ? ' (configured)' : ''} hit ${percent(hits)} (at best ${percent(optimum)}), ${whole(readsPerSecond)} reads/s of the store`,
     ),
   );
 }

@@ -1,10 +1,13 @@
 /**
- * How many look-ups a cache of so many entries answers when keys are asked for by Zipf's law. Two figures bracket a real one:
+ * How many look-ups a cache of so many entries answers when keys are asked for by Zipf's law:
  *
- *   optimum  the most asked-for keys are in the cache, always: no policy does better
- *   lru      the least recently used key leaves (Che's approximation, 2002): what CLOCK does about as well
+ *   optimum  the most asked-for keys are in the cache, always: no policy does better without knowing what comes
+ *   hits     what the feature cache does, whose eviction is S3-FIFO (src/stages/feature-queues.ts)
  *
- * Rows also expire: a key that is asked for x times within its time to live hits x/(1+x) of the time at best. Pure.
+ * Each key is taken to be asked for at random moments, independently of others, and each queue to be passed in a time that is
+ * the same for all keys, as in Che's approximation of LRU (2002): then a key goes through a cycle whose lengths are known, and
+ * the times are those with which as many keys are in each queue as it has places. Limit: a law that stands still; what
+ * shifts is answered less often. Rows also expire: a key that is asked for x times within its time to live hits x/(1+x) of the time at best. Pure.
  * Ranks beyond the first thousands are taken by groups, which changes the ratios by less than a thousandth.
  */
 export interface Popularity {
@@ -17,12 +20,17 @@ export interface Popularity {
 export interface HitRatio {
   readonly entries: number;
   readonly optimum: number;
-  readonly lru: number;
+  readonly hits: number;
 }
 
 const EXACT = 4_096;
 const GROWTH = 1.02;
-const STEPS = 60;
+const STEPS = 500;
+const SETTLED = 1e-5;
+/** So rarely that it is no more often for anybody; its cube is a number still. */
+const NEVER = 1e-60;
+/** As in src/stages/feature-queues.ts. */
+const TRIAL_SHARE = 0.1;
 
 export function zipf(keys: number, exponent: number): Popularity {
   const counts: number[] = [];
@@ -53,31 +61,78 @@ export function hitRatio(popularity: Popularity, entries: number, asksPerTtl: nu
     optimum += Math.min(room, counts[g]) * each[g] * fresh(each[g]);
     room -= counts[g];
   }
-  if (entries >= keys) return { entries, optimum, lru: optimum };
-  const stays = residence(popularity, entries);
-  let lru = 0;
-  for (let g = 0; g < counts.length; g++) lru += counts[g] * each[g] * -Math.expm1(-each[g] * stays) * fresh(each[g]);
-  return { entries, optimum, lru: Math.min(lru, optimum) };
+  if (entries >= keys) return { entries, optimum, hits: optimum };
+  const times = timesOf(popularity, entries);
+  let hits = 0;
+  for (let g = 0; g < counts.length; g++) {
+    const { trial, main } = shares(each[g], times);
+    hits += counts[g] * each[g] * (trial + main) * fresh(each[g]);
+  }
+  return { entries, optimum, hits: Math.min(hits, optimum) };
 }
 
 const fraction = (x: number): number => x / (1 + x);
 
-/** Look-ups that an entry stays for: so many that as many keys are asked for meanwhile as there are entries. */
-function residence({ counts, each }: Popularity, entries: number): number {
-  const filled = (asks: number): number => {
-    let sum = 0;
-    for (let g = 0; g < counts.length; g++) sum += counts[g] * -Math.expm1(-each[g] * asks);
-    return sum;
-  };
-  let low = 0;
-  let high = entries;
-  while (filled(high) < entries) high *= 2;
+/** In look-ups: how long an entry is on trial, how long a pass through the main queue takes, how long the hash of one that went is known. */
+interface Times {
+  readonly trial: number;
+  readonly main: number;
+  readonly ghost: number;
+}
+
+/** Times with which the queues hold what they have places for, by trying: each is lengthened while its queue is too empty. */
+function timesOf(popularity: Popularity, entries: number): Times {
+  const { counts, each } = popularity;
+  const trialEntries = Math.max(1, Math.floor(entries * TRIAL_SHARE));
+  const mainEntries = Math.max(1, entries - trialEntries);
+  // The table of hashes has no chains: some are replaced before their time.
+  const places = 2 ** Math.ceil(Math.log2(Math.max(16, mainEntries)));
+  const ghosts = -places * Math.expm1(-mainEntries / places);
+  let times: Times = { trial: entries * TRIAL_SHARE, main: entries, ghost: entries };
   for (let step = 0; step < STEPS; step++) {
-    const middle = (low + high) / 2;
-    if (filled(middle) < entries) low = middle;
-    else high = middle;
+    let [trial, main, gone] = [0, 0, 0];
+    for (let g = 0; g < counts.length; g++) {
+      const share = shares(each[g], times);
+      trial += counts[g] * share.trial;
+      main += counts[g] * share.main;
+      gone += counts[g] * share.gone;
+    }
+    const next = {
+      trial: times.trial * Math.sqrt(trialEntries / trial),
+      main: times.main * Math.sqrt(mainEntries / main),
+      ghost: Math.sqrt((times.ghost * ghosts) / gone),
+    };
+    const moved = Math.abs(Math.log(next.trial / times.trial)) + Math.abs(Math.log(next.main / times.main));
+    times = next;
+    if (moved < SETTLED) break;
   }
-  return high;
+  return times;
+}
+
+/**
+ * Of a key that is asked for with probability `p` a look-up: the share of the time that it spends on trial and in the main queue,
+ * and how often it leaves the trial unasked for, a look-up. Its cycle: not there until it is asked for; on trial; from there to
+ * the main queue if it was asked for meanwhile, or if it is while its hash is known; there until a pass finds its count at 0.
+ */
+function shares(p: number, times: Times): { readonly trial: number; readonly main: number; readonly gone: number } {
+  const unasked = Math.exp(-p * times.trial);
+  const returns = -Math.expm1(-p * times.ghost);
+  const stays = (1 - unasked + unasked * returns) * passes(p * times.main) * times.main;
+  const cycle = 1 / p + times.trial + (unasked * returns) / p + stays;
+  return { trial: times.trial / cycle, main: stays / cycle, gone: unasked / cycle };
+}
+
+/**
+ * Passes through the main queue until an entry goes, `x` look-ups of it a pass: it comes with a count of 0, look-ups count up
+ * to 3, a pass counts down. Expected numbers from each count, solved for that from 0.
+ */
+function passes(x: number): number {
+  const none = Math.max(Math.exp(-x), NEVER);
+  const one = x * none;
+  const two = (one * x) / 2;
+  const fromOne = (1 - one) / (none * none);
+  const more = Math.max(0, 1 - none - one);
+  return (1 + Math.max(0, more - two) / none + more * fromOne) / none;
 }
 
 function integral(from: number, to: number, exponent: number): number {

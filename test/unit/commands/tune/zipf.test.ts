@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { featureCache } from '../../../../bench/cache-policies.ts';
+import { hitRatio as traceHits, traceOf } from '../../../../bench/cache-traces.ts';
 import { hitRatio, zipf } from '../../../../src/commands/tune/zipf.ts';
-import { seeded } from '../../../fixtures/random.ts';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 
@@ -24,54 +25,38 @@ test('probabilities add up to one, and groups change next to nothing', () => {
   assert.ok(Math.abs(optimum - head / harmonic) < 1e-3);
 });
 
-test('more entries never hit less, LRU never more than the optimum, and all keys hit always', () => {
+test('more entries never hit less, the cache never more than the optimum, and all keys hit always', () => {
   const popularity = zipf(50_000, 0.8);
   let last = 0;
   for (const entries of [1, 10, 500, 5_000, 25_000, 49_999]) {
-    const { optimum, lru } = hitRatio(popularity, entries, FOREVER);
-    assert.ok(lru >= last && lru <= optimum && optimum < 1);
-    last = lru;
+    const { optimum, hits } = hitRatio(popularity, entries, FOREVER);
+    assert.ok(hits >= last && hits <= optimum && optimum < 1, `${entries}: ${last} ≤ ${hits} ≤ ${optimum}`);
+    last = hits;
   }
   const all = hitRatio(popularity, 50_000, FOREVER);
-  assert.ok(Math.abs(all.lru - 1) < 1e-9);
+  assert.ok(Math.abs(all.hits - 1) < 1e-9);
 });
 
-test('LRU is what a simulated LRU cache does, within a point and a half', () => {
-  const keys = 2_000;
-  const popularity = zipf(keys, 0.99);
-  const until: number[] = [];
-  popularity.each.reduce((sum, p, i) => {
-    until[i] = sum + p;
-    return until[i];
-  }, 0);
-  const random = seeded(5);
-  const draw = (): number => {
-    const at = random();
-    let [low, high] = [0, keys - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (until[middle] < at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-  for (const entries of [20, 200]) {
-    const cache = new Set<number>();
-    let hits = 0;
-    for (let n = 0; n < 120_000; n++) {
-      const key = draw();
-      if (n >= 20_000 && cache.has(key)) hits++;
-      cache.delete(key);
-      cache.add(key);
-      if (cache.size > entries) cache.delete(cache.values().next().value as number);
-    }
-    const { lru } = hitRatio(popularity, entries, FOREVER);
-    assert.ok(Math.abs(lru - hits / 100_000) < 0.015, `${entries}: ${lru} said, ${hits / 100_000} found`);
-  }
-});
+for (const [skew, size] of [
+  [0.8, 0.01],
+  [0.8, 0.1],
+  [0.99, 0.001],
+  [0.99, 0.01],
+  [0.99, 0.1],
+  [1.2, 0.01],
+] as const) {
+  test(`what is said is what the feature cache does, within a point: Zipf ${skew}, room for ${100 * size} % of the keys`, () => {
+    const keys = 20_000;
+    const lookUps = 300_000;
+    const trace = traceOf({ keys, skew, lookUps, kind: 'steady', seed: 5 });
+    const found = traceHits(trace, lookUps / 3, featureCache(keys * size));
+    const { hits } = hitRatio(zipf(keys, skew), keys * size, FOREVER);
+    assert.ok(Math.abs(hits - found) < 0.01, `${hits} said, ${found} found`);
+  });
+}
 
 test('rows that expire hit less: a key asked for once within its time to live half of the time', () => {
   const one = { counts: Float64Array.of(1), each: Float64Array.of(1) };
-  assert.equal(hitRatio(one, 1, 1).lru, 0.5);
-  assert.equal(hitRatio(one, 1, 99).lru, 0.99);
+  assert.equal(hitRatio(one, 1, 1).hits, 0.5);
+  assert.equal(hitRatio(one, 1, 99).hits, 0.99);
 });
