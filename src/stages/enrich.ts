@@ -5,6 +5,7 @@ import type { Plan, ReadPlan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
 import type { Histogram } from '../ports/telemetry.ts';
 import { KeyTable } from './enrich-keys.ts';
+import { FeatureAges } from './feature-ages.ts';
 import { FeatureReader } from './feature-reader.ts';
 import type { DistinctRows } from './feature-rows.ts';
 import type { Stage, StageDeps } from './types.ts';
@@ -79,14 +80,19 @@ class LookUp {
   private readonly read: ReadPlan;
   private readonly keys: KeyTable;
   private readonly reader: FeatureReader;
-  private readonly ages: readonly Histogram[];
+  private readonly histograms: readonly Histogram[];
+  private readonly ages = new FeatureAges();
+  /** Row → when the oldest of its views was written, of the frame at hand. */
+  private oldest = new Float64Array(1024);
 
   constructor(deps: StageDeps, read: ReadPlan, reader: FeatureReader) {
     this.deps = deps;
     this.read = read;
     this.reader = reader;
     this.keys = new KeyTable(read.key);
-    this.ages = read.views.map(({ name }) => deps.telemetry.histogram('sluice_feature_age_seconds', { view: name }));
+    this.histograms = read.views.map(({ name }) =>
+      deps.telemetry.histogram('sluice_feature_age_seconds', { view: name }),
+    );
   }
 
   run(frame: Frame, run: Run): FeatureRows | Promise<FeatureRows> {
@@ -105,7 +111,7 @@ class LookUp {
     if (run.over) return { index, values: rows.values, writtenAtMs: rows.writtenAtMs };
     const stale = this.ageViews(rows);
     if (rows.degraded !== undefined) stamp(frame, index, rows.degraded);
-    this.dateRecords(frame, index, rows);
+    this.dateRecords(frame, index);
     this.read.views.forEach((view, v) => {
       if (this.read.onMissing[v] !== 'impute') this.decideMissing(frame, index, rows, v);
       if (view.onStale === 'dead-letter' && stale !== undefined) this.decideStale(frame, index, stale, v);
@@ -113,44 +119,55 @@ class LookUp {
     return { index, values: rows.values, writtenAtMs: rows.writtenAtMs };
   }
 
-  /** Observes the ages; blanks stale views where that is asked for; marks those that dead-letter. */
+  /** Observes the ages, blanks stale views where that is asked for, marks those that dead-letter; dates the rows by the rest. */
   private ageViews(rows: DistinctRows): Uint8Array | undefined {
-    const { views, rowWidth } = this.read;
+    const { views } = this.read;
+    const { count, writtenAtMs } = rows;
+    const { ages } = this;
     const nowMs = this.deps.clock.wallMs();
+    const width = views.length;
+    const oldest = this.oldestOf(count);
     let stale: Uint8Array | undefined;
-    for (let v = 0; v < views.length; v++) {
-      const { maxAgeMs, onStale, columns } = views[v];
-      for (let row = 1; row < rows.count; row++) {
-        const writtenAtMs = rows.writtenAtMs[row * views.length + v];
+    for (let v = 0; v < width; v++) {
+      const { onStale, maxAgeMs } = views[v];
+      const limitMs = onStale === 'use' || maxAgeMs === undefined ? Number.POSITIVE_INFINITY : maxAgeMs;
+      for (let row = 1, at = width + v; row < count; row++, at += width) {
+        const atMs = writtenAtMs[at];
         // NaN: no such view. 0: the store does not say when it was written.
-        if (!(writtenAtMs > 0)) continue;
-        const ageMs = Math.max(0, nowMs - writtenAtMs);
-        this.ages[v].observe(ageMs / 1000);
-        if (maxAgeMs === undefined || ageMs <= maxAgeMs || onStale === 'use') continue;
-        if (onStale === 'missing') {
-          rows.writtenAtMs[row * views.length + v] = Number.NaN;
-          for (const { offset, width } of columns) {
-            rows.values.fill(Number.NaN, row * rowWidth + offset, row * rowWidth + offset + width);
-          }
-        } else {
-          stale ??= new Uint8Array(rows.writtenAtMs.length);
-          stale[row * views.length + v] = 1;
+        if (!(atMs > 0)) continue;
+        const ageMs = Math.max(0, nowMs - atMs);
+        ages.add(ageMs);
+        if (ageMs > limitMs && onStale === 'missing') {
+          this.blankView(rows, row, v);
+          continue;
         }
+        if (ageMs > limitMs) {
+          stale ??= new Uint8Array(writtenAtMs.length);
+          stale[at] = 1;
+        }
+        if (!(oldest[row] <= atMs)) oldest[row] = atMs;
       }
+      ages.tell(this.histograms[v]);
     }
     return stale;
   }
 
-  /** The oldest view that a record uses dates it. */
-  private dateRecords({ count, featuresAtMs }: Frame, index: Int32Array, rows: DistinctRows): void {
-    const width = this.read.views.length;
-    const oldest = new Float64Array(rows.count).fill(Number.NaN);
-    for (let row = 1; row < rows.count; row++) {
-      for (let v = 0; v < width; v++) {
-        const atMs = rows.writtenAtMs[row * width + v];
-        if (atMs > 0 && !(oldest[row] <= atMs)) oldest[row] = atMs;
-      }
+  private blankView({ values, writtenAtMs }: DistinctRows, row: number, v: number): void {
+    const { views, rowWidth } = this.read;
+    writtenAtMs[row * views.length + v] = Number.NaN;
+    for (const { offset, width } of views[v].columns) {
+      values.fill(Number.NaN, row * rowWidth + offset, row * rowWidth + offset + width);
     }
+  }
+
+  private oldestOf(count: number): Float64Array {
+    if (count > this.oldest.length) this.oldest = new Float64Array(2 * count);
+    return this.oldest.fill(Number.NaN, 0, count);
+  }
+
+  /** The oldest view that a record uses dates it. */
+  private dateRecords({ count, featuresAtMs }: Frame, index: Int32Array): void {
+    const { oldest } = this;
     for (let i = 0; i < count; i++) {
       const atMs = oldest[index[i]];
       if (atMs > 0 && !(featuresAtMs[i] <= atMs)) featuresAtMs[i] = atMs;

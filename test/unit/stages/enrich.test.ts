@@ -185,7 +185,7 @@ for (const [onStale, fate, value] of [
     await deps.clock.advance(1);
     assert.equal(enrich(cached), undefined);
     assert.deepEqual(fates(cached), [fate, fate], 'rows grow old in the cache');
-    assert.deepEqual(deps.telemetry.observed.get('sluice_feature_age_seconds{view=f}')?.slice(0, 2), [60.001, 60]);
+    assert.deepEqual(deps.telemetry.observed.get('sluice_feature_age_seconds{view=f}')?.slice(0, 2), [60, 60.001]);
   });
 }
 
