@@ -4,6 +4,7 @@ import { putDefault } from './default-entry.ts';
 import { fitNumber, INT, type JsonField, LONG, textFits } from './json-fields.ts';
 import { FALSE, JsonCursor, NULL, TRUE } from './json-scan.ts';
 import { readLongDigits, resolveEscapes } from './json-text.ts';
+import { readItems } from './json-vector.ts';
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -138,7 +139,7 @@ export class JsonRowReader {
     }
   }
 
-  private readNumber(types: number, into: Float64Array | Float32Array, at: number): boolean {
+  private readNumber(types: number, into: Float64Array, at: number): boolean {
     if (!this.cursor.number()) return false;
     const value = fitNumber(types, this.cursor.value);
     into[at] = value;
@@ -184,15 +185,7 @@ export class JsonRowReader {
       cursor.at++;
       return first === last;
     }
-    for (let at = first; at < last; at++) {
-      cursor.peek();
-      if (!this.readNumber(field.items, column.values, at)) return false;
-      const next = cursor.peek();
-      cursor.at++;
-      if (next === CLOSE_BRACKET) return at === last - 1;
-      if (next !== COMMA) return false;
-    }
-    return false;
+    return readItems(cursor, field.items, column.values, first, last);
   }
 
   private fillAbsent(i: number): boolean {

@@ -32,6 +32,7 @@ for (let digit = 0; digit < 16; digit++) {
  */
 export class JsonCursor {
   readonly bytes: Buffer;
+  readonly view: DataView;
   at = 0;
   end = 0;
   /** The last string, without its quotes, and whether it has escapes. */
@@ -47,6 +48,7 @@ export class JsonCursor {
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   start(start: number, end: number): void {
