@@ -143,5 +143,9 @@ test('a dry run says where the model would run, and on what figures', async (con
   const { code, stderr } = await sluice(['run', hello.file, '--json', '--dry'], hello.env);
   assert.equal(code, 0, stderr);
   const placed = stderr.split('\n').find((line) => line.includes(PLACED)) ?? '{}';
-  assert.match(JSON.parse(placed).because, /^256 rows take [\d.e-]+ ms, within 1 ms$/);
+  // Which it is, is up to the machine.
+  const { because, placement } = JSON.parse(placed);
+  const figures =
+    placement === 'inline' ? /^2048 rows take [\d.e-]+ ms, within 1 ms$/ : /^\d+ rows take [\d.e-]+ ms, over 1 ms$/;
+  assert.match(because, figures);
 });
