@@ -20,6 +20,9 @@ const NOTICED_WITHIN_MS = 4_000;
 const RECOVERY_FACTOR = 3;
 const RECONNECT_MS = 6_000;
 
+/** Each table in doubt is asked by one call at a time, after pauses that double from 0.1 to 2 s; two tables are read. */
+const PROBES = 2 * (Math.ceil(Math.log2(2_000 / 100)) + OUTAGE_MS / 2_000);
+
 const published = (sluice: Sluice): Promise<number> => sluice.metric('sluice_records_total', { fate: 'published' });
 
 /** Offers flights at a steady pace, whatever becomes of them. */
@@ -62,10 +65,12 @@ describe('the store is out', () => {
     assert.ok(perSecond > OFFERED_PER_SECOND, `this machine settles ${perSecond} a second, less than is offered`);
     const sampling = sample(sluice);
     const load = offer(road);
+    let mayFail = 0;
     const outages: { kind: string; noticedMs: number; backlog: number; recoveryMs: number; allowedMs: number }[] = [];
     for (const kind of ['blackhole', 'stall'] as const) {
       await sluice.until('it keeps up', async () => road.sent - (await published(sluice)) < OFFERED_PER_SECOND * 2);
       const toxic: Toxic = { kind };
+      mayFail += (await sluice.metric('sluice_store_calls_allowed')) + PROBES;
       road.bigtable.poison(toxic);
       const poisonedMs = performance.now();
       const health = await sluice.until('the outage is noticed', async () => {
@@ -109,13 +114,15 @@ describe('the store is out', () => {
     const account = await audit(road.watched, { inputs: 'contiguous' });
     const duplicates = account.duplicates.count;
     const { samples } = sampling;
-    process.stderr.write(`${JSON.stringify({ perSecond, outages, samples, boundMiB, ok, failed, duplicates })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ perSecond, outages, samples, boundMiB, ok, failed, mayFail, duplicates })}\n`,
+    );
     assert.deepEqual(account.violations, []);
     assert.equal(account.published, road.sent);
     assert.ok(samples.inFlightRecords <= CAP.records && samples.inFlightBytes <= CAP.bytes, JSON.stringify(samples));
     assert.ok(samples.rssMiB <= boundMiB * 1.1, `${samples.rssMiB} MiB, the bound is ${boundMiB}`);
-    // Every wait asks again and again; the store must not pay for it.
-    assert.ok((ok + failed) / ok < 1.1, `${failed} calls failed of ${ok + failed}`);
+    // Every frame that waits asks again and again; the store must not pay for it: what was under way fails, and probes do.
+    assert.ok(failed <= mayFail, `${failed} calls failed beside ${ok} that did not, ${mayFail} may`);
     record({
       rows: [13, 14],
       test: 'black-holed and stalled under load',
