@@ -29,8 +29,10 @@ export class FrameMemory {
 /** Of memory that no frame has, so much is kept; an arena above the other bound is not. */
 const KEEP_BYTES = 8 * 1024 * 1024;
 const KEEP_ARENA_BYTES = 512 * 1024;
-/** Frames are of about one size, but not quite: arenas have an eighth more than the first frame that needed them. */
+/** Frames are of about one size, but not quite: arenas have an eighth more than the first frame that needed them … */
 const SPARE = 8;
+/** … and hold no frame that needs less than so much of them: the credit counts what the frame needs. */
+const USED = 3 / 4;
 
 /**
  * Memory of frames that are settled, for frames to come.
@@ -38,7 +40,7 @@ const SPARE = 8;
  * Memory that is new for each frame is not on the heap, and all that V8 knows of it is when to collect: after 64 MB, a few
  * times a second, everything is marked for it (cause) → a tenth of all time, and no frame's memory in the processor's cache
  * (effect) → what was given back last is lent first (guard).
- * Promise: nothing of the frame before is left in what is lent. Limit: an eighth more than the frame's bytes may be held.
+ * Promise: nothing of the frame before is left in what is lent. Limit: a third more than the frame's bytes may be held.
  */
 export class FramePool {
   private readonly free = new Map<number, FrameMemory[]>();
@@ -47,7 +49,8 @@ export class FramePool {
   take(capacity: number, arenaBytes: number): FrameMemory {
     const found = this.free.get(capacity)?.pop();
     if (found !== undefined) this.kept -= found.slab.arena.length;
-    if (found === undefined || found.slab.arena.length < arenaBytes) {
+    const length = found?.slab.arena.length ?? 0;
+    if (found === undefined || length < arenaBytes || length * USED > arenaBytes) {
       return new FrameMemory(capacity, arenaBytes + Math.floor(arenaBytes / SPARE));
     }
     found.slab.clear();

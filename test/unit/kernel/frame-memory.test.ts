@@ -24,15 +24,15 @@ test('memory that was given back is lent again, and shows nothing of the frame b
   decide(first, 1, DEAD_LETTERED, 3);
   first.schemaId[2] = 7;
   first.giveBack?.();
-  const second = frameOf(pool, ['a', '', 'bcd']);
+  const second = frameOf(pool, ['abcd', '', 'efghi']);
   assert.equal(second.fate, first.fate, 'the same memory');
-  assert.deepEqual(textsOf(second), ['a', '', 'bcd']);
+  assert.deepEqual(textsOf(second), ['abcd', '', 'efghi']);
   assert.deepEqual([...second.fate], [0, 0, 0]);
   assert.deepEqual([...second.reason], [0, 0, 0]);
   assert.deepEqual([...second.schemaId], [-1, -1, -1]);
   assert.deepEqual([...second.keyStart], [-1, -1, -1]);
-  assert.equal(second.bytes, 4, 'as the credit was charged, whatever the arena is');
-  assert.equal(second.arena.length, 4);
+  assert.equal(second.bytes, 9, 'as the credit was charged, whatever the arena is');
+  assert.equal(second.arena.length, 9);
 });
 
 test('frames under way at a time have memory of their own', () => {
@@ -53,6 +53,13 @@ test('a frame that needs a larger arena, or other columns, has memory that fits 
   assert.deepEqual(textsOf(two), ['x', 'y']);
 });
 
+test('a small frame never holds the arena of a large one: the credit counts its own bytes only', () => {
+  const pool = new FramePool();
+  frameOf(pool, ['a'.repeat(400_000)]).giveBack?.();
+  const small = frameOf(pool, ['b'.repeat(100)]);
+  assert.ok(small.arena.buffer.byteLength <= 134, `${small.arena.buffer.byteLength} bytes are held for 100`);
+});
+
 test('what is kept is bounded: no large arena, and not more of any than 8 MiB', () => {
   const pool = new FramePool();
   const large = frameOf(pool, ['a'.repeat(1_000_000)]);
@@ -69,7 +76,7 @@ test('a frame without a pool gives nothing back, and one that is filled beyond i
   assert.equal(frameOf(undefined, ['a']).giveBack, undefined);
   const pool = new FramePool();
   frameOf(pool, ['abcdefgh']).giveBack?.();
-  const builder = new FrameBuilder(ORIGIN, 1, 3, pool);
-  builder.append(0, 0, null, Buffer.from('abcd'), null);
+  const builder = new FrameBuilder(ORIGIN, 1, 7, pool);
+  builder.append(0, 0, null, Buffer.from('abcdefgh'), null);
   assert.throws(() => builder.build(1, 0, 0), RangeError);
 });
