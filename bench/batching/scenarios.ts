@@ -1,4 +1,5 @@
-import { type Arrivals, type Executor, normal, seeded } from './simulation.ts';
+import { seeded } from '../../test/fixtures/random.ts';
+import { type Arrivals, type Executor, normal } from './simulation.ts';
 
 /** What arrives, and what it is run by. Sizes up to 1,024 rows; `line` takes a + c·b. */
 export const MAX_BATCH = 1024;

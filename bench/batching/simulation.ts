@@ -1,6 +1,7 @@
 import { ArrivalRate } from '../../src/batching/arrivals.ts';
 import { LatencyModel } from '../../src/batching/latency-model.ts';
 import { nextBatch } from '../../src/batching/policy.ts';
+import { seeded } from '../../test/fixtures/random.ts';
 
 /**
  * One executor, a queue of rows, and a rule that says when a batch leaves: by events, without a clock. The rule of Sluice is
@@ -51,17 +52,6 @@ const NOISE = 0.12;
 /** Every so often, on average, the machine stands still for so long. */
 const STALL_EVERY_MS = 1_500;
 const STALL_MS = 6;
-
-/** Uniform numbers in [0, 1): mulberry32. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
