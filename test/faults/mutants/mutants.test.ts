@@ -1,37 +1,15 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { jsonLinesOf } from '../embedded/children.ts';
 import type { Account } from '../judge.ts';
 import { record } from '../report.ts';
-import { type FaultMutant, MUTANTS } from './mutants.ts';
+import { inMutated, ROOT } from './copy.ts';
+import { MUTANTS } from './mutants.ts';
 import { SCENARIOS } from './scenarios.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
 const LIMIT = { timeout: 180_000 };
 /** Shipped code gets there, on a slow machine later; a mutant may never, and the ledger says so. */
 const DRAINS_WITHIN_MS = { shipped: 60_000, mutated: 4_000 };
-
-/** A copy of the shipped code with one mutant applied, and of what plays the scenarios. */
-function mutated({ what, edits }: FaultMutant): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-mutant-'));
-  for (const part of ['src', 'test/faults', 'test/fixtures', 'package.json']) {
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  }
-  for (const part of ['node_modules', 'schemas']) symlinkSync(join(ROOT, part), join(folder, part));
-  for (const { file, find, replace } of edits) {
-    const path = join(folder, file);
-    const source = readFileSync(path, 'utf8');
-    assert.equal(source.split(find).length, 2, `${what}: "${find}" must occur exactly once in ${file}`);
-    writeFileSync(
-      path,
-      source.replace(find, () => replace),
-    );
-  }
-  return folder;
-}
 
 /** The ledger's account of a scenario, played by the code in `cwd` in a process of its own. */
 async function accountOf(scenario: string, cwd: string, drainsWithinMs: number): Promise<Account> {
@@ -56,15 +34,12 @@ describe('the ledger is exact for shipped code', { concurrency: 3 }, () => {
 describe('the ledger catches', { concurrency: 3 }, () => {
   for (const mutant of MUTANTS) {
     test(`${mutant.what}: ${mutant.caughtBy.join(', ')}`, LIMIT, async (t) => {
-      const folder = mutated(mutant);
-      try {
-        const { violations } = await accountOf(mutant.scenario, folder, DRAINS_WITHIN_MS.mutated);
-        const named = new Set(violations.map(({ invariant }) => invariant as string));
-        for (const invariant of mutant.caughtBy) assert.ok(named.has(invariant), JSON.stringify(violations, null, 2));
-        record({ rows: [], test: t.name, faults: { mutant: 1 }, invariants: mutant.caughtBy });
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
+      const { violations } = await inMutated(mutant, (folder) =>
+        accountOf(mutant.scenario, folder, DRAINS_WITHIN_MS.mutated),
+      );
+      const named = new Set(violations.map(({ invariant }) => invariant as string));
+      for (const invariant of mutant.caughtBy) assert.ok(named.has(invariant), JSON.stringify(violations, null, 2));
+      record({ rows: [], test: t.name, faults: { mutant: 1 }, invariants: mutant.caughtBy });
     });
   }
 });

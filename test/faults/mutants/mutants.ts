@@ -1,16 +1,10 @@
-/** Deliberate mistakes in shipped code, and the invariants that the ledger must name for each. `find` occurs exactly once in `file`. */
-export interface Edit {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+/** Deliberate mistakes in shipped code, and the invariants that the ledger must name for each. */
+import type { Mistake } from './copy.ts';
 
-export interface FaultMutant {
-  readonly what: string;
+export interface FaultMutant extends Mistake {
   readonly scenario: string;
   /** Each of them must be among the violations. */
   readonly caughtBy: readonly string[];
-  readonly edits: readonly Edit[];
 }
 
 const SINK = 'src/adapters/kafka/sink.ts';
