@@ -12,7 +12,10 @@ export interface TensorSpec {
 
 /** A loaded model on a device. */
 export interface ModelSession {
+  /** Such as `cpu`, `webgpu`, `cuda:0`; of several, the first. */
   readonly device: string;
+  /** All of them, where there are several. */
+  readonly devices?: readonly string[];
   /** Runs that may be under way at once; one, if not given. */
   readonly concurrency?: number;
   readonly inputs: readonly TensorSpec[];
@@ -47,10 +50,22 @@ export interface ModelLoad {
   readonly device: 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
   /** Inputs in the order `run` gives them, with the full shape of one row (without the batch axis). */
   readonly feeds: readonly { readonly name: string; readonly rowShape: readonly number[]; readonly dtype: DType }[];
+  /** With cuda and tensorrt: which of the devices, by the driver's numbers; the first, if not given. A session that has only one takes the first of them. */
+  readonly deviceIds?: readonly number[];
+  /** Where to look for the libraries of a device; without it, where the system does. */
+  readonly libraries?: LibraryHints;
   /** Outputs to fetch, by name; nothing else is computed into JS. */
   readonly fetches: readonly string[];
   /** Threads that compute one run on the CPU; one, if not given. */
   readonly threads?: number;
   /** Files that must still have these bytes when the model has been read; another one is refused with `file-failed`. */
   readonly pinned?: readonly { readonly file: string; readonly sha256: string }[];
+}
+
+/** What the environment of the process says about shared libraries. */
+export interface LibraryHints {
+  /** Folders that the system's loader was given at the start of the process. */
+  readonly loadPath: readonly string[];
+  /** Of Python environments, which may hold libraries that the loader is not told of. */
+  readonly pythonPrefixes: readonly string[];
 }

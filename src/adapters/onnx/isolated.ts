@@ -5,6 +5,7 @@ import type { Tensor } from '../../kernel/frame.ts';
 import type { ModelLoad, ModelOutput, ModelRuntime, ModelSession, TensorSpec } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { type Answer, Ended, type ModelProcess, startModelProcess } from './model-process.ts';
+import { onDevice } from './providers.ts';
 import { createOnnxRuntime } from './runtime.ts';
 import { bytesOf, KIND, type LoadQuestion, message, outputsOf, textMessage, textOf } from './wire.ts';
 
@@ -125,7 +126,7 @@ async function loadIsolated(deps: IsolatedDeps, options: IsolatedOptions, load: 
       if (inVain > 0) await pause(clock, FIRST_BACKOFF_MS * 2 ** (inVain - 1));
       if (closed) throw afterTheEnd();
       try {
-        await open({ ...load, device: first.device as ModelLoad['device'] });
+        await open(onDevice(load, first.device));
         telemetry.event('model-restarted', { pid: process?.pid, device: first.device });
         return;
       } catch (thrown) {

@@ -1,44 +1,53 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { ModelLoad } from '../../ports/model.ts';
+import { bindingFolder } from './binding.ts';
+import { type CudaReport, examineCuda, problemOf } from './cuda.ts';
+import { type LibraryWorld, thisMachine } from './library-search.ts';
 
 export interface Candidate {
   readonly device: string;
   readonly available: boolean;
   /** Why not, with the remedy. */
   readonly why: string;
+  /** Somebody has put the provider's library there: that it cannot be used is not what was wanted. */
+  readonly meant: boolean;
+  readonly report: CudaReport | undefined;
 }
 
-const PROVIDER_LIBRARIES: Readonly<Record<string, string>> = {
-  cuda: 'libonnxruntime_providers_cuda.so',
-  tensorrt: 'libonnxruntime_providers_tensorrt.so',
-};
+/** Devices that have numbers. */
+const NUMBERED: ReadonlySet<string> = new Set(['cuda', 'tensorrt']);
 
 /**
  * The devices to try for a setting, in order. ONNX Runtime does not fall back by itself, names no reason but on stderr, and
  * lists providers that cannot load (cause); asking it would print native errors and tell nothing (effect); so the provider's
- * library is looked for beside the binding first (guard).
+ * library and those that it needs are looked for first (guard).
  */
-export function providersFor(device: ModelLoad['device']): readonly Candidate[] {
-  if (device === 'auto') return [candidate('cuda'), candidate('cpu')];
-  return [candidate(device)];
+export function providersFor(
+  device: ModelLoad['device'],
+  world: LibraryWorld = thisMachine(),
+  binding: string = bindingFolder(),
+): readonly Candidate[] {
+  if (device === 'auto') return [candidate('cuda', world, binding), candidate('cpu', world, binding)];
+  return [candidate(device, world, binding)];
 }
 
-function candidate(device: string): Candidate {
-  const library = PROVIDER_LIBRARIES[device];
-  if (library === undefined) return { device, available: true, why: '' };
-  const folder = bindingFolder();
-  const file = join(folder, library);
-  if (existsSync(file)) return { device, available: true, why: '' };
-  return {
-    device,
-    available: false,
-    why: `${library} is not in ${folder}; install the provider libraries of the same ONNX Runtime version`,
-  };
+function candidate(device: string, world: LibraryWorld, binding: string): Candidate {
+  if (device !== 'cuda' && device !== 'tensorrt')
+    return { device, available: true, why: '', meant: true, report: undefined };
+  const report = examineCuda(device, world, binding);
+  const why = problemOf(report);
+  return { device, available: why === undefined, why: why ?? '', meant: existsSync(report.provider), report };
 }
 
-function bindingFolder(): string {
-  const root = dirname(dirname(createRequire(import.meta.url).resolve('onnxruntime-node')));
-  return join(root, 'bin', 'napi-v6', process.platform, process.arch);
+/** What a session says of where it runs, and metrics and events with it. */
+export function labelOf(device: string, deviceIds: readonly number[] = []): string {
+  return NUMBERED.has(device) ? `${device}:${deviceIds[0] ?? 0}` : device;
+}
+
+/** The same load, on the device that a session was found to run on. */
+export function onDevice(load: ModelLoad, label: string): ModelLoad {
+  const [device, number] = label.split(':');
+  const { deviceIds: _, ...rest } = load;
+  const named = { ...rest, device: device as ModelLoad['device'] };
+  return number === undefined ? named : { ...named, deviceIds: [Number(number)] };
 }

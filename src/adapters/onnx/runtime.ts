@@ -3,7 +3,9 @@ import { classify, SluiceError } from '../../kernel/errors.ts';
 import { sha256OfFile } from '../../kernel/file-sha256.ts';
 import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { providersFor } from './providers.ts';
+import { adviceOn } from './cuda.ts';
+import { thisMachine } from './library-search.ts';
+import { type Candidate, labelOf, providersFor } from './providers.ts';
 import { createSession, specOf } from './session.ts';
 import { zeros } from './zeros.ts';
 
@@ -36,11 +38,12 @@ async function open(
   file: string,
   device: string,
   graphOptimizationLevel: 'all' | 'disabled',
-  threads = 1,
+  { threads = 1, deviceIds = [] }: Pick<ModelLoad, 'threads' | 'deviceIds'> = {},
 ): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(file, {
-      executionProviders: [device],
+      // A number is refused where the device has none.
+      executionProviders: [deviceIds.length === 0 ? device : { name: device as 'cuda', deviceId: deviceIds[0] }],
       graphOptimizationLevel,
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -50,7 +53,7 @@ async function open(
   } catch (thrown) {
     throw new SluiceError(
       'bundle-invalid',
-      `ONNX Runtime cannot load ${file} on ${device}: ${(thrown as Error).message.trim()}`,
+      `ONNX Runtime cannot load ${file} on ${labelOf(device, deviceIds)}: ${(thrown as Error).message.trim()}`,
       thrown,
     );
   }
@@ -59,25 +62,31 @@ async function open(
 /** Tries the devices in order; `auto` may fall back and says so, a device asked for by name may not. */
 async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<ModelSession> {
   const named = options.device !== 'auto';
-  for (const { device, available, why } of providersFor(options.device)) {
+  for (const candidate of candidatesFor(options)) {
+    const { device, available, why, meant, report } = candidate;
     if (!available) {
       if (named) throw unavailable(device, why);
-      telemetry.event('device-skipped', { device, reason: why });
+      telemetry.event(meant ? 'device-fallback' : 'device-skipped', { device, reason: why });
       continue;
     }
+    const label = labelOf(device, options.deviceIds);
     try {
-      const session = createSession(await openUnchanged(options, device), device, options);
+      const session = createSession(await openUnchanged(options, device), label, options);
       await warmUp(session, options);
       return session;
     } catch (thrown) {
       if (device === 'cpu' || classify(thrown).code === 'file-failed') throw thrown;
-      const reason = (thrown as Error).message;
+      const reason = adviceOn((thrown as Error).message, report);
       // The check has read the file on the CPU: what fails here is the device.
-      if (named) throw unavailable(device, reason, thrown);
+      if (named) throw unavailable(label, reason, thrown);
       telemetry.event('device-fallback', { device, reason });
     }
   }
   throw new SluiceError('device-unavailable', `no device can run ${options.file}`);
+}
+
+function candidatesFor({ device, libraries }: ModelLoad): readonly Candidate[] {
+  return providersFor(device, thisMachine(libraries));
 }
 
 /**
@@ -88,7 +97,7 @@ async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<M
 async function openUnchanged(options: ModelLoad, device: string): Promise<ort.InferenceSession> {
   let session: ort.InferenceSession | undefined;
   try {
-    session = await open(options.file, device, 'all', options.threads);
+    session = await open(options.file, device, 'all', options);
     refuseChanged(options);
     return session;
   } catch (thrown) {

@@ -1,18 +1,20 @@
-import { SluiceError } from '../../kernel/errors.ts';
-import type { Tensor } from '../../kernel/frame.ts';
-import type { ModelLoad, ModelOutput, ModelRuntime, ModelSession } from '../../ports/model.ts';
+import type { ModelLoad, ModelRuntime } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { type ModelThread, startModelThread } from './model-thread.ts';
+import { createSessionPool, type PoolMember } from './pool.ts';
+import { onDevice } from './providers.ts';
 import { createOnnxRuntime } from './runtime.ts';
 
 export interface ThreadedDeps {
   readonly telemetry: Telemetry;
   /** What a thread runs, if not thread.ts; tests look over its shoulder. */
   readonly entry?: URL;
+  /** Loads the model in a thread; tests have devices of their own. */
+  readonly start?: (load: ModelLoad) => Promise<ModelThread>;
 }
 
 export interface ThreadedOptions {
-  /** Threads, each with a session of its own: runs that go on at once. */
+  /** Threads, each with a session of its own: runs that go on at once. They are dealt out to `deviceIds`, one after the other. */
   readonly sessions: number;
 }
 
@@ -28,65 +30,35 @@ export interface ThreadedOptions {
 export function createThreadedRuntime(deps: ThreadedDeps, options: ThreadedOptions): ModelRuntime {
   return {
     inspect: (file) => createOnnxRuntime(deps).inspect(file),
-    load: (load) => loadThreads(deps, options, load),
-  };
-}
-
-async function loadThreads(deps: ThreadedDeps, { sessions }: ThreadedOptions, load: ModelLoad): Promise<ModelSession> {
-  const first = await startModelThread(load, deps);
-  const threads: ModelThread[] = [first];
-  const { device, inputs, outputs } = first;
-  const end = async (): Promise<void> => {
-    await Promise.all(threads.map((thread) => thread.end()));
-  };
-  try {
-    // On the device that the first one found, and one after the other: a load takes a core, and memory, for itself.
-    const same = { ...load, device: device as ModelLoad['device'] };
-    while (threads.length < sessions) threads.push(await startModelThread(same, deps));
-  } catch (thrown) {
-    await end();
-    throw thrown;
-  }
-  const idle = [...threads];
-  const waiting: ((thread: ModelThread) => void)[] = [];
-  let closed = false;
-
-  function take(): Promise<ModelThread> | ModelThread {
-    return idle.pop() ?? new Promise((resolve) => waiting.push(resolve));
-  }
-
-  function giveBack(thread: ModelThread): void {
-    const next = waiting.shift();
-    if (next === undefined) idle.push(thread);
-    else next(thread);
-  }
-
-  async function run(slabs: readonly Tensor[], rows: number): Promise<readonly ModelOutput[]> {
-    if (closed) throw afterTheEnd();
-    const taken = take();
-    const thread = 'run' in taken ? taken : await taken;
-    try {
-      if (closed) throw afterTheEnd();
-      return await thread.run(slabs, rows);
-    } finally {
-      giveBack(thread);
-    }
-  }
-
-  return {
-    device,
-    inputs,
-    outputs,
-    concurrency: threads.length,
-    run,
-    async close() {
-      closed = true;
-      await end();
+    async load(load) {
+      const threads = await startThreads(deps, options, load);
+      return createSessionPool(threads.map(memberOf));
     },
   };
 }
 
-/** No record is at fault for the end of the session. */
-function afterTheEnd(): SluiceError {
-  return new SluiceError('invariant-broken', 'the model ran after its session was closed');
+/** One after the other: a load takes a core, and memory, for itself. */
+async function startThreads(
+  { telemetry, entry, start = (load) => startModelThread(load, { telemetry, entry }) }: ThreadedDeps,
+  { sessions }: ThreadedOptions,
+  load: ModelLoad,
+): Promise<readonly ModelThread[]> {
+  const { deviceIds = [] } = load;
+  const threads: ModelThread[] = [];
+  try {
+    for (let n = 0; n < sessions; n++) {
+      // Devices by number are what was asked for; anything else is on what the first one found.
+      if (deviceIds.length > 0) threads.push(await start({ ...load, deviceIds: [deviceIds[n % deviceIds.length]] }));
+      else threads.push(await start(n === 0 ? load : onDevice(load, threads[0].device)));
+    }
+  } catch (thrown) {
+    await Promise.all(threads.map((thread) => thread.end()));
+    throw thrown;
+  }
+  return threads;
+}
+
+function memberOf(thread: ModelThread): PoolMember {
+  const { device, inputs, outputs } = thread;
+  return { device, inputs, outputs, run: (slabs, rows) => thread.run(slabs, rows), close: () => thread.end() };
 }

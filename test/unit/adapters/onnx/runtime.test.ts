@@ -24,7 +24,10 @@ test('auto takes what there is, and tells what it passed over', async (t) => {
   });
   t.after(() => session.close());
   const passedOver = telemetry.events.map(({ fields }) => fields.device);
-  assert.deepEqual([...passedOver, session.device].slice(0, 2), session.device === 'cuda' ? ['cuda'] : ['cuda', 'cpu']);
+  assert.deepEqual(
+    [...passedOver, session.device].slice(0, 2),
+    session.device === 'cuda:0' ? ['cuda:0'] : ['cuda', 'cpu'],
+  );
 });
 
 test('a file that ends too early is refused, wherever it ends', async () => {
