@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeHeaders } from '../../src/kernel/headers.ts';
 import { RecordSlab } from '../../src/kernel/record-slab.ts';
+import { beginSequencesAt } from '../fixtures/kafka/first-sequence.ts';
 import { lazyBench } from './bench-broker.ts';
 import type { Member } from './member.ts';
 import type { BrokerUnderTest } from './source-sink.ts';
@@ -85,6 +86,35 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       await sink.send(name, 0, slabOf(['fits']));
       assert.equal(telemetry.eventsNamed('producer-replaced').length, 0);
     });
+
+    test(
+      'behind the last sequence, 2³¹ - 1, comes the first one, in the middle of a batch, too',
+      LIMIT,
+      async (context) => {
+        if (stock) return context.skip('the client counts for itself');
+        const { fresh, topic, sink: makeSink, member } = await bench();
+        const name = await topic(2);
+        const { sink, telemetry } = makeSink();
+        const begun = beginSequencesAt(2 ** 31 - 5);
+        try {
+          await sink.open([name]);
+          const sent = Array.from({ length: 12 }, (_, i) => `value ${i}`);
+          for (const [partition, first] of [5, 3].entries()) {
+            await sink.send(name, partition, slabOf(sent.slice(0, first)));
+            await sink.send(name, partition, slabOf(sent.slice(first, 8)));
+            await sink.send(name, partition, slabOf(sent.slice(8)));
+          }
+          const reader = member({ topics: [name], groupId: fresh('group') });
+          await reader.start();
+          await reader.until(() => reader.rows().length === 24);
+          assert.deepEqual(valuesOf(reader).sort(), [...sent, ...sent].sort());
+          assert.deepEqual(telemetry.eventsNamed('producer-replaced'), []);
+          assert.equal(telemetry.count('sluice_retries_total', { what: 'kafka-send', reason: 'broker-rejected' }), 0);
+        } finally {
+          begun();
+        }
+      },
+    );
 
     test(
       'a topic that is missing is an error that says what to do; one with append times is no mismatch',
