@@ -39,7 +39,7 @@ const FRAME_RECORDS = 512;
 
 /** `sluice batch`: the same path over a bounded file, output in input order. Resolves with the exit code. */
 export async function batch(options: BatchOptions, io: Io): Promise<number> {
-  const { clock, random, instance, stdout, stderr } = io;
+  const { clock, random, env, instance, stdout, stderr } = io;
   const totalBytes = checkedSize(options);
   let readerGone = false;
   const write = (line: string): void => {
@@ -54,7 +54,7 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
   const report = options.output === '-' ? stderr : stdout;
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, { totalBytes, json: options.json });
   const store = await openFeatures(plan, options.features);
-  const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores });
+  const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores, env });
   const { output, deadLetter } = plan.topology;
   const sink = createJsonlSink({
     outputs: { [output.topic]: options.output },

@@ -1,4 +1,6 @@
 import { createIsolatedRuntime } from '../adapters/onnx/isolated.ts';
+import { libraryHints } from '../adapters/onnx/library-search.ts';
+import { onDevice } from '../adapters/onnx/providers.ts';
 import { createThreadedRuntime } from '../adapters/onnx/threaded.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -13,16 +15,20 @@ export interface LoadModelDeps {
   readonly runtime: ModelRuntime;
   /** That threads of the model may use, with the pipeline's; one, if not given. */
   readonly cores?: number;
+  /** Of this process: says where libraries of a GPU may lie. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Loads the bundle's model where the topology wants it, and says which, where and on what device. */
 export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelSession> {
   const { telemetry } = deps;
   const { bundle, topology } = plan;
-  const { device, isolation, runTimeoutMs, maxBytes } = topology.model;
+  const { device, deviceIds, isolation, runTimeoutMs, maxBytes } = topology.model;
   const load: ModelLoad = {
     file: bundle.modelFile,
     device,
+    deviceIds,
+    libraries: libraryHints(deps.env ?? {}),
     feeds: plan.feeds,
     fetches: plan.predictions.fetches,
     pinned: bundle.modelFiles,
@@ -31,10 +37,11 @@ export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelS
     isolation === 'none'
       ? await loadHere(plan, load, deps)
       : await createIsolatedRuntime(deps, { runTimeoutMs, maxBytes }).load(load);
-  telemetry.gauge('sluice_model_device', { device: session.device }, () => 1);
+  const { devices = [session.device] } = session;
+  for (const each of devices) telemetry.gauge('sluice_model_device', { device: each }, () => 1);
   const { name, version, digest } = bundle;
   telemetry.gauge('sluice_model_info', { model: name, version, digest: digest.slice(0, 12) }, () => 1);
-  telemetry.event('model-loaded', { model: bundle.label, device: session.device, isolation });
+  telemetry.event('model-loaded', { model: bundle.label, device: devices.join(', '), isolation });
   return session;
 }
 
@@ -49,10 +56,11 @@ async function loadHere(
     const { placement, sessions, because } = await place(plan, inline, load, { clock, cores });
     telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions });
     if (placement === 'inline') return inline;
-    const onTheSame = { ...load, device: inline.device as ModelLoad['device'] };
-    const threaded = await createThreadedRuntime({ telemetry }, { sessions }).load(onTheSame);
+    // Before the others are made: a GPU may have room for one less.
     await inline.close();
-    return threaded;
+    const found = onDevice(load, inline.device);
+    const { deviceIds = found.deviceIds } = load;
+    return await createThreadedRuntime({ telemetry }, { sessions }).load({ ...found, deviceIds });
   } catch (thrown) {
     await inline.close();
     throw thrown;

@@ -82,11 +82,11 @@ async function bestOf(
 /** More would wait for memory, not for cores. */
 const MAX_SESSIONS = 8;
 
-/** Threads that a model may have: as the topology says, or all cores but the pipeline's; a GPU is kept busy by one. */
+/** Threads that a model may have: as the topology says, or all cores but the pipeline's; each GPU is kept busy by one. */
 export function sessionsOf({ topology }: Plan, cores: number, device = 'cpu'): number {
-  const { sessions } = topology.model;
+  const { sessions, deviceIds = [] } = topology.model;
   if (sessions !== undefined) return sessions;
-  return device === 'cpu' ? Math.max(1, Math.min(MAX_SESSIONS, cores - 1)) : 1;
+  return device === 'cpu' ? Math.max(1, Math.min(MAX_SESSIONS, cores - 1)) : Math.max(1, deviceIds.length);
 }
 
 /** Where a loaded model runs from here on: decided once, at the start, and told. */
@@ -102,6 +102,11 @@ export async function place(
   if (placement !== 'auto') {
     const sessions = placement === 'thread' ? threads : 0;
     return { placement, sessions, because: `model.placement is ${placement}`, tried: undefined };
+  }
+  const gpus = plan.topology.model.deviceIds?.length ?? 1;
+  if (gpus > 1) {
+    const because = `model.deviceIds names ${gpus} devices`;
+    return { placement: 'thread', sessions: threads, because, tried: undefined };
   }
   const tried = await tryRuns(session, load, clock, { full, limitMs: INLINE_MS });
   const long = tried.runMs > INLINE_MS;

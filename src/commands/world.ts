@@ -44,13 +44,13 @@ export async function createWorld(
     maxRecords: topology.flow.maxInFlight.records,
     maxBytes: topology.flow.maxInFlight.bytes,
   });
-  const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores });
+  const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores, env });
   const schemas = createSchemas(plan, telemetry, io);
   const starting = { clock, random, telemetry };
   const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas, telemetry, register));
   const { smaller: small } = plan;
   const smaller = small && {
-    session: await loadModel(small, { clock, telemetry, runtime, cores: io.cores }),
+    session: await loadModel(small, { clock, telemetry, runtime, cores: io.cores, env }),
     encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
   };
   const store = createStore(plan, telemetry, io);

@@ -25,6 +25,8 @@ export interface DeadLetterSettings {
 export interface ModelSettings {
   readonly bundle: string;
   readonly device: Device;
+  /** With cuda and tensorrt: GPUs by number, a session on each at least; the first, if not given. */
+  readonly deviceIds?: readonly number[];
   /** Where the model runs: on the thread of the pipeline, or in a process of its own. */
   readonly isolation: 'none' | 'process';
   /** With `process`: a run that has not answered by then hangs. */

@@ -40,6 +40,7 @@ export function buildTopology(file: string, parsed: TopologyFile, files: Resolve
     model: {
       bundle: files.bundle,
       device: model.device,
+      ...(model.deviceIds !== undefined && { deviceIds: model.deviceIds }),
       isolation: model.isolation,
       runTimeoutMs: model.runTimeout ?? RUN_TIMEOUT_MS,
       maxBytes: model.memory ?? 0,

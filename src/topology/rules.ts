@@ -1,6 +1,7 @@
 import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
+import { checkDevices } from './device-rules.ts';
 import { checkOverload } from './overload-rules.ts';
 import type { TopologyFile } from './schema.ts';
 import { formatDuration } from './units.ts';
@@ -25,6 +26,7 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
   checkOverload(file, report);
   checkModel(file, report);
   checkPlacement(file, report);
+  checkDevices(file, report);
   if (file.output.key !== undefined) checkKey(file.output.key, ['output', 'key'], report);
   return findings;
 }

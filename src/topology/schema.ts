@@ -192,6 +192,11 @@ export const topologySchema = strict({
       'MODELS/NAME: its newest version; or MODELS/NAME/VERSION',
     ),
     device: choice(['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu']).describe('auto: cuda, then cpu').default('auto'),
+    deviceIds: list(count(63, 0, 0), 'GPU numbers', '[0, 1]')
+      .describe(
+        'with device: cuda or tensorrt; which GPUs, as nvidia-smi -L numbers them: a session on each; without it, GPU 0',
+      )
+      .optional(),
     isolation: choice(['none', 'process'])
       .describe(
         'process: the model runs in a process of its own, which a run that hangs or crashes costs, and not the pipeline',
@@ -204,7 +209,7 @@ export const topologySchema = strict({
       .default('auto'),
     sessions: autoOr(count(64, 2), '2')
       .describe(
-        'with placement: thread; threads with a session each; auto: the cores but one, 8 at most; with a GPU, one',
+        'with placement: thread; threads with a session each, dealt out to deviceIds; auto: the cores but one, 8 at most; one a GPU',
       )
       .default('auto'),
     memory: size('2GiB')

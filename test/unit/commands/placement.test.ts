@@ -110,6 +110,20 @@ test('who says where is not asked again', async () => {
   assert.equal(asked.length, 0);
 });
 
+test('several devices have a session each, in threads, and nothing has to be tried for that', async () => {
+  const clock = new FakeClock();
+  const { session, asked } = slow(clock, { fixedMs: 0.01 });
+  const onGpu: ModelSession = { ...session, device: 'cuda:0' };
+  const model = { device: 'cuda', deviceIds: [0, 3] } as const;
+  const placed = await place(planWith(model), onGpu, LOAD, { clock, cores: 2 });
+  assert.deepEqual([placed.placement, placed.sessions, asked.length], ['thread', 2, 0]);
+  assert.equal(placed.because, 'model.deviceIds names 2 devices');
+  const more = await place(planWith({ ...model, sessions: 4 }), onGpu, LOAD, { clock, cores: 2 });
+  assert.equal(more.sessions, 4);
+  const one = await place(planWith({ device: 'cuda', deviceIds: [3] }), onGpu, LOAD, { clock, cores: 2 });
+  assert.deepEqual([one.placement, one.sessions], ['inline', 0], 'one is placed by what its runs take');
+});
+
 test('threads are as many as there are cores beside the pipeline’s, unless somebody says', () => {
   for (const [cores, expected] of [
     [1, 1],
@@ -118,7 +132,7 @@ test('threads are as many as there are cores beside the pipeline’s, unless som
     [64, 8],
   ]) {
     assert.equal(sessionsOf(planWith({}), cores), expected);
-    assert.equal(sessionsOf(planWith({}), cores, 'cuda'), 1);
+    assert.equal(sessionsOf(planWith({}), cores, 'cuda:0'), 1);
     assert.equal(sessionsOf(planWith({ sessions: 5 }), cores), 5);
   }
 });
