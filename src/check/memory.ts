@@ -63,7 +63,7 @@ const MESSAGE_BYTES = 480;
 const MODEL_PROCESS_BYTES = 96 * MIB;
 /** A thread of the model: a heap of its own, what it shares with the pipeline, and what is moved to it. */
 const MODEL_THREAD_BYTES = 40 * MIB;
-/** The response that is cut into frames, and the one before it, which is garbage. */
+/** The response that is cut into frames, and the memory that the next one comes in. */
 const FETCH_COPIES = 2;
 /** What moves is freed some time after it is done with, and the allocator keeps some of it. */
 const SLACK = 0.25;

@@ -1,6 +1,7 @@
 import {
   blankMissing,
   type Column,
+  emptied,
   float32Column,
   longColumn,
   numberColumn,
@@ -54,43 +55,4 @@ function columnOf({ kind, width }: ColumnWant, count: number, arena?: Buffer): C
   if (kind === 'long') return longColumn(count);
   if (kind === 'string') return stringColumn(count, arena);
   return vectorColumn(count, width);
-}
-
-/**
- * Another object each time: whoever knows a column by identity, as text that was appended to it, does not know this one.
- * As long as fresh ones would be.
- */
-function emptied(column: Column, count: number, arena: Buffer): Column {
-  switch (column.kind) {
-    case 'number':
-      return { kind: 'number', values: first(column.values, count).fill(Number.NaN) };
-    case 'long':
-      return {
-        kind: 'long',
-        values: first(column.values, count),
-        words: first(column.words, 2 * count),
-        present: first(column.present, count).fill(0),
-      };
-    case 'string':
-      return {
-        kind: 'string',
-        bytes: arena,
-        start: first(column.start, count).fill(-1),
-        end: first(column.end, count),
-      };
-    case 'vector': {
-      const { width } = column;
-      const values = first(column.values, count * width);
-      return { kind: 'vector', width, values, present: first(column.present, count).fill(0) };
-    }
-    case 'label':
-      return { ...column, codes: first(column.codes, count).fill(-1) };
-  }
-}
-
-function first<T extends Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array>(
-  values: T,
-  count: number,
-): T {
-  return values.length === count ? values : (values.subarray(0, count) as T);
 }

@@ -1,4 +1,4 @@
-import { labelColumn, numberColumn, vectorColumn } from '../kernel/columns.ts';
+import { type Column, labelColumn, numberColumn, vectorColumn } from '../kernel/columns.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame } from '../kernel/frame.ts';
 import { assemble, indent } from './assemble.ts';
@@ -23,32 +23,37 @@ export function compilePredictions(spec: PredictionsSpec): Compiled<CompiledPred
 
   const program = new Program();
   const body = new Block(program);
-  const columns: string[] = [];
+  const heads: string[] = [];
+  const make: ((count: number) => Column)[] = [];
   const predictions: PredictionField[] = [];
   typed.forEach(({ line, value }, k) => {
     if (value === undefined) return;
     body.comment(`${line.name}: ${line.expression}`);
-    columns.push(...emitPrediction(body, value, k));
+    heads.push(...emitPrediction(body, value, k));
+    make.push(columnOf(value));
     predictions.push({ name: line.name, kind: value.kind, width: value.kind === 'vector' ? value.width : 1 });
   });
   const source = assemble(program, [
-    'return function predict(frame) {',
-    '  const { count, fate, rows, rowOf, outputs } = frame;',
+    'return function predict(frame, columns) {',
+    '  const { fate, rows, rowOf, outputs } = frame;',
     ...indent(program.frame, 1),
-    ...indent(columns, 1),
+    ...indent(heads, 1),
     '  for (let r = 0; r < rows; r++) {',
     '    const i = rowOf[r];',
     `    if (fate[i] !== ${OPEN}) continue;`,
     ...indent(finiteTest(names.used), 2),
     ...indent(body.lines, 2),
     '  }',
-    `  frame.predictions = [${predictions.map((_, k) => `c${k}`).join(', ')}];`,
+    '  frame.predictions = columns;',
     '};',
   ]);
+  const columns = (count: number): readonly Column[] => make.map((each) => each(count));
+  const predict = source.evaluate({ notFinite }) as (frame: Frame, columns: readonly Column[]) => void;
   const compiled: CompiledPredictions = {
     fetches: names.used.map(({ name }) => name),
     predictions,
-    predict: source.evaluate({ notFinite, numberColumn, vectorColumn, labelColumn }) as (frame: Frame) => void,
+    columns,
+    predict: (frame, given = columns(frame.count)) => predict(frame, given),
     source: source.text,
   };
   return { ok: true, program: compiled, findings };
@@ -72,25 +77,28 @@ function typePrediction(checker: Checker, names: OutputNames, line: Line): Numer
   return kept;
 }
 
-/** Writes the value into its column and returns the lines that make the column, once a frame. */
+function columnOf(value: NumericValue | LabelValue): (count: number) => Column {
+  if (value.kind === 'label') {
+    const labels = value.labels.map((label) => Buffer.from(label, 'utf8'));
+    return (count) => labelColumn(count, labels);
+  }
+  return value.kind === 'number' ? numberColumn : (count) => vectorColumn(count, value.width);
+}
+
+/** Writes the value into its column and returns the lines that name the column's parts, once a frame. */
 function emitPrediction(body: Block, value: NumericValue | LabelValue, k: number): string[] {
   if (value.kind === 'label') {
-    const labels = body.program.constant(value.labels.map((label) => Buffer.from(label, 'utf8')));
     body.push(`d${k}[i] = ${value.code(body)};`);
-    return [`const c${k} = labelColumn(count, ${labels});`, `const d${k} = c${k}.codes;`];
+    return [`const d${k} = columns[${k}].codes;`];
   }
   if (value.kind === 'number') {
     body.push(`d${k}[i] = ${value.code(body, 0)};`);
-    return [`const c${k} = numberColumn(count);`, `const d${k} = c${k}.values;`];
+    return [`const d${k} = columns[${k}].values;`];
   }
   const { width } = value;
   body.each(width, (block, j) => block.push(`d${k}[i * ${width} + ${j}] = ${value.code(block, j)};`));
   body.push(`p${k}[i] = 1;`);
-  return [
-    `const c${k} = vectorColumn(count, ${width});`,
-    `const d${k} = c${k}.values;`,
-    `const p${k} = c${k}.present;`,
-  ];
+  return [`const d${k} = columns[${k}].values;`, `const p${k} = columns[${k}].present;`];
 }
 
 /** Passes over a record of which an output element that is used is not finite: x - x is 0 for finite x only. */

@@ -102,7 +102,10 @@ export interface CompiledPredictions {
   readonly fetches: readonly string[];
   /** In slot order. */
   readonly predictions: readonly PredictionField[];
-  readonly predict: (frame: Frame) => void;
+  /** Fresh columns of so many entries, in slot order. */
+  readonly columns: (count: number) => readonly Column[];
+  /** Into columns of the frame's length with everything missing; fresh ones if not given. */
+  readonly predict: (frame: Frame, columns?: readonly Column[]) => void;
   readonly source: string;
 }
 

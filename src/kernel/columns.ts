@@ -90,3 +90,42 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 export function labelColumn(count: number, labels: readonly Buffer[]): LabelColumn {
   return { kind: 'label', labels, codes: new Int32Array(count).fill(-1) };
 }
+
+/**
+ * The column as one of `count` entries with everything missing, in the same memory; values of vectors are what they were, see
+ * `blankMissing`. Another object each time: whoever knows a column by identity, as text that was appended to it, does not know it.
+ */
+export function emptied(column: Column, count: number, bytes: Buffer = NO_BYTES): Column {
+  switch (column.kind) {
+    case 'number':
+      return { kind: 'number', values: first(column.values, count).fill(Number.NaN) };
+    case 'long':
+      return {
+        kind: 'long',
+        values: first(column.values, count),
+        words: first(column.words, 2 * count),
+        present: first(column.present, count).fill(0),
+      };
+    case 'string':
+      return {
+        kind: 'string',
+        bytes,
+        start: first(column.start, count).fill(-1),
+        end: first(column.end, count),
+      };
+    case 'vector': {
+      const { width } = column;
+      const values = first(column.values, count * width);
+      return { kind: 'vector', width, values, present: first(column.present, count).fill(0) };
+    }
+    case 'label':
+      return { ...column, codes: first(column.codes, count).fill(-1) };
+  }
+}
+
+function first<T extends Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array>(
+  values: T,
+  count: number,
+): T {
+  return values.length === count ? values : (values.subarray(0, count) as T);
+}

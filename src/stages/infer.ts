@@ -11,6 +11,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../ports/model.ts';
 import { BatchQueue, type Slice } from './batch-queue.ts';
 import { BatchSlabs } from './batch-slabs.ts';
+import { Pool } from './loans.ts';
 import { createRowSearch, type Suspect } from './row-search.ts';
 import { Settling } from './settling.ts';
 import type { StageDeps } from './types.ts';
@@ -197,6 +198,11 @@ export function createInfer(
       : spec.shape.slice(1).reduce<number>((a, b) => a * (typeof b === 'number' ? b : Number.NaN), 1);
   });
 
+  const memoryOfOutputs = new Pool(
+    (rows) => outputWidths.map((width) => new Float64Array(rows * width)),
+    outputWidths.reduce((sum, width) => sum + 8 * (width || 0), 0),
+  );
+
   function done(frame: Frame, rows: number): void {
     const entry = waiting.get(frame);
     if (entry === undefined) return;
@@ -217,7 +223,8 @@ export function createInfer(
 
   const infer = (frame: Frame): undefined | Promise<void> => {
     frame.model = plan.bundle.label;
-    frame.outputs = outputWidths.map((width) => new Float64Array(frame.rows * width).fill(Number.NaN));
+    const lent = memoryOfOutputs.lend(frame, frame.rows);
+    frame.outputs = outputWidths.map((width, k) => lent[k].subarray(0, frame.rows * width).fill(Number.NaN));
     if (frame.rows === 0) return undefined;
     if (failure !== undefined) return Promise.reject(failure.thrown);
     const nowMs = clock.monotonicMs();

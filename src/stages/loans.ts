@@ -1,8 +1,8 @@
 import type { Frame } from '../kernel/frame.ts';
 
 /** Memory that is kept for the next frames, a pool. What is beyond it is left to the garbage collector. */
-const KEEP_RECORDS = 8_192;
-const KEEP_BYTES = 16 * 1024 * 1024;
+const KEEP_RECORDS = 65_536;
+const KEEP_BYTES = 32 * 1024 * 1024;
 const LEAST_RECORDS = 16;
 
 /**

@@ -1,4 +1,5 @@
-import { RecordColumns } from '../../kernel/record-columns.ts';
+import type { RecordColumns } from '../../kernel/record-columns.ts';
+import { FetchMemory } from './fetch-memory.ts';
 
 export const HEADER_BYTES = 61;
 /** Base offset and length are in front of what the length counts. */
@@ -8,17 +9,22 @@ const ROWS_A_SET = 4_096;
 
 /** Columns for the batches of one partition, in sets of a few thousand rows or of what one batch needs. */
 export class Room {
+  /** All that were needed. */
+  readonly sets: RecordColumns[] = [];
   private readonly usual: number;
+  private readonly memory: FetchMemory;
   private columns: RecordColumns | undefined;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, memory: FetchMemory = new FetchMemory()) {
     this.usual = countIn(bytes, ROWS_A_SET);
+    this.memory = memory;
   }
 
   for(count: number): RecordColumns {
     const { columns } = this;
     if (columns !== undefined && columns.count + count <= columns.capacity) return columns;
-    this.columns = new RecordColumns(Math.max(count, this.usual));
+    this.columns = this.memory.columnsFor(Math.max(count, this.usual));
+    this.sets.push(this.columns);
     return this.columns;
   }
 }

@@ -5,6 +5,7 @@ import type { Frame } from '../../kernel/frame.ts';
 import { FramePool } from '../../kernel/frame-memory.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Committer } from './committer.ts';
+import { fetchMemory } from './fetch-memory.ts';
 import { BEGINNING, type Cut, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { ConsumerGroup, FetchedBatch, FetchedMessage } from './internals.ts';
@@ -103,7 +104,8 @@ export function createHandover(
 
   return {
     admit(batches) {
-      return batches.filter((batch) => {
+      fetchMemory.begin(batches);
+      const admitted = batches.filter((batch) => {
         const lane = lanes.of(batch.topic, batch.partition);
         if (lane !== undefined) lane.endOffset = Number(batch.highWatermark);
         if (batch.rawMessages.length === 0) return false;
@@ -112,39 +114,47 @@ export function createHandover(
         if (at !== undefined) handOverGap(at, Math.max(endOf(batch), Number(batch.fetchedOffset) + 1));
         return false;
       });
+      for (const batch of batches) if (!admitted.includes(batch)) fetchMemory.end(batch);
+      return admitted;
     },
 
     async deliver(group, batch) {
-      const lane = gate.open && !lease.isOver ? laneAt(batch) : undefined;
-      if (lane === undefined) return;
-      const receivedAtMs = clock.wallMs();
-      const receivedMonotonicMs = clock.monotonicMs();
-      const { messages } = batch;
-      tellLeftBehind(lane, messages);
-      for (let from = firstFrom(messages, lane.position); from.message < messages.length; ) {
-        if (lane.suspicion.deaths > 0) {
-          const then = await steps.next(group, lane, batch, from);
-          if (then === undefined || lanes.ofOrigin(lane.origin) !== lane) return;
-          from = then;
-          continue;
-        }
-        const next = cut(messages, from, limits);
-        if (!(await takeCredit(group, next.count, next.bytes))) return;
-        // The credit may have come in the same turn in which the gate shut or the epoch ended.
-        if (!gate.open || lease.isOver || lanes.ofOrigin(lane.origin) !== lane) {
-          credit.give(next.count, next.bytes);
-          return;
-        }
-        const nextOffset = offsetBehind(batch, next.to);
-        const at = { nextOffset, receivedAtMs, receivedMonotonicMs };
-        const frame = fill(lane.origin, messages, next, limits, at, pool);
-        goTo(lane, nextOffset);
-        lane.lastTimestampMs = frame.timestamps[next.count - 1];
-        deps.onFrame(frame);
-        from = next.to;
-        // One fetch holds up to fetchMaxBytes: without a break the stages would see nothing until all of it is cut.
-        if (from.message < messages.length) await nextTurn();
-      }
+      await handOver(group, batch);
+      // Frames have copies. Not when it was thrown: who knows what the client does with the batch then.
+      fetchMemory.end(batch);
     },
   };
+
+  async function handOver(group: ConsumerGroup, batch: FetchedBatch): Promise<void> {
+    const lane = gate.open && !lease.isOver ? laneAt(batch) : undefined;
+    if (lane === undefined) return;
+    const receivedAtMs = clock.wallMs();
+    const receivedMonotonicMs = clock.monotonicMs();
+    const { messages } = batch;
+    tellLeftBehind(lane, messages);
+    for (let from = firstFrom(messages, lane.position); from.message < messages.length; ) {
+      if (lane.suspicion.deaths > 0) {
+        const then = await steps.next(group, lane, batch, from);
+        if (then === undefined || lanes.ofOrigin(lane.origin) !== lane) return;
+        from = then;
+        continue;
+      }
+      const next = cut(messages, from, limits);
+      if (!(await takeCredit(group, next.count, next.bytes))) return;
+      // The credit may have come in the same turn in which the gate shut or the epoch ended.
+      if (!gate.open || lease.isOver || lanes.ofOrigin(lane.origin) !== lane) {
+        credit.give(next.count, next.bytes);
+        return;
+      }
+      const nextOffset = offsetBehind(batch, next.to);
+      const at = { nextOffset, receivedAtMs, receivedMonotonicMs };
+      const frame = fill(lane.origin, messages, next, limits, at, pool);
+      goTo(lane, nextOffset);
+      lane.lastTimestampMs = frame.timestamps[next.count - 1];
+      deps.onFrame(frame);
+      from = next.to;
+      // One fetch holds up to fetchMaxBytes: without a break the stages would see nothing until all of it is cut.
+      if (from.message < messages.length) await nextTurn();
+    }
+  }
 }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { connect, isIP, type OnReadOpts } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import type { ISocketFactory } from 'kafkajs';
+import { fetchMemory } from './fetch-memory.ts';
 import type { Connection } from './network.ts';
 import { MAX_RESPONSE_BYTES, Responses } from './responses.ts';
 
@@ -20,6 +21,7 @@ const KEEP_ALIVE_MS = 60_000;
 export const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const responses = new Responses({
     onResponse: (response) => socket.emit('data', response),
+    take: (bytes) => fetchMemory.response(bytes),
     onNonsense: (bytes) =>
       socket.destroy(
         new Error(

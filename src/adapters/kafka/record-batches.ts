@@ -2,6 +2,7 @@ import type { RecordRange } from '../../kernel/record-columns.ts';
 import { CodecError, inflate, MAX_INFLATED_BYTES } from './codecs.ts';
 import { FRONT_BYTES, HEADER_BYTES, Room } from './column-room.ts';
 import { crc32c } from './crc32c.ts';
+import { fetchMemory } from './fetch-memory.ts';
 import type { BatchContext, FetchedMessage, Unread } from './internals.ts';
 import { BatchMessage, recordsOf } from './record-messages.ts';
 import { checkCount, RECORDS_A_TURN, type RecordBase, type Region, readManyRecords, readRecords } from './records.ts';
@@ -66,7 +67,10 @@ export async function decodeMessages(
   decoder.offset += size;
   const budget = budgets.get(decoder) ?? freshBudget();
   budgets.set(decoder, budget);
-  return decodeBatches(bytes, budget);
+  const room = new Room(bytes, fetchMemory);
+  const messages = await decodeBatches(bytes, budget, room);
+  fetchMemory.hold(messages, decoder.buffer, room.sets);
+  return messages;
 }
 
 export function freshBudget(): Budget {
@@ -74,11 +78,14 @@ export function freshBudget(): Budget {
 }
 
 /** Batches one after the other; the last may be cut off by the size of the fetch. */
-export async function decodeBatches(bytes: Buffer, budget: Budget): Promise<readonly FetchedMessage[]> {
+export async function decodeBatches(
+  bytes: Buffer,
+  budget: Budget,
+  room: Room = new Room(bytes),
+): Promise<readonly FetchedMessage[]> {
   const isFirst = budget.bytes === MAX_FETCH_BYTES && budget.records === MAX_FETCH_RECORDS;
   const share: Budget = { bytes: budget.bytes / 2, records: budget.records / 2 };
   const messages: FetchedMessage[] = [];
-  const room = new Room(bytes);
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
     const length = FRONT_BYTES + bytes.readInt32BE(at + 8);
     // Brokers cut batches by this number themselves: one that does not fit is the end of the fetch, cut off.

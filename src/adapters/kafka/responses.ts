@@ -14,6 +14,8 @@ export interface ResponsesOptions {
   readonly onResponse: (response: Buffer) => void;
   /** Nothing more can be told from the stream. */
   readonly onNonsense: (bytes: number) => void;
+  /** Memory for a response that is not read in one piece, of exactly this length; new memory if not given. */
+  readonly take?: (bytes: number) => Buffer;
 }
 
 export class Responses {
@@ -62,7 +64,7 @@ export class Responses {
         return;
       }
       if (length > end - at) {
-        this.large = Buffer.allocUnsafeSlow(length);
+        this.large = this.options.take?.(length) ?? Buffer.allocUnsafeSlow(length);
         this.filled = few.copy(this.large, 0, at, end);
         return;
       }

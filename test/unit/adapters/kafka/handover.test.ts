@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { createEnds } from '../../../../src/adapters/kafka/ends.ts';
+import { fetchMemory } from '../../../../src/adapters/kafka/fetch-memory.ts';
 import { Gate } from '../../../../src/adapters/kafka/gate.ts';
 import { createHandover } from '../../../../src/adapters/kafka/handover.ts';
 import { createHeartbeats } from '../../../../src/adapters/kafka/heartbeats.ts';
@@ -13,18 +15,26 @@ import type {
 import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
 import { createLease } from '../../../../src/adapters/kafka/lease.ts';
 import { createNotes } from '../../../../src/adapters/kafka/notes.ts';
-import { decodeBatches, freshBudget } from '../../../../src/adapters/kafka/record-batches.ts';
+import {
+  type ClientDecoder,
+  decodeBatches,
+  decodeMessages,
+  freshBudget,
+} from '../../../../src/adapters/kafka/record-batches.ts';
 import { createWaits } from '../../../../src/adapters/kafka/waits.ts';
 import { Credit } from '../../../../src/kernel/credit.ts';
 import type { Frame } from '../../../../src/kernel/frame.ts';
+import type { RecordRange } from '../../../../src/kernel/record-columns.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { batchOf } from '../../../fixtures/kafka/batches.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
-function setUp(maxRecords = 100) {
+const Decoder = createRequire(import.meta.url)('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => ClientDecoder;
+
+function setUp(maxRecords = 100, maxBytes = 1_000) {
   const clock = new FakeClock();
   const telemetry = new RecordingTelemetry();
-  const credit = new Credit({ maxRecords, maxBytes: 1_000 });
+  const credit = new Credit({ maxRecords, maxBytes });
   const gate = new Gate();
   gate.reopen('not joined');
   const lanes = new Lanes({ onAssigned: () => {}, onRevoked: () => {} });
@@ -112,6 +122,51 @@ test('a batch is handed over in frames that join without a gap, to the end of wh
     [17, 19],
   );
   assert.deepEqual([lane.position, lane.lastTimestampMs], [19, 7]);
+});
+
+test('frames have copies: the memory of a fetch is lent again once all of it was handed over, and not before', async () => {
+  const { handover, member, frames } = setUp(100, 1_000_000);
+  const values = Array.from({ length: 3 }, (_, i) => String(i).repeat(30_000));
+  const one = await batchOf(values.map((text) => ({ value: Buffer.from(text) })));
+  one.writeBigInt64BE(10n, 0);
+  const response = fetchMemory.response(4 + one.length);
+  response.writeInt32BE(one.length);
+  one.copy(response, 4);
+  const messages = await decodeMessages(new Decoder(response), async () => assert.fail());
+  const fetched = { ...batch(10, []), messages, rawMessages: messages };
+  const unknown = { ...batch(10, []), partition: 7, rawMessages: [] };
+  assert.deepEqual(handover.admit([unknown, fetched]), [fetched]);
+  const meanwhile = fetchMemory.response(response.length);
+  assert.notEqual(meanwhile.buffer, response.buffer);
+  await handover.deliver(member, fetched);
+  const again = fetchMemory.response(response.length);
+  assert.equal(again.buffer, response.buffer);
+  again.fill(0xdb);
+  (messages[0].records as RecordRange).columns.valueStart.fill(-1);
+  assert.deepEqual(
+    frames.flatMap(({ arena, valueStart, valueEnd, count }) =>
+      Array.from({ length: count }, (_, i) => arena.toString('latin1', valueStart[i], valueEnd[i])),
+    ),
+    values,
+  );
+});
+
+test('a fetch whose hand-over failed is left to the garbage collector', async () => {
+  const { handover, member, lane, group, credit, clock } = setUp(100, 1_000_000);
+  const one = await batchOf([{ value: Buffer.alloc(100_000) }]);
+  one.writeBigInt64BE(10n, 0);
+  const response = fetchMemory.response(4 + one.length);
+  response.writeInt32BE(one.length);
+  one.copy(response, 4);
+  const messages = await decodeMessages(new Decoder(response), async () => assert.fail());
+  const fetched = { ...batch(10, []), messages, rawMessages: messages };
+  handover.admit([fetched]);
+  const rebalance = Object.assign(new Error('again'), { type: 'REBALANCE_IN_PROGRESS' });
+  group.beat = () => Promise.reject(rebalance);
+  credit.tryTake(credit.maxRecords, 0);
+  await assert.rejects(clock.run(handover.deliver(member, fetched)), rebalance);
+  assert.equal(lane.position, 10);
+  assert.notEqual(fetchMemory.response(response.length).buffer, response.buffer);
 });
 
 test('of a fetch that begins within a record batch only what was asked for is handed over, in frames across batches', async () => {
