@@ -38,4 +38,6 @@ export interface LogRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly Header[];
+  /** Key, value and headers are there, and cannot be read: why. */
+  readonly unread?: 'too-large' | 'batch-unreadable';
 }

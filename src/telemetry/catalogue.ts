@@ -94,6 +94,11 @@ export const METRICS = {
     { view: 'any', result: ['dropped', 'unknown'] },
     32,
   ),
+  sluice_changelog_nameless_total: counter(
+    'Records of a topic that invalidates caches that named no row: without a key, or nobody can read them.',
+    { topic: 'any', reason: ['no-key', 'batch-unreadable', 'too-large'] },
+    32,
+  ),
   sluice_changelog_up: gauge('1 while a topic that invalidates caches is read to its end, 0 while it is not.', {
     topic: 'any',
   }),

@@ -108,7 +108,11 @@ export const EVENTS = {
     limited('topic'),
   ),
   'changelog-over': store('info', 'a topic that invalidates caches is read again, from where it was left'),
-  'changelog-missed': store('warn', 'changes are gone that nobody has read: the caches are emptied', limited('topic')),
+  'changelog-missed': store(
+    'warn',
+    'changes are gone, or in a batch that nobody can read: the caches are emptied',
+    limited('topic'),
+  ),
   'store-reconnecting': store('warn', 'nothing comes over the connection: it is given up for a new one', limited()),
   'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 

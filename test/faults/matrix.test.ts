@@ -5,13 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { FAULTS, matrix, rowsOf } from './matrix.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-/** FAULTS.md: of the 36 rows at least these many are run, and only some may be argued away. */
-const AT_LEAST = 31;
+const ROWS = 37;
+/** At least these many of them are run, and only some may be argued away. */
+const AT_LEAST = 33;
 const MAY_BE_ARGUED = [27, 28, 29, 30, 32];
 
 test('every row of the fault matrix has a test, or an argument where one is allowed', () => {
   const rows = matrix();
-  assert.equal(rows.length, 36);
+  assert.equal(rows.length, ROWS);
   const without = rows.filter(({ tests, argued }) => tests.length === 0 && argued === undefined);
   assert.deepEqual(
     without.map(({ row, fault }) => `${row}: ${fault}`),
@@ -19,7 +20,7 @@ test('every row of the fault matrix has a test, or an argument where one is allo
   );
   const argued = rows.filter(({ tests }) => tests.length === 0).map(({ row }) => row);
   for (const row of argued) assert.ok(MAY_BE_ARGUED.includes(row), `row ${row} may not be argued away`);
-  assert.ok(36 - argued.length >= AT_LEAST, `only ${36 - argued.length} rows are run`);
+  assert.ok(ROWS - argued.length >= AT_LEAST, `only ${ROWS - argued.length} rows are run`);
 });
 
 test('every test that is named is in its file, and no title names a row that there is not', () => {

@@ -10,9 +10,10 @@ import type { TopicLog } from '../../ports/topic-log.ts';
  * opened, by every process for itself. No group: every instance has a cache of its own and needs all of it.
  *
  * Promise: a listener hears of every key that was written after `openChangelogs` resolved, within about a second, or, where
- * records are gone that nobody has read, that changes were missed. A topic that cannot be read is said (event, gauge) and
- * tried again for as long as it takes; its keys come late then, and until they do rows live as long as their ttl.
- * Limits: the ends are looked at every `everyMs`, which costs a request or two; records without a key name nothing; a
+ * records are gone that nobody has read, or lie in a batch that nobody can read, that changes were missed. A topic that cannot
+ * be read is said (event, gauge) and tried again for as long as it takes; its keys come late then, and until they do rows live
+ * as long as their ttl. Records that name no row are counted, with the reason.
+ * Limits: the ends are looked at every `everyMs`, which costs a request or two; a record without a key names nothing; a
  * topic that is deleted and made anew within `everyMs`, with as many records, is not told from the old one.
  */
 export interface ChangelogDeps {
@@ -29,6 +30,7 @@ export interface ChangelogOptions {
 }
 
 const CLOSE_WITHIN_MS = 1_000;
+const REMOVED = 'removed before they were read, or the topic is another one';
 /** So many keys are told at once. */
 const MOST_KEYS = 1_024;
 /** Read to its end this long ago at most, a topic is up. */
@@ -133,17 +135,23 @@ class Follower {
       positions[partition] ??= 0;
       if (start <= positions[partition] && positions[partition] <= end) continue;
       // Removed unread, or fewer records than there were: another topic of the same name, or a leader that had lost some.
-      if (positions[partition] > 0) missed = true;
+      missed = true;
       positions[partition] = start > positions[partition] ? start : end;
     }
-    if (missed) {
-      this.deps.telemetry.event('changelog-missed', { topic: this.topic });
-      for (const { missed: tell } of this.listeners) tell();
-    }
+    if (missed) this.miss(REMOVED);
     for (let partition = 0; partition < extents.length; partition++) {
       const range = { from: positions[partition], to: extents[partition].end };
       if (range.from < range.to) positions[partition] = await this.readPartition(partition, range);
     }
+  }
+
+  private miss(reason: string): void {
+    this.deps.telemetry.event('changelog-missed', { topic: this.topic, reason });
+    for (const { missed } of this.listeners) missed();
+  }
+
+  private namesNothing(reason: string): void {
+    this.deps.telemetry.counter('sluice_changelog_nameless_total', { topic: this.topic, reason }).add(1);
   }
 
   /** Told twice is as good as told once, so what was read before a failure is told too. */
@@ -152,19 +160,34 @@ class Follower {
     range: { readonly from: number; readonly to: number },
   ): Promise<number> {
     let keys: Buffer[] = [];
+    let unreadable = 0;
+    let expected = range.from;
+    /** The first offset that was skipped: compacted, aborted, or removed since their extent was asked for. */
+    let gapAt = Number.POSITIVE_INFINITY;
     const tell = (): void => {
       if (keys.length === 0) return;
       for (const { changed } of this.listeners) changed(keys);
       keys = [];
     };
     try {
-      return await this.log.read(this.topic, partition, range, ({ key }) => {
-        if (key !== null) keys.push(key);
+      const end = await this.log.read(this.topic, partition, range, ({ offset, key, unread }) => {
+        if (offset > expected) gapAt = Math.min(gapAt, expected);
+        expected = offset + 1;
+        if (unread !== undefined) {
+          // Its key is there, and may be any.
+          unreadable++;
+          this.namesNothing(unread);
+        } else if (key === null) this.namesNothing('no-key');
+        else keys.push(key);
         if (keys.length === MOST_KEYS) tell();
         return true;
       });
+      if (end > expected) gapAt = Math.min(gapAt, expected);
+      if (gapAt < end && (await this.log.extents(this.topic))[partition]?.start > gapAt) this.miss(REMOVED);
+      return end;
     } finally {
       tell();
+      if (unreadable > 0) this.miss(`${unreadable} records of partition ${partition} cannot be read`);
     }
   }
 }

@@ -156,7 +156,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
 }
 
 function recordOf(partition: number, message: FetchedMessage): LogRecord {
-  const { offset, timestamp, key, value, headerBlock } = message;
+  const { offset, timestamp, key, value, headerBlock, unread } = message;
   return {
     partition,
     offset: Number(offset),
@@ -165,6 +165,7 @@ function recordOf(partition: number, message: FetchedMessage): LogRecord {
     value,
     // The block has them in their order; message sets of old brokers have none.
     headers: headerBlock ? decodeHeaders(headerBlock) : headersOf(message.headers),
+    ...(unread !== undefined && { unread: unread.why }),
   };
 }
 

@@ -45,6 +45,8 @@ export interface Settings {
   /** Of the bundle: another version has another digest. Default 1. */
   readonly version?: number;
   readonly group?: string;
+  /** Of the feature rows: what `cache:` says. */
+  readonly cache?: string;
 }
 
 /** Writes topology, schemas and bundle into a new folder, and gives the topology's path. */
@@ -55,6 +57,7 @@ export function writePipeline({
   flow = '',
   version = 1,
   group = TOPICS.group,
+  cache = '{ entries: 3, ttl: 200ms, negativeTtl: 100ms }',
 }: Settings): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-nemesis-'));
   const bundle = join(folder, `models/log/${version}`);
@@ -102,7 +105,7 @@ enrich:
     table: sides
     key: "{key}"
     views: { side: { family: fam, columns: [f] } }
-    cache: { entries: 3, ttl: 200ms, negativeTtl: 100ms }
+    cache: ${cache}
 model:
   bundle: models/log
   device: cpu

@@ -15,7 +15,9 @@ import { Feed } from './feed.ts';
 import { type Member, type MemberSettings, startMember } from './member.ts';
 import { FEATURES, PARTITIONS, TOPICS, WRITERS } from './pipeline.ts';
 
-export type JoinOptions = Partial<Pick<MemberSettings, 'flow' | 'version' | 'group' | 'skewMs' | 'sessionMs'>>;
+export type JoinOptions = Partial<
+  Pick<MemberSettings, 'cache' | 'flow' | 'version' | 'group' | 'skewMs' | 'sessionMs'>
+>;
 
 export interface Stage {
   readonly watched: Watched;

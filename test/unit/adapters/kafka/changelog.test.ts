@@ -14,6 +14,12 @@ class FakeTopic {
   broken: Error | undefined;
   /** Records a read gives before it breaks off, as a transaction that is open does. */
   held = Number.POSITIVE_INFINITY;
+  /** Nobody can read a record with this key. */
+  readonly unreadable = '?';
+  /** Compaction took it. */
+  readonly compacted = '';
+  /** Happens between the look at the ends and the read. */
+  meanwhile: (() => void) | undefined;
   opened = 0;
   closed = 0;
 
@@ -29,11 +35,17 @@ class FakeTopic {
       },
       read: async (_topic, partition, { from, to }, visit) => {
         ask();
+        this.meanwhile?.();
+        this.meanwhile = undefined;
         const { start, keys } = this.partitions[partition];
-        for (let offset = from; offset < to; offset++) {
+        for (let offset = Math.max(from, start); offset < to; offset++) {
           if (offset - from >= this.held) return offset;
           const key = keys[offset - start];
-          const record = { partition, offset, key: key === null ? null : Buffer.from(key) };
+          if (key === this.compacted) continue;
+          const record =
+            key === this.unreadable
+              ? { partition, offset, key: null, unread: 'batch-unreadable' }
+              : { partition, offset, key: key === null ? null : Buffer.from(key) };
           if (!visit(record as LogRecord)) return offset + 1;
         }
         return to;
@@ -155,6 +167,62 @@ test('changes that are gone unread empty the caches: removed, fewer than there w
     await clock.advance(1_000);
     assert.equal(listener.heard.at(-1), 'a', 'read on from there');
     assert.equal(listener.misses, 1);
+    await logs.close();
+  }
+});
+
+test('row 37: records that name no row are counted, with the reason; what cannot be read may have named any', async () => {
+  const { clock, topic, logs, listener, telemetry, up, events } = await start({ start: 0, keys: [] });
+  const nameless = (reason: string) => telemetry.count('sluice_changelog_nameless_total', { topic: 'rows', reason });
+  topic.partitions[0].keys.push('a', null, 'b');
+  await clock.advance(250);
+  assert.deepEqual([listener.heard, listener.misses, nameless('no-key'), events()], [['a', 'b'], 0, 1, []]);
+  topic.partitions[0].keys.push('c', '?', '?', 'd');
+  await clock.advance(250);
+  assert.deepEqual([listener.heard, listener.misses], [['a', 'b', 'c', 'd'], 1]);
+  assert.deepEqual([nameless('no-key'), nameless('batch-unreadable')], [1, 2]);
+  assert.deepEqual(telemetry.eventsNamed('changelog-missed'), [
+    { topic: 'rows', reason: '2 records of partition 0 cannot be read' },
+  ]);
+  await clock.advance(5_000);
+  assert.deepEqual([listener.misses, up()], [1, 1], 'read on from behind them');
+  await logs.close();
+});
+
+test('what is removed before the first record was read is missed too: of a topic that was empty, of a partition that is added', async () => {
+  const { clock, topic, logs, listener, events } = await start({ start: 0, keys: [] });
+  topic.partitions[0] = { start: 2, keys: [] };
+  await clock.advance(250);
+  assert.deepEqual([listener.misses, events()], [1, ['changelog-missed']]);
+  topic.partitions.push({ start: 3, keys: ['a'] });
+  await clock.advance(250);
+  assert.deepEqual([listener.misses, listener.heard], [2, ['a']]);
+  await clock.advance(1_000);
+  assert.equal(listener.misses, 2);
+  await logs.close();
+});
+
+test('what is removed between the look at the ends and the read is missed; what compaction took is not', async () => {
+  for (const [left, misses] of [
+    [{ start: 2, keys: ['c', 'd'] }, 1],
+    [{ start: 4, keys: [] }, 1],
+    [{ start: 1, keys: ['b', '', 'd'] }, 1],
+    [{ start: 0, keys: ['a', '', 'c', ''] }, 0],
+  ] as const) {
+    const { clock, topic, logs, listener, events } = await start({ start: 0, keys: [] });
+    topic.partitions[0] = { start: 0, keys: ['a', 'b', 'c', 'd'] };
+    topic.meanwhile = () => {
+      topic.partitions[0] = { start: left.start, keys: [...left.keys] };
+    };
+    await clock.advance(250);
+    assert.deepEqual(
+      listener.heard,
+      left.keys.filter((key) => key !== ''),
+    );
+    assert.deepEqual([listener.misses, events()], [misses, misses === 0 ? [] : ['changelog-missed']]);
+    topic.partitions[0].keys.push('e');
+    await clock.advance(1_000);
+    assert.deepEqual([listener.heard.at(-1), listener.misses], ['e', misses], 'read on from there');
     await logs.close();
   }
 });
