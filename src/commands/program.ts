@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
 import { addBench } from './bench/program.ts';
 import { addDlq } from './dlq/program.ts';
+import { addDoctor } from './doctor/program.ts';
 import type { Io } from './io.ts';
 import { addTune } from './tune/program.ts';
 
@@ -15,6 +16,7 @@ const FIRST_STEPS = `
 To begin with:
   $ sluice demo                              everything in one process, nothing to set up
   $ sluice check topologies/hello.yaml       does it all fit together?
+  $ sluice doctor topologies/hello.yaml      is everything there that it needs?
   $ sluice batch topologies/hello.yaml --input examples/flight-delay/events-500.jsonl --output -`;
 
 /** Parses the command line and runs the command; resolves with the exit code. Each command is loaded only when it is asked for. */
@@ -149,6 +151,7 @@ Example, into an emulator:
     code = ended;
   };
   addDlq(root, io, done);
+  addDoctor(root, io, done);
   addTune(root, io, done);
   addBench(root, io, done);
 

@@ -115,6 +115,11 @@ export function adviceOn(said: string, report: CudaReport | undefined): string {
   if (/CUDA failure 101\b|invalid device ordinal|Invalid device ID/i.test(said)) {
     advice.push('there is no GPU of that number: nvidia-smi -L lists them, and CUDA_VISIBLE_DEVICES hides some');
   }
+  if (/WebGPU adapter|libvulkan/i.test(said)) {
+    advice.push(
+      'WebGPU needs Vulkan here: libvulkan.so.1, and a driver of the GPU for it (vulkaninfo --summary lists them)',
+    );
+  }
   for (const found of report?.later ?? []) {
     if (found.state !== 'loads') advice.push(`${problemWith(found, report!)} (${found.purpose} need it)`);
   }

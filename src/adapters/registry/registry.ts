@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { addressOf } from './address.ts';
 
 export interface RegistryOptions {
   readonly url: string;
@@ -178,18 +179,6 @@ interface Kept {
   readonly schema: unknown;
   /** Of its text. */
   readonly bytes: number;
-}
-
-/** Credentials in a URL would be refused by fetch, and show in every message: they become a header. */
-function addressOf(url: string): { readonly base: string; readonly authorization: string | undefined } {
-  if (!URL.canParse(url)) {
-    throw new SluiceError('usage-invalid', 'connections.registry.url is not a URL; it looks like http://host:8081');
-  }
-  const { username, password, protocol, host, pathname } = new URL(url);
-  const base = `${protocol}//${host}${pathname}`.replace(/\/+$/, '');
-  if (username === '' && password === '') return { base, authorization: undefined };
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { base, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
 async function boundedText(answer: Response): Promise<string> {

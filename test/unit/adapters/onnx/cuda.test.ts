@@ -161,6 +161,7 @@ test('what fails all the same is explained as far as it is known', () => {
   assert.match(adviceOn('CUDA failure 35: …', report), /there is no GPU, or its driver is too old: nvidia-smi/);
   assert.match(adviceOn('Invalid device ID: 3', undefined), /there is no GPU of that number: nvidia-smi -L/);
   assert.match(adviceOn('CUDNN_FE failure', report), /libcudnn\.so\.9 is missing: .*convolutions and recurrent layers/);
+  assert.match(adviceOn('Failed to get a WebGPU adapter', undefined), /needs Vulkan here: libvulkan\.so\.1/);
   assert.equal(adviceOn('another thing', undefined), 'another thing');
 });
 

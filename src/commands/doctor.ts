@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs';
+import { createBigtableStore } from '../adapters/bigtable/store.ts';
+import { onnxFacts } from '../adapters/onnx/facts.ts';
+import { libraryHints, thisMachine } from '../adapters/onnx/library-search.ts';
+import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
+import { createLog } from '../adapters/pino/log.ts';
+import { probeRegistry } from '../adapters/registry/probe.ts';
+import { createRegistrySchemas } from '../adapters/registry/registry.ts';
+import { prepare } from '../check/prepare.ts';
+import type { CheckFinding } from '../documents/finding.ts';
+import { EXIT } from '../kernel/errors.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Topology } from '../plan/topology.ts';
+import { createTelemetry } from '../telemetry/metrics.ts';
+import { closing, type Diagnosis, note, ok, problem, textOf, warning } from './doctor/finding.ts';
+import { checkKafka, kafkaWorld } from './doctor/kafka.ts';
+import { checkModel } from './doctor/model.ts';
+import { checkNode } from './doctor/node.ts';
+import { checkOnnx } from './doctor/onnx.ts';
+import { checkRegistry, type RegistryQuestions } from './doctor/registry.ts';
+import { checkStore } from './doctor/store.ts';
+import type { Io } from './io.ts';
+import { loadModel } from './load-model.ts';
+
+export interface DoctorOptions {
+  readonly topology: string | undefined;
+  /** Looked at where there is no topology, or in place of what it names. */
+  readonly brokers: readonly string[] | undefined;
+  readonly registry: string | undefined;
+  readonly json: boolean;
+}
+
+const TIMEOUT_MS = 5_000;
+
+/**
+ * `sluice doctor`: looks at this machine, and at everything that a topology needs, says what is missing and what to do.
+ *
+ * Promises: nothing is written, no group is joined, no topic or schema made; what does not answer costs seconds, not the rest
+ * of the report. Resolves with 0 when all is well, 1 where there is a problem or a warning, 2 for a topology that is none.
+ */
+export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
+  const { clock } = io;
+  const log = createLog({ clock }, { level: 'error', pretty: true });
+  const telemetry = createTelemetry({ clock, log });
+  const runtime = createOnnxRuntime({ telemetry });
+  const found: Diagnosis[] = [checkNode(nodeFacts())];
+  let plan: Plan | undefined;
+  let invalid = false;
+  if (options.topology !== undefined) {
+    const prepared = await prepare(options.topology, { env: io.env, runtime });
+    plan = prepared.plan;
+    invalid = plan === undefined;
+    found.push(...prepared.findings.map(findingOf));
+    if (!invalid)
+      found.push(ok('topology', `${options.topology}: schemas, expressions, model and output fit together`));
+  }
+  const topology = plan?.topology;
+  found.push(...checkOnnx(onnxFacts(thisMachine(libraryHints(io.env))), topology?.model));
+  const load = (of: Plan) => loadModel(of, { clock, telemetry, runtime, cores: io.cores, env: io.env });
+  const models = [plan, plan?.smaller].filter((each) => each !== undefined);
+  // One after the other on the CPU and its devices; what answers over the network all at once.
+  const outside = Promise.all([kafka(options, topology, io), registry(options, topology), store(plan)]);
+  for (const each of models) found.push(await checkModel(each, load));
+  for (const diagnoses of await outside) found.push(...diagnoses);
+
+  io.stdout.write(
+    options.json ? `${JSON.stringify({ ok: isWell(found), findings: found }, null, 2)}\n` : textOf(found),
+  );
+  io.stderr.write(`${isWell(found) ? 'all is well' : closing(found)}\n`);
+  if (invalid) return EXIT.usage;
+  return isWell(found) ? EXIT.done : EXIT.failed;
+
+  async function registry({ registry: given }: DoctorOptions, of: Topology | undefined): Promise<Diagnosis[]> {
+    const url = given ?? of?.connections.registry?.url;
+    if (url === undefined) return of === undefined ? [] : [note('registry', 'the topology names none')];
+    const schemas = createRegistrySchemas({ clock, telemetry }, { url, timeoutMs: TIMEOUT_MS });
+    const probe = () => probeRegistry(clock, { url, timeoutMs: TIMEOUT_MS });
+    return checkRegistry(of === undefined ? { writes: [], reads: [] } : subjectsOf(of), { probe, schemas });
+  }
+
+  async function store(of: Plan | undefined): Promise<Diagnosis[]> {
+    const { bigtable } = of?.topology.connections ?? {};
+    if (of === undefined || of.reads.length === 0) return [];
+    if (bigtable === undefined) {
+      return [
+        problem(
+          'store',
+          'the topology enriches and names no connections.bigtable',
+          'add it, or use `sluice batch --features`',
+        ),
+      ];
+    }
+    const emulatorHost = io.env.BIGTABLE_EMULATOR_HOST || undefined;
+    const opened = createBigtableStore({ clock, telemetry }, { ...bigtable, emulatorHost, openTimeoutMs: TIMEOUT_MS });
+    const instance = `${bigtable.project}/${bigtable.instance}`;
+    const where = emulatorHost === undefined ? instance : `${instance} on the emulator at ${emulatorHost}`;
+    return checkStore(of.reads, opened, { timeoutMs: TIMEOUT_MS, where });
+  }
+}
+
+function kafka(options: DoctorOptions, topology: Topology | undefined, { clock }: Io): Promise<Diagnosis[]> {
+  const connection = topology?.connections.kafka;
+  const brokers = options.brokers ?? connection?.brokers;
+  if (brokers === undefined) {
+    const what = 'the topology names no connections.kafka: only `sluice batch` can run it';
+    return Promise.resolve(topology === undefined ? [] : [note('broker', what)]);
+  }
+  const clientId = connection?.clientId ?? 'sluice';
+  const changes = topology?.enrich.flatMap(({ cache }) => cache?.invalidateBy ?? []) ?? [];
+  return checkKafka(
+    {
+      brokers,
+      clientId,
+      reads: [...(topology?.source.topics ?? []), ...changes],
+      writes: topology === undefined ? [] : [topology.output.topic, topology.deadLetter.topic],
+      group: topology?.source.group,
+    },
+    kafkaWorld(clock, clientId),
+  );
+}
+
+function subjectsOf({ source, output }: Topology): RegistryQuestions {
+  const { value } = output;
+  const confluent = source.value.kind === 'avro' && source.value.wire === 'confluent';
+  return {
+    writes:
+      value.kind === 'avro' && value.wire === 'confluent'
+        ? [{ subject: `${output.topic}-value`, schema: value.schema }]
+        : [],
+    reads: confluent ? source.topics.map((topic) => `${topic}-value`) : [],
+  };
+}
+
+function findingOf({ severity, file, line, column, path, message, remedy }: CheckFinding): Diagnosis {
+  const what = `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`;
+  return (severity === 'error' ? problem : warning)('topology', what, remedy);
+}
+
+function isWell(findings: readonly Diagnosis[]): boolean {
+  return findings.every(({ status }) => status === 'ok' || status === 'note');
+}
+
+function nodeFacts(): { readonly version: string; readonly wanted: string } {
+  const { engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return { version: process.version, wanted: engines.node };
+}
