@@ -60,7 +60,12 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   const models = [plan, plan?.smaller].filter((each) => each !== undefined);
   // One after the other on the CPU and its devices; what answers over the network all at once.
   const outside = Promise.all([kafka(options, topology, io), registry(options, topology), store(plan)]);
-  for (const each of models) found.push(await checkModel(each, load));
+  const device = topology?.model.device;
+  const lacking = found.some(({ status, check }) => status === 'problem' && check === device);
+  for (const each of models) {
+    if (lacking) found.push(note('model', `${each.bundle.label} is not tried: see ${device}`));
+    else found.push(await checkModel(each, load));
+  }
   for (const diagnoses of await outside) found.push(...diagnoses);
 
   io.stdout.write(

@@ -3,6 +3,7 @@ import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { createExposition, type Snapshots } from '../adapters/prometheus/exposition.ts';
 import { createProcessMetrics } from '../adapters/prometheus/process.ts';
+import { SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
 import type { Health } from '../runner.ts';
@@ -49,6 +50,7 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   const telemetry = createTelemetry({ clock, log });
   const runtime = createOnnxRuntime({ telemetry });
   const plan = await preparePlan(options.topology, runtime, io);
+  refuseThreads(plan, instances);
   telemetry.event('started', {
     topology: plan.topology.name,
     model: plan.bundle.label,
@@ -91,6 +93,16 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
     const { ended, ...rest } = startPlan(plan, runtime, telemetry, io);
     return { ...rest, metrics: telemetry, ended: ended.then((outcome) => conclude(outcome, telemetry)) };
   }
+}
+
+/** Two threads of a process that use WebGPU at once crash it: src/topology/device-rules.ts says why. */
+function refuseThreads({ topology }: Plan, instances: number): void {
+  const { device, isolation } = topology.model;
+  if (instances === 1 || device !== 'webgpu' || isolation === 'process') return;
+  throw new SluiceError(
+    'usage-invalid',
+    `--instances ${instances} are threads, and model.device: webgpu can be used by one thread of a process only; start as many processes, or write isolation: process`,
+  );
 }
 
 function several(plan: Plan, options: Parameters<typeof startInstances>[1], telemetry: MetricStore, io: Io): Running {

@@ -4,8 +4,10 @@ import type { TopologyFile } from './schema.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
-/** What `model.deviceIds` needs from the keys beside it. Whether the machine has such devices is found out when the model is loaded. */
-export function checkDevices({ model }: TopologyFile, report: Report): void {
+/** What `model.device` and `model.deviceIds` need from the keys beside them. Whether the machine has such devices is found out when the model is loaded. */
+export function checkDevices(file: TopologyFile, report: Report): void {
+  const { model } = file;
+  if (model.device === 'webgpu' && model.isolation === 'none') checkWebGpu(file, report);
   const { deviceIds, device, isolation, placement, sessions } = model;
   if (deviceIds === undefined) return;
   const path = ['model', 'deviceIds'];
@@ -32,5 +34,22 @@ export function checkDevices({ model }: TopologyFile, report: Report): void {
   } else if (sessions !== 'auto' && sessions < deviceIds.length) {
     const message = `is ${sessions}, and deviceIds names ${deviceIds.length} GPUs: some would have nothing to do`;
     report(['model', 'sessions'], message, 'give each GPU a session at least, or leave sessions out');
+  }
+}
+
+/**
+ * ONNX Runtime 1.30 has one WebGPU context a process, and sessions that run on it from two threads at once corrupt memory (cause:
+ * microsoft/onnxruntime#32561) → the process crashes, mostly (effect) → one thread a process (guard).
+ */
+function checkWebGpu({ model, onOverload }: TopologyFile, report: Report): void {
+  const { sessions, placement } = model;
+  if (sessions !== 'auto' && sessions > 1) {
+    const message = `is ${sessions}, and device: webgpu can be used by one thread of a process only`;
+    report(['model', 'sessions'], message, 'leave sessions out; start more processes to use more of the device');
+  }
+  if (onOverload?.smallerModel !== undefined && placement !== 'inline') {
+    const message =
+      'may run in a thread beside that of the model, and device: webgpu can be used by one thread of a process only';
+    report(['onOverload', 'smallerModel'], message, 'add placement: inline, or isolation: process');
   }
 }
