@@ -47,6 +47,33 @@ test('a name that leads nowhere is said to be none', async () => {
   await assert.rejects(look('no-such-host.invalid:9092'), /no host no-such-host\.invalid|cannot be resolved/);
 });
 
+for (const version of [4, 8]) {
+  test(`asking for a topic in version ${version} of the call does not make it`, async (t) => {
+    const asked: Buffer[] = [];
+    const broker = createServer((socket) => {
+      socket.on('data', (question: Buffer) => {
+        asked.push(question);
+        const METADATA = 3;
+        const body = Buffer.alloc(12);
+        body.writeInt32BE(1, 2);
+        body.writeInt16BE(METADATA, 6);
+        body.writeInt16BE(version, 10);
+        const head = Buffer.alloc(8);
+        head.writeInt32BE(body.length + 4, 0);
+        question.copy(head, 4, 8, 12);
+        if (asked.length === 1) socket.write(Buffer.concat([head, body]));
+        else socket.end();
+      });
+    });
+    const probe = await look(await listen(t, broker));
+    await assert.rejects(probe.cluster(['in']), /hung up/);
+    const [, question] = asked;
+    const name = question.lastIndexOf('in');
+    assert.deepEqual([...question.subarray(name + 2)], version === 4 ? [0] : [0, 0, 1], 'what may be made, and told');
+    assert.equal(question.readInt16BE(6), version);
+  });
+}
+
 test('answers of any bytes end in a broker or in an error, never in a wait or a crash', async (t) => {
   const random = seeded(7);
   const noise = createServer((socket) => {

@@ -78,6 +78,18 @@ test('after a busy time the devices are even again', async () => {
   }
 });
 
+test('runs one after the other stay on the device whose memory is warm', async () => {
+  const log: string[] = [];
+  const devices = [device('cuda:0', log), device('cuda:1', log)];
+  const pool = createSessionPool(devices.flatMap(({ member }) => [member(), member()]));
+  for (const value of [1, 2, 3, 4]) {
+    const run = pool.run(one(value), 1);
+    for (const each of devices) each.endOne();
+    await run;
+  }
+  assert.equal(new Set(log.map((line) => line.split(' ')[0])).size, 1, log.join(', '));
+});
+
 test('a run that fails leaves its session to the next', async () => {
   const only = device('cuda:0', []);
   const pool = createSessionPool([only.member()]);
