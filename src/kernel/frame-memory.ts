@@ -27,8 +27,8 @@ export class FrameMemory {
 }
 
 /** Of memory that no frame has, so much is kept; an arena above the other bound is not. */
-const KEEP_BYTES = 8 * 1024 * 1024;
-const KEEP_ARENA_BYTES = 512 * 1024;
+const KEEP_BYTES = 16 * 1024 * 1024;
+const KEEP_ARENA_BYTES = 1024 * 1024;
 /** Frames are of about one size, but not quite: arenas have an eighth more than the first frame that needed them … */
 const SPARE = 8;
 /** … and hold no frame that needs less than so much of them: the credit counts what the frame needs. */

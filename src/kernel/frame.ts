@@ -24,7 +24,7 @@ export interface FeatureRows {
 const NOTHING_READ = new Float64Array(0);
 
 /**
- * Up to about 512 records of one partition that travel together, as columns.
+ * Up to about a thousand records of one partition that travel together, as columns.
  *
  * `arena` holds a copy of every key, value and header block, so that what is retained is what `bytes` says; what lies between
  * them in a record batch may be there too.

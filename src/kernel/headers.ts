@@ -1,3 +1,5 @@
+import { putVarint, varintBytes, zigzag } from './varints.ts';
+
 /**
  * Record headers as one block of bytes, in the layout a Kafka record batch uses:
  * varint count, then for each: varint name length, name, varint value length (-1: null), value. Varints are zigzag.
@@ -9,24 +11,12 @@ export interface Header {
 }
 
 export function varintLength(value: number): number {
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-  let length = 1;
-  while (rest > 0x7f) {
-    rest >>>= 7;
-    length++;
-  }
-  return length;
+  return varintBytes(zigzag(value));
 }
 
 /** Writes a zigzag varint of an int32 and returns the position after it. */
 export function writeVarint(into: Uint8Array, at: number, value: number): number {
-  let rest = ((value << 1) ^ (value >> 31)) >>> 0;
-  while (rest > 0x7f) {
-    into[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  into[at++] = rest;
-  return at;
+  return putVarint(into, at, zigzag(value));
 }
 
 export function encodeHeaders(headers: readonly Header[]): Buffer {

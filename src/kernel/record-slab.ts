@@ -1,11 +1,18 @@
+import { copyBytes } from './copy-bytes.ts';
+import { putVarint, varintBytes, zigzag } from './varints.ts';
+
 /**
  * Records as one arena of bytes and columns of ranges: what encode fills, deliver accumulates and a sink sends.
  * Grows by doubling; `clear()` keeps the memory. Start -1 is null. No object a record.
+ *
+ * A row may lie there as it does in a Kafka record batch from the key on (length of the key, key, length of the value, value,
+ * headers; varints, zigzag): its body. `appendRow` puts in front what a batch has there, so that rows that all came by it are the
+ * records of a batch, to the byte, and go to the broker in one copy.
  */
 export class RecordSlab {
   arena: Buffer;
-  /** The arena's whole words: short copies between places that begin on one are cheapest so. */
-  words: Int32Array;
+  /** Of the whole arena. */
+  view: DataView;
   /** Bytes of the arena in use. */
   used = 0;
   count = 0;
@@ -16,11 +23,17 @@ export class RecordSlab {
   valueEnd: Int32Array;
   headersStart: Int32Array;
   headersEnd: Int32Array;
+  /** -1 where the parts of the row lie in some other way. */
+  bodyStart: Int32Array;
+  bodyEnd: Int32Array;
+  /** Rows, and bytes, at the beginning that are the records of a batch. */
+  private framedRows = 0;
+  private framedBytes = 0;
 
   constructor(capacity: number, arenaBytes: number) {
     this.arena = Buffer.allocUnsafeSlow(arenaBytes);
-    this.words = wordsOf(this.arena);
-    // One piece of memory for all columns: seven would cost seven times as much to get, and to collect.
+    this.view = viewOf(this.arena);
+    // One piece of memory for all columns: nine would cost nine times as much to get, and to collect.
     const rows = new ArrayBuffer(capacity * BYTES_A_ROW);
     const column = (k: number): Int32Array => new Int32Array(rows, capacity * (8 + 4 * k), capacity);
     this.timestamps = new Float64Array(rows, 0, capacity);
@@ -30,11 +43,20 @@ export class RecordSlab {
     this.valueEnd = column(3);
     this.headersStart = column(4);
     this.headersEnd = column(5);
+    this.bodyStart = column(6);
+    this.bodyEnd = column(7);
+  }
+
+  /** The bytes in use are the records of a record batch: timestamps count from the first one's, offsets from 0. */
+  get isBatch(): boolean {
+    return this.framedRows === this.count && this.framedBytes === this.used;
   }
 
   clear(): void {
     this.used = 0;
     this.count = 0;
+    this.framedRows = 0;
+    this.framedBytes = 0;
   }
 
   /** Begins row `count`, every part null; the caller then writes parts and moves `used`. Returns the row. */
@@ -48,6 +70,8 @@ export class RecordSlab {
     this.valueEnd[i] = -1;
     this.headersStart[i] = -1;
     this.headersEnd[i] = -1;
+    this.bodyStart[i] = -1;
+    this.bodyEnd[i] = -1;
     return i;
   }
 
@@ -55,18 +79,11 @@ export class RecordSlab {
   reserve(bytes: number): number {
     const need = this.used + bytes;
     if (need > this.arena.length) {
-      const larger = Buffer.allocUnsafeSlow(wholeWords(Math.max(need, this.arena.length * 2, 1024)));
+      const larger = Buffer.allocUnsafeSlow(Math.max(need, this.arena.length * 2, 1024));
       this.arena.copy(larger, 0, 0, this.used);
       this.arena = larger;
-      this.words = wordsOf(larger);
+      this.view = viewOf(larger);
     }
-    return this.used;
-  }
-
-  /** As `reserve`, from the next whole word on, where `used` is then; up to three bytes are left unused. */
-  reserveAligned(bytes: number): number {
-    this.reserve(bytes + 3);
-    this.used = wholeWords(this.used);
     return this.used;
   }
 
@@ -87,40 +104,43 @@ export class RecordSlab {
     return i;
   }
 
-  /** Copies row `row` of another slab to the end of this one. */
+  /** Copies row `row` of another slab to the end of this one: as a record of a batch, where it has a body. */
   appendRow(from: RecordSlab, row: number): number {
-    const keyStart = from.keyStart[row];
-    const keyEnd = from.keyEnd[row];
-    const valueStart = from.valueStart[row];
-    const valueEnd = from.valueEnd[row];
-    const start = from.headersStart[row];
-    const headersEnd = from.headersEnd[row];
-    const bytes = valueEnd - start;
-    // As encode lays it out: headers, key and value next to each other.
-    const inOnePiece =
-      start >= 0 && (keyStart < 0 ? headersEnd : keyEnd) === valueStart && (keyStart < 0 || keyStart === headersEnd);
-    if (!inOnePiece) return this.appendParts(from, row);
-    const at = this.reserveAligned(bytes + 3);
-    const source = from.words;
-    const end = (start + bytes + 3) >> 2;
-    // The last word may be one that the arena has no whole of.
-    if (bytes > MAX_WORDWISE || (start & 3) !== 0 || end > source.length) {
-      from.arena.copy(this.arena, at, start, valueEnd);
-    } else {
-      const { words } = this;
-      for (let w = start >> 2, to = at >> 2; w < end; w++, to++) words[to] = source[w];
-    }
+    const start = from.bodyStart[row];
+    const i = this.count;
+    const delta = i === 0 ? 0 : from.timestamps[row] - this.timestamps[0];
+    if (start < 0 || !(delta > -SMALL_DELTA && delta < SMALL_DELTA)) return this.appendParts(from, row);
+    const bytes = from.bodyEnd[row] - start;
+    const later = zigzag(delta);
+    const offset = i * 2;
+    const length = 1 + varintBytes(later) + varintBytes(offset) + bytes;
+    const first = this.reserve(MAX_FRAMING + bytes);
+    const { arena } = this;
+    let at = putVarint(arena, first, length * 2);
+    arena[at++] = 0;
+    at = putVarint(arena, at, later);
+    at = putVarint(arena, at, offset);
+    copyBytes(this.view, at, from.view, start, bytes);
     this.used = at + bytes;
+    if (this.framedRows === i && this.framedBytes === first) {
+      this.framedRows++;
+      this.framedBytes = this.used;
+    }
     const by = at - start;
-    const i = this.count++;
+    this.count++;
     if (i === this.timestamps.length) this.growRows();
+    const keyStart = from.keyStart[row];
+    const headersStart = from.headersStart[row];
     this.timestamps[i] = from.timestamps[row];
     this.keyStart[i] = keyStart < 0 ? -1 : keyStart + by;
-    this.keyEnd[i] = keyStart < 0 ? -1 : keyEnd + by;
-    this.valueStart[i] = valueStart + by;
-    this.valueEnd[i] = valueEnd + by;
-    this.headersStart[i] = at;
-    this.headersEnd[i] = headersEnd + by;
+    this.keyEnd[i] = keyStart < 0 ? -1 : from.keyEnd[row] + by;
+    // A body is made of a value.
+    this.valueStart[i] = from.valueStart[row] + by;
+    this.valueEnd[i] = from.valueEnd[row] + by;
+    this.headersStart[i] = headersStart < 0 ? -1 : headersStart + by;
+    this.headersEnd[i] = headersStart < 0 ? -1 : from.headersEnd[row] + by;
+    this.bodyStart[i] = at;
+    this.bodyEnd[i] = this.used;
     return i;
   }
 
@@ -167,21 +187,24 @@ export class RecordSlab {
     this.valueEnd = wider.valueEnd;
     this.headersStart = wider.headersStart;
     this.headersEnd = wider.headersEnd;
+    this.bodyStart = wider.bodyStart;
+    this.bodyEnd = wider.bodyEnd;
   }
 }
 
-const COLUMNS = ['timestamps', 'keyStart', 'keyEnd', 'valueStart', 'valueEnd', 'headersStart', 'headersEnd'] as const;
-/** Above this a native copy is cheaper: it costs as much as some thirty words. */
-const MAX_WORDWISE = 128;
+const COLUMNS = [
+  ...(['timestamps', 'keyStart', 'keyEnd', 'valueStart', 'valueEnd'] as const),
+  ...(['headersStart', 'headersEnd', 'bodyStart', 'bodyEnd'] as const),
+] as const;
 
-function wholeWords(bytes: number): number {
-  return (bytes + 3) & ~3;
+/** Zigzagged, they are an int32. */
+const SMALL_DELTA = 2 ** 30;
+/** Length, attributes, timestamp and offset, each as long as it can be. */
+const MAX_FRAMING = 5 + 1 + 5 + 5;
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** The arena is memory of its own, so it begins on a word. */
-function wordsOf(arena: Buffer): Int32Array {
-  return new Int32Array(arena.buffer, arena.byteOffset, arena.length >> 2);
-}
-
-/** A float64 and six int32. */
-const BYTES_A_ROW = 8 + 6 * 4;
+/** A float64 and eight int32. */
+const BYTES_A_ROW = 8 + 8 * 4;

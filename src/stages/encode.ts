@@ -1,9 +1,11 @@
-import { putBytes } from '../codecs/avro-writers.ts';
 import { MAX_KEY_BYTES, writeKey } from '../codecs/key-template.ts';
-import type { ValueEncoder } from '../codecs/types.ts';
+import type { KeyTemplate, ValueEncoder } from '../codecs/types.ts';
+import type { Column } from '../kernel/columns.ts';
+import { copyBytes } from '../kernel/copy-bytes.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide } from '../kernel/frame.ts';
 import { RecordSlab } from '../kernel/record-slab.ts';
+import { putVarint, varintBytes } from '../kernel/varints.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Pool } from './loans.ts';
 import { OutputHeaders } from './output-headers.ts';
@@ -12,9 +14,12 @@ import type { SyncStage } from './types.ts';
 const ENCODE_FAILED = reasonCode('encode-failed');
 /** First guess of an output's size; the slab grows where it is short. */
 const GUESS_BYTES = 192;
+/** Of a part, as a varint. */
+const MAX_LENGTH_BYTES = 5;
 
 /**
  * encode: predictions and event columns → output records (key, value, headers, the input's timestamp), one an OPEN record.
+ * Each lies there as in a record batch, from the key on: deliver and sink copy it in one piece.
  * Values that do not fit the output schema dead-letter as `encode-failed`; so does an output key with a missing part.
  */
 export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
@@ -26,6 +31,9 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
     encodedAs: new Int32Array(records),
   }));
 
+  /** How many bytes a value's length takes is known when the value is there: as many as the last one's, mostly. */
+  let lengthBytes = 1;
+
   return (frame) => {
     const { count, fate } = frame;
     const lent = memory.lend(frame, count);
@@ -34,33 +42,39 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
     const encodedAs = lent.encodedAs.length === count ? lent.encodedAs : lent.encodedAs.subarray(0, count);
     encodedAs.fill(-1);
     const value = encoder.bind(frame.columns, frame.predictions);
+    const source = new DataView(frame.arena.buffer, frame.arena.byteOffset, frame.arena.byteLength);
     headers.begin(frame);
     for (let i = 0; i < count; i++) {
       if (fate[i] !== OPEN) continue;
-      const before = slab.used;
+      const body = slab.used;
       const row = slab.begin(frame.timestamps[i]);
-      // Headers first, from a whole word on, and the rest right behind them: deliver copies a row in one piece.
-      headers.appendTo(slab, row, i);
       if (outputKey === undefined) {
-        if (frame.keyStart[i] >= 0) copyKey(slab, row, frame.arena, frame.keyStart[i], frame.keyEnd[i]);
-      } else {
-        const at = slab.reserve(MAX_KEY_BYTES);
-        const end = writeKey(outputKey, frame.columns, i, slab.arena, at);
-        if (end <= at) {
-          fail(row, before, i);
-          continue;
-        }
-        slab.keyStart[row] = at;
-        slab.keyEnd[row] = end;
-        slab.used = end;
-      }
-      const valueStart = slab.used;
-      if (!value(i, slab)) {
-        fail(row, before, i);
+        if (frame.keyStart[i] < 0) putNullKey(slab);
+        else putKey(slab, row, source, frame.keyStart[i], frame.keyEnd[i]);
+      } else if (!putMadeKey(slab, row, outputKey, frame.columns, i)) {
+        fail(row, body, i);
         continue;
       }
-      slab.valueStart[row] = valueStart;
+      const lengthAt = slab.used;
+      slab.used = lengthAt + lengthBytes;
+      let isThere = value(i, slab);
+      const needed = varintBytes((slab.used - lengthAt - lengthBytes) * 2);
+      if (isThere && needed !== lengthBytes) {
+        lengthBytes = needed;
+        slab.used = lengthAt + needed;
+        isThere = value(i, slab);
+      }
+      if (!isThere) {
+        fail(row, body, i);
+        continue;
+      }
+      const start = lengthAt + lengthBytes;
+      putVarint(slab.arena, lengthAt, (slab.used - start) * 2);
+      slab.valueStart[row] = start;
       slab.valueEnd[row] = slab.used;
+      headers.appendTo(slab, row, i);
+      slab.bodyStart[row] = body;
+      slab.bodyEnd[row] = slab.used;
       encodedAs[i] = row;
     }
     frame.encoded = slab;
@@ -74,10 +88,42 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   };
 }
 
-function copyKey(slab: RecordSlab, row: number, from: Buffer, start: number, end: number): void {
-  const at = slab.reserve(end - start);
-  putBytes(slab.arena, at, from, start, end);
-  slab.keyStart[row] = at;
-  slab.keyEnd[row] = at + end - start;
-  slab.used = at + end - start;
+/** The length of a key that is null. */
+function putNullKey(slab: RecordSlab): void {
+  const at = slab.reserve(1);
+  slab.arena[at] = 1;
+  slab.used = at + 1;
+}
+
+function putKey(slab: RecordSlab, row: number, source: DataView, from: number, to: number): void {
+  const bytes = to - from;
+  const start = putVarint(slab.arena, slab.reserve(MAX_LENGTH_BYTES + bytes), bytes * 2);
+  copyBytes(slab.view, start, source, from, bytes);
+  slab.keyStart[row] = start;
+  slab.keyEnd[row] = start + bytes;
+  slab.used = start + bytes;
+}
+
+/** False where a part of it is missing. */
+function putMadeKey(
+  slab: RecordSlab,
+  row: number,
+  template: KeyTemplate,
+  columns: readonly Column[],
+  i: number,
+): boolean {
+  const at = slab.reserve(MAX_LENGTH_BYTES + MAX_KEY_BYTES);
+  // One byte says up to 63.
+  for (let lengthBytes = 1; lengthBytes <= 2; lengthBytes++) {
+    const start = at + lengthBytes;
+    const end = writeKey(template, columns, i, slab.arena, start);
+    if (end <= start) return false;
+    if (varintBytes((end - start) * 2) > lengthBytes) continue;
+    putVarint(slab.arena, at, (end - start) * 2);
+    slab.keyStart[row] = start;
+    slab.keyEnd[row] = end;
+    slab.used = end;
+    return true;
+  }
+  return false;
 }

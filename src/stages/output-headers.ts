@@ -1,3 +1,4 @@
+import { copyBytes } from '../kernel/copy-bytes.ts';
 import { DEGRADED, degradedText } from '../kernel/degraded.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { encodeHeaders } from '../kernel/headers.ts';
@@ -11,8 +12,6 @@ const ZERO = 48;
 /** 2^53 has 16 digits. */
 const MAX_DIGITS = 16;
 const INPUTS_BYTES = 2 + INPUTS_NAME.length + SCHEMA.length + 1 + FEATURES.length + 2 * MAX_DIGITS;
-/** Above this a native copy is cheaper than one by words. */
-const MAX_WORDWISE = 128;
 
 /**
  * The headers of every output, in the record-batch layout: what it was made of.
@@ -22,12 +21,12 @@ const MAX_WORDWISE = 128;
  * seconds since 1970. A record whose answer is less than asked for has `sluice-degraded: HOW,HOW` too, no other one.
  *
  * The blocks of one frame's records differ in digits, mostly. So the last one is kept, what differs is written over, and the
- * whole is copied word by word. Reused from frame to frame; valid between `begin` and the next.
+ * whole is copied. Reused from frame to frame; valid between `begin` and the next.
  */
 export class OutputHeaders {
   private frame: Frame | undefined;
   private block = Buffer.alloc(0);
-  private words = new Int32Array(0);
+  private view = new DataView(new ArrayBuffer(0));
   private length = 0;
   /** Where source and model end, which every record has. */
   private baseEnd = 0;
@@ -48,7 +47,7 @@ export class OutputHeaders {
     this.offsetLimit = 0;
   }
 
-  /** Appends the block of record `i` to row `row`, the last one of the slab, from a whole word on. */
+  /** Appends the block of record `i` to row `row`, the last one of the slab. */
   appendTo(slab: RecordSlab, row: number, i: number): void {
     const { offsets, schemaId, featuresAtMs, degraded } = this.frame as Frame;
     this.write(
@@ -58,13 +57,8 @@ export class OutputHeaders {
       degraded === undefined ? 0 : degraded[i],
     );
     const { length } = this;
-    const start = slab.reserveAligned(length + 3);
-    if (length <= MAX_WORDWISE) {
-      const from = this.words;
-      const to = slab.words;
-      const end = (length + 3) >> 2;
-      for (let w = 0, at = start >> 2; w < end; w++, at++) to[at] = from[w];
-    } else this.block.copy(slab.arena, start, 0, length);
+    const start = slab.reserve(length);
+    copyBytes(slab.view, start, this.view, 0, length);
     slab.headersStart[row] = start;
     slab.headersEnd[row] = start + length;
     slab.used = start + length;
@@ -98,10 +92,10 @@ export class OutputHeaders {
       { name: 'sluice-source', value: source },
       { name: 'sluice-model', value: Buffer.from(model) },
     ]);
-    const most = (base.length + INPUTS_BYTES + MAX_DEGRADED_BYTES + 3) & ~3;
+    const most = base.length + INPUTS_BYTES + MAX_DEGRADED_BYTES;
     if (this.block.length < most) {
       this.block = Buffer.allocUnsafeSlow(most);
-      this.words = new Int32Array(this.block.buffer);
+      this.view = new DataView(this.block.buffer, this.block.byteOffset, this.block.length);
     }
     base.copy(this.block);
     this.baseEnd = base.length;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { copyBytes } from '../../src/kernel/copy-bytes.ts';
 import { RecordSlab } from '../../src/kernel/record-slab.ts';
+import { appendBody } from '../fixtures/bodies.ts';
 
 interface Row {
   readonly timestampMs: number;
@@ -106,31 +108,21 @@ test('room that is reserved is behind what is used, and what is used survives', 
 
 const part = (maxLength: number) => fc.uint8Array({ maxLength, size: 'max' }).map((each) => Buffer.from(each));
 
-test('a row that lies in one piece is copied as it is, long or short, wherever both begin and end', () => {
+test('a row with a body is copied as it is, long or short, wherever both begin and end', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(fc.option(part(30)), part(200), part(90), fc.nat(3)), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.tuple(fc.option(part(30)), part(300), part(90), fc.nat(3)), { minLength: 1, maxLength: 12 }),
       fc.nat(7),
       (given, before) => {
         const from = new RecordSlab(0, 0);
         const expected = given.map(([key, value, headers, gap], n): Row => {
-          // Mostly from a word on, as encode does; elsewhere too.
-          if (gap === 0) from.reserveAligned(0);
-          const row = from.begin(n);
-          const put = (bytes: Buffer): [number, number] => {
-            const at = from.reserve(bytes.length);
-            bytes.copy(from.arena, at);
-            from.used = at + bytes.length;
-            return [at, from.used];
-          };
-          [from.headersStart[row], from.headersEnd[row]] = put(headers);
-          if (key !== null) [from.keyStart[row], from.keyEnd[row]] = put(key);
-          [from.valueStart[row], from.valueEnd[row]] = put(value);
+          from.used = from.reserve(gap) + gap;
+          appendBody(from, n, key, value, headers);
           return { timestampMs: n, key, value, headers };
         });
         // The last row ends where the arena does.
         from.arena = Buffer.from(new Uint8Array(from.arena.subarray(0, from.used)).buffer);
-        from.words = new Int32Array(from.arena.buffer, 0, from.arena.length >> 2);
+        from.view = new DataView(from.arena.buffer);
         const to = new RecordSlab(1, 5);
         to.append(-1, null, Buffer.alloc(before, 7), null);
         given.forEach((_, n) => {
@@ -140,8 +132,20 @@ test('a row that lies in one piece is copied as it is, long or short, wherever b
           assert.deepEqual(read(to, n + 1), each);
         });
         assert.deepEqual(read(to, 0).value, Buffer.alloc(before, 7));
+        assert.ok(!to.isBatch, 'the first row is none of a batch');
       },
     ),
     { seed: 12, numRuns: 300 },
   );
+});
+
+test('bytes are copied, and no others, whatever their number', () => {
+  const source = new DataView(Uint8Array.from({ length: 700 }, (_, i) => i * 7).buffer);
+  for (let bytes = 0; bytes <= 600; bytes++) {
+    const into = new DataView(new ArrayBuffer(bytes + 20));
+    copyBytes(into, 10, source, 100 - (bytes % 9), bytes);
+    const got = Buffer.from(into.buffer);
+    assert.ok(got.subarray(0, 10).equals(Buffer.alloc(10)) && got.subarray(10 + bytes).equals(Buffer.alloc(10)));
+    assert.ok(got.subarray(10, 10 + bytes).equals(Buffer.from(source.buffer, 100 - (bytes % 9), bytes)));
+  }
 });

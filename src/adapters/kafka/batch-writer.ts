@@ -1,4 +1,6 @@
+import { copyBytes } from '../../kernel/copy-bytes.ts';
 import type { RecordSlab } from '../../kernel/record-slab.ts';
+import { putVarint, varintBytes, zigzag } from '../../kernel/varints.ts';
 import { crc32c } from './crc32c.ts';
 
 /**
@@ -32,14 +34,13 @@ const MAGIC = 2;
 const TRANSACTIONAL = 16;
 /** Where the checksum begins to look. */
 const ATTRIBUTES = 21;
-/** Up to here a native call costs more than it saves. */
-const SHORT_BYTES = 160;
 /** Zigzagged, they are an int32. */
 const SMALL_DELTA = 2 ** 30;
 const EXACT = Number.MAX_SAFE_INTEGER;
 
 /** A batch of these rows takes no more than this. */
 export function batchBound(rows: RecordSlab, from: number, to: number): number {
+  if (isWhole(rows, from, to)) return HEADER_BYTES + rows.used;
   const { keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = rows;
   let bytes = HEADER_BYTES + RECORD_BYTES * (to - from);
   // A part that is null adds -1 - -1.
@@ -63,7 +64,10 @@ export function writeBatch(
   const first = rows.timestamps[from];
   let max = first;
   for (let i = from; i < to; i++) if (rows.timestamps[i] > max) max = rows.timestamps[i];
-  const end = writeRecords(into, view, at + HEADER_BYTES, rows, from, to);
+  const records = at + HEADER_BYTES;
+  const end = isWhole(rows, from, to)
+    ? records + rows.arena.copy(into, records, 0, rows.used)
+    : writeRecords(into, view, records, rows, from, to);
   putInt64(view, at, 0); // base offset: the broker's
   view.setInt32(at + 8, end - at - 12);
   view.setInt32(at + 12, 0); // leader epoch: the broker's
@@ -81,9 +85,13 @@ export function writeBatch(
   return end;
 }
 
+/** All that the slab has, and as it lies there. */
+function isWhole(rows: RecordSlab, from: number, to: number): boolean {
+  return rows.isBatch && from === 0 && to === rows.count;
+}
+
 function writeRecords(into: Buffer, view: DataView, at: number, rows: RecordSlab, from: number, to: number): number {
-  const { arena, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = rows;
-  const source = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
+  const { view: source, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = rows;
   const first = timestamps[from];
   for (let i = from; i < to; i++) {
     const key = keyStart[i];
@@ -94,69 +102,36 @@ function writeRecords(into: Buffer, view: DataView, at: number, rows: RecordSlab
     const headersBytes = headers < 0 ? 0 : headersEnd[i] - headers;
     const delta = timestamps[i] - first;
     const isSmall = delta > -SMALL_DELTA && delta < SMALL_DELTA;
-    const zigzag = isSmall ? (delta << 1) ^ (delta >> 31) : 0;
+    const later = isSmall ? zigzag(delta) : 0;
     const offset = (i - from) << 1;
     const length =
       1 +
-      (isSmall ? varintBytes(zigzag) : varlongBytes(timestamps[i], first)) +
+      (isSmall ? varintBytes(later) : varlongBytes(timestamps[i], first)) +
       varintBytes(offset) +
       (key < 0 ? 1 : varintBytes(keyBytes * 2) + keyBytes) +
       (value < 0 ? 1 : varintBytes(valueBytes * 2) + valueBytes) +
       (headersBytes > 0 ? headersBytes : 1);
     at = putVarint(into, at, length * 2);
     into[at++] = 0;
-    at = isSmall ? putVarint(into, at, zigzag) : putVarlong(into, at, timestamps[i], first);
+    at = isSmall ? putVarint(into, at, later) : putVarlong(into, at, timestamps[i], first);
     at = putVarint(into, at, offset);
     if (key < 0) into[at++] = 1;
     else {
       at = putVarint(into, at, keyBytes * 2);
-      at = copy(view, into, at, source, arena, key, keyBytes);
+      copyBytes(view, at, source, key, keyBytes);
+      at += keyBytes;
     }
     if (value < 0) into[at++] = 1;
     else {
       at = putVarint(into, at, valueBytes * 2);
-      at = copy(view, into, at, source, arena, value, valueBytes);
+      copyBytes(view, at, source, value, valueBytes);
+      at += valueBytes;
     }
-    if (headersBytes > 0) at = copy(view, into, at, source, arena, headers, headersBytes);
-    else into[at++] = 0;
+    if (headersBytes > 0) {
+      copyBytes(view, at, source, headers, headersBytes);
+      at += headersBytes;
+    } else into[at++] = 0;
   }
-  return at;
-}
-
-/** By words where that is less than what a native call costs. */
-function copy(
-  view: DataView,
-  into: Buffer,
-  at: number,
-  source: DataView,
-  arena: Buffer,
-  start: number,
-  bytes: number,
-): number {
-  if (bytes > SHORT_BYTES) {
-    arena.copy(into, at, start, start + bytes);
-    return at + bytes;
-  }
-  const end = start + bytes;
-  // Big numbers by name only: the compiler moves eight bytes from here to there, and makes none of them.
-  for (const last = end - 8; start <= last; start += 8, at += 8) {
-    view.setBigInt64(at, source.getBigInt64(start, true), true);
-  }
-  for (; start < end; start++, at++) into[at] = arena[start];
-  return at;
-}
-
-/** Of an unsigned number below 2³². */
-function varintBytes(n: number): number {
-  return n < 0x80 ? 1 : n < 0x4000 ? 2 : n < 0x20_0000 ? 3 : n < 0x1000_0000 ? 4 : 5;
-}
-
-function putVarint(into: Buffer, at: number, n: number): number {
-  while (n > 0x7f) {
-    into[at++] = (n & 0x7f) | 0x80;
-    n >>>= 7;
-  }
-  into[at++] = n;
   return at;
 }
 

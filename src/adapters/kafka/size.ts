@@ -7,8 +7,9 @@ const BATCH_OVERHEAD = 61;
 
 /** Throws `record-too-large` when these rows, as one batch, are more than the topic takes for certain: the broker need not be asked. */
 export function checkSize(topic: string, rows: RecordSlab, maxBytes: number): void {
-  let bytes = BATCH_OVERHEAD + RECORD_OVERHEAD * rows.count;
-  for (let i = 0; i < rows.count; i++) bytes += rows.rowBytes(i);
+  let bytes = BATCH_OVERHEAD;
+  if (rows.isBatch) bytes += rows.used;
+  else for (let i = 0; i < rows.count; i++) bytes += RECORD_OVERHEAD + rows.rowBytes(i);
   if (bytes <= maxBytes) return;
   throw new SluiceError(
     'record-too-large',

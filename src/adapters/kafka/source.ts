@@ -86,7 +86,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   });
   const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
   const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
-  const frameRecords = options.frameRecords ?? 512;
+  const frameRecords = options.frameRecords ?? 1024;
   // A note is a commit of its own; between the offset and the end of a transaction it would undo the transaction's.
   const quarantine = (options.quarantine ?? true) && ownership === undefined;
   const note = quarantine ? createNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
@@ -115,7 +115,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       onAlone: async (frame) => listener?.onAlone(frame),
       isHeld: () => listener?.isHeld() ?? false,
     },
-    { frameRecords, frameBytes: options.frameBytes ?? 256 * 1024 },
+    { frameRecords, frameBytes: options.frameBytes ?? 512 * 1024 },
   );
   const membership = createMembership(
     {

@@ -20,7 +20,7 @@ export interface Drive {
   onWarm(): void;
 }
 
-const FRAME_RECORDS = 512;
+const FRAME_RECORDS = 1024;
 const PARTITIONS = 4;
 const DONE = Promise.resolve();
 

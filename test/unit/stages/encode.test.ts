@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileJsonEncoder } from '../../../src/codecs/json-encoder.ts';
 import { parseKeyTemplate } from '../../../src/codecs/key-template.ts';
+import type { ValueEncoder } from '../../../src/codecs/types.ts';
 import { longColumn, numberColumn } from '../../../src/kernel/columns.ts';
 import { DEAD_LETTERED, OPEN, REASONS, reasonCode } from '../../../src/kernel/fate.ts';
 import { decide, type Frame } from '../../../src/kernel/frame.ts';
 import { decodeHeaders } from '../../../src/kernel/headers.ts';
+import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { createEncode } from '../../../src/stages/encode.ts';
+import { appendBody } from '../../fixtures/bodies.ts';
 import { frameOf, type TestRecord, textColumn } from '../../fixtures/frames.ts';
 import { OUTPUT_FIELDS, OUTPUT_SCHEMA, testPlan } from '../../fixtures/plan.ts';
 
@@ -94,10 +97,10 @@ test('a key template with a missing part, or a value that does not fit, dead-let
   const failed = 'encode-failed';
   assert.deepEqual(found, ['1#a {"id":1,"y":1}', failed, failed, failed, 'model-failed', '6#f {"id":6,"y":6}']);
   const slab = frame.encoded;
-  // Each row begins on a whole word.
+  // Beside its parts a row has the lengths of key and value, a byte each.
   assert.deepEqual(
     [slab?.count, slab?.used],
-    [2, ((Number(slab?.rowBytes(0)) + 3) & ~3) + Number(slab?.rowBytes(1))],
+    [2, Number(slab?.rowBytes(0)) + Number(slab?.rowBytes(1)) + 2 * 2],
     'nothing is left behind of what failed',
   );
 });
@@ -181,4 +184,41 @@ test('an output says how it is less than asked for; one that is not has no such 
     'default-features,smaller-model',
     'stale-cache,default-features,smaller-model',
   ]);
+});
+
+test('a row lies as in a record batch from the key on, whatever the lengths of key and value take', () => {
+  const lengths = [1, 62, 63, 64, 65, 9, 8_191, 8_192, 63, 64];
+  const valueAt = (i: number): Buffer => Buffer.alloc(lengths.at(-1 - i) ?? 0, i);
+  const encoder: ValueEncoder = {
+    bind: () => (i, slab) => {
+      const value = valueAt(i);
+      slab.used = slab.reserve(value.length) + value.copy(slab.arena, slab.used);
+      return true;
+    },
+  };
+  for (const template of ['{tag}', undefined]) {
+    const frame = scored(
+      lengths.map((length, i) => ({
+        ...{ id: 1n, y: 1, offset: i, tag: 'x'.repeat(Math.min(length, 4_000)) },
+        ...(i % 3 > 0 && { key: Buffer.alloc(length, 7) }),
+      })),
+    );
+    const { plan } = encodeWith(template);
+    createEncode(plan, encoder)(frame);
+    const slab = frame.encoded as RecordSlab;
+    for (let row = 0; row < lengths.length; row++) {
+      const part = (start: number, end: number): Buffer | null => (start < 0 ? null : slab.arena.subarray(start, end));
+      const key = part(slab.keyStart[row], slab.keyEnd[row]);
+      const expected =
+        template === undefined ? (row % 3 > 0 ? lengths[row] : undefined) : Math.min(lengths[row], 4_000);
+      assert.equal(key?.length, expected);
+      const headers = part(slab.headersStart[row], slab.headersEnd[row]) as Buffer;
+      const alike = new RecordSlab(1, 1);
+      appendBody(alike, 0, key, valueAt(row), headers);
+      assert.ok(
+        part(slab.bodyStart[row], slab.bodyEnd[row])?.equals(alike.arena.subarray(0, alike.used)),
+        `row ${row}`,
+      );
+    }
+  }
 });

@@ -11,6 +11,7 @@ import {
 import type { FetchedMessage } from '../../../../src/adapters/kafka/internals.ts';
 import { encodeHeaders, type Header } from '../../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
+import { appendBody } from '../../../fixtures/bodies.ts';
 import { readBatch } from '../../../fixtures/kafka/read-batch.ts';
 
 const require = createRequire(import.meta.url);
@@ -85,6 +86,35 @@ test('any rows, decoded, are the rows: bytes, nulls, header order, timestamps ho
     }),
     { numRuns: 300 },
   );
+});
+
+test('rows that were put together as a batch make the bytes that the same rows make one by one', () => {
+  const whole = fc.record({ timestamp, key: part, value: bytes(300), headers: fc.array(header, { maxLength: 4 }) });
+  let copied = 0;
+  fc.assert(
+    fc.property(fc.array(whole, { minLength: 1, maxLength: 90 }), (rows) => {
+      const source = new RecordSlab(1, 1);
+      const chunk = new RecordSlab(1, 1);
+      // What an earlier chunk was must not show.
+      chunk.append(5, null, Buffer.from('before'), null);
+      chunk.clear();
+      rows.forEach((each, i) => {
+        appendBody(source, each.timestamp, each.key, each.value, encodeHeaders(each.headers));
+        chunk.appendRow(source, i);
+      });
+      const far = rows.some((each) => Math.abs(each.timestamp - rows[0].timestamp) >= 2 ** 30);
+      assert.equal(chunk.isBatch, !far);
+      if (chunk.isBatch) copied++;
+      const expected = written(slabOf(rows));
+      assert.deepEqual(written(chunk), expected);
+      assert.deepEqual(written(source), expected, 'nor does it matter how they lie');
+      if (rows.length > 1) assert.deepEqual(written(chunk, 1), written(slabOf(rows), 1));
+      chunk.append(7, null, Buffer.from('one more'), null);
+      assert.ok(!chunk.isBatch);
+    }),
+    { numRuns: 300 },
+  );
+  assert.ok(copied > 20, `${copied}`);
 });
 
 test('the stock client reads the same', async () => {

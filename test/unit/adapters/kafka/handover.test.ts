@@ -1,115 +1,9 @@
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import { createEnds } from '../../../../src/adapters/kafka/ends.ts';
-import { fetchMemory } from '../../../../src/adapters/kafka/fetch-memory.ts';
-import { Gate } from '../../../../src/adapters/kafka/gate.ts';
-import { createHandover } from '../../../../src/adapters/kafka/handover.ts';
-import { createHeartbeats } from '../../../../src/adapters/kafka/heartbeats.ts';
-import type {
-  ConsumerGroup,
-  FetchedBatch,
-  FetchedMessage,
-  TopicOffsets,
-} from '../../../../src/adapters/kafka/internals.ts';
-import { goTo, type Lane, Lanes } from '../../../../src/adapters/kafka/lanes.ts';
-import { createLease } from '../../../../src/adapters/kafka/lease.ts';
-import { createNotes } from '../../../../src/adapters/kafka/notes.ts';
-import {
-  type ClientDecoder,
-  decodeBatches,
-  decodeMessages,
-  freshBudget,
-} from '../../../../src/adapters/kafka/record-batches.ts';
-import { createWaits } from '../../../../src/adapters/kafka/waits.ts';
-import { Credit } from '../../../../src/kernel/credit.ts';
+import { decodeBatches, freshBudget } from '../../../../src/adapters/kafka/record-batches.ts';
 import type { Frame } from '../../../../src/kernel/frame.ts';
-import type { RecordRange } from '../../../../src/kernel/record-columns.ts';
-import { FakeClock } from '../../../fixtures/clock.ts';
 import { batchOf } from '../../../fixtures/kafka/batches.ts';
-import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
-
-const Decoder = createRequire(import.meta.url)('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => ClientDecoder;
-
-function setUp(maxRecords = 100, maxBytes = 1_000) {
-  const clock = new FakeClock();
-  const telemetry = new RecordingTelemetry();
-  const credit = new Credit({ maxRecords, maxBytes });
-  const gate = new Gate();
-  gate.reopen('not joined');
-  const lanes = new Lanes({ onAssigned: () => {}, onRevoked: () => {} });
-  const committed = {};
-  const group = {
-    memberId: 'me',
-    generationId: 1,
-    beat: async () => {},
-    heartbeat: () => group.beat(),
-    offsetManager: { resolveOffset: () => {}, committedOffsets: () => committed },
-    assigned: () => [{ topic: 't', partitions: [0] }],
-    cluster: { fetchTopicsOffset: async (): Promise<TopicOffsets[]> => [], refreshMetadata: async () => {} },
-  };
-  const member = group as unknown as ConsumerGroup;
-  lanes.assign(member);
-  const lane = lanes.of('t', 0) as Lane;
-  goTo(lane, 10);
-  const frames: Frame[] = [];
-  const heartbeats = createHeartbeats({ clock, onBeat: () => {} }, { intervalMs: 300 });
-  const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: 2_000 });
-  const onFrame = (frame: Frame) => frames.push(frame);
-  const waits = createWaits({ gate, heartbeats, ends });
-  const stored: string[] = [];
-  const note = createNotes({ frameRecords: 4, maxRecords });
-  const store = async (list: readonly (readonly [Lane, number])[]): Promise<void> => {
-    for (const [of, offset] of list) stored.push(`${offset} ${note(of, offset)}`);
-  };
-  const alone: { readonly frame: Frame; readonly settle: () => void }[] = [];
-  const onAlone = (frame: Frame): Promise<void> =>
-    new Promise((resolve) => {
-      const settle = (): void => {
-        frame.unsettled = 0;
-        credit.give(frame.count, frame.bytes);
-        resolve();
-      };
-      alone.push({ frame, settle });
-    });
-  const held = { is: false };
-  const isHeld = (): boolean => held.is;
-  const lease = createLease({ clock }, { sessionTimeoutMs: 1_000_000 });
-  lease.renew(clock.monotonicMs());
-  const deps = { credit, clock, telemetry, lanes, gate, waits, lease, store, onFrame, onAlone, isHeld };
-  const handover = createHandover(deps, { frameRecords: 4, frameBytes: 1_000 });
-  return {
-    waits,
-    lease,
-    stored,
-    alone,
-    held,
-    clock,
-    telemetry,
-    credit,
-    gate,
-    lanes,
-    lane,
-    group,
-    member,
-    frames,
-    handover,
-  };
-}
-
-function batch(fetchedOffset: number, offsets: readonly number[], raw = offsets): FetchedBatch {
-  const messages = (list: readonly number[]): FetchedMessage[] =>
-    list.map((offset) => ({ offset: String(offset), timestamp: '7', key: null, value: Buffer.from('v') }));
-  return {
-    topic: 't',
-    partition: 0,
-    fetchedOffset: String(fetchedOffset),
-    highWatermark: '50',
-    rawMessages: messages(raw),
-    messages: messages(offsets),
-    lastOffset: () => String(raw.at(-1)),
-  };
-}
+import { batch, setUp } from '../../../fixtures/kafka/handover.ts';
 
 const offsetsOf = (frames: readonly Frame[]): number[] => frames.flatMap((frame) => [...frame.offsets]);
 
@@ -122,51 +16,6 @@ test('a batch is handed over in frames that join without a gap, to the end of wh
     [17, 19],
   );
   assert.deepEqual([lane.position, lane.lastTimestampMs], [19, 7]);
-});
-
-test('frames have copies: the memory of a fetch is lent again once all of it was handed over, and not before', async () => {
-  const { handover, member, frames } = setUp(100, 1_000_000);
-  const values = Array.from({ length: 3 }, (_, i) => String(i).repeat(30_000));
-  const one = await batchOf(values.map((text) => ({ value: Buffer.from(text) })));
-  one.writeBigInt64BE(10n, 0);
-  const response = fetchMemory.response(4 + one.length);
-  response.writeInt32BE(one.length);
-  one.copy(response, 4);
-  const messages = await decodeMessages(new Decoder(response), async () => assert.fail());
-  const fetched = { ...batch(10, []), messages, rawMessages: messages };
-  const unknown = { ...batch(10, []), partition: 7, rawMessages: [] };
-  assert.deepEqual(handover.admit([unknown, fetched]), [fetched]);
-  const meanwhile = fetchMemory.response(response.length);
-  assert.notEqual(meanwhile.buffer, response.buffer);
-  await handover.deliver(member, fetched);
-  const again = fetchMemory.response(response.length);
-  assert.equal(again.buffer, response.buffer);
-  again.fill(0xdb);
-  (messages[0].records as RecordRange).columns.valueStart.fill(-1);
-  assert.deepEqual(
-    frames.flatMap(({ arena, valueStart, valueEnd, count }) =>
-      Array.from({ length: count }, (_, i) => arena.toString('latin1', valueStart[i], valueEnd[i])),
-    ),
-    values,
-  );
-});
-
-test('a fetch whose hand-over failed is left to the garbage collector', async () => {
-  const { handover, member, lane, group, credit, clock } = setUp(100, 1_000_000);
-  const one = await batchOf([{ value: Buffer.alloc(100_000) }]);
-  one.writeBigInt64BE(10n, 0);
-  const response = fetchMemory.response(4 + one.length);
-  response.writeInt32BE(one.length);
-  one.copy(response, 4);
-  const messages = await decodeMessages(new Decoder(response), async () => assert.fail());
-  const fetched = { ...batch(10, []), messages, rawMessages: messages };
-  handover.admit([fetched]);
-  const rebalance = Object.assign(new Error('again'), { type: 'REBALANCE_IN_PROGRESS' });
-  group.beat = () => Promise.reject(rebalance);
-  credit.tryTake(credit.maxRecords, 0);
-  await assert.rejects(clock.run(handover.deliver(member, fetched)), rebalance);
-  assert.equal(lane.position, 10);
-  assert.notEqual(fetchMemory.response(response.length).buffer, response.buffer);
 });
 
 test('of a fetch that begins within a record batch only what was asked for is handed over, in frames across batches', async () => {
