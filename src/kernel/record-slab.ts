@@ -1,13 +1,20 @@
 import { copyBytes } from './copy-bytes.ts';
 import { putVarint, varintBytes, zigzag } from './varints.ts';
 
+/** Headers of one record, in the layout of headers.ts; a byte at least. */
+export interface HeaderBlock {
+  /** The block is its first `length` bytes. */
+  readonly view: DataView;
+  readonly length: number;
+}
+
 /**
  * Records as one arena of bytes and columns of ranges: what encode fills, deliver accumulates and a sink sends.
  * Grows by doubling; `clear()` keeps the memory. Start -1 is null. No object a record.
  *
  * A row may lie there as it does in a Kafka record batch from the key on (length of the key, key, length of the value, value,
- * headers; varints, zigzag): its body. `appendRow` puts in front what a batch has there, so that rows that all came by it are the
- * records of a batch, to the byte, and go to the broker in one copy.
+ * headers; varints, zigzag): it has a body. `appendRow` puts in front what a batch has there, so that rows that all came by it are
+ * the records of a batch, to the byte, and go to the broker in one copy.
  */
 export class RecordSlab {
   arena: Buffer;
@@ -23,9 +30,8 @@ export class RecordSlab {
   valueEnd: Int32Array;
   headersStart: Int32Array;
   headersEnd: Int32Array;
-  /** -1 where the parts of the row lie in some other way. */
+  /** Where its body begins, which ends with the value, or with the headers if there are any; -1 where the row has none. */
   bodyStart: Int32Array;
-  bodyEnd: Int32Array;
   /** Rows, and bytes, at the beginning that are the records of a batch. */
   private framedRows = 0;
   private framedBytes = 0;
@@ -33,7 +39,7 @@ export class RecordSlab {
   constructor(capacity: number, arenaBytes: number) {
     this.arena = Buffer.allocUnsafeSlow(arenaBytes);
     this.view = viewOf(this.arena);
-    // One piece of memory for all columns: nine would cost nine times as much to get, and to collect.
+    // One piece of memory for all columns: eight would cost eight times as much to get, and to collect.
     const rows = new ArrayBuffer(capacity * BYTES_A_ROW);
     const column = (k: number): Int32Array => new Int32Array(rows, capacity * (8 + 4 * k), capacity);
     this.timestamps = new Float64Array(rows, 0, capacity);
@@ -44,7 +50,6 @@ export class RecordSlab {
     this.headersStart = column(4);
     this.headersEnd = column(5);
     this.bodyStart = column(6);
-    this.bodyEnd = column(7);
   }
 
   /** The bytes in use are the records of a record batch: timestamps count from the first one's, offsets from 0. */
@@ -71,7 +76,6 @@ export class RecordSlab {
     this.headersStart[i] = -1;
     this.headersEnd[i] = -1;
     this.bodyStart[i] = -1;
-    this.bodyEnd[i] = -1;
     return i;
   }
 
@@ -104,24 +108,31 @@ export class RecordSlab {
     return i;
   }
 
-  /** Copies row `row` of another slab to the end of this one: as a record of a batch, where it has a body. */
-  appendRow(from: RecordSlab, row: number): number {
+  /** Copies row `row` of another slab, with its own headers or those given, to the end of this one: as a record of a batch, where it has a body. */
+  appendRow(from: RecordSlab, row: number, headers?: HeaderBlock): number {
     const start = from.bodyStart[row];
     const i = this.count;
     const delta = i === 0 ? 0 : from.timestamps[row] - this.timestamps[0];
-    if (start < 0 || !(delta > -SMALL_DELTA && delta < SMALL_DELTA)) return this.appendParts(from, row);
-    const bytes = from.bodyEnd[row] - start;
+    if (start < 0 || !(delta > -SMALL_DELTA && delta < SMALL_DELTA)) return this.appendParts(from, row, headers);
+    const hasOwn = headers === undefined && from.headersEnd[row] > from.headersStart[row];
+    const own = hasOwn ? from.headersStart[row] : -1;
+    const bytes = (own < 0 ? from.valueEnd[row] : from.headersEnd[row]) - start;
+    // Without headers there is their count, which is none.
+    const rest = headers === undefined ? (own < 0 ? 1 : 0) : headers.length;
     const later = zigzag(delta);
     const offset = i * 2;
-    const length = 1 + varintBytes(later) + varintBytes(offset) + bytes;
-    const first = this.reserve(MAX_FRAMING + bytes);
-    const { arena } = this;
+    const length = 1 + varintBytes(later) + varintBytes(offset) + bytes + rest;
+    const first = this.reserve(MAX_FRAMING + bytes + rest);
+    const { arena, view } = this;
     let at = putVarint(arena, first, length * 2);
     arena[at++] = 0;
     at = putVarint(arena, at, later);
     at = putVarint(arena, at, offset);
-    copyBytes(this.view, at, from.view, start, bytes);
-    this.used = at + bytes;
+    copyBytes(view, at, from.view, start, bytes);
+    const end = at + bytes;
+    if (headers !== undefined) copyBytes(view, end, headers.view, 0, rest);
+    else if (own < 0) arena[end] = 0;
+    this.used = end + rest;
     if (this.framedRows === i && this.framedBytes === first) {
       this.framedRows++;
       this.framedBytes = this.used;
@@ -130,21 +141,19 @@ export class RecordSlab {
     this.count++;
     if (i === this.timestamps.length) this.growRows();
     const keyStart = from.keyStart[row];
-    const headersStart = from.headersStart[row];
     this.timestamps[i] = from.timestamps[row];
     this.keyStart[i] = keyStart < 0 ? -1 : keyStart + by;
     this.keyEnd[i] = keyStart < 0 ? -1 : from.keyEnd[row] + by;
     // A body is made of a value.
     this.valueStart[i] = from.valueStart[row] + by;
     this.valueEnd[i] = from.valueEnd[row] + by;
-    this.headersStart[i] = headersStart < 0 ? -1 : headersStart + by;
-    this.headersEnd[i] = headersStart < 0 ? -1 : from.headersEnd[row] + by;
+    this.headersStart[i] = headers === undefined ? (own < 0 ? -1 : own + by) : end;
+    this.headersEnd[i] = headers === undefined && own < 0 ? -1 : this.used;
     this.bodyStart[i] = at;
-    this.bodyEnd[i] = this.used;
     return i;
   }
 
-  private appendParts(from: RecordSlab, row: number): number {
+  private appendParts(from: RecordSlab, row: number, headers: HeaderBlock | undefined): number {
     const i = this.begin(from.timestamps[row]);
     if (from.keyStart[row] >= 0) {
       this.keyStart[i] = this.copyIn(from.arena, from.keyStart[row], from.keyEnd[row]);
@@ -154,7 +163,12 @@ export class RecordSlab {
       this.valueStart[i] = this.copyIn(from.arena, from.valueStart[row], from.valueEnd[row]);
       this.valueEnd[i] = this.used;
     }
-    if (from.headersStart[row] >= 0) {
+    if (headers !== undefined) {
+      const at = this.reserve(headers.length);
+      copyBytes(this.view, at, headers.view, 0, headers.length);
+      this.headersStart[i] = at;
+      this.headersEnd[i] = this.used = at + headers.length;
+    } else if (from.headersStart[row] >= 0) {
       this.headersStart[i] = this.copyIn(from.arena, from.headersStart[row], from.headersEnd[row]);
       this.headersEnd[i] = this.used;
     }
@@ -188,13 +202,12 @@ export class RecordSlab {
     this.headersStart = wider.headersStart;
     this.headersEnd = wider.headersEnd;
     this.bodyStart = wider.bodyStart;
-    this.bodyEnd = wider.bodyEnd;
   }
 }
 
 const COLUMNS = [
   ...(['timestamps', 'keyStart', 'keyEnd', 'valueStart', 'valueEnd'] as const),
-  ...(['headersStart', 'headersEnd', 'bodyStart', 'bodyEnd'] as const),
+  ...(['headersStart', 'headersEnd', 'bodyStart'] as const),
 ] as const;
 
 /** Zigzagged, they are an int32. */
@@ -206,5 +219,5 @@ function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** A float64 and eight int32. */
-const BYTES_A_ROW = 8 + 8 * 4;
+/** A float64 and seven int32. */
+const BYTES_A_ROW = 8 + 7 * 4;

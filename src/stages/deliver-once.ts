@@ -8,6 +8,7 @@ import { appendDeadLetter } from './dead-letter.ts';
 import { createDeadLetterLimit } from './dead-letter-limit.ts';
 import { type Deliver, outputPartition } from './deliver.ts';
 import { Outbox, type OutboxDeps } from './outbox.ts';
+import { OutputHeaders } from './output-headers.ts';
 import { createRefusals } from './refusals.ts';
 import { createSettlement, sourceOf } from './settlement.ts';
 import type { StageDeps } from './types.ts';
@@ -41,14 +42,15 @@ export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
   const settlement = createSettlement({ ...deps, limit });
   const refusals = createRefusals({ telemetry, limit }, deadLetter.topic);
   const boxes = new Map<Origin, Outbox>();
+  const headers = new OutputHeaders();
   let flushing = false;
 
   const append: OutboxDeps['append'] = (frame, i, part) => {
     const { fate, encoded, encodedAs, origin } = frame;
     if (fate[i] === OPEN && encoded !== undefined) {
       const row = encodedAs[i];
-      part(output.topic, outputPartition(frame, row, sink.partitionCount(output.topic))).appendRow(encoded, row);
-      return encoded.rowBytes(row);
+      const rows = part(output.topic, outputPartition(frame, row, sink.partitionCount(output.topic)));
+      return rows.rowBytes(rows.appendRow(encoded, row, headers.of(frame, i)));
     }
     if (fate[i] !== DEAD_LETTERED) {
       throw new SluiceError('invariant-broken', `record ${sourceOf(frame, i)} was not encoded; please report this`);

@@ -9,6 +9,7 @@ import type { Sink } from '../ports/sink.ts';
 import { Accumulator, type AccumulatorOptions, type Chunk } from './accumulator.ts';
 import { appendDeadLetter } from './dead-letter.ts';
 import { createDeadLetterLimit, type DeadLetterLimit } from './dead-letter-limit.ts';
+import { OutputHeaders } from './output-headers.ts';
 import { createRefusals } from './refusals.ts';
 import { createSettlement, sourceOf } from './settlement.ts';
 import type { StageDeps } from './types.ts';
@@ -54,6 +55,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const outputs = accumulators.get(output.topic) as Accumulator[];
   /** Those that rows were appended to and that are not pumped yet. */
   const touched: Accumulator[] = [];
+  const headers = new OutputHeaders();
   const spare: Chunk[] = [];
   let flushing = false;
 
@@ -93,7 +95,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
         const row = encodedAs[i];
         const partition = outputPartition(frame, row, partitions);
         const target = outputs[partition] ?? accumulator(output.topic, partition);
-        target.slab().appendRow(encoded, row);
+        target.slab().appendRow(encoded, row, headers.of(frame, i));
         fate[i] = PUBLISHED;
         appended(target, frame, i);
       } else if (fate[i] === DEAD_LETTERED) deadLetterRecord(frame, i);

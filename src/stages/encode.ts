@@ -8,12 +8,11 @@ import { RecordSlab } from '../kernel/record-slab.ts';
 import { putVarint, varintBytes } from '../kernel/varints.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Pool } from './loans.ts';
-import { OutputHeaders } from './output-headers.ts';
 import type { SyncStage } from './types.ts';
 
 const ENCODE_FAILED = reasonCode('encode-failed');
 /** First guess of an output's size; the slab grows where it is short. */
-const GUESS_BYTES = 192;
+const GUESS_BYTES = 96;
 /** Of a part, as a varint. */
 const MAX_LENGTH_BYTES = 5;
 
@@ -25,7 +24,6 @@ const MAX_LENGTH_BYTES = 5;
 export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   const { outputKey } = plan;
 
-  const headers = new OutputHeaders();
   const memory = new Pool((records) => ({
     slab: new RecordSlab(records, records * GUESS_BYTES),
     encodedAs: new Int32Array(records),
@@ -43,7 +41,6 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
     encodedAs.fill(-1);
     const value = encoder.bind(frame.columns, frame.predictions);
     const source = new DataView(frame.arena.buffer, frame.arena.byteOffset, frame.arena.byteLength);
-    headers.begin(frame);
     for (let i = 0; i < count; i++) {
       if (fate[i] !== OPEN) continue;
       const body = slab.used;
@@ -72,9 +69,7 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
       putVarint(slab.arena, lengthAt, (slab.used - start) * 2);
       slab.valueStart[row] = start;
       slab.valueEnd[row] = slab.used;
-      headers.appendTo(slab, row, i);
       slab.bodyStart[row] = body;
-      slab.bodyEnd[row] = slab.used;
       encodedAs[i] = row;
     }
     frame.encoded = slab;
@@ -97,7 +92,8 @@ function putNullKey(slab: RecordSlab): void {
 
 function putKey(slab: RecordSlab, row: number, source: DataView, from: number, to: number): void {
   const bytes = to - from;
-  const start = putVarint(slab.arena, slab.reserve(MAX_LENGTH_BYTES + bytes), bytes * 2);
+  const at = slab.reserve(MAX_LENGTH_BYTES + bytes);
+  const start = putVarint(slab.arena, at, bytes * 2);
   copyBytes(slab.view, start, source, from, bytes);
   slab.keyStart[row] = start;
   slab.keyEnd[row] = start + bytes;

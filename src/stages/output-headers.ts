@@ -1,8 +1,7 @@
-import { copyBytes } from '../kernel/copy-bytes.ts';
 import { DEGRADED, degradedText } from '../kernel/degraded.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { encodeHeaders } from '../kernel/headers.ts';
-import type { RecordSlab } from '../kernel/record-slab.ts';
+import type { HeaderBlock } from '../kernel/record-slab.ts';
 
 const INPUTS_NAME = Buffer.from('sluice-inputs');
 const SCHEMA = Buffer.from('schema=');
@@ -23,11 +22,12 @@ const INPUTS_BYTES = 2 + INPUTS_NAME.length + SCHEMA.length + 1 + FEATURES.lengt
  * The blocks of one frame's records differ in digits, mostly. So the last one is kept, what differs is written over, and the
  * whole is copied. Reused from frame to frame; valid between `begin` and the next.
  */
-export class OutputHeaders {
+export class OutputHeaders implements HeaderBlock {
+  /** The block: its first `length` bytes. */
+  view = new DataView(new ArrayBuffer(0));
+  length = 0;
   private frame: Frame | undefined;
   private block = Buffer.alloc(0);
-  private view = new DataView(new ArrayBuffer(0));
-  private length = 0;
   /** Where source and model end, which every record has. */
   private baseEnd = 0;
   /** The offset that stands in the block, where its digits end, and those that have as many: [leastOffset, offsetLimit). */
@@ -41,27 +41,20 @@ export class OutputHeaders {
   private secondsEnd = 0;
   private degraded = 0;
 
-  /** The records that follow are of this frame. */
-  begin(frame: Frame): void {
-    this.frame = frame;
-    this.offsetLimit = 0;
-  }
-
-  /** Appends the block of record `i` to row `row`, the last one of the slab. */
-  appendTo(slab: RecordSlab, row: number, i: number): void {
-    const { offsets, schemaId, featuresAtMs, degraded } = this.frame as Frame;
+  /** The block of record `i`: this very object, until the next call. */
+  of(frame: Frame, i: number): HeaderBlock {
+    if (frame !== this.frame) {
+      this.frame = frame;
+      this.offsetLimit = 0;
+    }
+    const { offsets, schemaId, featuresAtMs, degraded } = frame;
     this.write(
       offsets[i],
       schemaId[i],
       i < featuresAtMs.length && featuresAtMs[i] > 0 ? Math.floor(featuresAtMs[i] / 1_000) : -1,
       degraded === undefined ? 0 : degraded[i],
     );
-    const { length } = this;
-    const start = slab.reserve(length);
-    copyBytes(slab.view, start, this.view, 0, length);
-    slab.headersStart[row] = start;
-    slab.headersEnd[row] = start + length;
-    slab.used = start + length;
+    return this;
   }
 
   /** Makes the block say this. */

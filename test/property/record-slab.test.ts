@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { copyBytes } from '../../src/kernel/copy-bytes.ts';
-import { RecordSlab } from '../../src/kernel/record-slab.ts';
+import { type HeaderBlock, RecordSlab } from '../../src/kernel/record-slab.ts';
 import { appendBody } from '../fixtures/bodies.ts';
 
 interface Row {
@@ -108,29 +108,45 @@ test('room that is reserved is behind what is used, and what is used survives', 
 
 const part = (maxLength: number) => fc.uint8Array({ maxLength, size: 'max' }).map((each) => Buffer.from(each));
 
+const headersOf = fc.option(
+  fc.record({
+    are: fc.constantFrom('own', 'given'),
+    block: fc.uint8Array({ minLength: 1, maxLength: 90, size: 'max' }).map((each) => Buffer.from(each)),
+  }),
+);
+
+/** Of memory that holds more. */
+function blockOf(block: Buffer): HeaderBlock {
+  const memory = Buffer.concat([block, Buffer.alloc(20, 0xee)]);
+  return { view: new DataView(memory.buffer, memory.byteOffset, memory.length), length: block.length };
+}
+
 test('a row with a body is copied as it is, long or short, wherever both begin and end', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(fc.option(part(30)), part(300), part(90), fc.nat(3)), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.tuple(fc.option(part(30)), part(300), headersOf, fc.nat(3)), { minLength: 1, maxLength: 12 }),
       fc.nat(7),
       (given, before) => {
         const from = new RecordSlab(0, 0);
         const expected = given.map(([key, value, headers, gap], n): Row => {
           from.used = from.reserve(gap) + gap;
-          appendBody(from, n, key, value, headers);
-          return { timestampMs: n, key, value, headers };
+          appendBody(from, n, key, value, headers?.are === 'own' ? headers.block : null);
+          return { timestampMs: n, key, value, headers: headers?.block ?? null };
         });
         // The last row ends where the arena does.
         from.arena = Buffer.from(new Uint8Array(from.arena.subarray(0, from.used)).buffer);
         from.view = new DataView(from.arena.buffer);
         const to = new RecordSlab(1, 5);
         to.append(-1, null, Buffer.alloc(before, 7), null);
-        given.forEach((_, n) => {
-          to.appendRow(from, n);
+        given.forEach(([, , headers], n) => {
+          to.appendRow(from, n, headers?.are === 'given' ? blockOf(headers.block) : undefined);
         });
         expected.forEach((each, n) => {
           assert.deepEqual(read(to, n + 1), each);
         });
+        const again = new RecordSlab(1, 5);
+        for (let n = 0; n < to.count; n++) again.appendRow(to, n);
+        for (let n = 0; n < to.count; n++) assert.deepEqual(read(again, n), read(to, n), 'a copy of a copy');
         assert.deepEqual(read(to, 0).value, Buffer.alloc(before, 7));
         assert.ok(!to.isBatch, 'the first row is none of a batch');
       },

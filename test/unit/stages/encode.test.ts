@@ -6,7 +6,6 @@ import type { ValueEncoder } from '../../../src/codecs/types.ts';
 import { longColumn, numberColumn } from '../../../src/kernel/columns.ts';
 import { DEAD_LETTERED, OPEN, REASONS, reasonCode } from '../../../src/kernel/fate.ts';
 import { decide, type Frame } from '../../../src/kernel/frame.ts';
-import { decodeHeaders } from '../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { createEncode } from '../../../src/stages/encode.ts';
@@ -51,9 +50,7 @@ function encodeWith(outputKey: string | undefined): { plan: Plan; encode: Return
   return { plan, encode: createEncode(plan, encoder) };
 }
 
-function outputs(
-  frame: Frame,
-): ({ key: string | null; value: string; timestampMs: number; headers: string } | string)[] {
+function outputs(frame: Frame): ({ key: string | null; value: string; timestampMs: number } | string)[] {
   const slab = frame.encoded;
   assert.ok(slab);
   return Array.from(frame.encodedAs, (row, i) => {
@@ -62,7 +59,6 @@ function outputs(
       key: slab.keyStart[row] < 0 ? null : slab.arena.toString('latin1', slab.keyStart[row], slab.keyEnd[row]),
       value: slab.arena.toString('utf8', slab.valueStart[row], slab.valueEnd[row]),
       timestampMs: slab.timestamps[row],
-      headers: slab.arena.toString('hex', slab.headersStart[row], slab.headersEnd[row]),
     };
   });
 }
@@ -74,11 +70,10 @@ test('an output has the input’s timestamp, and by default its key: null and em
     { id: 3n, y: 2, offset: 5, timestampMs: 79, key: '' },
   ]);
   encodeWith(undefined).encode(frame);
-  const found = outputs(frame).map((each) => (typeof each === 'string' ? each : { ...each, headers: '' }));
-  assert.deepEqual(found, [
-    { key: '\u0000ÿ', value: '{"id":1,"y":0.5}', timestampMs: 77, headers: '' },
-    { key: null, value: '{"id":2,"y":1}', timestampMs: 78, headers: '' },
-    { key: '', value: '{"id":3,"y":2}', timestampMs: 79, headers: '' },
+  assert.deepEqual(outputs(frame), [
+    { key: '\u0000ÿ', value: '{"id":1,"y":0.5}', timestampMs: 77 },
+    { key: null, value: '{"id":2,"y":1}', timestampMs: 78 },
+    { key: '', value: '{"id":3,"y":2}', timestampMs: 79 },
   ]);
 });
 
@@ -105,85 +100,11 @@ test('a key template with a missing part, or a value that does not fit, dead-let
   );
 });
 
-test('sluice-source and sluice-model, to the byte, for offsets of any length', () => {
-  const offsets = [0, 9, 10, 99, 100, 2 ** 31, 2 ** 32 + 1, 999_999_999_999_999, Number.MAX_SAFE_INTEGER];
-  const frame = scored(offsets.map((offset, n) => ({ id: BigInt(n), y: n, offset })));
-  encodeWith(undefined).encode(frame);
-  outputs(frame).forEach((each, i) => {
-    assert.ok(typeof each !== 'string');
-    const block = Buffer.from(each.headers, 'hex');
-    assert.deepEqual(
-      decodeHeaders(block).map(({ name, value }) => [name, value?.toString()]),
-      [
-        ['sluice-source', `flights.ö/12/${offsets[i]}`],
-        ['sluice-model', 'test@1#0123456789ab'],
-      ],
-    );
-  });
-  const first = outputs(frame)[0];
-  assert.ok(typeof first !== 'string');
-  const expected = [
-    '04', // two headers
-    `1a${Buffer.from('sluice-source').toString('hex')}`,
-    `1e${Buffer.from('flights.ö/12/0').toString('hex')}`,
-    `18${Buffer.from('sluice-model').toString('hex')}`,
-    `26${Buffer.from('test@1#0123456789ab').toString('hex')}`,
-  ].join('');
-  assert.equal(first.headers, expected);
-});
-
-test('sluice-inputs says the schema id and how old the oldest feature is, where there is something to say', () => {
-  const frame = scored([0, 1, 2, 3].map((n) => ({ id: BigInt(n), y: n, offset: n })));
-  frame.schemaId.set([42, -1, 2 ** 31 - 1, -1]);
-  frame.featuresAtMs = Float64Array.of(1_700_000_000_999, 5_000, Number.NaN, Number.NaN);
-  encodeWith(undefined).encode(frame);
-  const said = outputs(frame).map((each) => {
-    assert.ok(typeof each !== 'string');
-    const headers = decodeHeaders(Buffer.from(each.headers, 'hex'));
-    assert.deepEqual([headers[0].name, headers[1].name], ['sluice-source', 'sluice-model']);
-    return headers[2] && `${headers[2].name}: ${headers[2].value}`;
-  });
-  assert.deepEqual(said, [
-    'sluice-inputs: schema=42 features=1700000000',
-    'sluice-inputs: features=5',
-    'sluice-inputs: schema=2147483647',
-    undefined,
-  ]);
-});
-
 test('a frame of which nothing is left encodes to nothing', () => {
   const frame = scored([{ id: 1n, y: 1, offset: 0 }]);
   decide(frame, 0, DEAD_LETTERED, reasonCode('decode-failed'));
   encodeWith('{id}').encode(frame);
   assert.deepEqual([frame.encoded?.count, ...frame.encodedAs], [0, -1]);
-});
-
-test('an output says how it is less than asked for; one that is not has no such header', () => {
-  const frame = scored(Array.from({ length: 8 }, (_, i) => ({ id: BigInt(i), y: i, offset: i })));
-  frame.schemaId.set([7], 1);
-  frame.degraded = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
-  encodeWith('{id}').encode(frame);
-  const slab = frame.encoded;
-  assert.ok(slab);
-  const said = Array.from({ length: 8 }, (_, row) => {
-    const headers = decodeHeaders(slab.arena.subarray(slab.headersStart[row], slab.headersEnd[row]));
-    assert.deepEqual(
-      headers.map(({ name }) => name).slice(0, 2),
-      ['sluice-source', 'sluice-model'],
-      'the others are untouched',
-    );
-    return headers.find(({ name }) => name === 'sluice-degraded')?.value?.toString();
-  });
-  assert.deepEqual(said, [
-    undefined,
-    'stale-cache',
-    'default-features',
-    'stale-cache,default-features',
-    'smaller-model',
-    'stale-cache,smaller-model',
-    'default-features,smaller-model',
-    'stale-cache,default-features,smaller-model',
-  ]);
 });
 
 test('a row lies as in a record batch from the key on, whatever the lengths of key and value take', () => {
@@ -212,11 +133,10 @@ test('a row lies as in a record batch from the key on, whatever the lengths of k
       const expected =
         template === undefined ? (row % 3 > 0 ? lengths[row] : undefined) : Math.min(lengths[row], 4_000);
       assert.equal(key?.length, expected);
-      const headers = part(slab.headersStart[row], slab.headersEnd[row]) as Buffer;
       const alike = new RecordSlab(1, 1);
-      appendBody(alike, 0, key, valueAt(row), headers);
+      appendBody(alike, 0, key, valueAt(row), null);
       assert.ok(
-        part(slab.bodyStart[row], slab.bodyEnd[row])?.equals(alike.arena.subarray(0, alike.used)),
+        part(slab.bodyStart[row], slab.valueEnd[row])?.equals(alike.arena.subarray(0, alike.used)),
         `row ${row}`,
       );
     }
