@@ -70,7 +70,8 @@ async function copy(frame: Frame): Promise<void> {
 function lent(frame: Frame): RecordSlab {
   const { arena, count, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = frame;
   const columns = { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd };
-  return Object.assign(new RecordSlab(0, 0), { arena, count, used: arena.length, ...columns });
+  const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
+  return Object.assign(new RecordSlab(0, 0), { arena, view, count, used: arena.length, ...columns });
 }
 
 async function commit(): Promise<void> {

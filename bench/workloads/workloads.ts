@@ -44,7 +44,7 @@ const light: Workload = {
   width: 16,
   codec: 'light',
   pool: 50_000,
-  records: 6_000_000,
+  records: 12_000_000,
   quickRecords: 1_000_000,
   rate: 20_000,
   arrivals: 'steady',
