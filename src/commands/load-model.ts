@@ -53,9 +53,9 @@ async function loadHere(
 ): Promise<ModelSession> {
   const inline = await runtime.load(load);
   try {
-    const { placement, sessions, because } = await place(plan, inline, load, { clock, cores });
-    telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions });
-    if (placement === 'inline') return inline;
+    const { placement, sessions, because, maxRows } = await place(plan, inline, load, { clock, cores });
+    telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions, maxRows });
+    if (placement === 'inline') return maxRows === undefined ? inline : { ...inline, maxRows };
     // Before the others are made: a GPU may have room for one less.
     await inline.close();
     const found = onDevice(load, inline.device);

@@ -13,6 +13,8 @@ export interface Placement {
   readonly placement: 'inline' | 'thread';
   /** Threads with a session each; 0: none. */
   readonly sessions: number;
+  /** Rows a run at most, so that runs stay short; undefined: as many as the plan has. */
+  readonly maxRows?: number;
   /** What decided. */
   readonly because: string;
   readonly tried: Tried | undefined;
@@ -24,6 +26,14 @@ export interface Placement {
  * that counts; above, it is a fiftieth at most.
  */
 export const INLINE_MS = 1;
+
+/**
+ * A model of many quick rows is no quicker a row in larger batches (cause) → a thread would save nothing, and moving the tensors costs
+ * more than the run: copies, and collections of garbage for memory that changes hands (effect) → it stays, in batches that take no
+ * longer than a run may, where they hold so many rows and a row of twice as many is not this much cheaper (guard).
+ */
+const ENOUGH_ROWS = 64;
+const NO_CHEAPER = 1.1;
 
 /** The best of so many: whatever else the machine does only adds. */
 const TRIES = 3;
@@ -37,7 +47,7 @@ export function fullBatch({ topology }: Plan): number {
 
 /**
  * Runs zeros in batches of 1, 2, 4 … rows and says what the full one takes; stops at the first that is over `limitMs`, which
- * decides. Promise: no run takes longer than about twice the limit, or one row. Limit: a model whose time
+ * decides; `within` is the one before it. Promise: no run takes longer than about twice the limit, or one row. Limit: a model whose time
  * depends on what is in a row may be quicker with zeros.
  */
 export async function tryRuns(
@@ -45,7 +55,7 @@ export async function tryRuns(
   load: Pick<ModelLoad, 'feeds'>,
   clock: Clock,
   { full, limitMs }: { readonly full: number; readonly limitMs: number },
-): Promise<Tried> {
+): Promise<Tried & { readonly within?: Tried }> {
   const rowBytes = zeros(load, 1).reduce((sum, { byteLength }) => sum + byteLength, 0);
   const most = Math.max(1, Math.min(full, Math.floor(MAX_TRIAL_BYTES / Math.max(1, rowBytes))));
   let last: Tried | undefined;
@@ -58,9 +68,9 @@ export async function tryRuns(
       if (last === undefined) throw thrown;
       return last;
     }
+    if (runMs > limitMs) return { rows, runMs, within: last };
     last = { rows, runMs };
-    if (runMs > limitMs) return last;
-    if (rows === most) return { rows: full, runMs: (runMs * full) / most };
+    if (rows === most) return { rows: full, runMs: (runMs * full) / most, ...(most < full && { within: last }) };
   }
 }
 
@@ -110,11 +120,24 @@ export async function place(
   }
   const tried = await tryRuns(session, load, clock, { full, limitMs: INLINE_MS });
   const long = tried.runMs > INLINE_MS;
-  const took = `${tried.rows} ${tried.rows === 1 ? 'row takes' : 'rows take'} ${tried.runMs.toPrecision(2)} ms`;
+  const took = told(tried);
+  const { within } = tried;
+  if (long && within !== undefined && isAsGood(within, tried)) {
+    const because = `${took}, over ${INLINE_MS} ms, and no less a row than ${told(within)}`;
+    return { placement: 'inline', sessions: 0, maxRows: within.rows, because, tried };
+  }
   return {
     placement: long ? 'thread' : 'inline',
     sessions: long ? threads : 0,
     because: `${took}, ${long ? 'over' : 'within'} ${INLINE_MS} ms`,
     tried,
   };
+}
+
+function isAsGood(within: Tried, larger: Tried): boolean {
+  return within.rows >= ENOUGH_ROWS && within.runMs / within.rows <= NO_CHEAPER * (larger.runMs / larger.rows);
+}
+
+function told({ rows, runMs }: Tried): string {
+  return `${rows} ${rows === 1 ? 'row takes' : 'rows take'} ${runMs.toPrecision(2)} ms`;
 }

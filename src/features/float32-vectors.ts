@@ -4,7 +4,7 @@ import type { Block } from './emit.ts';
 import type { NumericValue } from './value.ts';
 
 /**
- * A vector of the event that goes into a float32 input as it is: copied natively and judged word by word, where its column
+ * A vector of the event that goes into a float32 input as it is: copied natively and judged on its own, where its column
  * holds float32; and where it is all of the input's row, not copied at all: the column is the slab.
  *
  * Generated code asks the column of each frame (the reader's schema decides, not the expression), so every such line has both
@@ -20,7 +20,7 @@ export function passedSlot(value: NumericValue, dtype: string): number | undefin
 const MAX_ELEMENTWISE = 24;
 
 /** Names that the code below calls. */
-export const FLOAT32_RUNTIME = { float32Bytes, float32Words, slabBytes, judge, slabOf };
+export const FLOAT32_RUNTIME = { float32Bytes, float32Values, slabBytes, judge, slabOf };
 
 /** Code for one line into the slab `s{k}`, from `place` on; `elementwise` emits the other way. */
 export function emitPassed(body: Block, at: PassedLine, k: number, place: string, elementwise: () => void): void {
@@ -46,31 +46,43 @@ function firstOf(body: Block, { width }: PassedLine): string {
 }
 
 function emitEither(body: Block, at: PassedLine, copy: string, elementwise: () => void): void {
-  const words = body.program.hoist(`float32Words(columns[${at.slot}])`);
+  const values = body.program.hoist(`float32Values(columns[${at.slot}])`);
   const first = firstOf(body, at);
-  body.push(`if (${words} !== undefined) {`);
+  body.push(`if (${values} !== undefined) {`);
   if (copy !== '') body.push(`  ${copy}`);
-  body.push(`  bad |= judge(${words}, ${first}, ${first} + ${at.width});`);
+  body.push(`  bad |= judge(${values}, ${first}, ${first} + ${at.width});`);
   body.push('} else {');
   elementwise();
   body.push('}');
 }
 
-function float32Words(column: VectorColumn): Int32Array | undefined {
-  const { values } = column;
-  if (float32Bytes(column) === undefined) return undefined;
-  return new Int32Array(values.buffer, values.byteOffset, values.length);
+function float32Values(column: VectorColumn): Float32Array | undefined {
+  return float32Bytes(column) === undefined ? undefined : (column.values as Float32Array);
 }
 
 function slabBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-/** Negative where a word is no finite float32; see dtypes.ts. */
-function judge(words: Int32Array, from: number, to: number): number {
-  let bad = 0;
-  for (let k = from; k < to; k++) bad |= (words[k] & 0x7f800000) + 0x800000;
-  return bad;
+/**
+ * Negative where one of the values is not finite: then their sum is not, and no sum of finite float32 is beyond a float64.
+ * Sixteen at a time, in two sums: one after the other each addition would wait for the one before it.
+ */
+export function judge(values: Float32Array, from: number, to: number): number {
+  let sum = 0;
+  let other = 0;
+  let k = from;
+  for (const last = to - 15; k < last; k += 16) {
+    const a = values[k] + values[k + 1] + (values[k + 2] + values[k + 3]);
+    const b = values[k + 4] + values[k + 5] + (values[k + 6] + values[k + 7]);
+    const c = values[k + 8] + values[k + 9] + (values[k + 10] + values[k + 11]);
+    const d = values[k + 12] + values[k + 13] + (values[k + 14] + values[k + 15]);
+    sum += a + b;
+    other += c + d;
+  }
+  for (; k < to; k++) sum += values[k];
+  sum += other;
+  return sum - sum === 0 ? 0 : -1;
 }
 
 /** The rows of an input that is one vector: the column itself where every record has its row, else a copy without the gaps. */

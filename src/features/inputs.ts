@@ -128,7 +128,7 @@ function declareSlab(program: Program, input: InputProgram, k: number, typed: re
   const lines = [`const m${k} = () => lent === undefined ? new ${slab}(count * ${widthOf(typed)}) : lent.slab(${k});`];
   const whole = wholeSlot(input, typed);
   // Where the column is the slab, there is none to be written to: its words are never looked at.
-  const isColumn = whole === undefined ? '' : `${program.hoist(`float32Words(columns[${whole}])`)} !== undefined`;
+  const isColumn = whole === undefined ? '' : `${program.hoist(`float32Values(columns[${whole}])`)} !== undefined`;
   lines.push(`const s${k} = ${whole === undefined ? `m${k}()` : `${isColumn} ? columns[${whole}].values : m${k}()`};`);
   if (words) lines.push(`const w${k} = new Int32Array(s${k}.buffer, s${k}.byteOffset);`);
   const passes = whole === undefined && typed.some(({ value }) => passedSlot(value, input.dtype) !== undefined);
@@ -140,8 +140,8 @@ function declareSlab(program: Program, input: InputProgram, k: number, typed: re
 function finishedSlab(program: Program, input: InputProgram, k: number, typed: readonly TypedLine[]): string {
   const whole = wholeSlot(input, typed);
   if (whole === undefined) return `s${k}`;
-  const words = program.hoist(`float32Words(columns[${whole}])`);
-  return `${words} === undefined ? s${k} : slabOf(columns[${whole}], count, rowOf, rows, m${k})`;
+  const values = program.hoist(`float32Values(columns[${whole}])`);
+  return `${values} === undefined ? s${k} : slabOf(columns[${whole}], count, rowOf, rows, m${k})`;
 }
 
 function widthOf(lines: readonly TypedLine[]): number {

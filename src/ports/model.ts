@@ -18,6 +18,8 @@ export interface ModelSession {
   readonly devices?: readonly string[];
   /** Runs that may be under way at once; one, if not given. */
   readonly concurrency?: number;
+  /** Rows a run at most, so that it holds nobody up; as many as are wanted, if not given. */
+  readonly maxRows?: number;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /**

@@ -51,7 +51,7 @@ export function createInfer(
   const { flow } = plan.topology;
   const limits: PolicyLimits = {
     get maxBatch() {
-      return Math.min(batch.now(), memory.rows);
+      return Math.min(batch.now(), memory.rows, session.maxRows ?? Number.POSITIVE_INFINITY);
     },
     get budgetMs() {
       return times.inferMs;

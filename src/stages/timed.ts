@@ -47,6 +47,7 @@ export function timedSession(timers: StageTimers, session: ModelSession): ModelS
   return {
     device: session.device,
     concurrency: session.concurrency,
+    maxRows: session.maxRows,
     inputs: session.inputs,
     outputs: session.outputs,
     close: () => session.close(),

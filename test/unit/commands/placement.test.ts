@@ -51,6 +51,22 @@ test('a model whose full batch is long goes to a thread, found out by the first 
   assert.deepEqual(sizes(asked), [1, 2, 4, 8], 'no longer run is tried');
 });
 
+test('a model of quick rows that are no cheaper in larger batches stays, in batches that are short', async () => {
+  const clock = new FakeClock();
+  const { session, asked } = slow(clock, { fixedMs: 0.01, perRowMs: 0.0009 });
+  const placed = await place(planWith({}, 2_048), session, LOAD, { clock, cores: 4 });
+  assert.deepEqual([placed.placement, placed.sessions, placed.maxRows], ['inline', 0, 1_024]);
+  assert.match(placed.because, /^2048 rows take 1\.9 ms, over 1 ms, and no less a row than 1024 rows take 0\.93 ms$/);
+  assert.equal(sizes(asked).at(-1), 2_048);
+});
+
+test('one that is cheaper a row in batches that are too long for the pipeline goes to a thread', async () => {
+  const clock = new FakeClock();
+  const { session } = slow(clock, { fixedMs: 0.5, perRowMs: 0.0009 });
+  const placed = await place(planWith({}, 2_048), session, LOAD, { clock, cores: 4 });
+  assert.deepEqual([placed.placement, placed.maxRows], ['thread', undefined]);
+});
+
 test('a single row that is long decides', async () => {
   const clock = new FakeClock();
   const { session, asked } = slow(clock, { fixedMs: 40 });
@@ -79,7 +95,7 @@ test('a batch too large to be tried is reckoned from the largest that can be', a
   const { session, asked } = slow(clock, { perRowMs: 2 ** -21 });
   const tried = await tryRuns(session, LOAD, clock, { full: 4 * 2 ** 20, limitMs: INLINE_MS });
   assert.equal(Math.max(...asked), 2 ** 20, '16 MiB of rows of 16 bytes');
-  assert.deepEqual(tried, { rows: 4 * 2 ** 20, runMs: 2 });
+  assert.deepEqual(tried, { rows: 4 * 2 ** 20, runMs: 2, within: { rows: 2 ** 20, runMs: 0.5 } });
 });
 
 test('a size that the model cannot take ends the trial, and nothing else', async () => {

@@ -254,6 +254,15 @@ test('a large frame is cut into batches, and small frames share one', async () =
   );
 });
 
+test('no batch is larger than the session wants them', async () => {
+  const deps = stageDeps();
+  const session = Object.assign(new FakeSession(), { maxRows: 3 });
+  const infer = createInfer({ ...deps, session }, testPlan({ flow: { maxBatch: 64 } }));
+  infer.setFlushing(true);
+  await deps.clock.run(Promise.all([infer(preprocessed([1, 2, 3, 4, 5, 6, 7, 8], deps.clock))]));
+  assert.deepEqual(session.batches, [3, 3, 2]);
+});
+
 test('rows that have to be searched for do not count as the cost of a run', async () => {
   const { deps, session, infer } = start();
   infer.setFlushing(false);
