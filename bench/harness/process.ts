@@ -25,6 +25,7 @@ export interface Contender {
   /** User and system time of all its threads. */
   cpuUs(): number;
   peakRssBytes(): number;
+  rssBytes(): number;
   /** SIGTERM, then SIGKILL. */
   stop(): Promise<void>;
 }
@@ -68,6 +69,10 @@ export function contend({ file, args, env }: Command): Contender {
     });
   });
   const pid = child.pid ?? 0;
+  const statusBytes = (name: string): number => {
+    const line = new RegExp(`${name}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    return Number(line?.[1] ?? Number.NaN) * 1024;
+  };
   return {
     pid,
     said: () => said,
@@ -77,10 +82,8 @@ export function contend({ file, args, env }: Command): Contender {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return (Number(fields[11]) + Number(fields[12])) * TICK_US;
     },
-    peakRssBytes() {
-      const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
-      return Number(line?.[1] ?? Number.NaN) * 1024;
-    },
+    peakRssBytes: () => statusBytes('VmHWM'),
+    rssBytes: () => statusBytes('VmRSS'),
     async stop() {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
