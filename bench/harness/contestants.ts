@@ -1,10 +1,10 @@
 /**
- * Who runs: Sluice and its peers, all told the same by the environment. A peer whose language is not installed is left out,
- * with a line that says what is missing.
+ * Who runs: Sluice and its peers, all told the same by the environment. A peer whose language or client is not installed is
+ * left out, with a line that says what is missing.
  */
-import { existsSync } from 'node:fs';
 import type { Workload } from '../workloads/workloads.ts';
 import { javaCommand } from './java.ts';
+import { nodeCommand, peerCommand } from './node.ts';
 import type { Command } from './process.ts';
 import { pythonCommand } from './python.ts';
 
@@ -41,7 +41,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     metrics: true,
     codecs: ANY,
     command: async (job) =>
-      node(['src/main.ts', 'run', job.workload.topology, '--listen', '127.0.0.1:0', '--json'], {
+      nodeCommand(['src/main.ts', 'run', job.workload.topology, '--listen', '127.0.0.1:0', '--json'], {
         KAFKA_BROKERS: job.brokers,
         BIGTABLE_EMULATOR_HOST: job.bigtable,
         BENCH_DEAD_LETTER: job.deadLetter,
@@ -52,13 +52,13 @@ export const CONTESTANTS: readonly Contestant[] = [
     name: 'kafkajs-batch',
     what: 'kafkajs eachBatch, avsc, batched session.run',
     codecs: MODELS,
-    command: async (job) => node(['bench/peers/node/each-batch.ts'], environment(job)),
+    command: async (job) => nodeCommand(['bench/peers/node/each-batch.ts'], environment(job)),
   },
   {
     name: 'kafkajs-each',
     what: 'kafkajs eachMessage, avsc, session.run a record',
     codecs: MODELS,
-    command: async (job) => node(['bench/peers/node/each-message.ts'], environment(job)),
+    command: async (job) => nodeCommand(['bench/peers/node/each-message.ts'], environment(job)),
   },
   {
     name: 'python',
@@ -91,14 +91,21 @@ export const CONTESTANTS: readonly Contestant[] = [
     bare: true,
     codecs: ANY,
     command: async (job) =>
-      node(['bench/stock-client.ts', job.brokers, job.input, job.output, String(job.records), 'headers'], {}),
+      nodeCommand(['bench/stock-client.ts', job.brokers, job.input, job.output, String(job.records), 'headers'], {}),
+  },
+  {
+    name: 'platformatic-bare',
+    what: '@platformatic/kafka copies the topic, with headers, no model',
+    bare: true,
+    codecs: ANY,
+    command: async (job) => peerCommand('@platformatic/kafka', 'platformatic-bare.ts', environment(job)),
   },
   {
     name: 'sluice-bare',
     what: "Sluice's source → sink, no stages",
     bare: true,
     codecs: ANY,
-    command: async (job) => node(['bench/limits/copy.ts'], environment(job)),
+    command: async (job) => nodeCommand(['bench/limits/copy.ts'], environment(job)),
   },
 ];
 
@@ -114,14 +121,5 @@ function environment({ workload, ...job }: Job): Record<string, string> {
     BENCH_WIDTH: String(workload.width),
     BENCH_SHAPE: (workload.shape ?? [workload.width]).join(','),
     BENCH_BATCH: String(workload.batch),
-  };
-}
-
-function node(args: readonly string[], env: Readonly<Record<string, string>>): Command {
-  if (!existsSync(args[0])) throw new Error(`${args[0]} is missing: run the bench from the repository root`);
-  return {
-    file: process.execPath,
-    args,
-    env: { KAFKAJS_NO_PARTITIONER_WARNING: '1', NODE_NO_WARNINGS: '1', ...env },
   };
 }

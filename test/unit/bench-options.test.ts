@@ -44,7 +44,7 @@ function bench(...args: string[]): Promise<{ code: number; stdout: string; stder
 test('npm run bench teaches how to ask, and starts nothing for what it cannot run', { timeout: 60_000 }, async () => {
   const help = await bench('--help');
   assert.equal(help.code, 0);
-  for (const word of ['--quick', '--peers', 'ffnn-avro', 'java-bare', 'paced'])
+  for (const word of ['--quick', '--peers', 'ffnn-avro', 'java-bare', 'platformatic-bare', 'paced'])
     assert.ok(help.stdout.includes(word), word);
   for (const [args, line] of [
     [['--workload', 'ligth'], /^no workload ligth; did you mean "light"\?; there are .*skew\n$/],
