@@ -124,7 +124,7 @@ const enrich = strict({
 });
 
 const maxInFlight = strict({
-  records: count(10_000_000, 20_000).describe('unsettled records at most').default(20_000),
+  records: count(10_000_000, 50_000).describe('unsettled records at most').default(50_000),
   bytes: size('64MiB').describe('unsettled bytes at most').prefault('64MiB'),
 });
 

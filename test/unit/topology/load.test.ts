@@ -113,7 +113,7 @@ test('what is left out has the documented default', () => {
   assert.deepEqual(topology.flow, {
     latencyBudgetMs: 50,
     maxBatch: 2_048,
-    maxInFlight: { records: 20_000, bytes: 67_108_864 },
+    maxInFlight: { records: 50_000, bytes: 67_108_864 },
     order: 'partition',
     delivery: 'at-least-once',
     drainMs: 20_000,
