@@ -17,7 +17,7 @@ const GUESS_BYTES = 96;
 const MAX_LENGTH_BYTES = 5;
 
 /**
- * encode: predictions and event columns → output records (key, value, headers, the input's timestamp), one an OPEN record.
+ * encode: predictions and event columns → output records (key, value, the input's timestamp), one an OPEN record; deliver puts the headers on.
  * Each lies there as in a record batch, from the key on: deliver and sink copy it in one piece.
  * Values that do not fit the output schema dead-letter as `encode-failed`; so does an output key with a missing part.
  */
