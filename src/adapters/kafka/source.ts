@@ -26,6 +26,7 @@ import { createPositions } from './positions.ts';
 import { FETCH_MAX_BYTES } from './record-batches.ts';
 import { createRecovery } from './recovery.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
+import { endStoppedFetches } from './stopped-fetches.ts';
 import { createVanished } from './vanished.ts';
 import { createWaits } from './waits.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -187,6 +188,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     checkClient({ version: versionOf(options), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
     installFetch();
+    endStoppedFetches();
     listener = to;
     watchdog.start();
     const kafka = createKafkaClient(options, telemetry, (message) => {
