@@ -198,7 +198,7 @@ export function createInfer(
       : spec.shape.slice(1).reduce<number>((a, b) => a * (typeof b === 'number' ? b : Number.NaN), 1);
   });
 
-  const memoryOfOutputs = new Pool(
+  const outputMemory = new Pool(
     (rows) => outputWidths.map((width) => new Float64Array(rows * width)),
     outputWidths.reduce((sum, width) => sum + 8 * (width || 0), 0),
   );
@@ -223,7 +223,7 @@ export function createInfer(
 
   const infer = (frame: Frame): undefined | Promise<void> => {
     frame.model = plan.bundle.label;
-    const lent = memoryOfOutputs.lend(frame, frame.rows);
+    const lent = outputMemory.lend(frame, frame.rows);
     frame.outputs = outputWidths.map((width, k) => lent[k].subarray(0, frame.rows * width).fill(Number.NaN));
     if (frame.rows === 0) return undefined;
     if (failure !== undefined) return Promise.reject(failure.thrown);

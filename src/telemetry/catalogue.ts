@@ -70,7 +70,7 @@ export const METRICS = {
   sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
   sluice_batch_rows: histogram('Rows in a batch given to the model.', ROWS),
   sluice_batch_limit_rows: gauge(
-    'Rows a batch may have: fewer than configured while memory is short.',
+    'Rows a batch may have: fewer than configured while memory is short, or where runs stay short on the thread of the pipeline.',
     { model: 'any' },
     8,
   ),

@@ -105,17 +105,15 @@ export function createHandover(
   return {
     admit(batches) {
       fetchMemory.begin(batches);
-      const admitted = batches.filter((batch) => {
+      return batches.filter((batch) => {
         const lane = lanes.of(batch.topic, batch.partition);
         if (lane !== undefined) lane.endOffset = Number(batch.highWatermark);
-        if (batch.rawMessages.length === 0) return false;
         if (batch.messages.length > 0) return true;
-        const at = gate.open ? laneAt(batch) : undefined;
+        const at = gate.open && batch.rawMessages.length > 0 ? laneAt(batch) : undefined;
         if (at !== undefined) handOverGap(at, Math.max(endOf(batch), Number(batch.fetchedOffset) + 1));
+        fetchMemory.end(batch);
         return false;
       });
-      for (const batch of batches) if (!admitted.includes(batch)) fetchMemory.end(batch);
-      return admitted;
     },
 
     async deliver(group, batch) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { createKafkaSource } from '../../../../src/adapters/kafka/source.ts';
 import { createBroker } from '../../../../src/devstack/kafka/broker.ts';
@@ -47,4 +48,8 @@ test('a source that is closed while it starts joins no group, and its start does
   await refused;
   assert.equal(joins, 0);
   assert.equal(source.health().ready, false);
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/consumer/runner') as {
+    prototype: { fetch: object };
+  };
+  assert.ok('isOurs' in prototype.fetch, 'whoever starts a source has its fetches end with it: stopped-fetches.ts');
 });
