@@ -49,7 +49,8 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   http: ['fastify'],
   prometheus: ['prom-client'],
   pino: ['pino'],
-  files: ['avsc'],
+  files: ['avsc', 'csv-parse', 'csv-stringify', 'hyparquet', 'hyparquet-compressors', 'hyparquet-writer'],
+  redis: ['@redis/client'],
 };
 
 const AMBIENT: readonly (readonly [RegExp, string, ReadonlySet<string>])[] = [
