@@ -1,7 +1,7 @@
 import { featureFileOf, featureRowsOf, shapeOf, type TableRead } from '../adapters/files/feature-rows.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { SluiceError } from '../kernel/errors.ts';
-import type { ColumnSpec, Layout } from '../kernel/views.ts';
+import type { ColumnSpec, Layout, ViewSpec } from '../kernel/views.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { FeatureWrite, FeatureWriter } from '../ports/feature-store.ts';
 
@@ -68,10 +68,7 @@ interface TableLoad {
 async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps): Promise<LoadedTable> {
   const { table, layout, timestampMs } = load;
   const { views, rowWidth } = shapeOf(table, load.reads);
-  await writer.ensureTable(
-    table,
-    views.map(({ family }) => family),
-  );
+  await writer.ensureTable(table, [...new Set(views.map(({ family }) => family))]);
   const values = new Float64Array(BATCH_ROWS * rowWidth);
   const present = new Uint8Array(BATCH_ROWS * views.length);
   let keys: Buffer[] = [];
@@ -100,12 +97,9 @@ async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps
 
 /** `--columns` for one table: of the families that the topology reads from it, and of those it reads from no table. */
 function namedColumns(table: string, names: readonly string[], topology: Topology): TableRead {
-  const read = (family: string, from?: string): readonly ColumnSpec[] | undefined => {
-    const views = topology.enrich
-      .filter((entry) => from === undefined || entry.table === from)
-      .flatMap((entry) => entry.views);
-    const found = views.filter((view) => view.family === family);
-    return found.length === 0 ? undefined : found.flatMap((view) => view.columns);
+  const read = (family: string, from?: string): readonly ViewSpec[] => {
+    const entries = topology.enrich.filter((entry) => from === undefined || entry.table === from);
+    return entries.flatMap(({ views }) => views).filter((view) => view.family === family);
   };
   const views = names.flatMap((text) => {
     const match = /^([-\w.]+?)\.([^.,[\]]+)(?:\[([1-9]\d{0,6})\])?$/.exec(text);
@@ -114,15 +108,18 @@ function namedColumns(table: string, names: readonly string[], topology: Topolog
     }
     const [, family, name, width] = match;
     const here = read(family, table);
-    if (here === undefined && read(family) !== undefined) return [];
-    const known = here?.find((column) => column.name === name);
+    if (here.length === 0 && read(family).length > 0) return [];
+    const owner = here.find(({ columns }) => columns.some((column) => column.name === name));
+    const known = owner?.columns.find((column) => column.name === name);
+    const numbers = (owner ?? here[0])?.numbers;
     const stated: ColumnSpec = {
       name,
       kind: width === undefined ? 'number' : 'vector',
       width: Number(width ?? 1),
       offset: 0,
     };
-    return [{ name: family, family, columns: [width === undefined && known ? known : stated] }];
+    const columns = [width === undefined && known ? known : stated];
+    return [{ name: family, family, ...(numbers !== undefined && { numbers }), columns }];
   });
   return { table, views };
 }

@@ -1,11 +1,17 @@
 /** How feature rows lie in a store: `packed` one cell a view, `cells` one cell a column, `feast` as Feast writes. */
 export type Layout = 'packed' | 'cells' | 'feast';
 
+/** What a cell of one column holds, with layout `cells`. Floats are 4 or 8 bytes each, as the length says. */
+export const NUMBER_ENCODINGS = ['float-le', 'float-be', 'int64-be', 'text'] as const;
+export type NumberEncoding = (typeof NUMBER_ENCODINGS)[number];
+
 /** Columns of one row that are read together; in Bigtable a column family. */
 export interface ViewSpec {
   /** Name in the topology: what expressions say. */
   readonly name: string;
   readonly family: string;
+  /** With layout `cells`; float-le where it is not said. */
+  readonly numbers?: NumberEncoding;
   readonly columns: readonly ColumnSpec[];
 }
 

@@ -108,6 +108,11 @@ export const METRICS = {
   sluice_store_calls_allowed: gauge(
     'Calls to the feature store that may be in flight: fewer while it is slow or says that it is overloaded.',
   ),
+  sluice_feature_cells_unreadable_total: counter(
+    'Feature cells that do not hold what the topology or their qualifier says: their columns count as missing.',
+    { table: 'any' },
+    32,
+  ),
   sluice_store_reconnects_total: counter('Connections to the feature store given up because nothing came over them.'),
   sluice_pauses_total: counter('Times the intake stood still, by reason.', { reason: 'any' }, 16),
   sluice_commits_total: counter('Commits of positions, by result.', { result: 'any' }, 8),

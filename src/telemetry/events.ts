@@ -95,7 +95,7 @@ export const EVENTS = {
   ),
   'feature-cell-corrupt': store(
     'error',
-    'feature cells are not as long as their qualifier says: their columns count as missing',
+    'feature cells do not hold what the topology or their qualifier says: their columns count as missing',
     limited('table', 'cells'),
   ),
   'feature-families-unchecked': store(

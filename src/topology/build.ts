@@ -86,7 +86,8 @@ function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {
       offset += column.width;
       return column;
     });
-    views.push({ name, family: view.family, columns, maxAgeMs: view.maxAge, onStale: view.onStale ?? 'use' });
+    const { family, numbers, maxAge: maxAgeMs, onStale = 'use' } = view;
+    views.push({ name, family, ...(numbers !== undefined && { numbers }), columns, maxAgeMs, onStale });
   }
   const { cache } = entry;
   return {

@@ -4,11 +4,12 @@ import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import { checkDevices } from './device-rules.ts';
 import { checkOverload } from './overload-rules.ts';
 import type { TopologyFile } from './schema.ts';
+import { checkStores } from './store-rules.ts';
 import { formatDuration } from './units.ts';
 
 /** What two keys of a topology may hold together. Every pair that cannot work is an error here, never repaired later. */
 
-type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
+export type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
 const RESERVED_NAMES = ['event', 'prediction', 'model'];
 
@@ -20,6 +21,7 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
   checkValue(file, file.source.value, ['source', 'value'], report);
   checkValue(file, file.output.value, ['output', 'value'], report);
   checkViews(file, report);
+  checkStores(file, report);
   checkSharedReads(file, report);
   checkCaches(file, report);
   checkFlow(file, report);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { strict } from '../documents/zod-findings.ts';
+import { NUMBER_ENCODINGS } from '../kernel/views.ts';
 import {
   autoOr,
   choice,
@@ -84,6 +85,11 @@ const view = strict({
     'columns',
     '[late_share, "n[96]"]',
   ).describe('columns that are read: `name`, or `name[width]` for a vector'),
+  numbers: choice([...NUMBER_ENCODINGS])
+    .describe(
+      'with layout: cells; what a cell holds: float-le or float-be, 4 or 8 bytes a number as the length says; int64-be, as Bigtable increments; text, a decimal number. Left out: float-le',
+    )
+    .optional(),
   maxAge: duration('7d').describe('older than this is stale').optional(),
   onStale: choice(['use', 'missing', 'dead-letter']).describe('what becomes of a stale view').optional(),
 });
@@ -119,7 +125,9 @@ const enrich = strict({
     '{ route: { family: agg, columns: [late_share] } }',
   ).describe('view name, as expressions say it → what is read'),
   onMissing: choice(['impute', 'dead-letter', 'drop']).describe('impute: the bundle says with what').default('impute'),
-  layout: choice(['packed'], ['cells', 'feast']).describe('packed: one cell a view').default('packed'),
+  layout: choice(['packed', 'cells'], ['feast'])
+    .describe('packed: one cell a view, named by its content; cells: one cell a column, named as the column')
+    .default('packed'),
   cache: cache.optional(),
 });
 

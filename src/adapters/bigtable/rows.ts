@@ -5,8 +5,8 @@
  * Of two cells of one family that both hold a column, the newer counts.
  */
 import type { protos } from '@google-cloud/bigtable-api';
+import type { CellPlan, FamilyPlan } from '../../kernel/feature-cells.ts';
 import type { FeatureReadResult } from '../../ports/feature-store.ts';
-import type { CellPlan, FamilyPlan } from './layout.ts';
 
 type Chunk = protos.google.bigtable.v2.ReadRowsResponse.ICellChunk;
 
@@ -17,7 +17,7 @@ export interface RowTarget {
   readonly viewCount: number;
   readonly rowWidth: number;
   readonly into: FeatureReadResult;
-  /** Told of each cell whose length is not what its qualifier says; its numbers stay missing. */
+  /** Told of each cell that does not hold what is expected of it; its numbers stay missing. */
   readonly onCorrupt: (plan: CellPlan, bytes: number) => void;
 }
 
@@ -89,7 +89,7 @@ export class RowMerger {
   private takePart(value: Uint8Array): void {
     this.cellBytes += value.length;
     const { plan } = this;
-    if (plan !== null && this.cellBytes <= Math.max(plan.bytesAsF32, plan.bytesAsF64)) this.parts.push(value);
+    if (plan !== null && this.cellBytes <= plan.maxBytes) this.parts.push(value);
     else this.parts = [];
   }
 
@@ -122,14 +122,11 @@ export class RowMerger {
     const plan = this.plans[i];
     const value = this.values[i];
     const bytes = this.sizes[i];
-    const double = bytes === plan.bytesAsF64;
-    if (!double && bytes !== plan.bytesAsF32) {
+    const numbers = bytes > plan.maxBytes ? null : plan.decode(value);
+    if (numbers === null) {
       this.target.onCorrupt(plan, bytes);
       return;
     }
-    if (value.length > scratch.bytes.length) scratch = createScratch(value.length * 2);
-    scratch.bytes.set(value); // cells begin anywhere in a message, typed arrays only at multiples of their width
-    const numbers = double ? scratch.f64 : scratch.f32;
     const { into, rowWidth, viewCount } = this.target;
     for (const { view, from, to, count } of plan.copies) {
       const base = this.row * rowWidth + to;
@@ -172,16 +169,3 @@ export class RowMerger {
 }
 
 const NOTHING = Buffer.alloc(0);
-
-interface Scratch {
-  readonly bytes: Uint8Array;
-  readonly f32: Float32Array;
-  readonly f64: Float64Array;
-}
-
-function createScratch(bytes: number): Scratch {
-  const buffer = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
-  return { bytes: new Uint8Array(buffer), f32: new Float32Array(buffer), f64: new Float64Array(buffer) };
-}
-
-let scratch = createScratch(4_096);

@@ -11,12 +11,12 @@
 import { status } from '@grpc/grpc-js';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
+import { type CellPlan, type FamilyPlan, planFamilies } from '../../kernel/feature-cells.ts';
 import type { Layout, ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import { type BigtableDeps, type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { codeOf, translate, unknownFamily } from './errors.ts';
 import { filterOf, type RowFilter } from './filter.ts';
-import { type CellPlan, type FamilyPlan, planFamilies } from './layout.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
 import { createReads } from './reads.ts';
 import type { RowTarget } from './rows.ts';
@@ -148,12 +148,13 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
         throw error;
       }
       if (corrupt === undefined) return;
-      const { qualifier, bytesAsF32, bytesAsF64 } = corrupt.plan;
+      const { qualifier, expected } = corrupt.plan;
+      telemetry.counter('sluice_feature_cells_unreadable_total', { table }).add(corruptCells);
       telemetry.event('feature-cell-corrupt', {
         table,
         qualifier,
         bytes: corrupt.bytes,
-        expectedBytes: Math.max(bytesAsF32, bytesAsF64),
+        expected,
         cells: corruptCells,
       });
     },

@@ -7,11 +7,11 @@
 import type { protos } from '@google-cloud/bigtable-api';
 import { status } from '@grpc/grpc-js';
 import { SluiceError } from '../../kernel/errors.ts';
+import { encodeView } from '../../kernel/feature-cells.ts';
 import { retry } from '../../kernel/retry.ts';
 import type { FeatureWrite, FeatureWriter } from '../../ports/feature-store.ts';
 import { type BigtableDeps, type Connection, type ConnectionOptions, connect, routing } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
-import { encodeView } from './layout.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
 
 export interface BigtableWriterOptions extends ConnectionOptions {

@@ -1,14 +1,14 @@
 /**
  * Feature store over a folder of feature files, for `batch --features DIR` and cases.
  *
- * Promise: answers as Bigtable does after `features load` of the same folder: numbers are rounded to float32 as packed
- * cells are, and a view is there when any number of its family is. Limits: all rows are held in memory, and when they
+ * Promise: answers as Bigtable does after `features load` of the same folder: numbers are rounded to float32 as floats in
+ * cells are, integers and text are not; a view is there when any number of its family is. Limits: all rows are held in memory, and when they
  * were written is not said.
  */
 import { SluiceError } from '../../kernel/errors.ts';
 import type { ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
-import { featureFileOf, featureRowsOf, shapeOf, type TableRead, type TableShape } from './feature-rows.ts';
+import { cellsOf, featureFileOf, featureRowsOf, shapeOf, type TableRead, type TableShape } from './feature-rows.ts';
 
 export interface FeatureFilesOptions {
   /** Holds TABLE.jsonl or TABLE.jsonl.gz for each table. */
@@ -21,9 +21,11 @@ interface LoadedTable {
   readonly shape: TableShape;
   /** Key, a char a byte → row. */
   readonly rows: ReadonlyMap<string, number>;
-  readonly values: Float32Array;
+  readonly values: Numbers;
   readonly present: Uint8Array;
 }
+
+type Numbers = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 /** For one view that is asked for: its place among the loaded ones, and where its columns are copied from and to. */
 interface ViewCopy {
@@ -70,6 +72,8 @@ export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
         for (let v = 0; v < wanted.length; v++) {
           const { view, columns } = wanted[v];
           if (present[row * shape.views.length + view] === 0) continue;
+          // One cell a column: a view of which no cell is there is absent, whatever else its family has.
+          if (read.layout === 'cells' && !anyOf(values, row * shape.rowWidth, columns)) continue;
           into.writtenAtMs[k * wanted.length + v] = 0;
           for (const { from, to, width } of columns) {
             const start = row * shape.rowWidth + from;
@@ -86,8 +90,15 @@ export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
   };
 }
 
-function copyOf(table: string, shape: TableShape, { family, columns }: ViewSpec): ViewCopy {
-  const view = shape.views.findIndex((loaded) => loaded.family === family);
+function anyOf(values: Numbers, base: number, columns: ViewCopy['columns']): boolean {
+  for (const { from, width } of columns)
+    for (let i = 0; i < width; i++) if (!Number.isNaN(values[base + from + i])) return true;
+  return false;
+}
+
+function copyOf(table: string, shape: TableShape, wanted: ViewSpec): ViewCopy {
+  const { family, columns } = wanted;
+  const view = shape.views.findIndex((loaded) => cellsOf(loaded) === cellsOf(wanted));
   return {
     view,
     columns: columns.map(({ name, width, offset }) => {
@@ -106,7 +117,9 @@ function copyOf(table: string, shape: TableShape, { family, columns }: ViewSpec)
 async function loadTable(file: string, shape: TableShape): Promise<LoadedTable> {
   const { rowWidth, views } = shape;
   const rows = new Map<string, number>();
-  let values = new Float32Array(1024 * rowWidth);
+  const exact = views.some(isExact);
+  const slab = (length: number): Numbers => (exact ? new Float64Array(length) : new Float32Array(length));
+  let values = slab(1024 * rowWidth);
   let present = new Uint8Array(1024 * views.length);
   for await (const row of featureRowsOf(file, shape)) {
     const key = row.key.toString('latin1');
@@ -114,16 +127,29 @@ async function loadTable(file: string, shape: TableShape): Promise<LoadedTable> 
     const at = rows.get(key) ?? rows.size;
     rows.set(key, at);
     if ((at + 1) * rowWidth > values.length) {
-      values = grown(values, new Float32Array(values.length * 2));
-      present = grown(present, new Uint8Array(present.length * 2));
+      const more = slab(values.length * 2);
+      more.set(values);
+      values = more;
+      const marks = new Uint8Array(present.length * 2);
+      marks.set(present);
+      present = marks;
     }
     values.set(row.values, at * rowWidth);
+    if (exact) roundFloats(values, at * rowWidth, views);
     present.set(row.present, at * views.length);
   }
   return { shape, rows, values, present };
 }
 
-function grown<T extends Float32Array | Uint8Array>(from: T, into: T): T {
-  into.set(from);
-  return into;
+/** Integers and text come back as they were written; floats as float32. */
+function isExact({ numbers }: ViewSpec): boolean {
+  return numbers === 'int64-be' || numbers === 'text';
+}
+
+function roundFloats(values: Numbers, at: number, views: readonly ViewSpec[]): void {
+  for (const view of views) {
+    if (isExact(view)) continue;
+    for (const { offset, width } of view.columns)
+      for (let i = at + offset; i < at + offset + width; i++) values[i] = Math.fround(values[i]);
+  }
 }

@@ -18,7 +18,7 @@ export interface TableRead {
   readonly views: readonly ViewSpec[];
 }
 
-/** What is asked for of one table, one view a family, without gaps: how rows lie in memory and in packed cells. */
+/** What is asked for of one table, one view a family and encoding, without gaps: how rows lie in memory and in packed cells. */
 export interface TableShape {
   readonly views: readonly ViewSpec[];
   readonly rowWidth: number;
@@ -35,21 +35,21 @@ type Column = Omit<ColumnSpec, 'offset'>;
 
 /** Puts together all that `reads` ask for of `table`: columns once each, in the order in which they are first named. */
 export function shapeOf(table: string, reads: readonly TableRead[]): TableShape {
-  const families = new Map<string, Map<string, Column>>();
+  const merged = new Map<string, { readonly view: ViewSpec; readonly columns: Map<string, Column> }>();
   for (const read of reads) {
     if (read.table !== table) continue;
-    for (const { family, columns } of read.views) {
-      const known = families.get(family) ?? new Map<string, Column>();
-      families.set(family, known);
-      for (const { name, kind, width } of columns) {
-        const same = known.get(name) ?? { name, kind, width };
+    for (const view of read.views) {
+      const known = merged.get(cellsOf(view)) ?? { view, columns: new Map<string, Column>() };
+      merged.set(cellsOf(view), known);
+      for (const { name, kind, width } of view.columns) {
+        const same = known.columns.get(name) ?? { name, kind, width };
         if (same.width !== width) {
           throw new SluiceError(
             'topology-invalid',
-            `table "${table}": ${family}.${name} is asked for with ${same.width} and with ${width} numbers; make them agree`,
+            `table "${table}": ${view.family}.${name} is asked for with ${same.width} and with ${width} numbers; make them agree`,
           );
         }
-        known.set(name, same);
+        known.columns.set(name, same);
       }
     }
   }
@@ -59,12 +59,18 @@ export function shapeOf(table: string, reads: readonly TableRead[]): TableShape 
     offset += column.width;
     return placed;
   };
-  const views = [...families].map(([family, columns]) => ({
+  const views = [...merged.values()].map(({ view: { family, numbers }, columns }) => ({
     name: family,
     family,
+    ...(numbers !== undefined && { numbers }),
     columns: [...columns.values()].map(place),
   }));
   return { views, rowWidth: offset };
+}
+
+/** Views that agree in it lie in the same cells, and are written together. */
+export function cellsOf({ family, numbers = 'float-le' }: ViewSpec): string {
+  return `${numbers} ${family}`;
 }
 
 export function featureFileOf(folder: string, table: string): string {

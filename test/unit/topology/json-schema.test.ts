@@ -26,7 +26,7 @@ test('it names every key, refuses others, and does not offer what is refused', (
   assert.equal(kafka?.additionalProperties, false);
   const layout = schema.properties?.enrich.items?.properties?.layout;
   assert.deepEqual(layout?.anyOf, [
-    { type: 'string', enum: ['packed'] },
+    { type: 'string', enum: ['packed', 'cells'] },
     { type: 'string', pattern: '\\$\\{' },
   ]);
 });

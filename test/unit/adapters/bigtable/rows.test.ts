@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protos } from '@google-cloud/bigtable-api';
 import fc from 'fast-check';
-import { planFamilies } from '../../../../src/adapters/bigtable/layout.ts';
 import { RowMerger } from '../../../../src/adapters/bigtable/rows.ts';
+import { planFamilies } from '../../../../src/kernel/feature-cells.ts';
 import type { ViewSpec } from '../../../../src/kernel/views.ts';
 
 const { ReadRowsResponse } = protos.google.bigtable.v2;

@@ -204,7 +204,7 @@ test('a cell of the wrong length is missing, and said so once a read', async (t)
   const into = blank(3, 2, 1);
   await store.read({ ...common, table: 'lies', keys, views: [VIEW], into, timeoutMs: 20_000 });
   assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
-  const fields = { table: 'lies', qualifier: 'f32:a,b', bytes: 12, expectedBytes: 8, cells: 3 };
+  const fields = { table: 'lies', qualifier: 'f32:a,b', bytes: 12, expected: '8 bytes (float32 or float64)', cells: 3 };
   assert.deepEqual(telemetry.eventsNamed('feature-cell-corrupt'), [fields]);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeView, packedQualifier, parseQualifier, planFamilies } from '../../../../src/adapters/bigtable/layout.ts';
-import type { ViewSpec } from '../../../../src/kernel/views.ts';
+import { encodeView, packedQualifier, parseQualifier, planFamilies } from '../../../src/kernel/feature-cells.ts';
+import type { ViewSpec } from '../../../src/kernel/views.ts';
 
 const VIEW: ViewSpec = {
   name: 'v',
@@ -17,8 +17,8 @@ test('a qualifier names what a cell holds', () => {
     { name: 'a', width: 1 },
     { name: 'b', width: 1 },
   ];
-  assert.deepEqual(parseQualifier('f32:a,b'), { f32: true, f64: false, columns: ab });
-  assert.deepEqual(parseQualifier('f64:n[96]'), { f32: false, f64: true, columns: [{ name: 'n', width: 96 }] });
+  assert.deepEqual(parseQualifier('f32:a,b'), { encoding: 'f32', columns: ab });
+  assert.deepEqual(parseQualifier('f64:n[96]'), { encoding: 'f64', columns: [{ name: 'n', width: 96 }] });
   assert.equal(packedQualifier(VIEW.columns), 'f32:a,n[3]');
   for (const other of ['', 'a', 'f32:', 'f32:a,', 'f32:a[0]', 'f32:a[x]', 'f32:a]', 'f16:a', 'xf32:a']) {
     assert.equal(parseQualifier(other), undefined, other);
@@ -29,8 +29,8 @@ test('a plan says where the columns that are asked for lie, and how long the cel
   const plan = planFamilies('packed', [VIEW], () => {})
     .get('f')!
     .cell(Buffer.from('f32:x[2],n[3],y,a'));
-  assert.equal(plan?.bytesAsF32, 28);
-  assert.equal(plan?.bytesAsF64, -1);
+  assert.equal(plan?.maxBytes, 28);
+  assert.equal(plan?.decode(Buffer.alloc(56)), null);
   assert.deepEqual(plan?.copies, [
     { view: 0, from: 2, to: 1, count: 3 },
     { view: 0, from: 6, to: 0, count: 1 },
@@ -52,7 +52,9 @@ test('with a cell a column, either width is read, and a column without numbers i
   const plan = planFamilies('cells', [VIEW], () => {})
     .get('f')!
     .cell(Buffer.from('n'));
-  assert.deepEqual([plan?.bytesAsF32, plan?.bytesAsF64], [12, 24]);
+  assert.equal(plan?.maxBytes, 24);
+  for (const numbers of [Float32Array.of(1, 2, 3), Float64Array.of(1, 2, 3)])
+    assert.deepEqual([...Array.from(plan!.decode(Buffer.from(numbers.buffer))!).slice(0, 3)], [1, 2, 3]);
   const cells = encodeView('cells', VIEW, Float64Array.of(Number.NaN, 1, 2, 3), 0);
   assert.deepEqual(cells, [{ qualifier: 'n', value: Buffer.from(Float32Array.of(1, 2, 3).buffer) }]);
 });

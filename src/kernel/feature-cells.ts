@@ -2,18 +2,16 @@
  * How numbers lie in cells, and where they go in a row.
  *
  * packed: one cell a view; its qualifier names the content, `f32:late_share,mean_delay` or `f64:n[96],l[96]`.
- * cells:  one cell a column; qualifier = column, float32 or float64 as the length says.
- * Little endian, as are the hosts. What a qualifier means is worked out once and remembered.
+ * cells:  one cell a column; qualifier = column, encoded as the view's `numbers` say.
+ * Little endian, as are the hosts, unless it is said otherwise. What a qualifier means is worked out once and remembered.
  */
-import { SluiceError } from '../../kernel/errors.ts';
-import type { ColumnSpec, Layout, ViewSpec } from '../../kernel/views.ts';
+import { type CellFormat, columnFormat, encodeColumn, floatFormat } from './cell-numbers.ts';
+import { SluiceError } from './errors.ts';
+import type { ColumnSpec, Layout, NumberEncoding, ViewSpec } from './views.ts';
 
 /** Where the numbers of one cell go. */
-export interface CellPlan {
+export interface CellPlan extends CellFormat {
   readonly qualifier: string;
-  /** Length of the cell in either width; -1 where it cannot have that width. */
-  readonly bytesAsF32: number;
-  readonly bytesAsF64: number;
   readonly copies: readonly Copy[];
 }
 
@@ -40,12 +38,6 @@ export function planFamilies(
   views: readonly ViewSpec[],
   onUnreadable: OnUnreadable,
 ): ReadonlyMap<string, FamilyPlan> {
-  if (layout === 'feast') {
-    throw new SluiceError(
-      'topology-invalid',
-      'layout "feast" cannot be read yet; load the features as "packed" or "cells"',
-    );
-  }
   const families = new Map<string, FamilyPlan>();
   for (const { family } of views) {
     if (!families.has(family)) families.set(family, planFamily(layout, family, views, onUnreadable));
@@ -57,13 +49,13 @@ export function planFamilies(
 const MAX_KEPT_PLANS = 1_000;
 
 function planFamily(
-  layout: 'packed' | 'cells',
+  layout: Layout,
   family: string,
   views: readonly ViewSpec[],
   onUnreadable: OnUnreadable,
 ): FamilyPlan {
   const wanted = views.flatMap((view, index) =>
-    view.family === family ? view.columns.map((column) => ({ view: index, column })) : [],
+    view.family === family ? view.columns.map((column) => ({ view: index, numbers: view.numbers, column })) : [],
   );
   const plans = new Map<string, CellPlan | null>();
   const make = (qualifier: string): CellPlan | null => {
@@ -82,10 +74,11 @@ function planFamily(
       }
       from += width;
     }
-    const { f32, f64 } = content;
-    return copies.length === 0
-      ? null
-      : { qualifier, bytesAsF32: f32 ? from * 4 : -1, bytesAsF64: f64 ? from * 8 : -1, copies };
+    if (copies.length === 0) return null;
+    const { encoding } = content;
+    const format =
+      encoding === 'f32' || encoding === 'f64' ? floatFormat(from, encoding, false) : columnFormat(encoding, from);
+    return { qualifier, copies, ...format };
   };
   return {
     family,
@@ -102,8 +95,7 @@ function planFamily(
 }
 
 interface Content {
-  readonly f32: boolean;
-  readonly f64: boolean;
+  readonly encoding: 'f32' | 'f64' | NumberEncoding;
   readonly columns: readonly { readonly name: string; readonly width: number }[];
 }
 
@@ -116,12 +108,15 @@ export function parseQualifier(qualifier: string): Content | undefined {
     if (column === null) return undefined;
     columns.push({ name: column[1], width: column[2] === undefined ? 1 : Number(column[2]) });
   }
-  return { f32: match[1] === 'f32', f64: match[1] === 'f64', columns };
+  return { encoding: match[1] === 'f32' ? 'f32' : 'f64', columns };
 }
 
-function cellContent(qualifier: string, wanted: readonly { readonly column: ColumnSpec }[]): Content | undefined {
+type Wanted = { readonly numbers: NumberEncoding | undefined; readonly column: ColumnSpec };
+
+function cellContent(qualifier: string, wanted: readonly Wanted[]): Content | undefined {
   const found = wanted.find(({ column }) => column.name === qualifier);
-  return found && { f32: true, f64: true, columns: [{ name: qualifier, width: found.column.width }] };
+  const columns = [{ name: qualifier, width: found?.column.width ?? 0 }];
+  return found && { encoding: found.numbers ?? 'float-le', columns };
 }
 
 /** The qualifier under which a view is written. */
@@ -136,14 +131,21 @@ export interface EncodedCell {
 
 /** The cells of one view of the row that begins at `base`. */
 export function encodeView(layout: Layout, view: ViewSpec, values: Float64Array, base: number): EncodedCell[] {
-  if (layout === 'feast')
-    throw new SluiceError('usage-invalid', 'layout "feast" cannot be written; use "packed" or "cells"');
-  const floats = view.columns.map(({ offset, width }) =>
-    Float32Array.from(values.subarray(base + offset, base + offset + width)),
-  );
-  const bytes = floats.map(({ buffer }) => Buffer.from(buffer));
-  if (layout === 'packed') return [{ qualifier: packedQualifier(view.columns), value: Buffer.concat(bytes) }];
-  return view.columns
-    .map(({ name }, i) => ({ qualifier: name, value: bytes[i] }))
-    .filter((_, i) => !floats[i].every(Number.isNaN));
+  const numbersOf = ({ offset, width }: ColumnSpec): Float64Array =>
+    values.subarray(base + offset, base + offset + width);
+  if (layout === 'packed') {
+    const parts = view.columns.map((column) => Buffer.from(Float32Array.from(numbersOf(column)).buffer));
+    return [{ qualifier: packedQualifier(view.columns), value: Buffer.concat(parts) }];
+  }
+  const { numbers: encoding = 'float-le' } = view;
+  return view.columns.flatMap((column) => {
+    const numbers = numbersOf(column);
+    if (numbers.every(Number.isNaN)) return [];
+    const value = encodeColumn(encoding, numbers);
+    if (value !== undefined) return [{ qualifier: column.name, value }];
+    throw new SluiceError(
+      'file-invalid',
+      `${view.family}.${column.name}: ${numbers.find((number) => !Number.isSafeInteger(number))} cannot be written as ${encoding}; write the numbers so that it can, or choose another \`numbers\` for view "${view.name}"`,
+    );
+  });
 }
