@@ -9,7 +9,7 @@ import { formatDuration } from './units.ts';
 
 /** What two keys of a topology may hold together. Every pair that cannot work is an error here, never repaired later. */
 
-export type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
+type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
 const RESERVED_NAMES = ['event', 'prediction', 'model'];
 

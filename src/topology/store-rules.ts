@@ -1,6 +1,8 @@
+import type { CheckFinding } from '../documents/finding.ts';
 import type { Path } from '../documents/yaml-document.ts';
-import type { Report } from './rules.ts';
 import type { TopologyFile } from './schema.ts';
+
+type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
 /** What a look-up's layout, its views and the numbers in its cells may say together. */
 export function checkStores({ enrich }: TopologyFile, report: Report): void {
