@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { bindingFolder } from '../../src/adapters/onnx/binding.ts';
 import { ROOT, read } from './pages.ts';
@@ -84,7 +84,7 @@ test('the image for GPUs takes provider libraries of the very version of ONNX Ru
   const [, target] = /^COPY --from=providers \S+ \.\/(\S+)\/$/m.exec(text) ?? [];
   assert.equal(
     target.replace(/linux\/x64$/, join(process.platform, process.arch)),
-    bindingFolder().slice(ROOT.length + 1),
+    join('node_modules', relative(realpathSync(join(ROOT, 'node_modules')), bindingFolder())),
   );
 });
 
