@@ -10,10 +10,10 @@ import { compileJsonEncoder } from '../codecs/json-encoder.ts';
 import { Credit } from '../kernel/credit.ts';
 import { classify, EXIT, SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { ValueFormat } from '../plan/topology.ts';
 import type { Sink } from '../ports/sink.ts';
 import type { Runner, RunOutcome } from '../runner.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
+import { asFiles, NO_SCHEMAS } from './as-files.ts';
 import { createBatchProgress } from './batch-progress.ts';
 import { conclude } from './conclude.ts';
 import type { Io } from './io.ts';
@@ -124,22 +124,6 @@ async function runToDisk(runner: Runner, sink: Sink): Promise<RunOutcome> {
   }
 }
 
-/** The same plan with plain JSON on both ends: what a file of JSON Lines holds, typed by the topology's schemas. */
-function asFiles(plan: Plan): Plan {
-  const json = ({ schemaFile, schema }: ValueFormat): ValueFormat => ({ kind: 'json', schemaFile, schema });
-  const { topology } = plan;
-  return {
-    ...plan,
-    topology: {
-      ...topology,
-      source: { ...topology.source, value: json(topology.source.value) },
-      output: { ...topology.output, value: json(topology.output.value) },
-      // A file has an end, where its dead letters are counted; held before it, a run would never get there.
-      deadLetter: { topic: topology.deadLetter.topic },
-    },
-  };
-}
-
 async function openFeatures(plan: Plan, folder: string | undefined): Promise<typeof NO_STORE> {
   if (plan.reads.length === 0) return NO_STORE;
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
@@ -193,8 +177,3 @@ function realPath(file: string): string {
   if (file === '-') return 'standard output';
   return statSync(file, { throwIfNoEntry: false }) === undefined ? resolve(file) : realpathSync(file);
 }
-
-const NO_SCHEMAS = {
-  writerSchema: () => Promise.reject(new SluiceError('invariant-broken', 'a file has no writer schemas')),
-  idFor: () => Promise.reject(new SluiceError('invariant-broken', 'a file has no schema ids')),
-};

@@ -5,6 +5,7 @@ import { addBench } from './bench/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
 import type { Io } from './io.ts';
+import { addTest } from './test/program.ts';
 import { addTune } from './tune/program.ts';
 
 const EXIT_CODES = `
@@ -152,6 +153,7 @@ Example, into an emulator:
   };
   addDlq(root, io, done);
   addDoctor(root, io, done);
+  addTest(root, io, done);
   addTune(root, io, done);
   addBench(root, io, done);
 

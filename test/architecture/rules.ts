@@ -31,6 +31,10 @@ const ALLOWED: Readonly<Record<string, Allowance>> = {
   documents: { units: ['kernel'], packages: ['zod', 'yaml', 'node:'] },
   topology: { units: ['plan', 'kernel', 'features', 'codecs', 'documents'], packages: ['zod', 'yaml', 'node:'] },
   bundle: { units: ['plan', 'kernel', 'features', 'codecs', 'documents'], packages: ['zod', 'yaml', 'node:'] },
+  cases: {
+    units: ['topology', 'plan', 'kernel', 'codecs', 'documents'],
+    packages: ['zod', 'yaml', 'node:'],
+  },
   check: { units: ['topology', 'bundle', 'codecs', 'features', 'ports', 'plan', 'kernel', 'documents'], packages: [] },
   devstack: { units: [], packages: ['node:', '@grpc/grpc-js', '@grpc/proto-loader', '@google-cloud/bigtable-api'] },
   commands: { units: 'any', packages: ['node:', 'commander'] },

@@ -98,10 +98,10 @@ test('every folder and file of src is on the map, and every law has its test', (
   }
 });
 
-test('there are twelve questions, and each answer is a file', () => {
+test('every question has an answer, and each answer is a file', () => {
   const questions = [...read('CONTRIBUTING.md').matchAll(/^\d+\. Where .+\?$/gm)];
   const answers = [...read('docs/where-is.md').matchAll(/^\d+\. `([^`]+)`$/gm)].map(([, path]) => path);
-  assert.equal(questions.length, 12);
-  assert.equal(answers.length, 12);
+  assert.ok(questions.length >= 12);
+  assert.equal(answers.length, questions.length);
   for (const path of answers) assert.ok(existsSync(join(ROOT, path)), path);
 });

@@ -1,0 +1,38 @@
+import type { Case } from '../../cases/types.ts';
+import type { FeatureStore } from '../../ports/feature-store.ts';
+
+/**
+ * The feature rows of the case under way as a store. Promise: answers as Bigtable does after `features load`: numbers are
+ * rounded to float32 as packed cells are, a view is there when any number of its family is, and it is as old as the case says.
+ */
+export function createCaseStore(current: () => { readonly one: Case; readonly nowMs: number }): FeatureStore {
+  return {
+    open: () => Promise.resolve(),
+    async read({ table, keys, views, rowWidth, into }) {
+      const { one, nowMs } = current();
+      const rows = one.features[table] ?? {};
+      const ages = one.ages[table] ?? {};
+      keys.forEach((key, k) => {
+        const row = own(rows, key.toString('utf8'));
+        if (row === undefined || row === null) return;
+        views.forEach(({ family, columns }, v) => {
+          const cells = own(row, family);
+          if (cells === undefined) return;
+          let any = false;
+          for (const { name, offset } of columns) {
+            const numbers = [own(cells, name) ?? []].flat() as readonly number[];
+            any ||= numbers.some((number) => !Number.isNaN(number));
+            into.values.set(numbers.map(Math.fround), k * rowWidth + offset);
+          }
+          // 0 would mean that the store does not say.
+          if (any) into.writtenAtMs[k * views.length + v] = Math.max(1, nowMs - (own(ages, family) ?? 0));
+        });
+      });
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function own<Value>(map: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
+}
