@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
+import { whole, wholeOrZero } from './arguments.ts';
 import { addBench } from './bench/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
 import type { Io } from './io.ts';
+import { addTail } from './tail/program.ts';
 import { addTest } from './test/program.ts';
 import { addTune } from './tune/program.ts';
 
@@ -154,6 +156,7 @@ Example, into an emulator:
   addDlq(root, io, done);
   addDoctor(root, io, done);
   addTest(root, io, done);
+  addTail(root, io, done);
   addTune(root, io, done);
   addBench(root, io, done);
 
@@ -185,12 +188,6 @@ function version(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
-  return value;
-}
-
 function instances(text: string): number {
   const value = whole(text);
   if (value > 64) throw new InvalidArgumentError('give a number of pipelines, 1 to 64: no more than there are cores.');
@@ -200,12 +197,6 @@ function instances(text: string): number {
 function port(text: string): number {
   const value = wholeOrZero(text);
   if (value > 65_535) throw new InvalidArgumentError('give a port, 0 to 65535.');
-  return value;
-}
-
-function wholeOrZero(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('give a whole number, 0 or more.');
   return value;
 }
 

@@ -4,6 +4,10 @@ import type { Header } from '../kernel/headers.ts';
 export interface TopicLog {
   /** Where each partition begins and ends; `topic-missing` when there is no such topic. */
   extents(topic: string): Promise<readonly Extent[]>;
+  /** By partition, the first offset of a record that is dated so or later; the end where there is none. */
+  offsetsAt(topic: string, timestampMs: number): Promise<readonly number[]>;
+  /** The names of all topics that may be seen, but the cluster's own. */
+  topics(): Promise<readonly string[]>;
   /**
    * Hands over the records in [from, to) of one partition, in order, the next one once `visit` is done; false ends early.
    * Committed records only, neither control records nor what was removed, meanwhile too. A record keeps the memory of all

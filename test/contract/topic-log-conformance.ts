@@ -120,6 +120,24 @@ export function topicLogConformance(name: string, start: () => Promise<BrokerUnd
       });
     });
 
+    test('a time is an offset in each partition, and topics have names', LIMIT, async () => {
+      const { brokers, topic, produce } = await bench();
+      const at = await topic(2);
+      const startMs = 1_700_000_000_000;
+      for (const [n, message] of numbered(10, 1).entries()) {
+        await produce(at, [{ ...message, partition: 1, timestamp: String(startMs + 1000 * n) }]);
+      }
+      await withLog(brokers, async (log) => {
+        assert.deepEqual(await log.offsetsAt(at, startMs + 3_500), [0, 4]);
+        assert.deepEqual(await log.offsetsAt(at, startMs - 1), [0, 0]);
+        assert.deepEqual(await log.offsetsAt(at, startMs + 60_000), [0, 10]);
+        const names = await log.topics();
+        assert.ok(names.includes(at));
+        assert.ok(!names.some((name) => name.startsWith('__')));
+        await assert.rejects(log.offsetsAt('not-there', 0), { code: 'topic-missing' });
+      });
+    });
+
     test('a topic that is not there is an error that says what to do', LIMIT, async () => {
       const { brokers } = await bench();
       await withLog(brokers, (log) => assert.rejects(log.extents('not-there'), { code: 'topic-missing' }));

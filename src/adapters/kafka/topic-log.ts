@@ -113,6 +113,24 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
   return {
     extents: extentsOf,
 
+    async offsetsAt(topic, timestampMs) {
+      opened ??= open();
+      const { admin } = await opened;
+      const found = await asked(topic, `find offsets of topic "${topic}" by time`, () =>
+        admin.fetchTopicOffsetsByTimestamp(topic, timestampMs),
+      );
+      const offsets: number[] = [];
+      for (const { partition, offset } of found) offsets[partition] = Number(offset);
+      return offsets;
+    },
+
+    async topics() {
+      opened ??= open();
+      const { admin } = await opened;
+      const names = await asked('', 'list the topics', () => admin.listTopics());
+      return names.filter((name) => !name.startsWith('__')).sort();
+    },
+
     async read(topic, partition, { from, to }, visit) {
       let offset = from;
       while (offset < to) {

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { whole } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 /** `sluice bench`; `done` is told the exit code. */
@@ -43,12 +44,6 @@ It ends with 1 where nothing answers, and where the figures say more of the benc
       const duration = options.duration ?? (options.rate === undefined ? 5 : 30);
       done(await bench({ topology, ...options, duration }, io));
     });
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
-  return value;
 }
 
 function positive(text: string): number {

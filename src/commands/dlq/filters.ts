@@ -1,5 +1,6 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import { REASONS } from '../../kernel/fate.ts';
+import { momentOf } from '../look/moment.ts';
 import type { Letter } from './letter.ts';
 
 /** What a person asks for, as given on the command line. */
@@ -69,18 +70,4 @@ function sourceFilter(text: string): Filter {
     source.topic === topic &&
     (partition === undefined || source.partition === Number(partition)) &&
     (from === undefined || (source.offset >= Number(from) && source.offset <= Number(to ?? from)));
-}
-
-const AGO_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `2h` (ago), or an ISO date or time. */
-function momentOf(option: string, text: string, nowMs: number): number {
-  const [, amount, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (unit !== undefined) return nowMs - Number(amount) * AGO_MS[unit];
-  const moment = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(moment)) return moment;
-  throw new SluiceError(
-    'usage-invalid',
-    `${option}: "${text}" is neither a time ago (90s, 15m, 2h, 7d) nor an ISO time (2026-01-31 or 2026-01-31T12:00:00Z)`,
-  );
 }

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { whole, wholeOrZero } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 const FILTERS = `
@@ -79,16 +80,4 @@ function withFilters(command: Command): Command {
 
 function examples(line: string): string {
   return `${FILTERS}\n\nExample:\n  $ ${line}`;
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
-  return value;
-}
-
-function wholeOrZero(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('give a whole number, 0 or more.');
-  return value;
 }

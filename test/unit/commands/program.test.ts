@@ -7,6 +7,7 @@ const COMMANDS = [
   ['run'],
   ['batch'],
   ['check'],
+  ['tail'],
   ['tune'],
   ['bench'],
   ['features', 'load'],

@@ -50,6 +50,8 @@ class FakeTopic {
         }
         return to;
       },
+      offsetsAt: () => Promise.reject(new Error('nobody asks by time')),
+      topics: () => Promise.resolve([]),
       truncate: () => Promise.reject(new Error('a changelog deletes nothing')),
       close: async () => {
         this.closed++;

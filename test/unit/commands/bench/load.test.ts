@@ -39,6 +39,8 @@ function brokerOf(clock: FakeClock, { callMs = 0, failing = 0 } = {}) {
       for (const record of partitions[partition].slice(from, to)) if (!(await visit(record))) return record.offset + 1;
       return to;
     },
+    offsetsAt: () => Promise.reject(new Error('nobody asks by time')),
+    topics: () => Promise.resolve([]),
     truncate: async () => undefined,
     close: async () => undefined,
   };

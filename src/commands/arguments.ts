@@ -1,0 +1,19 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Numbers as they are given on a command line; what is none is wrong usage. */
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
+  return value;
+}
+
+export function wholeOrZero(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('give a whole number, 0 or more.');
+  return value;
+}
+
+/** For an option that may be given several times. */
+export function gather(text: string, all: readonly string[]): readonly string[] {
+  return [...all, text];
+}

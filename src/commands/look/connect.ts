@@ -1,0 +1,108 @@
+import { createFileSchemas } from '../../adapters/files/file-schemas.ts';
+import { createTopicLog } from '../../adapters/kafka/topic-log.ts';
+import { createLog } from '../../adapters/pino/log.ts';
+import { createRegistrySchemas } from '../../adapters/registry/registry.ts';
+import { didYouMean } from '../../documents/did-you-mean.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
+import type { Topology, ValueFormat } from '../../plan/topology.ts';
+import type { SchemaSource } from '../../ports/schemas.ts';
+import type { Extent, TopicLog } from '../../ports/topic-log.ts';
+import { createTelemetry } from '../../telemetry/metrics.ts';
+import type { Io } from '../io.ts';
+import { createValues, type Values } from './values.ts';
+
+/** Where to look: a topology's connections, those that are named, or what topologies take by default. */
+export interface LookOptions {
+  readonly topology?: Topology | undefined;
+  readonly brokers?: readonly string[] | undefined;
+  readonly registry?: string | undefined;
+}
+
+/** Topics and schemas as a person sees them: nothing is written, no group is joined, nobody's position moves. */
+export interface Look {
+  readonly log: TopicLog;
+  readonly values: Values;
+  /** Where each partition begins and ends; an unknown topic is told with the names that there are. */
+  extents(topic: string): Promise<readonly Extent[]>;
+}
+
+/** A person waits: less patience than a pipeline has. */
+const REACH_WITHIN_MS = 5_000;
+const MAX_NAMES = 12;
+
+/** Opens what is needed, works, closes it. */
+export async function withLook<T>(options: LookOptions, io: Io, work: (look: Look) => Promise<T>): Promise<T> {
+  const { clock, random, env } = io;
+  const { topology } = options;
+  const brokers =
+    options.brokers ??
+    topology?.connections.kafka?.brokers ??
+    (env.KAFKA_BROKERS || 'localhost:9092').split(',').map((each) => each.trim());
+  const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'error', pretty: true }) });
+  const log = createTopicLog(
+    { clock, random, telemetry },
+    {
+      brokers,
+      clientId: topology?.connections.kafka?.clientId ?? 'sluice-look',
+      debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
+      reachWithinMs: REACH_WITHIN_MS,
+    },
+  );
+  const formats = formatsOf(topology);
+  const schemas = schemasOf(options, env, (url) =>
+    createRegistrySchemas({ clock, telemetry }, { url, maxLookUpsPerSecond: 1_000 }),
+  );
+  const values = createValues({ clock, schemas }, (topic) => formats.get(topic));
+  const extents = async (topic: string): Promise<readonly Extent[]> => {
+    try {
+      return await log.extents(topic);
+    } catch (thrown) {
+      throw classify(thrown).code === 'topic-missing' ? await missing(log, topic, brokers, thrown) : thrown;
+    }
+  };
+  try {
+    return await work({ log, values, extents });
+  } finally {
+    await log.close();
+  }
+}
+
+async function missing(log: TopicLog, topic: string, brokers: readonly string[], cause: unknown): Promise<SluiceError> {
+  const names = await log.topics();
+  const list = names.slice(0, MAX_NAMES).join(', ') + (names.length > MAX_NAMES ? `, … (${names.length} in all)` : '');
+  const there = names.length === 0 ? 'it has no topics' : `it has ${list}`;
+  const hint = didYouMean(topic, names) || ';';
+  return new SluiceError(
+    'topic-missing',
+    `topic "${topic}" does not exist on ${brokers.join(', ')}${hint} ${there}`,
+    cause,
+  );
+}
+
+/** How the topics of a topology are written; what dead-letters is as it came. */
+function formatsOf(topology: Topology | undefined): ReadonlyMap<string, ValueFormat> {
+  if (topology === undefined) return new Map();
+  const { source, output, deadLetter } = topology;
+  return new Map([
+    [deadLetter.topic, source.value],
+    ...source.topics.map((topic): [string, ValueFormat] => [topic, source.value]),
+    [output.topic, output.value],
+  ]);
+}
+
+/** As topologies have it: their registry, or their files; without a topology the registry that the environment names. */
+function schemasOf(
+  { topology, registry }: LookOptions,
+  env: Io['env'],
+  connect: (url: string) => SchemaSource,
+): SchemaSource {
+  const url =
+    registry ??
+    topology?.connections.registry?.url ??
+    (topology === undefined ? env.SCHEMA_REGISTRY_URL || 'http://localhost:8081' : undefined);
+  if (url !== undefined || topology === undefined) return connect(url ?? '');
+  const ids = [topology.source.value, topology.output.value].flatMap((format) =>
+    format.kind === 'avro' ? format.ids.map((id) => ({ id, schema: format.schema })) : [],
+  );
+  return createFileSchemas({ ids });
+}

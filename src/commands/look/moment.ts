@@ -1,0 +1,21 @@
+import { SluiceError } from '../../kernel/errors.ts';
+
+const AGO_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `2h` or `-2h` (ago), or an ISO date or time; undefined: neither. */
+export function parseMoment(text: string, nowMs: number): number | undefined {
+  const [, amount, unit] = /^-?(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (unit !== undefined) return nowMs - Number(amount) * AGO_MS[unit];
+  const moment = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(moment) ? undefined : moment;
+}
+
+/** The same, of an option; throws `usage-invalid` for what is no time. */
+export function momentOf(option: string, text: string, nowMs: number): number {
+  const moment = parseMoment(text, nowMs);
+  if (moment !== undefined) return moment;
+  throw new SluiceError(
+    'usage-invalid',
+    `${option}: "${text}" is neither a time ago (90s, 15m, 2h, 7d) nor an ISO time (2026-01-31 or 2026-01-31T12:00:00Z)`,
+  );
+}

@@ -1,0 +1,184 @@
+import { pause } from '../../kernel/clock.ts';
+import { classify, EXIT, SluiceError } from '../../kernel/errors.ts';
+import type { Extent, LogRecord } from '../../ports/topic-log.ts';
+import type { Io } from '../io.ts';
+import { readByTime } from '../look/by-time.ts';
+import { type Look, withLook } from '../look/connect.ts';
+import { paintFor } from '../look/paint.ts';
+import { plainRecord, recordLine } from '../look/show.ts';
+import { readTopology } from '../prepare.ts';
+import { type From, parseFrom, startsOf } from './from.ts';
+import { createMisses, type Misses } from './misses.ts';
+import { parseWhere, type Where } from './where.ts';
+
+export interface TailOptions {
+  readonly topic: string;
+  readonly topology?: string | undefined;
+  readonly brokers?: readonly string[] | undefined;
+  readonly registry?: string | undefined;
+  readonly from?: string | undefined;
+  readonly partition?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly where: readonly string[];
+  readonly key?: string | undefined;
+  readonly follow: boolean;
+  readonly exit: boolean;
+  readonly json: boolean;
+}
+
+const LOOK_AGAIN_MS = 250;
+const SHOWN_AT_FIRST = 10;
+
+/** `sluice tail`: records of a topic as lines. Joins no group and commits nothing. Resolves with the exit code. */
+export async function tail(options: TailOptions, io: Io): Promise<number> {
+  const where = options.where.map(parseWhere);
+  const from = parseFrom(options.from ?? defaultFrom(options), io.clock.wallMs());
+  const topology = options.topology === undefined ? undefined : readTopology(options.topology, io.env);
+  const { brokers, registry } = options;
+  const stopping = new AbortController();
+  const forget = io.onSignal(() => stopping.abort());
+  // Whoever reads has seen enough: no failure, and nothing to say.
+  const gone = (): void => stopping.abort();
+  io.stdout.on('error', gone);
+  try {
+    return await withLook({ topology, brokers, registry }, io, (look) =>
+      show(options, { io, look, where, from, signal: stopping.signal }),
+    );
+  } finally {
+    io.stdout.off('error', gone);
+    forget();
+  }
+}
+
+/** What `tail -f` shows of a file: the last few, then all that comes. With a filter that would mostly be nothing. */
+function defaultFrom({ limit, where, key, follow, exit }: TailOptions): string {
+  const filters = where.length > 0 || key !== undefined;
+  const ends = !follow && (limit !== undefined || exit);
+  if (filters && ends) return 'earliest';
+  if (follow && limit !== undefined) return 'latest';
+  return `-${limit === undefined ? SHOWN_AT_FIRST : limit}`;
+}
+
+interface Showing {
+  readonly io: Io;
+  readonly look: Look;
+  readonly where: readonly Where[];
+  readonly from: From;
+  readonly signal: AbortSignal;
+}
+
+async function show(options: TailOptions, showing: Showing): Promise<number> {
+  const { topic, limit, exit } = options;
+  const { io, look, from, signal } = showing;
+  const partitions = async (): Promise<Map<number, Extent>> => chosen(options, await look.extents(topic));
+  const follow = options.follow || (limit === undefined && !exit);
+  let ends = await partitions();
+  const positions = await startsOf(from, topic, ends, look.log);
+  const misses = createMisses(topic, showing.where);
+  const lines = createLines(options, showing, misses);
+  // Of several partitions more than asked for are before their ends: which of them are the last is known when all are read.
+  const newest = limit !== undefined && !follow && from.kind === 'last' && ends.size > 1;
+  const visit = async (record: LogRecord): Promise<boolean> => {
+    positions.set(record.partition, record.offset + 1);
+    const line = await lines.of(record);
+    if (line !== undefined) await lines.add(line);
+    return !signal.aborted && (newest || limit === undefined || lines.count < limit);
+  };
+  let isAway = false;
+  for (;;) {
+    try {
+      for (const [partition, { start }] of ends) if (!positions.has(partition)) positions.set(partition, start);
+      const ranges = new Map(
+        [...ends].map(([partition, { end }]) => [partition, { from: positions.get(partition) ?? end, to: end }]),
+      );
+      for (const [partition, ended] of await readByTime(look.log, topic, ranges, visit)) {
+        positions.set(partition, Math.max(ended, positions.get(partition) ?? ended));
+      }
+      isAway = false;
+    } catch (thrown) {
+      const error = classify(thrown);
+      if (!follow || error.disposition !== 'retry') throw thrown;
+      if (!isAway) io.stderr.write(`${error.message}; waiting for it, Ctrl-C ends\n`);
+      isAway = true;
+    }
+    if (!follow || signal.aborted || (limit !== undefined && lines.count >= limit)) break;
+    await pause(io.clock, LOOK_AGAIN_MS, signal);
+    if (signal.aborted) break;
+    ends = await partitions().catch((thrown) => {
+      if (classify(thrown).disposition !== 'retry') throw thrown;
+      return ends;
+    });
+  }
+  await lines.end();
+  const said = signal.aborted ? undefined : misses.say(lines.count, ends);
+  if (said !== undefined) io.stderr.write(`${said}\n`);
+  return EXIT.done;
+}
+
+function chosen({ topic, partition }: TailOptions, extents: readonly Extent[]): Map<number, Extent> {
+  if (partition === undefined) return new Map(extents.entries());
+  const extent = extents[partition];
+  if (extent !== undefined) return new Map([[partition, extent]]);
+  const there = extents.length === 1 ? 'it has partition 0 only' : `it has partitions 0 to ${extents.length - 1}`;
+  throw new SluiceError('usage-invalid', `--partition: topic "${topic}" has no partition ${partition}; ${there}`);
+}
+
+interface Lines {
+  readonly count: number;
+  /** Undefined where a filter does not hold. */
+  of(record: LogRecord): Promise<{ readonly text: string } | undefined>;
+  add(line: { readonly text: string }): Promise<void>;
+  end(): Promise<void>;
+}
+
+function createLines(options: TailOptions, { io, look, where, from, signal }: Showing, misses: Misses): Lines {
+  const { topic, json, limit, key: wantedKey } = options;
+  const paint = paintFor(io);
+  const last = limit !== undefined && from.kind === 'last' && !options.follow ? limit : undefined;
+  let kept: string[] = [];
+  let count = 0;
+
+  async function write(text: string): Promise<void> {
+    if (io.stdout.write(`${text}\n`) || signal.aborted) return;
+    // A reader that is slow must not make us keep what it has not read.
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        io.stdout.off('drain', done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      io.stdout.on('drain', done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  return {
+    get count() {
+      return count;
+    },
+    async of(record) {
+      const key = await look.values.key(record.key);
+      const value = await look.values.value(topic, record.value);
+      misses.seen(record, value.value);
+      if (wantedKey !== undefined && textOfKey(key.value) !== wantedKey) return undefined;
+      if (!where.every((each) => each.holds(record, value.value))) return undefined;
+      const text = json
+        ? JSON.stringify(plainRecord(topic, record, key, value))
+        : recordLine(record, key, value, paint);
+      return { text };
+    },
+    async add({ text }) {
+      count++;
+      if (last === undefined) return write(text);
+      kept.push(text);
+      if (kept.length >= 2 * last) kept = kept.slice(-last);
+    },
+    async end() {
+      if (last !== undefined) for (const text of kept.slice(-last)) await write(text);
+    },
+  };
+}
+
+function textOfKey(key: unknown): string | undefined {
+  return typeof key === 'string' || key === undefined ? key : JSON.stringify(key);
+}
