@@ -30,8 +30,13 @@ export function checkConstant(type: AvroType, json: unknown, fieldName: string):
   if (fits(type, json, 0)) return;
   throw new SluiceError(
     'contract-broken',
-    `${JSON.stringify(json)} is no value for the field "${fieldName}", ${describe(type)}`,
+    `${JSON.stringify(json, shown)} is no value for the field "${fieldName}", ${describe(type)}`,
   );
+}
+
+/** JSON has no way of writing a BigInt, and throws. */
+function shown(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 function fits(type: AvroType, json: unknown, depth: number): boolean {
@@ -44,7 +49,7 @@ function fits(type: AvroType, json: unknown, depth: number): boolean {
     case 'int':
       return typeof json === 'number' && (json | 0) === json;
     case 'long':
-      return Number.isSafeInteger(json);
+      return Number.isSafeInteger(json) || (typeof json === 'bigint' && BigInt.asIntN(64, json) === json);
     case 'float':
       return Number.isFinite(json) && Number.isFinite(Math.fround(json as number));
     case 'double':
@@ -77,7 +82,7 @@ function encode(type: AvroType, json: unknown, out: number[]): void {
       return;
     case 'int':
     case 'long':
-      pushLong(out, json as number);
+      pushLong(out, json as number | bigint);
       return;
     case 'float':
       out.push(...new Uint8Array(new Float32Array([json as number]).buffer));
@@ -125,7 +130,7 @@ function encode(type: AvroType, json: unknown, out: number[]): void {
 }
 
 /** A zigzag varint; `value` is an integer. */
-export function pushLong(out: number[], value: number): void {
+export function pushLong(out: number[], value: number | bigint): void {
   const long = BigInt(value);
   let rest = BigInt.asUintN(64, (long << 1n) ^ (long >> 63n));
   for (; rest > 0x7fn; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80);

@@ -17,3 +17,9 @@ export function wholeOrZero(text: string): number {
 export function gather(text: string, all: readonly string[]): readonly string[] {
   return [...all, text];
 }
+
+export function port(text: string): number {
+  const value = wholeOrZero(text);
+  if (value > 65_535) throw new InvalidArgumentError('give a port, 0 to 65535.');
+  return value;
+}

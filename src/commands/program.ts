@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
-import { whole, wholeOrZero } from './arguments.ts';
+import { port, whole, wholeOrZero } from './arguments.ts';
 import { addBench } from './bench/program.ts';
+import { addDev } from './dev/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
 import type { Io } from './io.ts';
@@ -18,6 +19,7 @@ Signals:    SIGTERM or SIGINT drains, within flow.drain; more of them change not
 const FIRST_STEPS = `
 To begin with:
   $ sluice demo                              everything in one process, nothing to set up
+  $ sluice dev TOPOLOGY                      the same for your own, made anew at every edit
   $ sluice check topologies/hello.yaml       does it all fit together?
   $ sluice doctor topologies/hello.yaml      is everything there that it needs?
   $ sluice batch topologies/hello.yaml --input examples/flight-delay/events-500.jsonl --output -`;
@@ -153,6 +155,7 @@ Example, into an emulator:
   const done = (ended: number): void => {
     code = ended;
   };
+  addDev(root, io, done);
   addDlq(root, io, done);
   addDoctor(root, io, done);
   addTest(root, io, done);
@@ -191,12 +194,6 @@ function version(): string {
 function instances(text: string): number {
   const value = whole(text);
   if (value > 64) throw new InvalidArgumentError('give a number of pipelines, 1 to 64: no more than there are cores.');
-  return value;
-}
-
-function port(text: string): number {
-  const value = wholeOrZero(text);
-  if (value > 65_535) throw new InvalidArgumentError('give a port, 0 to 65535.');
   return value;
 }
 

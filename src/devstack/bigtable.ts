@@ -11,6 +11,7 @@ import { fromJSON } from '@grpc/proto-loader';
 import { type Cell, type Mutation, type RowFilter, sameColumn, Table } from './bigtable-table.ts';
 
 export interface BigtableOptions {
+  readonly port?: number; // 0 (the default) lets the system choose
   /** A message is sent when it holds this much. */
   readonly messageBytes?: number;
   /** Longer values are sent in parts. */
@@ -47,7 +48,7 @@ type ModifyFamilies = { name: string; modifications: readonly { id: string; crea
 
 /** Starts a server on a free port of 127.0.0.1. */
 export async function createBigtable(options: BigtableOptions = {}): Promise<Bigtable> {
-  const { messageBytes = 65_536, partBytes = 1_048_576 } = options;
+  const { port: wish = 0, messageBytes = 65_536, partBytes = 1_048_576 } = options;
   const tables = new Map<string, Table>();
 
   const tableOf = (name: string): Table => {
@@ -118,7 +119,7 @@ export async function createBigtable(options: BigtableOptions = {}): Promise<Big
   server.addService(loaded['google.bigtable.admin.v2.BigtableTableAdmin'] as grpc.ServiceDefinition, admin);
   const port = await new Promise<number>((resolve, reject) => {
     const credentials = grpc.ServerCredentials.createInsecure();
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(`127.0.0.1:${wish}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   return { host: `127.0.0.1:${port}`, close: async () => server.forceShutdown() };
 }

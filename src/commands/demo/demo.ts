@@ -4,21 +4,24 @@ import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { createLog } from '../../adapters/pino/log.ts';
 import { createRegistrySchemas } from '../../adapters/registry/registry.ts';
 import { assemble } from '../../assemble.ts';
-import { pause } from '../../kernel/clock.ts';
 import { EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import { isTransactional } from '../../ports/transactions.ts';
-import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
+import { createTelemetry } from '../../telemetry/metrics.ts';
 import { createRecentState, readDisplayState } from '../display/state.ts';
 import { createDisplay, type Display, summary } from '../display.ts';
+import { createFeeder, eventLines, type Feeder } from '../embedded/feeder.ts';
+import { describeLedger, readLedger, sound } from '../embedded/ledger.ts';
+import { loadTables, makeTopics, type Provisioned } from '../embedded/provision.ts';
+import { createSamples } from '../embedded/samples.ts';
+import { type Services, startServices } from '../embedded/services.ts';
+import { settledRecords } from '../embedded/settled.ts';
+import { aborted, until } from '../embedded/waiting.ts';
 import type { Io } from '../io.ts';
 import { preparePlan } from '../prepare.ts';
 import { createWorld } from '../world.ts';
-import { createFeeder, type Feeder } from './feeder.ts';
-import { describeLedger, readLedger, sound } from './ledger.ts';
-import { createSamples } from './samples.ts';
-import { provision, type Services, startServices } from './services.ts';
+import { createTranscoder } from './transcoder.ts';
 
 export interface DemoOptions {
   readonly topology: string;
@@ -31,7 +34,6 @@ export interface DemoOptions {
 
 const EVENTS = 'examples/flight-delay/flights.jsonl.gz';
 const FEATURES = 'examples/flight-delay/features';
-const POLL_MS = 50;
 
 /**
  * `sluice demo`: the embedded services, the example's data, the unchanged topology, live figures. Resolves with the exit code:
@@ -49,7 +51,7 @@ export async function demo(options: DemoOptions, io: Io): Promise<number> {
     throw new SluiceError('file-missing', `there is no file ${options.topology}; give --topology a pipeline`);
   const stopping = new AbortController();
   const forget = io.onSignal(() => stopping.abort());
-  const services = await startServices({ port: options.port });
+  const services = await startServices({ kafka: { port: options.port, option: '--port' } });
   try {
     return await stream(options, { ...io, env: { ...io.env, ...services.env } }, services, stopping);
   } finally {
@@ -70,7 +72,8 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   const runtime = createOnnxRuntime({ telemetry });
   const plan = await preparePlan(options.topology, runtime, io);
   const { topology } = plan;
-  const tables = await provision(topology, services, FEATURES, io, telemetry);
+  makeTopics(topology, services.broker);
+  const tables = await loadTables(topology, services, FEATURES, io, telemetry);
   welcome(services, plan, tables, io);
 
   const world = await createWorld(plan, runtime, telemetry, io);
@@ -110,9 +113,9 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   let feedFailure: unknown;
   try {
     // Records from before the join would only show how long the join took.
-    await until(() => runner.state() !== 'starting', stopping.signal, io);
+    await until(() => runner.state() !== 'starting', stopping.signal, clock);
     await feeder.run(stopping.signal);
-    if (options.exit) await until(() => settledRecords(telemetry) >= feeder.sent, stopping.signal, io);
+    if (options.exit) await until(() => settledRecords(telemetry) >= feeder.sent, stopping.signal, clock);
     else await aborted(stopping.signal);
   } catch (thrown) {
     feedFailure = thrown;
@@ -145,7 +148,7 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
 }
 
 /** Says what was started, and that nothing of it is kept. */
-function welcome(services: Services, plan: Plan, tables: readonly { table: string; rows: number }[], io: Io): void {
+function welcome(services: Services, plan: Plan, tables: readonly Provisioned[], io: Io): void {
   const { topology } = plan;
   const loaded = tables.map(({ table, rows }) => `${rows.toLocaleString('en')} ${table}s`).join(' and ');
   io.stderr.write(
@@ -177,31 +180,21 @@ async function openFeeder(
   await sink.open(source.topics);
   const url = connections.registry?.url;
   const upstream = url === undefined ? schemas : createRegistrySchemas({ clock, telemetry: silent }, { url });
-  const feeder = await createFeeder(
-    { clock, sink, schemas: upstream },
-    { source, file: EVENTS, records: options.records, perSecond: options.rate },
+  const [topic] = source.topics;
+  const feeder = createFeeder(
+    { clock, sink, transcode: await createTranscoder(upstream, source, topic) },
+    { topic, lines: await eventLines(EVENTS), records: options.records, perSecond: options.rate },
   );
   return {
     run: (signal) => feeder.run(signal),
     get sent() {
       return feeder.sent;
     },
+    get produced() {
+      return feeder.produced;
+    },
     close: () => sink.close(),
   };
-}
-
-/** Resolves when `condition` holds, or `signal` aborts. */
-async function until(condition: () => boolean, signal: AbortSignal, { clock }: Io): Promise<void> {
-  while (!signal.aborted && !condition()) await pause(clock, POLL_MS, signal);
-}
-
-function settledRecords(telemetry: MetricStore): number {
-  return telemetry.series('sluice_records_total').reduce((sum, one) => sum + (one.kind === 'value' ? one.value : 0), 0);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function interrupted(feeder: Feeder, options: DemoOptions): boolean {

@@ -4,6 +4,7 @@ import { runHere } from '../../fixtures/io.ts';
 
 const COMMANDS = [
   ['demo'],
+  ['dev'],
   ['run'],
   ['batch'],
   ['check'],

@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs';
+import { EXIT, SluiceError } from '../../kernel/errors.ts';
+import { startServices } from '../embedded/services.ts';
+import type { Io } from '../io.ts';
+import { createDevReport } from './report.ts';
+import { createSession } from './session.ts';
+import { createChanges, type WatchFiles, watchFiles } from './watch.ts';
+
+export interface DevOptions {
+  readonly topology: string;
+  readonly features: string | undefined;
+  readonly events: string | undefined;
+  /** Events a second; 0: as fast as they are taken. */
+  readonly rate: number;
+  /** The file of events again and again. */
+  readonly loop: boolean;
+  readonly kafkaPort: number;
+  readonly registryPort: number;
+  readonly bigtablePort: number;
+  /** Predictions, and dead letters, told after each start. */
+  readonly show: number;
+  readonly exit: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * `sluice dev`: the embedded services, and one's own topology in them, made anew when a file of it changes. Resolves with the exit
+ * code. Promise: nothing outside this process is read or written but the files named, whatever addresses the topology has.
+ */
+export async function dev(
+  options: DevOptions,
+  io: Io,
+  { watch = watchFiles }: { watch?: WatchFiles } = {},
+): Promise<number> {
+  for (const [name, path] of [
+    ['topology', options.topology],
+    ['--features', options.features],
+    ['--events', options.events],
+  ] as const) {
+    if (path !== undefined && !existsSync(path))
+      throw new SluiceError('file-missing', `${name}: there is no ${path}; correct the path`);
+  }
+  if (options.exit && options.loop)
+    throw new SluiceError(
+      'usage-invalid',
+      '--exit ends when all events are settled, and with --loop there is always another: leave one out',
+    );
+  const report = createDevReport(io, options.json);
+  const services = await startServices({
+    kafka: { port: options.kafkaPort, option: '--kafka-port' },
+    registry: { port: options.registryPort, option: '--registry-port' },
+    bigtable: { port: options.bigtablePort, option: '--bigtable-port' },
+  });
+  const embedded: Io = { ...io, env: { ...io.env, ...services.env } };
+  const changes = createChanges({
+    clock: io.clock,
+    watch: options.exit ? () => ({ close: () => undefined }) : watch,
+    lost: (reason) => report.tell({ event: 'note', text: reason }, `note         changes are not noticed: ${reason}`),
+  });
+  const session = createSession(options, { io: embedded, services, report, changes });
+  const forget = io.onSignal(session.onSignal);
+  try {
+    report.tell({ event: 'listening', env: services.env }, listening(services.env));
+    return (await session.run()) ?? EXIT.done;
+  } finally {
+    forget();
+    changes.close();
+    await services.close();
+  }
+}
+
+/** Lines to be copied into another terminal. */
+function listening(env: Readonly<Record<string, string>>): string {
+  return [
+    'Kafka, a schema registry and Bigtable, in this process, in memory, gone at the end:',
+    ...Object.entries(env).map(([name, value]) => `  export ${name}=${value}`),
+  ].join('\n');
+}

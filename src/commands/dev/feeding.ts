@@ -1,0 +1,104 @@
+import { createKafkaSink } from '../../adapters/kafka/sink.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import { createTelemetry } from '../../telemetry/metrics.ts';
+import { createFeeder, eventLines, type Feeder } from '../embedded/feeder.ts';
+import { settledRecords } from '../embedded/settled.ts';
+import { aborted, until } from '../embedded/waiting.ts';
+import type { DevPipeline, PipelineDeps } from './pipeline.ts';
+import { createDevTranscoder } from './transcoder.ts';
+
+export interface Feeding {
+  /** Resolves when all events are settled, with how many lines could not be sent; undefined where it was ended before. Rejects where the file cannot be read. */
+  readonly done: Promise<{ readonly refused: number } | undefined>;
+  /** Ends the sending; resolves when nothing further will come. */
+  end(): Promise<void>;
+}
+
+/** Lines that are told one by one. */
+const TOLD = 5;
+
+/** Sends the events of a pipeline's file, once, as an upstream team would: after the pipeline has joined, so that `from: latest` sees them. */
+export function startFeeding(
+  pipeline: DevPipeline,
+  file: string,
+  { perSecond, loop }: { readonly perSecond: number; readonly loop: boolean },
+  { io, report }: PipelineDeps,
+): Feeding {
+  const { clock, random } = io;
+  const ending = new AbortController();
+  const { signal } = ending;
+  const { source, connections } = pipeline.plan.topology;
+  const [topic] = source.topics;
+  let refused = 0;
+
+  async function feed(): Promise<{ refused: number } | undefined> {
+    await until(() => pipeline.runner.state() !== 'starting', signal, clock);
+    if (signal.aborted) return undefined;
+    const lines = await eventLines(file);
+    const rate = perSecond === 0 ? 'as fast as they are taken' : `${perSecond} a second`;
+    report.tell(
+      { event: 'events', file, lines: lines.length, topic },
+      `events       ${file}: ${lines.length.toLocaleString('en')} lines → ${topic}, ${rate}${loop ? ', again and again' : ''}`,
+    );
+    const telemetry = createTelemetry({ clock, log: { log: () => undefined } });
+    const brokers = connections.kafka?.brokers ?? [];
+    const sink = createKafkaSink(
+      { clock, telemetry, random },
+      { brokers, clientId: 'sluice-dev-producer', debugProtocolBuffers: false },
+    );
+    await sink.open([topic]);
+    try {
+      const transcode = createDevTranscoder({
+        topology: pipeline.plan.topology,
+        schemaId: pipeline.schemaId,
+        refused: (line, reason) => refuse((line - 1) % lines.length, reason),
+      });
+      const records = loop ? Number.POSITIVE_INFINITY : lines.length;
+      const feeder = createFeeder({ clock, sink, transcode }, { topic, lines, records, perSecond });
+      await feeder.run(signal);
+      return await settled(feeder);
+    } finally {
+      await sink.close();
+    }
+  }
+
+  function refuse(index: number, reason: string): void {
+    refused++;
+    if (refused > TOLD) return;
+    report.tell(
+      { event: 'event-refused', file, line: index + 1, reason },
+      `not sent     ${file}:${index + 1}: ${reason}${refused === TOLD ? '; further lines that cannot be sent are counted' : ''}`,
+    );
+  }
+
+  async function settled(feeder: Feeder): Promise<{ refused: number } | undefined> {
+    const { telemetry, runner } = pipeline;
+    const over = (): boolean => runner.state() === 'failed' || runner.state() === 'stopped';
+    await until(() => settledRecords(telemetry) >= feeder.produced || over(), signal, clock);
+    if (signal.aborted || settledRecords(telemetry) < feeder.produced) return undefined;
+    const [published, letters, dropped] = (['published', 'dead-lettered', 'dropped'] as const).map((fate) =>
+      settledRecords(telemetry, fate),
+    );
+    const left = refused === 0 ? '' : `; ${refused} lines were not sent`;
+    report.tell(
+      { event: 'settled', sent: feeder.produced, published, deadLettered: letters, dropped, notSent: refused },
+      `settled      ${feeder.produced.toLocaleString('en')} events: ${published} predictions, ${letters} dead letters, ${dropped} dropped${left}`,
+    );
+    return { refused };
+  }
+
+  const done = feed().catch((thrown) => {
+    // Of an end that was asked for, nobody wants to hear.
+    if (signal.aborted) return undefined;
+    throw thrown instanceof SluiceError
+      ? thrown
+      : new SluiceError('file-invalid', `cannot send the events of ${file}: ${(thrown as Error).message}`, thrown);
+  });
+  return {
+    done,
+    async end() {
+      ending.abort();
+      await Promise.allSettled([done, aborted(signal)]);
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
+import { createLog } from '../../adapters/pino/log.ts';
+import { assemble } from '../../assemble.ts';
+import { prepare } from '../../check/prepare.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Topology } from '../../plan/topology.ts';
+import { isTransactional } from '../../ports/transactions.ts';
+import type { Runner } from '../../runner.ts';
+import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
+import { loadTables, makeTopics, PARTITIONS, registerSchemas } from '../embedded/provision.ts';
+import type { Services } from '../embedded/services.ts';
+import type { Io } from '../io.ts';
+import { createWorld } from '../world.ts';
+import { findEvents, findFeatures } from './places.ts';
+import type { DevReport } from './report.ts';
+import { createSeen } from './seen.ts';
+
+export interface DevPipeline {
+  readonly plan: Plan;
+  readonly runner: Runner;
+  /** Its own: what one pipeline counted says nothing of the next. */
+  readonly telemetry: MetricStore;
+  /** In front of Avro values of the input on Confluent's wire. */
+  readonly schemaId: number | undefined;
+  readonly features: string | undefined;
+  readonly events: string | undefined;
+  /** Lets go of what was opened; for a pipeline that was never run. */
+  discard(): Promise<void>;
+}
+
+export interface PipelineDeps {
+  readonly io: Io;
+  readonly services: Services;
+  readonly report: DevReport;
+}
+
+export interface PipelineOptions {
+  readonly topology: string;
+  readonly features: string | undefined;
+  readonly events: string | undefined;
+  /** Predictions, and dead letters, that are told. */
+  readonly show: number;
+  readonly json: boolean;
+  /** Called with all that it is made of as soon as that is known, before any of it is used. */
+  readonly onPlaces: (topology: Topology, features: string | undefined, events: string | undefined) => void;
+}
+
+/**
+ * A topology file → a pipeline in the embedded world, everything that it needs made, ready to be run as `sluice run` would.
+ * Undefined where the files do not fit together: the findings have been told. Throws what else keeps it from running.
+ */
+export async function openPipeline(
+  options: PipelineOptions,
+  { io, services, report }: PipelineDeps,
+): Promise<DevPipeline | undefined> {
+  const { clock, stderr } = io;
+  const pretty = !options.json;
+  const color = pretty && stderr.isTTY === true && io.env.NO_COLOR === undefined;
+  const write = (line: string): void => void stderr.write(line);
+  const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty, color, write }) });
+  const runtime = createOnnxRuntime({ telemetry });
+  const { plan: written, findings } = await prepare(options.topology, { env: io.env, runtime });
+  if (findings.length > 0) report.findings(findings);
+  if (written === undefined) return undefined;
+
+  const plan = inEmbedded(written, services, report);
+  const { topology } = plan;
+  const features = options.features ?? findFeatures(topology);
+  const events = options.events ?? findEvents(topology);
+  options.onPlaces(topology, features, events);
+
+  const topics = makeTopics(topology, services.broker);
+  if (topics.length > 0)
+    report.tell(
+      { event: 'topics', topics, partitions: PARTITIONS },
+      `topics       ${topics.join(', ')}: ${PARTITIONS} partitions each`,
+    );
+  const subjects = registerSchemas(topology, services.registry);
+  const named = subjects.map(({ subject, id }) => `${subject} (id ${id})`).join(', ');
+  if (subjects.length > 0) report.tell({ event: 'schemas', subjects }, `schemas      ${named}`);
+  const tables = await loadTables(topology, services, features, io, telemetry);
+  for (const { table, rows, file } of tables) {
+    const from = file === undefined ? `empty: no ${table}.jsonl in ${features ?? 'any folder; give --features'}` : file;
+    report.tell(
+      { event: 'features', tables: [{ table, rows, file }] },
+      `features     ${table}: ${rows.toLocaleString('en')} rows, ${from}`,
+    );
+  }
+
+  const world = await createWorld(plan, runtime, telemetry, io);
+  if (isTransactional(world.sink)) throw new SluiceError('invariant-broken', 'dev runs at-least-once');
+  const sink = createSeen(world.sink, topology, options.show, report);
+  return {
+    plan,
+    runner: assemble(plan, { ...world, sink }),
+    telemetry,
+    schemaId: idOf(topology, subjects),
+    features,
+    events,
+    async discard() {
+      const { store, session, smaller } = world;
+      await Promise.all([sink.close(), store.close(), session.close(), smaller?.session.close()]);
+    },
+  };
+}
+
+/**
+ * The same plan with the embedded services in place of whatever the file names: a variable by another name, or an address as it
+ * stands, must not lead a pipeline under construction to a cluster that others use.
+ */
+function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
+  const { topology } = plan;
+  const { kafka, registry } = topology.connections;
+  const brokers = env.KAFKA_BROKERS.split(',');
+  const note = (text: string): void => report.tell({ event: 'note', text }, `note         ${text}`);
+  const elsewhere = kafka?.brokers.join(',') !== env.KAFKA_BROKERS && kafka?.brokers.join(', ');
+  if (elsewhere) note(`${topology.file} names the brokers ${elsewhere}; the embedded one is used instead`);
+  if (registry !== undefined && registry.url !== env.SCHEMA_REGISTRY_URL)
+    note(`${topology.file} names another schema registry; the embedded one is used instead`);
+  if (topology.flow.delivery === 'exactly-once')
+    note('the embedded broker has no transactions: delivery is at-least-once here, exactly-once in `sluice run`');
+  const connections = {
+    ...topology.connections,
+    kafka: kafka && { ...kafka, brokers },
+    registry: registry && { ...registry, url: env.SCHEMA_REGISTRY_URL },
+  };
+  const flow = { ...topology.flow, delivery: 'at-least-once' as const };
+  return { ...plan, topology: { ...topology, connections, flow } };
+}
+
+function idOf(
+  { source }: Topology,
+  subjects: readonly { readonly subject: string; readonly id: number }[],
+): number | undefined {
+  const { value } = source;
+  if (value.kind !== 'avro' || value.wire !== 'confluent') return undefined;
+  return subjects.find(({ subject }) => subject === `${source.topics[0]}-value`)?.id ?? value.ids[0];
+}

@@ -1,0 +1,39 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Topology } from '../../plan/topology.ts';
+
+/** Where what belongs to a topology lies when nobody says so: beside it, then in examples/NAME, beside its folder or from where the command is run. */
+function foldersOf({ file, name }: Topology): readonly string[] {
+  const beside = dirname(file);
+  return [beside, join(beside, '..', 'examples', name), join('examples', name)];
+}
+
+/** A folder of feature files; undefined where none is found. */
+export function findFeatures(topology: Topology): string | undefined {
+  return foldersOf(topology)
+    .map((folder) => join(folder, 'features'))
+    .find((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
+}
+
+/** A file of events; undefined where none is found. */
+export function findEvents(topology: Topology): string | undefined {
+  return foldersOf(topology)
+    .flatMap((folder) => [join(folder, 'events.jsonl'), join(folder, 'events.jsonl.gz')])
+    .find((file) => existsSync(file));
+}
+
+/** All that a pipeline is made of: a change of any of it is a reason to make it anew. */
+export function filesOf(
+  { file, source, output, model, onOverload }: Topology,
+  others: readonly (string | undefined)[],
+): readonly string[] {
+  const named = [
+    file,
+    source.value.schemaFile,
+    output.value.schemaFile,
+    model.bundle,
+    onOverload?.smallerModel,
+    ...others,
+  ];
+  return [...new Set(named.filter((path) => path !== undefined))];
+}

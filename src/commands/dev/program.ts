@@ -1,0 +1,47 @@
+import { type Command, Option } from 'commander';
+import { port, wholeOrZero } from '../arguments.ts';
+import type { Io } from '../io.ts';
+
+/** `sluice dev`; `done` is told the exit code. */
+export function addDev(root: Command, io: Io, done: (code: number) => void): void {
+  const free = (option: string, what: string): Option =>
+    new Option(option, what).argParser(port).default(0, 'one that is free');
+  root
+    .command('dev')
+    .argument('<topology>', 'topology file')
+    .description('Your own topology in embedded Kafka, registry and Bigtable; starts again when a file of it changes.')
+    .option(
+      '--features <dir>',
+      'feature files, TABLE.jsonl or .gz (default: `features` beside the topology, or in examples/NAME)',
+    )
+    .option(
+      '--events <file>',
+      'JSON Lines, .gz too (default: `events.jsonl` or .gz beside the topology, or in examples/NAME)',
+    )
+    .option('--rate <n>', 'events a second, 0 for as fast as they are taken', wholeOrZero, 0)
+    .option('--loop', 'send the events again and again', false)
+    .addOption(free('--kafka-port <n>', 'port of the embedded broker'))
+    .addOption(free('--registry-port <n>', 'port of the embedded schema registry'))
+    .addOption(free('--bigtable-port <n>', 'port of the embedded Bigtable'))
+    .option('--show <n>', 'predictions, and dead letters, to show after each start', wholeOrZero, 5)
+    .option('--exit', 'end when all events are settled, after checking that each was answered exactly once', false)
+    .option('--json', 'what happens as JSON lines on standard output', false)
+    .addHelpText(
+      'after',
+      `
+What the topology needs is made: topics, tables with their families, schemas in the registry. Addresses that it names are
+not used. Topics and tables stay while the pipeline is made anew; all is in memory, and gone at the end. An edit that
+does not work is told, and the pipeline goes on as it was. Events go in once after each start, in the order of the file.
+
+Exit codes with --exit: 0 every event was answered, 1 one was not, or could not be sent.
+
+Examples:
+  $ sluice dev topologies/hello.yaml --events examples/flight-delay/events-500.jsonl
+  $ sluice dev topologies/flight-delay.yaml --events examples/flight-delay/events-500.jsonl --rate 50
+  $ sluice dev topologies/hello.yaml --kafka-port 9092 --registry-port 8081`,
+    )
+    .action(async (topology, options) => {
+      const { dev } = await import('./dev.ts');
+      done(await dev({ topology, ...options }, io));
+    });
+}

@@ -1,0 +1,67 @@
+import type { CheckFinding } from '../../documents/finding.ts';
+import { formatFindings } from '../../documents/finding.ts';
+import type { Io } from '../io.ts';
+
+/** What happens in `sluice dev`, in the order in which it does; with `--json` each is a line on standard output. */
+export type DevEvent =
+  | { readonly event: 'listening'; readonly env: Readonly<Record<string, string>> }
+  | { readonly event: 'topics'; readonly topics: readonly string[]; readonly partitions: number }
+  | { readonly event: 'schemas'; readonly subjects: readonly { readonly subject: string; readonly id: number }[] }
+  | {
+      readonly event: 'features';
+      readonly tables: readonly { readonly table: string; readonly rows: number; readonly file: string | undefined }[];
+    }
+  | { readonly event: 'events'; readonly file: string; readonly lines: number; readonly topic: string }
+  | { readonly event: 'event-refused'; readonly file: string; readonly line: number; readonly reason: string }
+  | {
+      readonly event: 'settled';
+      readonly sent: number;
+      readonly published: number;
+      readonly deadLettered: number;
+      readonly dropped: number;
+      readonly notSent: number;
+    }
+  | { readonly event: 'note'; readonly text: string }
+  | { readonly event: 'running'; readonly topology: string; readonly model: string; readonly again: boolean }
+  | {
+      readonly event: 'prediction';
+      readonly source: string;
+      readonly key: string | null;
+      readonly value: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly event: 'dead-letter';
+      readonly source: string;
+      readonly reason: string;
+      readonly stage: string;
+      readonly value: string | null;
+    }
+  | { readonly event: 'changed'; readonly files: readonly string[] }
+  | { readonly event: 'findings'; readonly findings: readonly CheckFinding[] }
+  | { readonly event: 'refused'; readonly reason: string }
+  | { readonly event: 'failed'; readonly reason: string }
+  | { readonly event: 'ended'; readonly [figure: string]: unknown };
+
+export interface DevReport {
+  /** `text`: the same for people, a line or several; shown on standard error, or with `asData` on standard output. */
+  tell(event: DevEvent, text: string, asData?: boolean): void;
+  findings(findings: readonly CheckFinding[]): void;
+}
+
+/** Plain lines: talk on standard error, predictions and dead letters on standard output. With `json` there are events only, all on standard output. */
+export function createDevReport({ stdout, stderr }: Pick<Io, 'stdout' | 'stderr'>, json: boolean): DevReport {
+  const tell: DevReport['tell'] = (event, text, asData = false) => {
+    if (json) stdout.write(`${JSON.stringify(event, plain)}\n`);
+    else if (text !== '') (asData ? stdout : stderr).write(`${text}\n`);
+  };
+  return {
+    tell,
+    findings: (findings) => tell({ event: 'findings', findings }, formatFindings(findings).trimEnd()),
+  };
+}
+
+/** A long beyond what JSON's numbers hold is text. */
+function plain(_: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+}

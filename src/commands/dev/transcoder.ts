@@ -1,0 +1,87 @@
+import { checkConstant, encodeConstant } from '../../codecs/avro-defaults.ts';
+import { type AvroRecord, parseAvroRecord } from '../../codecs/avro-schema.ts';
+import { confluentPrefix } from '../../codecs/wire.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Topology } from '../../plan/topology.ts';
+import type { Transcode } from '../embedded/feeder.ts';
+
+export interface TranscoderOptions {
+  readonly topology: Topology;
+  /** Written in front of Avro values on Confluent's wire. */
+  readonly schemaId: number | undefined;
+  /** Told of a line that cannot be written as an event; it is left out. */
+  readonly refused: (line: number, reason: string) => void;
+}
+
+/**
+ * JSON lines → records as an upstream team would write them. Where values are JSON they go as they stand, faulty ones too: what
+ * becomes of those is for the pipeline to show. Avro is written by the topology's own schema, nested types and all; a union
+ * takes the first branch that fits. The key is that of the output, where it is made of fields of the event; else there is none.
+ */
+export function createDevTranscoder({ topology, schemaId, refused }: TranscoderOptions): Transcode {
+  const { value } = topology.source;
+  const keyOf = keyMaker(topology.output.key);
+  const record = value.kind === 'avro' ? parseAvroRecord(value.schema) : undefined;
+  const prefix = schemaId === undefined ? Buffer.alloc(0) : confluentPrefix(schemaId);
+  let number = 0;
+  return (lines, _pass, each) => {
+    for (const line of lines) {
+      number++;
+      const event = parsed(line);
+      let bytes = line;
+      try {
+        if (record !== undefined) bytes = Buffer.concat([prefix, encodeEvent(record, event)]);
+      } catch (thrown) {
+        if (!(thrown instanceof SluiceError)) throw thrown;
+        refused(number, thrown.message);
+        continue;
+      }
+      const key = keyOf(event);
+      each(key, (slab, timestampMs) => void slab.append(timestampMs, key, bytes, null));
+    }
+  };
+}
+
+/** Undefined for what is not JSON. Integers beyond 2^53 stay exact, as BigInt. */
+function parsed(line: Buffer): unknown {
+  try {
+    return JSON.parse(line.toString('utf8'), exact as (key: string, value: unknown) => unknown);
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+function exact(_key: string, value: unknown, { source = '' }: { readonly source?: string } = {}): unknown {
+  return typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value;
+}
+
+/** Throws a SluiceError that names the field which does not fit. */
+function encodeEvent(record: AvroRecord, event: unknown): Buffer {
+  if (typeof event !== 'object' || event === null || Array.isArray(event))
+    throw new SluiceError('file-invalid', 'is not a JSON object');
+  for (const field of record.fields) {
+    const given = Object.hasOwn(event, field.name) ? (event as Record<string, unknown>)[field.name] : field.default;
+    if (given === undefined)
+      throw new SluiceError('file-invalid', `has no "${field.name}", and the schema has no default for it`);
+    checkConstant(field.type, given, field.name);
+  }
+  return encodeConstant(record, event, record.name);
+}
+
+const BRACES = /\{\{|\}\}|\{([^{}]*)\}/g;
+
+/** The output's key template, filled from an event: null where a part of it is missing. */
+function keyMaker(template: string | undefined): (event: unknown) => Buffer | null {
+  if (template === undefined) return () => null;
+  return (event) => {
+    let missing = false;
+    const key = template.replace(BRACES, (piece, field: string | undefined) => {
+      if (field === undefined) return piece[0];
+      const value = (event as Record<string, unknown> | null | undefined)?.[field.trim()];
+      missing ||= value === undefined || value === null || value === '';
+      return String(value);
+    });
+    return missing ? null : Buffer.from(key);
+  };
+}

@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs';
+import { createBigtableWriter } from '../../adapters/bigtable/writer.ts';
+import { featureFileOf, shapeOf } from '../../adapters/files/feature-rows.ts';
+import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
+import type { Registry } from '../../devstack/registry.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Topology, ValueFormat } from '../../plan/topology.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { featuresLoad } from '../features-load.ts';
+import type { Io } from '../io.ts';
+import type { Services } from './services.ts';
+
+/** What an operator does once before a topology runs, done on the embedded services; all of it may be done again. */
+
+export const PARTITIONS = 4;
+
+/** Every topic that the topology names; those that are there stay as they are. Returns those that were made. */
+export function makeTopics(topology: Topology, broker: EmbeddedBroker): readonly string[] {
+  const { source, output, deadLetter, enrich } = topology;
+  const changing = enrich.flatMap(({ cache }) => cache?.invalidateBy ?? []);
+  const topics = [...new Set([...source.topics, output.topic, deadLetter.topic, ...changing])];
+  const missing = topics.filter((topic) => broker.endOffsets(topic).length === 0);
+  for (const topic of missing) broker.createTopic(topic, { partitions: PARTITIONS });
+  return missing;
+}
+
+/** The schemas that the wire format looks up, under the subjects of their topics; with their ids. */
+export function registerSchemas(
+  { source, output, connections }: Topology,
+  registry: Registry,
+): readonly { readonly subject: string; readonly id: number }[] {
+  if (connections.registry === undefined) return [];
+  const register = (topic: string, value: ValueFormat): { subject: string; id: number }[] => {
+    if (value.kind !== 'avro' || value.wire !== 'confluent') return [];
+    const subject = `${topic}-value`;
+    return [{ subject, id: registry.register(subject, JSON.stringify(value.schema)) }];
+  };
+  return [...source.topics.flatMap((topic) => register(topic, source.value)), ...register(output.topic, output.value)];
+}
+
+/** A table with what was loaded into it; without `file` it was made, and is empty. */
+export interface Provisioned {
+  readonly table: string;
+  readonly rows: number;
+  readonly file: string | undefined;
+}
+
+/** The tables and families that the topology reads, with the rows of TABLE.jsonl[.gz] in `folder`; without such a file a table is empty. */
+export async function loadTables(
+  topology: Topology,
+  services: Services,
+  folder: string | undefined,
+  io: Io,
+  telemetry: Telemetry,
+): Promise<readonly Provisioned[]> {
+  const { bigtable } = topology.connections;
+  if (topology.enrich.length === 0 || bigtable === undefined) return [];
+  if (folder !== undefined && !existsSync(folder))
+    throw new SluiceError('file-missing', `there is no folder ${folder}; give --features a folder of feature files`);
+  const { clock, random } = io;
+  const writer = createBigtableWriter(
+    { clock, telemetry, random },
+    { ...bigtable, emulatorHost: services.env.BIGTABLE_EMULATOR_HOST },
+  );
+  try {
+    const provisioned: Provisioned[] = [];
+    for (const table of new Set(topology.enrich.map((entry) => entry.table))) {
+      const enrich = topology.enrich.filter((entry) => entry.table === table);
+      const file = folder === undefined ? undefined : fileOf(folder, table);
+      if (folder === undefined || file === undefined) {
+        const { views } = shapeOf(table, enrich);
+        await writer.ensureTable(
+          table,
+          views.map(({ family }) => family),
+        );
+        provisioned.push({ table, rows: 0, file });
+        continue;
+      }
+      const { tables } = await featuresLoad({ topology: { ...topology, enrich }, dir: folder }, { writer, clock });
+      provisioned.push({ table, rows: tables.reduce((sum, { rows }) => sum + rows, 0), file });
+    }
+    return provisioned;
+  } finally {
+    await writer.close();
+  }
+}
+
+function fileOf(folder: string, table: string): string | undefined {
+  try {
+    return featureFileOf(folder, table);
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'file-missing') return undefined;
+    throw thrown;
+  }
+}

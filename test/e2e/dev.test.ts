@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { after, describe, test } from 'node:test';
+import { type DevOptions, dev } from '../../src/commands/dev/dev.ts';
+import { type WatchFiles, watchFiles } from '../../src/commands/dev/watch.ts';
+import type { SluiceError } from '../../src/kernel/errors.ts';
+import { createSystemClock } from '../../src/kernel/system-clock.ts';
+import { Text } from '../fixtures/io.ts';
+import { seeded } from '../fixtures/random.ts';
+import { ROOT } from '../fixtures/sluice.ts';
+import { until } from '../fixtures/until.ts';
+
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+const EVENTS = readFileSync(join(ROOT, 'examples/flight-delay/events-500.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .slice(0, 30);
+
+/** A folder as a user has one: topology, schemas, models and events side by side. */
+function project({ topology = 'hello', edit = (text: string) => text, features = false } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-dev-'));
+  folders.push(folder);
+  cpSync(join(ROOT, 'schemas'), join(folder, 'schemas'), { recursive: true });
+  cpSync(join(ROOT, `models/${topology}`), join(folder, `models/${topology}`), { recursive: true });
+  if (features) cpSync(join(ROOT, `examples/${topology}/features`), join(folder, 'features'), { recursive: true });
+  const file = join(folder, 'mine.yaml');
+  const text = readFileSync(join(ROOT, `topologies/${topology}.yaml`), 'utf8');
+  writeFileSync(file, edit(text));
+  writeFileSync(join(folder, 'events.jsonl'), `${EVENTS.join('\n')}\n`);
+  return {
+    folder,
+    file,
+    /** Replaces text in the topology file, which must be there. */
+    edit(find: string, replace: string) {
+      const before = readFileSync(file, 'utf8');
+      assert.ok(before.includes(find), find);
+      writeFileSync(file, before.replace(find, replace));
+    },
+  };
+}
+
+interface Told {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+/** A `sluice dev` in this process: what it tells as JSON, notices of files by hand, signals. */
+function start(topology: string, options: Partial<DevOptions> = {}, ownWatch?: WatchFiles) {
+  const stdout = new Text();
+  const stderr = new Text();
+  let signalled: (name: string) => void = () => undefined;
+  let notice: (path: string) => void = () => undefined;
+  let followed: readonly string[] = [];
+  const watch: WatchFiles = (paths, changed) => {
+    followed = paths;
+    notice = changed;
+    return { close: () => undefined };
+  };
+  const io = {
+    env: { KAFKA_BROKERS: 'kafka.production.invalid:9092', SCHEMA_REGISTRY_URL: 'http://production.invalid' },
+    clock: createSystemClock(),
+    random: seeded(1),
+    stdin: Readable.from([]),
+    stdout,
+    stderr,
+    instance: 'test',
+    onSignal(stop: (name: string) => void) {
+      signalled = stop;
+      return () => undefined;
+    },
+  };
+  const none = { features: undefined, events: undefined, rate: 0, loop: false, kafkaPort: 0, registryPort: 0 };
+  const ended = dev(
+    { topology, ...none, bigtablePort: 0, show: 3, exit: false, json: true, ...options },
+    io,
+    ownWatch === undefined ? { watch } : { watch: ownWatch },
+  );
+  let over = false;
+  ended.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  const told = (): Told[] =>
+    stdout.text
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+  return {
+    ended,
+    told,
+    stdout,
+    stderr,
+    followed: () => followed,
+    notice: (path: string) => notice(path),
+    signal: (name: string) => signalled(name),
+    /** The n-th event of that name. */
+    until: (event: string, n = 1) =>
+      until(`${event}, ${n} times`, () => {
+        const found = told().filter((one) => one.event === event);
+        if (found.length < n && over) throw new Error(`it ended before: ${stdout.text}${stderr.text}`);
+        return found[n - 1];
+      }),
+  };
+}
+
+describe('dev', { concurrency: 2 }, () => {
+  test('an edit starts the pipeline again in the same broker; one that does not work leaves it as it was', async () => {
+    const mine = project();
+    const run = start(mine.file);
+    const { env } = (await run.until('listening')) as unknown as { env: Record<string, string> };
+    assert.match(env.KAFKA_BROKERS, /^127\.0\.0\.1:\d+$/);
+    assert.deepEqual((await run.until('topics')).topics, ['hello.flights', 'hello.late', 'hello.dead-letter']);
+    const first = await run.until('prediction');
+    assert.match(String(first.source), /^hello\.flights\/\d\/\d+$/);
+    const { id, probability } = first.value as { id: number; probability: number };
+    assert.ok(id > 2_000_000 && probability > 0 && probability < 1, JSON.stringify(first));
+    assert.deepEqual(pick(await run.until('settled')), { sent: 30, published: 30, deadLettered: 0 });
+
+    mine.edit('prediction.probability', 'prediction.probabilty');
+    run.notice(mine.file);
+    const { findings } = (await run.until('findings')) as unknown as { findings: { line: number; message: string }[] };
+    assert.match(findings[0].message, /no "probabilty"; did you mean "probability"/);
+    await until('it says that the old one goes on', () =>
+      run.told().some(({ event, text }) => event === 'note' && /goes on as it was/.test(String(text))),
+    );
+    assert.equal(run.told().filter(({ event }) => event === 'running').length, 1);
+
+    mine.edit('prediction.probabilty', 'prediction.probability');
+    mine.edit('topic: hello.late', 'topic: hello.later');
+    run.notice(mine.file);
+    const again = await run.until('running', 2);
+    assert.equal(again.again, true);
+    assert.deepEqual((await run.until('topics', 2)).topics, ['hello.later'], 'the others are still there');
+    assert.deepEqual(pick(await run.until('settled', 2)), { sent: 30, published: 30, deadLettered: 0 });
+
+    run.signal('SIGINT');
+    assert.equal(await run.ended, 0);
+    assert.deepEqual(run.told().at(-1), { event: 'ended', inputs: 60, outputs: 30, deadLetters: 0 });
+  });
+
+  test('it follows every file that the pipeline is made of', async () => {
+    const mine = project();
+    const other = start(mine.file);
+    await other.until('settled');
+    const names = other.followed().map((path) => path.slice(mine.folder.length + 1));
+    assert.deepEqual(names.sort(), [
+      'events.jsonl',
+      'mine.yaml',
+      'models/hello',
+      'schemas/flight-departed.avsc',
+      'schemas/hello-late.avsc',
+    ]);
+    other.signal('SIGTERM');
+    assert.equal(await other.ended, 0);
+  });
+
+  test('a real edit of the bundle is noticed, without anybody saying so', async () => {
+    const mine = project();
+    const run = start(mine.file, {}, watchFiles);
+    await run.until('settled');
+    const bundle = join(mine.folder, 'models/hello/1/bundle.yaml');
+    writeFileSync(bundle, readFileSync(bundle, 'utf8').replace('?? 569', '?? 600'));
+    const changed = await run.until('changed');
+    assert.deepEqual(changed.files, [bundle]);
+    const [before, later] = [await run.until('running'), await run.until('running', 2)];
+    assert.notEqual(before.model, later.model, 'another digest');
+    await run.until('settled', 2);
+    run.signal('SIGINT');
+    assert.equal(await run.ended, 0);
+  });
+
+  test('--exit: dead letters with their reason are no failure', async () => {
+    const mine = project();
+    writeFileSync(join(mine.folder, 'events.jsonl'), `${EVENTS.join('\n')}\nnonsense\n`);
+    const run = start(mine.file, { exit: true });
+    assert.equal(await run.ended, 0, run.stderr.text);
+    const letter = run.told().find(({ event }) => event === 'dead-letter');
+    assert.deepEqual([letter?.reason, letter?.stage, letter?.value], ['decode-failed', 'decode', 'nonsense']);
+    const { event, ...ledger } = run.told().at(-1) as Told;
+    assert.equal(event, 'ended');
+    assert.deepEqual(ledger, {
+      inputs: 31,
+      outputs: 30,
+      deadLetters: 1,
+      lost: 0,
+      waiting: 0,
+      duplicates: 0,
+      dropped: 0,
+    });
+  });
+
+  const AVRO = (text: string): string =>
+    text.replace(
+      '{ json: schemas/flight-departed.avsc }',
+      '{ avro: schemas/flight-departed.avsc, wire: confluent, ids: [12] }',
+    );
+  /** So that the features of the example are not found by its name. */
+  const RENAMED = (text: string): string => text.replace('topology: flight-delay', 'topology: mine');
+  for (const [name, of] of [
+    ['Avro without a registry, by ids', { edit: AVRO }],
+    ['plain Avro', { edit: (text: string) => AVRO(text).replace('wire: confluent, ids: [12]', 'wire: plain') }],
+    ['from: latest', { edit: (text: string) => text.replace('from: earliest', 'from: latest') }],
+    ['features and a registry', { topology: 'flight-delay', features: true }],
+    ['no features at hand: tables are made, and empty', { topology: 'flight-delay', edit: RENAMED }],
+    [
+      'exactly-once, and brokers that stand in the file',
+      {
+        topology: 'flight-delay',
+        edit: (text: string) =>
+          text
+            .replace('delivery: at-least-once', 'delivery: exactly-once')
+            .replace(/"\$\{KAFKA_BROKERS[^"]*"/, '"kafka.production.invalid:9092"'),
+      },
+    ],
+    [
+      'dropped records count as answered',
+      {
+        topology: 'flight-delay',
+        edit: (text: string) => RENAMED(text).replace('onMissing: impute', 'onMissing: drop'),
+      },
+    ],
+  ] as const) {
+    test(`--exit works with ${name}`, async () => {
+      const run = start(project(of).file, { exit: true });
+      assert.equal(await run.ended, 0, run.stdout.text + run.stderr.text);
+      const ended = run.told().at(-1) as unknown as { inputs: number; outputs: number; dropped: number };
+      assert.equal(ended.inputs, 30);
+      assert.equal(ended.outputs + ended.dropped, 30);
+      assert.equal(ended.dropped, name.startsWith('dropped') ? 30 : 0);
+      const notes = run.told().flatMap(({ event, text }) => (event === 'note' ? [String(text)] : []));
+      const expected = name.startsWith('exactly')
+        ? /names the brokers kafka.production.invalid:9092; the embedded/
+        : /^/;
+      assert.match(notes.join('\n'), expected);
+    });
+  }
+
+  test('an event that the schema has no way of writing is told with its line, and is a failure with --exit', async () => {
+    const mine = project({ edit: AVRO });
+    writeFileSync(join(mine.folder, 'events.jsonl'), `${EVENTS.join('\n')}\n{"id": "x"}\n`);
+    const run = start(mine.file, { exit: true });
+    assert.equal(await run.ended, 1);
+    const refused = await run.until('event-refused');
+    assert.equal(refused.line, 31);
+    assert.match(String(refused.reason), /"x" is no value for the field "id", long/);
+  });
+
+  for (const [name, options, message] of [
+    ['a topology that is not there', { topology: 'no.yaml' }, /topology: there is no no\.yaml; correct the path/],
+    ['features that are not there', { features: 'no' }, /--features: there is no no; correct the path/],
+    [
+      '--exit with nothing to wait for',
+      { exit: true },
+      /--exit ends when all events are settled, and there are none: give --events FILE/,
+    ],
+    ['--exit with --loop', { exit: true, loop: true }, /--exit ends .* leave one out/],
+  ] as const) {
+    test(`${name} is said with its remedy`, async () => {
+      const mine = project();
+      rmSync(join(mine.folder, 'events.jsonl'));
+      await assert.rejects(start(mine.file, options).ended, (error: SluiceError) => {
+        assert.equal(error.disposition, 'usage');
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+
+  test('a topology with findings ends it at once, with 2', async () => {
+    const mine = project({ edit: (text) => text.replace('group: hello', 'grup: hello') });
+    const run = start(mine.file);
+    assert.equal(await run.ended, 2);
+    assert.equal(run.told().at(-1)?.event, 'findings');
+  });
+
+  test('a port that is taken is named with the option that chooses another', async () => {
+    const mine = project();
+    const run = start(mine.file);
+    const { env } = (await run.until('listening')) as unknown as { env: Record<string, string> };
+    const portOf = (address: string): number => Number(/(\d+)$/.exec(address)?.[1]);
+    for (const [option, flag, address] of [
+      ['kafkaPort', '--kafka-port', env.KAFKA_BROKERS],
+      ['registryPort', '--registry-port', env.SCHEMA_REGISTRY_URL],
+      ['bigtablePort', '--bigtable-port', env.BIGTABLE_EMULATOR_HOST],
+    ] as const) {
+      const port = portOf(address);
+      await assert.rejects(start(mine.file, { [option]: port }).ended, (error: SluiceError) => {
+        assert.equal(error.code, 'port-taken');
+        assert.match(
+          error.message,
+          new RegExp(`^port ${port} is not to be had \\(.+\\): choose another with ${flag}$`),
+        );
+        return true;
+      });
+    }
+    run.signal('SIGINT');
+    assert.equal(await run.ended, 0);
+  });
+
+  test('lines for people: predictions on standard output, talk on standard error', async () => {
+    const run = start(project().file, { exit: true, json: false, show: 2 });
+    assert.equal(await run.ended, 0);
+    const lines = run.stdout.text.trim().split('\n');
+    assert.equal(lines.length, 3);
+    assert.match(lines[0], /^prediction {3}hello\.flights\/\d\/\d+ {2}id \d+ {2}probability 0\.\d+$/);
+    assert.match(lines[2], /^ledger, read from the topics: 30 inputs = 30 outputs/);
+    assert.match(run.stderr.text, /^ {2}export KAFKA_BROKERS=127\.0\.0\.1:\d+$/m);
+    assert.match(run.stderr.text, /^… +and more of them: sluice tail hello\.late$/m);
+    assert.match(run.stderr.text, /^settled {6}30 events: 30 predictions, 0 dead letters, 0 dropped$/m);
+  });
+});
+
+function pick({ sent, published, deadLettered }: Told) {
+  return { sent, published, deadLettered };
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createDevTranscoder } from '../../../../src/commands/dev/transcoder.ts';
+import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
+import type { Topology, ValueFormat } from '../../../../src/plan/topology.ts';
+import { oracle } from '../../codecs/support.ts';
+
+const SCHEMA = {
+  type: 'record',
+  name: 'Reading',
+  fields: [
+    { name: 'id', type: 'long' },
+    { name: 'station', type: ['null', 'string'], default: null },
+    { name: 'values', type: { type: 'array', items: 'double' }, default: [] },
+    {
+      name: 'place',
+      type: ['null', { type: 'record', name: 'Place', fields: [{ name: 'lat', type: 'double' }] }],
+      default: null,
+    },
+  ],
+} as const;
+
+function transcode(
+  value: ValueFormat,
+  lines: readonly string[],
+  { key, schemaId }: { key?: string; schemaId?: number } = {},
+) {
+  const refused: string[] = [];
+  const topology = { source: { topics: ['in'], value }, output: { key } } as unknown as Topology;
+  const run = createDevTranscoder({
+    topology,
+    schemaId,
+    refused: (line, reason) => refused.push(`${line}: ${reason}`),
+  });
+  const slab = new RecordSlab(4, 64);
+  const keys: (string | null)[] = [];
+  run(
+    lines.map((line) => Buffer.from(line)),
+    0,
+    (one, append) => {
+      keys.push(one?.toString() ?? null);
+      append(slab, 5);
+    },
+  );
+  const values = keys.map((_, i) => Buffer.from(slab.arena.subarray(slab.valueStart[i], slab.valueEnd[i])));
+  return { keys, values, refused };
+}
+
+const avro: ValueFormat = { kind: 'avro', schemaFile: 'r.avsc', schema: SCHEMA, wire: 'confluent', ids: [] };
+const json: ValueFormat = { kind: 'json', schemaFile: 'r.avsc', schema: SCHEMA };
+
+describe('events of a file', () => {
+  test('as Avro are what a reference decoder reads, nested types, defaults and large integers too', () => {
+    const { values, keys, refused } = transcode(
+      avro,
+      ['{"id": 9007199254740993, "station": "SEA", "values": [1, 2.5], "place": {"lat": 47.5}}', '{"id": -3}'],
+      { schemaId: 7, key: '{{{station}}}/{id}' },
+    );
+    assert.deepEqual(refused, []);
+    assert.deepEqual(keys, ['{SEA}/9007199254740993', null]);
+    assert.deepEqual([...values[0].subarray(0, 5)], [0, 0, 0, 0, 7]);
+    const type = oracle(SCHEMA);
+    assert.deepEqual(plain(type.fromBuffer(values[0].subarray(5))), {
+      id: '9007199254740993',
+      station: { string: 'SEA' },
+      values: [1, 2.5],
+      place: { Place: { lat: 47.5 } },
+    });
+    assert.deepEqual(plain(type.fromBuffer(values[1].subarray(5))), {
+      id: '-3',
+      station: null,
+      values: [],
+      place: null,
+    });
+  });
+
+  test('that are no value of the schema are left out, each with its line and field', () => {
+    const { values, refused } = transcode(
+      avro,
+      ['{"id": 1}', 'nonsense', '[]', '{}', '{"id": "x"}', '{"id": 1, "station": 9223372036854775808}', '{"id": 2}'],
+      { schemaId: 1 },
+    );
+    assert.equal(values.length, 2);
+    assert.deepEqual(refused, [
+      '2: is not a JSON object',
+      '3: is not a JSON object',
+      '4: has no "id", and the schema has no default for it',
+      '5: "x" is no value for the field "id", long',
+      '6: "9223372036854775808" is no value for the field "station", null | string',
+    ]);
+  });
+
+  test('as JSON go as they stand, faulty ones too: the pipeline says what becomes of them', () => {
+    const lines = ['{"id": 1 , "station":"A"}', 'nonsense', '{"id": "x"}'];
+    const { values, keys, refused } = transcode(json, lines, { key: '{id}' });
+    assert.deepEqual([values.map(String), keys, refused], [lines, ['1', null, 'x'], []]);
+    assert.deepEqual(transcode(json, lines).keys, [null, null, null]);
+  });
+});
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each)));
+}
