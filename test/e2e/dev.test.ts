@@ -1,114 +1,11 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { after, describe, test } from 'node:test';
-import { type DevOptions, dev } from '../../src/commands/dev/dev.ts';
-import { type WatchFiles, watchFiles } from '../../src/commands/dev/watch.ts';
+import { describe, test } from 'node:test';
+import { watchFiles } from '../../src/commands/dev/watch.ts';
 import type { SluiceError } from '../../src/kernel/errors.ts';
-import { createSystemClock } from '../../src/kernel/system-clock.ts';
-import { Text } from '../fixtures/io.ts';
-import { seeded } from '../fixtures/random.ts';
-import { ROOT } from '../fixtures/sluice.ts';
+import { EVENTS, project, start, type Told } from '../fixtures/dev.ts';
 import { until } from '../fixtures/until.ts';
-
-const folders: string[] = [];
-after(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-const EVENTS = readFileSync(join(ROOT, 'examples/flight-delay/events-500.jsonl'), 'utf8')
-  .trim()
-  .split('\n')
-  .slice(0, 30);
-
-/** A folder as a user has one: topology, schemas, models and events side by side. */
-function project({ topology = 'hello', edit = (text: string) => text, features = false } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-dev-'));
-  folders.push(folder);
-  cpSync(join(ROOT, 'schemas'), join(folder, 'schemas'), { recursive: true });
-  cpSync(join(ROOT, `models/${topology}`), join(folder, `models/${topology}`), { recursive: true });
-  if (features) cpSync(join(ROOT, `examples/${topology}/features`), join(folder, 'features'), { recursive: true });
-  const file = join(folder, 'mine.yaml');
-  const text = readFileSync(join(ROOT, `topologies/${topology}.yaml`), 'utf8');
-  writeFileSync(file, edit(text));
-  writeFileSync(join(folder, 'events.jsonl'), `${EVENTS.join('\n')}\n`);
-  return {
-    folder,
-    file,
-    /** Replaces text in the topology file, which must be there. */
-    edit(find: string, replace: string) {
-      const before = readFileSync(file, 'utf8');
-      assert.ok(before.includes(find), find);
-      writeFileSync(file, before.replace(find, replace));
-    },
-  };
-}
-
-interface Told {
-  readonly event: string;
-  readonly [field: string]: unknown;
-}
-
-/** A `sluice dev` in this process: what it tells as JSON, notices of files by hand, signals. */
-function start(topology: string, options: Partial<DevOptions> = {}, ownWatch?: WatchFiles) {
-  const stdout = new Text();
-  const stderr = new Text();
-  let signalled: (name: string) => void = () => undefined;
-  let notice: (path: string) => void = () => undefined;
-  let followed: readonly string[] = [];
-  const watch: WatchFiles = (paths, changed) => {
-    followed = paths;
-    notice = changed;
-    return { close: () => undefined };
-  };
-  const io = {
-    env: { KAFKA_BROKERS: 'kafka.production.invalid:9092', SCHEMA_REGISTRY_URL: 'http://production.invalid' },
-    clock: createSystemClock(),
-    random: seeded(1),
-    stdin: Readable.from([]),
-    stdout,
-    stderr,
-    instance: 'test',
-    onSignal(stop: (name: string) => void) {
-      signalled = stop;
-      return () => undefined;
-    },
-  };
-  const none = { features: undefined, events: undefined, rate: 0, loop: false, kafkaPort: 0, registryPort: 0 };
-  const ended = dev(
-    { topology, ...none, bigtablePort: 0, show: 3, exit: false, json: true, ...options },
-    io,
-    ownWatch === undefined ? { watch } : { watch: ownWatch },
-  );
-  let over = false;
-  ended.then(
-    () => (over = true),
-    () => (over = true),
-  );
-  const told = (): Told[] =>
-    stdout.text
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line));
-  return {
-    ended,
-    told,
-    stdout,
-    stderr,
-    followed: () => followed,
-    notice: (path: string) => notice(path),
-    signal: (name: string) => signalled(name),
-    /** The n-th event of that name. */
-    until: (event: string, n = 1) =>
-      until(`${event}, ${n} times`, () => {
-        const found = told().filter((one) => one.event === event);
-        if (found.length < n && over) throw new Error(`it ended before: ${stdout.text}${stderr.text}`);
-        return found[n - 1];
-      }),
-  };
-}
 
 describe('dev', { concurrency: 2 }, () => {
   test('an edit starts the pipeline again in the same broker; one that does not work leaves it as it was', async () => {

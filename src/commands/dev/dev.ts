@@ -2,26 +2,10 @@ import { existsSync } from 'node:fs';
 import { EXIT, SluiceError } from '../../kernel/errors.ts';
 import { startServices } from '../embedded/services.ts';
 import type { Io } from '../io.ts';
+import type { DevOptions } from './options.ts';
 import { createDevReport } from './report.ts';
 import { createSession } from './session.ts';
 import { createChanges, type WatchFiles, watchFiles } from './watch.ts';
-
-export interface DevOptions {
-  readonly topology: string;
-  readonly features: string | undefined;
-  readonly events: string | undefined;
-  /** Events a second; 0: as fast as they are taken. */
-  readonly rate: number;
-  /** The file of events again and again. */
-  readonly loop: boolean;
-  readonly kafkaPort: number;
-  readonly registryPort: number;
-  readonly bigtablePort: number;
-  /** Predictions, and dead letters, told after each start. */
-  readonly show: number;
-  readonly exit: boolean;
-  readonly json: boolean;
-}
 
 /**
  * `sluice dev`: the embedded services, and one's own topology in them, made anew when a file of it changes. Resolves with the exit
