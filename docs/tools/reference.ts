@@ -1,5 +1,6 @@
 /** The pages and sections that are made from tables in the code. `npm run docs` writes them; test/docs holds them up to date. */
 import { readFileSync } from 'node:fs';
+import type { Example } from '../../src/features/functions/spec.ts';
 import { FAMILIES } from '../../src/features/functions/table.ts';
 import { METRICS } from '../../src/telemetry/catalogue.ts';
 import { EVENTS } from '../../src/telemetry/events.ts';
@@ -38,9 +39,7 @@ function topology(): string {
 
 function expressions(): string {
   const sections = Object.entries(FAMILIES).map(([family, specs]) => {
-    const entries = specs.map(({ signature, doc, formula, missing, example }) => {
-      const gives =
-        typeof example.gives === 'number' && Number.isNaN(example.gives) ? 'missing' : JSON.stringify(example.gives);
+    const entries = specs.map(({ signature, doc, formula, missing, example, more = [] }) => {
       return [
         `### \`${signature}\``,
         '',
@@ -48,7 +47,7 @@ function expressions(): string {
         '',
         `- Formula: ${formula}`,
         `- Missing: ${missing}`,
-        `- Example: \`${example.expression}\` gives \`${gives}\``,
+        ...[example, ...more].map((one) => `- Example: ${exampleText(one)}`),
         '',
       ].join('\n');
     });
@@ -61,10 +60,16 @@ function expressions(): string {
     '',
     'What a bundle may say under `let`, `inputs` and `prediction`. A name is `event.FIELD`, `VIEW.COLUMN`, an earlier name of',
     '`let`; under `prediction` a model output, or `prediction.NAME`. A value is a number, a vector, text or a label; missing is',
-    'NaN, and `??` says what to put in its place. Every example below runs as a test.',
+    'NaN, and `??` says what to put in its place. A list is of numbers, a vector, or of texts. Every example below runs as a test.',
     '',
     ...sections,
   ].join('\n');
+}
+
+function exampleText({ expression, gives, given = {} }: Example): string {
+  const value = typeof gives === 'number' && Number.isNaN(gives) ? 'missing' : JSON.stringify(gives);
+  const fields = Object.entries(given).map(([name, is]) => `\`event.${name}\` ${JSON.stringify(is)}`);
+  return `${fields.length > 0 ? `where ${fields.join(', ')}: ` : ''}\`${expression}\` gives \`${value}\``;
 }
 
 function metrics(): string {

@@ -1,7 +1,5 @@
 import type { Program } from './emit.ts';
-import { MOD_HELPER } from './functions/math.ts';
-import { SAME_HELPER } from './functions/operators.ts';
-import { CIVIL_HELPER } from './functions/time.ts';
+import { helpersOf } from './helpers.ts';
 
 export interface Assembled {
   readonly text: string;
@@ -9,13 +7,10 @@ export interface Assembled {
   evaluate(deps: Readonly<Record<string, unknown>>): unknown;
 }
 
-const HELPERS = [MOD_HELPER, SAME_HELPER, CIVIL_HELPER];
-
 /** Puts a program's source together: helpers that are used, setup, and the function itself. */
 export function assemble(program: Program, lines: readonly string[]): Assembled {
   const main = lines.join('\n');
-  const helpers = HELPERS.filter((helper) => main.includes(`${/\$\w+/.exec(helper)?.[0]}(`));
-  const text = ["'use strict';", ...helpers, ...program.setup, main, ''].join('\n');
+  const text = ["'use strict';", ...helpersOf(main), ...program.setup, main, ''].join('\n');
   return {
     text,
     evaluate: (deps) => {

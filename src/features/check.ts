@@ -11,6 +11,7 @@ import {
   isNumeric,
   type NumericValue,
   remembered,
+  type TextsValue,
   type Value,
 } from './value.ts';
 
@@ -157,7 +158,9 @@ export class Checker {
     return this.call('at', [of, index], lineIndex, at);
   }
 
-  private list(items: readonly Expr[], lineIndex: number, at: number): NumericValue {
+  private list(items: readonly Expr[], lineIndex: number, at: number): NumericValue | TextsValue {
+    const [first] = items;
+    if (first?.kind === 'text') return { kind: 'texts', texts: items.map(textOf) };
     const values = items.map((item) => {
       const value = this.typed(item, lineIndex);
       if (value.kind === 'number') return value;
@@ -175,6 +178,11 @@ export class Checker {
 function absent(what: string, word: string, known: readonly string[], at: number, makable = ''): ExpressionError {
   const remedy = `${didYouMean(word, known)}known are ${known.join(', ')}${makable}`;
   return new ExpressionError(at, `there is no ${what}`, remedy);
+}
+
+function textOf(item: Expr): string {
+  if (item.kind === 'text') return item.value;
+  throw new ExpressionError(item.at, 'a list holds texts and something else', 'write texts alone: ["a", "b"]');
 }
 
 /** The same value, its absences located at this use of it. */

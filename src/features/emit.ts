@@ -90,7 +90,8 @@ export class Block {
   }
 
   comment(text: string): void {
-    this.push(`// ${text.replace(/[^\x20-\x7e]/g, '?')}`);
+    const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+    this.push(`// ${shown.replace(/[^\x20-\x7e]/g, '?')}`);
   }
 
   /** A name (or literal) for the value of `code`; the same code is computed once. */

@@ -4,7 +4,7 @@ import type { Names } from './check.ts';
 import { type Block, type Index, indexSum } from './emit.ts';
 import { BrokenName, type Expr, ExpressionError } from './syntax.ts';
 import type { EventField, Scope, ViewRef } from './types.ts';
-import type { Absence, NumericValue, StringValue, Value } from './value.ts';
+import type { Absence, NumericValue, StringValue, TextPlace, Value } from './value.ts';
 
 /** Event columns that generated code reads, in the order in which it first does: the slots of `frame.columns`. */
 export class Wants {
@@ -74,7 +74,13 @@ export class InputNames implements Names {
   private eventField(name: string, field: EventField, width: number): NumericValue | StringValue {
     const missing = field.nullable ? [nullable(`event.${name}`)] : [];
     const slot = (): number => this.wants.slot(name, field.kind, field.kind === 'vector' ? width : 1);
-    if (field.kind === 'string') return { kind: 'string', missing, slot };
+    if (field.kind === 'string') {
+      const place = ({ program, root }: Block): TextPlace => {
+        const part = (of: string): string => program.hoist(`columns[${slot()}].${of}`);
+        return { bytes: part('bytes'), start: root.bind(`${part('start')}[i]`), end: root.bind(`${part('end')}[i]`) };
+      };
+      return { kind: 'string', missing, place };
+    }
     const values = (block: Block): string => block.program.hoist(`columns[${slot()}].values`);
     if (field.kind === 'number') {
       return { kind: 'number', width: 1, missing, stored: true, code: (block) => `${values(block)}[i]` };

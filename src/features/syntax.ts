@@ -7,7 +7,7 @@ import jsep from 'jsep';
  * Promise: whatever the text, it returns or throws an ExpressionError; time and stack are bounded by the limits below.
  * `??` stands where JavaScript has it, below comparison, and mixes with `||` and `&&` only in parentheses.
  */
-export const MAX_EXPRESSION_CHARS = 4096;
+export const MAX_EXPRESSION_CHARS = 65_536;
 export const MAX_EXPRESSION_DEPTH = 64;
 
 export type BinaryOp = '+' | '-' | '*' | '/' | '%' | '<' | '<=' | '>' | '>=' | '==' | '!=' | '&&' | '||' | '??';

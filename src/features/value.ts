@@ -5,7 +5,7 @@ import type { ViewRef } from './types.ts';
  * What an expression means once its names and types are known: what it is, when it can be missing, how its code is made.
  * Numbers are float64, missing is NaN, booleans are 0 and 1.
  */
-export type Value = NumericValue | TextValue | StringValue | LabelValue | ViewValue;
+export type Value = NumericValue | TextValue | TextsValue | StringValue | LabelValue | ViewValue;
 
 /** A way in which a value can be missing: whoever uses it says `??`, or hears of it. */
 export interface Absence {
@@ -26,6 +26,8 @@ export interface NumericValue {
   readonly missing: readonly Absence[];
   /** Known when compiling. */
   readonly constant?: number;
+  /** Of a vector: all elements, known when compiling. */
+  readonly constants?: readonly number[];
   /** Elements are read, not computed: no need to store them before reading them twice. */
   readonly stored: boolean;
   /** The event's column that it is, of vectors; asking makes the column wanted. */
@@ -41,12 +43,25 @@ export interface TextValue {
   readonly text: string;
 }
 
-/** A string column of the event. */
+/** A list of string constants: what a text is looked up in. */
+export interface TextsValue {
+  readonly kind: 'texts';
+  readonly texts: readonly string[];
+}
+
+/** A string of the record: a column of the event, or a part of one. No string is made of it. */
 export interface StringValue {
   readonly kind: 'string';
   readonly missing: readonly Absence[];
-  /** Its place among the frame's columns; asking makes the column wanted. */
-  slot(): number;
+  /** Where its bytes are; asking makes the column wanted. */
+  place(root: Block): TextPlace;
+}
+
+/** Atoms: `bytes[start .. end)` is the text as UTF-8; a start below 0 is a text that is missing. */
+export interface TextPlace {
+  readonly bytes: string;
+  readonly start: string;
+  readonly end: string;
 }
 
 /** One of a fixed list of strings, as its index; -1 where missing. */
@@ -76,6 +91,8 @@ export function describe(value: Value): string {
     case 'text':
     case 'string':
       return 'text';
+    case 'texts':
+      return 'a list of texts';
     case 'label':
       return 'a label';
     case 'view':

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { FUNCTIONS } from '../../src/features/functions/table.ts';
 import { compileInputs } from '../../src/features/inputs.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from '../../src/kernel/fate.ts';
+import { NARROW, narrow, number, scalar, WIDE, wide } from '../fixtures/expression-arbitraries.ts';
 import { type Environment, interpret, type Plain } from '../fixtures/expression-interpreter.ts';
 import {
   type EventValues,
@@ -16,88 +18,11 @@ import {
 } from '../fixtures/expressions.ts';
 
 /** Compiled code and the plain interpreter agree on every expression and record, missing values and dead letters included. */
-const NARROW = 5;
-const WIDE = 100;
 const EVENT_VECTOR = 3;
 const RUNS = 300;
 const RECORDS = 6;
 
-const number = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, 2, 3, 4, 5, -3, 0.5, 96, 99, 100, -1440, 60000) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(Number.NaN, -0, 1e300, 2 ** 53, -(2 ** 53) - 2, -1e-20, 1e16, 1439.9999999999998),
-  },
-  { weight: 1, arbitrary: fc.integer({ min: -(2 ** 43), max: 2 ** 43 }) },
-  { weight: 1, arbitrary: fc.double({ min: -1e4, max: 1e4, noNaN: true }) },
-);
-const constant = fc
-  .oneof(fc.integer({ min: -200, max: 200 }), fc.constantFrom(0.5, 1.25, 1e-7, 1440, 86400000))
-  .map(String);
-
-const { scalar, narrow, wide } = fc.letrec<{ scalar: string; narrow: string; wide: string }>((tie) => {
-  const elementwise = (tied: fc.Arbitrary<string>) => {
-    const mixed = fc.oneof(tied, tie('scalar'), constant);
-    const infix = fc.constantFrom('+', '-', '*', '/', '%', '<', '<=', '>', '>=', '==', '!=', '&&', '||', '??');
-    const one = ['abs', 'floor', 'ceil', 'round', 'sqrt', 'exp', 'log', 'log1p', 'sign', 'sigmoid', 'missing'];
-    const two = ['pow', 'min', 'max', 'mod', 'floorDiv', 'atLeast', 'atMost', 'impute', 'threshold'];
-    return [
-      fc.tuple(tied, infix, mixed).map(([x, op, y]) => `(${x} ${op} ${y})`),
-      fc.tuple(mixed, infix, tied).map(([x, op, y]) => `(${x} ${op} ${y})`),
-      fc.tuple(fc.constantFrom('-', '!', '+'), tied).map(([op, x]) => `(${op}(${x}))`),
-      fc.tuple(fc.constantFrom(...one), tied).map(([name, x]) => `${name}(${x})`),
-      fc.tuple(fc.constantFrom(...two), tied, mixed).map(([name, x, y]) => `${name}(${x}, ${y})`),
-      fc
-        .tuple(fc.constantFrom('clip', 'between'), tied, mixed, mixed)
-        .map(([name, x, y, z]) => `${name}(${x}, ${y}, ${z})`),
-      fc.tuple(mixed, tied, tied).map(([c, x, y]) => `(${c} ? ${x} : ${y})`),
-      tied.map((x) => `standardize(${x}, 3, 2)`),
-      tied.map((x) => `minMax(${x}, -1, 7)`),
-    ];
-  };
-  const anyVector = fc.oneof(tie('narrow'), tie('wide'), fc.constant('event.e[3]'));
-  const date = fc.constantFrom('dayOfWeek', 'hour', 'minuteOfDay', 'dayOfMonth', 'month', 'year');
-  return {
-    scalar: fc.oneof(
-      { maxDepth: 4, withCrossShrink: true },
-      fc.constantFrom('event.a', 'event.b', 'view.x', 'view.y'),
-      constant,
-      fc.constantFrom(
-        'missing(event.s)',
-        '(event.s == "AB")',
-        '(event.s != "Ü")',
-        '(event.s == event.t)',
-        'missing(view)',
-      ),
-      date.map((name) => `${name}(floor(clip(event.a, -4e12, 4e12)))`),
-      fc.tuple(anyVector, tie('scalar')).map(([v, i]) => `at(${v}, ${i} + 0)`),
-      fc.tuple(fc.constantFrom('sum', 'mean', 'argMax'), anyVector).map(([name, v]) => `${name}(${v})`),
-      ...elementwise(tie('scalar')),
-    ),
-    narrow: fc.oneof(
-      { maxDepth: 3, withCrossShrink: true },
-      fc.constantFrom('view.v', '[1, -2, 0.5, 4, 8]'),
-      fc
-        .tuple(tie('wide'), tie('scalar'), fc.integer({ min: -WIDE, max: WIDE }))
-        .map(([v, c, from]) => `window(${v}, ${c}, ${from}, ${from + NARROW - 1})`),
-      fc.tuple(tie('scalar'), tie('scalar')).map(([x, y]) => `[${x}, 1, ${y}, 2, ${x}]`),
-      tie('scalar').map((x) => `oneHot(${x}, ${NARROW})`),
-      tie('narrow').map((v) => `softmax(${v})`),
-      ...elementwise(tie('narrow')),
-    ),
-    wide: fc.oneof(
-      { maxDepth: 2, withCrossShrink: true },
-      fc.constant('view.w'),
-      fc.constant('view.w'),
-      tie('scalar').map((x) => `oneHot(${x}, ${WIDE})`),
-      tie('scalar').map((x) => `cyclic(${x}, 24, ${WIDE / 2})`),
-      tie('wide').map((v) => `softmax(${v})`),
-      ...elementwise(tie('wide')),
-    ),
-  };
-});
-
-const text = fc.constantFrom('AB', 'Ü', '', 'A', null);
+const text = fc.constantFrom('AB', 'Ü', '', 'A', 'A,B,AB', ' AB\t', '12', '-3.5e2', '1e', 'Ü,12', null);
 const record = fc.record({
   event: fc.record({ a: number, b: number, s: text, t: text, e: vectorOf(EVENT_VECTOR) }),
   row: fc.option(fc.record({ x: number, y: number, v: vectorOf(NARROW), w: vectorOf(WIDE) }), { nil: undefined }),
@@ -147,7 +72,11 @@ const program = fc.record({
   records: fc.array(record, { minLength: RECORDS, maxLength: RECORDS }),
 });
 
+/** Made by labels, which are no inputs: test/unit/features/predictions.test.ts has them. */
+const LABELS = ['band', 'label'];
+
 test('compiled expressions give what the interpreter gives', () => {
+  const called = new Set<string>();
   fc.assert(
     fc.property(program, ({ lets, used, direct, records }) => {
       const lines = {
@@ -162,6 +91,7 @@ test('compiled expressions give what the interpreter gives', () => {
         scope,
       });
       assert.ok(compiled.ok, JSON.stringify(compiled.findings));
+      for (const [, name] of JSON.stringify([lets, lines]).matchAll(/(\w+)\(/g)) called.add(name);
       const frame = emptyFrame(records.length);
       frame.columns = eventColumns(
         compiled.program.wants,
@@ -200,6 +130,8 @@ test('compiled expressions give what the interpreter gives', () => {
     }),
     { numRuns: RUNS, seed: 20010601 },
   );
+  const never = [...FUNCTIONS.keys()].filter((name) => !called.has(name) && !LABELS.includes(name));
+  assert.deepEqual(never, [], 'functions that no random expression calls: add them to expression-arbitraries.ts');
 });
 
 test('whatever the text, compiling ends in a program or in findings', () => {

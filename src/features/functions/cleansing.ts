@@ -71,33 +71,72 @@ export const CLEANSING: readonly FunctionSpec[] = [
     },
   },
   {
-    name: 'standardize',
-    signature: 'standardize(x, mean, deviation)',
-    doc: 'x in standard deviations from the mean. Both are constants.',
-    formula: '(x - mean) / deviation',
+    name: 'within',
+    signature: 'within(x, low, high)',
+    doc: 'x, but missing where it lies outside the bounds; atLeast and atMost at once.',
+    formula: 'x if low ≤ x ≤ high, else missing',
     missing: 'Missing stays missing.',
-    example: { expression: 'standardize(14, 10, 2)', gives: 2 },
+    example: { expression: 'within(451, -90, 60) ?? 15', gives: 15 },
     build: (call) => {
       call.arity(3);
-      const mean = numberCode(call.constant(1));
-      const deviation = call.constant(2);
-      if (deviation <= 0) call.fail('the deviation must be above 0', 2);
-      return call.map(1, (x) => `(${x} - ${mean}) / ${numberCode(deviation)}`);
+      const absence = call.absence('is missing where the value lies outside the bounds');
+      return call.map(3, (x, low, high) => `(${x} >= ${low} && ${x} <= ${high} ? ${x} : NaN)`, [absence]);
     },
   },
   {
-    name: 'minMax',
-    signature: 'minMax(x, low, high)',
-    doc: 'x on a scale where low is 0 and high is 1; beyond them it goes on, see clip. Both are constants.',
-    formula: '(x - low) / (high - low)',
+    name: 'missingIf',
+    signature: 'missingIf(x, value, …)',
+    doc: 'x, but missing where it is one of the values that stand for "not known", such as -999.',
+    formula: 'x if x ≠ value, else missing',
     missing: 'Missing stays missing.',
-    example: { expression: 'minMax(15, 10, 20)', gives: 0.5 },
+    example: { expression: 'missingIf(-999, -1, -999) ?? 20', gives: 20 },
     build: (call) => {
-      call.arity(3);
-      const low = call.constant(1);
-      const high = call.constant(2);
-      if (high <= low) call.fail('high must lie above low', 2);
-      return call.map(1, (x) => `(${x} - ${numberCode(low)}) / ${numberCode(high - low)}`);
+      call.arity(2, Number.POSITIVE_INFINITY);
+      const marks = call.args.slice(1).map((_, k) => numberCode(call.constant(k + 1)));
+      const absence = call.absence('is missing where the value stands for "not known"');
+      return call.map(1, (x) => `(${marks.map((mark) => `${x} === ${mark}`).join(' || ')} ? NaN : ${x})`, [absence]);
+    },
+  },
+  {
+    name: 'finite',
+    signature: 'finite(x)',
+    doc: 'x, but missing where it is infinite, as after a division by 0.',
+    formula: 'x if |x| < ∞, else missing',
+    missing: 'Missing stays missing.',
+    example: { expression: 'finite(1 / 0) ?? 0', gives: 0 },
+    build: (call) => {
+      call.arity(1);
+      return call.map(1, (x) => `(${x} - ${x} === 0 ? ${x} : NaN)`, [call.absence('is missing where it is infinite')]);
+    },
+  },
+  {
+    name: 'cast',
+    signature: 'cast(x, "int32")',
+    doc: 'x as a type holds it: int8, int16, int32, int64, uint8, uint16, uint32 cut the fraction off, float32 rounds to the nearest, bool is 1 for all but 0. The last line of an input is cast to its type anyway.',
+    formula: 'trunc x, or the float32 nearest to x, or x ≠ 0',
+    missing: 'Missing stays missing. A whole type gives missing where x is out of its range, never another number.',
+    example: { expression: 'cast(-2.9, "int32")', gives: -2 },
+    more: [
+      { expression: 'cast(300, "uint8") ?? 255', gives: 255 },
+      { expression: 'cast(0.1, "float32")', gives: Math.fround(0.1) },
+    ],
+    build: (call) => {
+      call.arity(2);
+      const type = call.text(1);
+      if (type === 'float32') return call.map(1, (x) => `Math.fround(${x})`);
+      if (type === 'bool') return call.map(1, (x) => `(${anyMissing(x)} ? NaN : ${x} !== 0 ? 1 : 0)`);
+      const [, unsigned, bits] = /^(u?)int(8|16|32|64)$/.exec(type) ?? [];
+      if (bits === undefined || (unsigned === 'u' && bits === '64')) {
+        const known = 'int8, int16, int32, int64, uint8, uint16, uint32, float32, bool';
+        call.fail(`${JSON.stringify(type)} is none of ${known}`, 1);
+      }
+      const low = unsigned === 'u' ? 0 : -(2 ** (Number(bits) - 1));
+      const beyond = unsigned === 'u' ? 2 ** Number(bits) : -low;
+      // Between low - 1 and low the fraction is cut off to low; at 64 bits low - 1 is low itself.
+      const above = low - 1 === low ? `>= ${numberCode(low)}` : `> ${numberCode(low - 1)}`;
+      return call.map(1, (x) => `(${x} ${above} && ${x} < ${beyond} ? Math.trunc(${x}) : NaN)`, [
+        call.absence(`is missing where the value is out of the range of ${type}`),
+      ]);
     },
   },
 ];
@@ -113,5 +152,5 @@ function missingView({ ref }: ViewValue): NumericValue {
 }
 
 function missingString(value: StringValue): NumericValue {
-  return scalar([], (root) => `(${root.program.hoist(`columns[${value.slot()}].start`)}[i] < 0 ? 1 : 0)`);
+  return scalar([], (root) => `(${value.place(root).start} < 0 ? 1 : 0)`);
 }

@@ -2,6 +2,7 @@ import { anyMissing } from '../emit.ts';
 import { elementwiseSpec, type FunctionSpec } from './spec.ts';
 
 const STAYS = 'A missing argument gives missing.';
+const BELOW_0 = `${STAYS} Below 0 gives missing, 0 gives minus infinity.`;
 
 /** Largest magnitude up to which x - n·floor(x/n) is exact for whole n (see `modCode`). */
 const EXACT = 2 ** 52;
@@ -51,14 +52,7 @@ export const MATH: readonly FunctionSpec[] = [
   one('round', 'Nearest whole number, halves upwards.', '⌊x + ½⌋', ['round(-2.5)', -2], (x) => `Math.round(${x})`),
   one('sqrt', 'Square root.', '√x', ['sqrt(9)', 3], (x) => `Math.sqrt(${x})`, `${STAYS} Below 0 gives missing.`),
   one('exp', 'Power of e.', 'e^x', ['exp(0)', 1], (x) => `Math.exp(${x})`),
-  one(
-    'log',
-    'Natural logarithm.',
-    'ln x',
-    ['log(1)', 0],
-    (x) => `Math.log(${x})`,
-    `${STAYS} Below 0 gives missing, 0 gives minus infinity.`,
-  ),
+  one('log', 'Natural logarithm.', 'ln x', ['log(1)', 0], (x) => `Math.log(${x})`, BELOW_0),
   one(
     'log1p',
     'Natural logarithm of 1 + x, exact for small x: for counts and amounts with a long tail.',
@@ -69,8 +63,33 @@ export const MATH: readonly FunctionSpec[] = [
     (x) => `(${x} === 0 ? 0 : Math.log1p(${x}))`,
     `${STAYS} Below -1 gives missing, -1 gives minus infinity.`,
   ),
+  one('log2', 'Logarithm to the base 2.', 'log₂ x', ['log2(8)', 3], (x) => `Math.log2(${x})`, BELOW_0),
+  one('log10', 'Logarithm to the base 10.', 'log₁₀ x', ['log10(1000)', 3], (x) => `Math.log10(${x})`, BELOW_0),
+  one(
+    'expm1',
+    'Power of e less 1, exact for small x; undoes log1p.',
+    'e^x - 1',
+    ['expm1(0)', 0],
+    (x) => `Math.expm1(${x})`,
+  ),
   one('sin', 'Sine of radians.', 'sin x', ['sin(0)', 0], (x) => `Math.sin(${x})`),
   one('cos', 'Cosine of radians.', 'cos x', ['cos(0)', 1], (x) => `Math.cos(${x})`),
+  one('tan', 'Tangent of radians.', 'tan x', ['tan(0)', 0], (x) => `Math.tan(${x})`),
+  one('tanh', 'Hyperbolic tangent: squeezes to -1 … 1.', 'tanh x', ['tanh(0)', 0], (x) => `Math.tanh(${x})`),
+  one(
+    'trunc',
+    'Without its fraction: the next whole number towards 0.',
+    '⌊|x|⌋ · sign x',
+    ['trunc(-1.5)', -1],
+    (x) => `Math.trunc(${x})`,
+  ),
+  two(
+    'atan2(y, x)',
+    'Angle of the point (x, y) from the x axis, in radians, -π to π.',
+    'atan2(y, x)',
+    ['atan2(0, 1)', 0],
+    (y, x) => `Math.atan2(${y}, ${x})`,
+  ),
   one('sign', 'Which side of 0: -1, 0 or 1.', 'x / |x|, 0 for 0', ['sign(-7)', -1], (x) => `Math.sign(${x})`),
   two('pow(x, y)', 'x to the power y.', 'x^y', ['pow(2, 10)', 1024], (x, y) => `Math.pow(${x}, ${y})`),
   two('min(x, y)', 'The smaller of two.', 'min(x, y)', ['min(3, -1)', -1], (x, y) => `Math.min(${x}, ${y})`),

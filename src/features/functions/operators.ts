@@ -9,6 +9,7 @@ import {
   type Value,
 } from '../value.ts';
 import { type Call, elementwise, elementwiseSpec, type FunctionSpec } from './spec.ts';
+import { replacedText, textArgument } from './texts.ts';
 
 const STAYS = 'A missing side gives missing.';
 
@@ -52,27 +53,16 @@ function equality(op: '==' | '!=', doc: string, example: readonly [string, numbe
 function textEquality(call: Call, left: Value, right: Value): NumericValue | undefined {
   if (isNumeric(left) && isNumeric(right)) return undefined;
   if (left.kind === 'text' && right.kind !== 'text') return textEquality(call, right, left);
-  if (left.kind === 'string' && right.kind === 'text') return sameAsConstant(left, right.text);
-  if (left.kind === 'string' && right.kind === 'string') return sameAsString(left, right);
+  if (left.kind === 'string' && (right.kind === 'string' || right.kind === 'text'))
+    return sameText(left, textArgument(call, call.args[0] === left ? 1 : 0));
   if (left.kind === 'label' && right.kind === 'text') return sameAsLabel(call, left, right.text);
   return call.fail('compares numbers with numbers and text with text');
 }
 
-function sameAsConstant(value: StringValue, text: string): NumericValue {
-  let constant: string | undefined;
-  return scalar(value.missing, (root) => {
-    constant ??= root.program.constant(Buffer.from(text, 'utf8'));
-    const { bytes, start, end } = stringColumn(root.program.hoist.bind(root.program), value.slot);
-    return `$same(${bytes}, ${start}[i], ${end}[i], ${constant}, 0, ${constant}.length)`;
-  });
-}
-
-function sameAsString(one: StringValue, other: StringValue): NumericValue {
+function sameText(one: StringValue, other: StringValue): NumericValue {
   return scalar(union(one.missing, other.missing), (root) => {
-    const hoist = root.program.hoist.bind(root.program);
-    const a = stringColumn(hoist, one.slot);
-    const b = stringColumn(hoist, other.slot);
-    return `$same(${a.bytes}, ${a.start}[i], ${a.end}[i], ${b.bytes}, ${b.start}[i], ${b.end}[i])`;
+    const [a, b] = [one.place(root), other.place(root)];
+    return `$same(${a.bytes}, ${a.start}, ${a.end}, ${b.bytes}, ${b.start}, ${b.end})`;
   });
 }
 
@@ -83,11 +73,6 @@ function sameAsLabel(call: Call, value: LabelValue, text: string): NumericValue 
     const label = root.bind(value.code(root));
     return `(${label} < 0 ? NaN : ${label} === ${code} ? 1 : 0)`;
   });
-}
-
-function stringColumn(hoist: (code: string) => string, slot: () => number) {
-  const at = `columns[${slot()}]`;
-  return { bytes: hoist(`${at}.bytes`), start: hoist(`${at}.start`), end: hoist(`${at}.end`) };
 }
 
 /** Set up for every program: whether two ranges of bytes are the same; NaN where one is missing. */
@@ -180,13 +165,14 @@ export const OPERATORS: readonly FunctionSpec[] = [
   {
     name: '??',
     signature: 'x ?? y',
-    doc: 'x, or where it is missing y. Binds weaker than arithmetic: `x ?? 1 + 2` is `x ?? 3`.',
+    doc: 'x, or where it is missing y: numbers, or text. Binds weaker than arithmetic: `x ?? 1 + 2` is `x ?? 3`.',
     formula: 'x, else y',
     missing: 'Missing only where both are.',
     example: { expression: '(0 / 0) ?? 569', gives: 569 },
     build: (call) => {
       call.arity(2);
-      return replaced(call);
+      if (call.args[0].kind !== 'string') return replaced(call);
+      return replacedText(call.args[0], textArgument(call, 1));
     },
   },
   {

@@ -17,6 +17,18 @@ export const OUTPUTS: readonly FunctionSpec[] = [
     1,
     (x) => `1 / (1 + Math.exp(-${x}))`,
   ),
+  elementwiseSpec(
+    {
+      name: 'logit',
+      signature: 'logit(p)',
+      doc: 'Probability to log-odds; undoes sigmoid.',
+      formula: 'ln(p / (1 - p))',
+      missing: 'Missing stays missing. Outside 0 … 1 gives missing, 0 and 1 give minus and plus infinity.',
+      example: { expression: 'logit(0.5)', gives: 0 },
+    },
+    1,
+    (p) => `Math.log(${p} / (1 - ${p}))`,
+  ),
   {
     name: 'softmax',
     signature: 'softmax(v)',
@@ -107,14 +119,16 @@ export const OUTPUTS: readonly FunctionSpec[] = [
   {
     name: 'label',
     signature: 'label(index, "first", "second", …)',
-    doc: 'A name for a number: the first for 0, the second for 1, and so on, as after argMax.',
+    doc: 'A name for a number: the first for 0, the second for 1, and so on, as after argMax. Names stand one by one or in a list: label(index, ["first", "second"]).',
     formula: 'name[index]',
     missing: 'An index that is missing, not whole or out of range gives a missing label.',
     example: { expression: 'label(argMax([1, 5, 2]), "cat", "dog", "bird")', gives: 'dog' },
     build: (call) => {
       call.arity(2, Number.POSITIVE_INFINITY);
       const index = call.number(0);
-      const labels = call.args.slice(1).map((_, i) => call.text(i + 1));
+      const list = call.args[1];
+      if (list.kind === 'texts') call.arity(2);
+      const labels = list.kind === 'texts' ? list.texts : call.args.slice(1).map((_, i) => call.text(i + 1));
       distinct(call, labels);
       return {
         kind: 'label',

@@ -1,3 +1,4 @@
+import type { Block } from '../emit.ts';
 import { ExpressionError } from '../syntax.ts';
 import {
   type Absence,
@@ -20,6 +21,8 @@ export interface FunctionSpec {
   /** What becomes of missing (null, NaN) and impossible arguments. */
   readonly missing: string;
   readonly example: Example;
+  /** Further examples: what becomes of the missing, of the unknown. */
+  readonly more?: readonly Example[];
   readonly build: (call: Call) => Value;
 }
 
@@ -27,6 +30,8 @@ export interface FunctionSpec {
 export interface Example {
   readonly expression: string;
   readonly gives: number | string | readonly number[];
+  /** Fields of the event, where the expression names some. */
+  readonly given?: Readonly<Record<string, number | string | null | readonly number[]>>;
 }
 
 /** A function at the place where it is called. Its methods end in an ExpressionError where the arguments do not fit. */
@@ -87,6 +92,22 @@ export class Call {
     const { constant } = this.number(i);
     if (constant === undefined) this.fail(`argument ${i + 1} must be a constant`, i);
     return constant;
+  }
+
+  /** A vector of numbers known when compiling. */
+  constants(i: number, least = 1): readonly number[] {
+    const { constants } = this.vector(i);
+    if (constants === undefined) this.fail(`argument ${i + 1} must be a list of constants`, i);
+    if (constants.length < least) this.fail(`argument ${i + 1} has fewer than ${least} elements`, i);
+    return constants;
+  }
+
+  /** Constants, each above the one before. */
+  rising(i: number, least = 1): readonly number[] {
+    const values = this.constants(i, least);
+    const wrong = values.findIndex((value, k) => k > 0 && value <= values[k - 1]);
+    if (wrong > 0) this.fail(`${values[wrong]} does not lie above ${values[wrong - 1]}: the list must rise`, i);
+    return values;
   }
 
   integer(i: number, least: number, most: number): number {
@@ -154,4 +175,11 @@ export function elementwiseSpec(
       return call.map(count, code);
     },
   };
+}
+
+/** The first argument, element by element, where the code needs the block to name what it has computed. */
+export function pointwise(call: Call, code: (x: string, block: Block) => string): NumericValue {
+  const value = call.numeric(0);
+  if (value.kind === 'number') return scalar(value.missing, (root) => code(read(value, root, 0), root));
+  return vector(value.width, value.missing, (block, k) => code(read(value, block, k), block));
 }

@@ -1,9 +1,15 @@
 import { CLEANSING } from './cleansing.ts';
 import { ENCODING } from './encoding.ts';
+import { GEO } from './geo.ts';
+import { HASHING } from './hashing.ts';
+import { LOOKUP } from './lookup.ts';
 import { MATH } from './math.ts';
 import { OPERATORS } from './operators.ts';
 import { OUTPUTS } from './outputs.ts';
+import { SCALING } from './scaling.ts';
+import { SELECTION } from './selection.ts';
 import type { FunctionSpec } from './spec.ts';
+import { TEXTS } from './texts.ts';
 import { TIME } from './time.ts';
 import { VECTORS } from './vectors.ts';
 
@@ -12,9 +18,13 @@ export const FAMILIES: Readonly<Record<string, readonly FunctionSpec[]>> = {
   operators: OPERATORS,
   math: MATH,
   cleansing: CLEANSING,
+  scaling: SCALING,
   time: TIME,
-  encoding: ENCODING,
+  geo: GEO,
+  text: TEXTS,
+  encoding: [...ENCODING, ...LOOKUP, ...HASHING],
   vectors: VECTORS,
+  selection: SELECTION,
   outputs: OUTPUTS,
 };
 

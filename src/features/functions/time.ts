@@ -1,4 +1,5 @@
-import { elementwiseSpec, type FunctionSpec } from './spec.ts';
+import { elementwiseSpec, type FunctionSpec, pointwise } from './spec.ts';
+import { zoneShifts } from './zones.ts';
 
 /**
  * Parts of a wall clock reading given as milliseconds since 1970-01-01T00:00, read as if UTC.
@@ -25,13 +26,66 @@ export const TIME: readonly FunctionSpec[] = [
   part('minuteOfDay', 'Minute of the day, 0 to 1439.', '⌊ms / 60000⌋ mod 1440', 1217, (ms) =>
     rest(`Math.floor(${ms} / 60000)`, 1440),
   ),
+  part('minute', 'Minute of the hour, 0 to 59.', '⌊ms / 60000⌋ mod 60', 17, (ms) =>
+    rest(`Math.floor(${ms} / 60000)`, 60),
+  ),
+  part('second', 'Second of the minute, 0 to 59.', '⌊ms / 1000⌋ mod 60', 40, (ms) =>
+    rest(`Math.floor(${ms} / 1000)`, 60),
+  ),
+  part(
+    'isWeekend',
+    'Whether it is Saturday or Sunday: 1 or 0.',
+    '1 if dayOfWeek ≥ 5, else 0',
+    1,
+    (ms) => `Math.floor((${rest(`(${day(ms)} + 3)`, 7)}) / 5)`,
+  ),
   part('dayOfMonth', 'Day of the month, 1 to 31.', 'proleptic Gregorian calendar', 20, (ms) => `$civil(${day(ms)}, 0)`),
   part('month', 'Month, 1 to 12.', 'proleptic Gregorian calendar', 7, (ms) => `$civil(${day(ms)}, 1)`),
   part('year', 'Year.', 'proleptic Gregorian calendar', 1969, (ms) => `$civil(${day(ms)}, 2)`),
+  part('quarter', 'Quarter of the year, 1 to 4.', '⌈month / 3⌉', 3, (ms) => `Math.ceil($civil(${day(ms)}, 1) / 3)`),
+  part('dayOfYear', 'Day of the year, 1 to 366.', 'proleptic Gregorian calendar', 201, (ms) => `$civil(${day(ms)}, 3)`),
+  part(
+    'daysInMonth',
+    'Days that the month has, 28 to 31.',
+    'proleptic Gregorian calendar',
+    31,
+    (ms) => `$civil(${day(ms)}, 4)`,
+  ),
+  part(
+    'weekOfYear',
+    'Week of the year by ISO 8601, 1 to 53: weeks begin on Monday, and belong to the year in which their Thursday lies.',
+    '⌈dayOfYear of the week’s Thursday / 7⌉',
+    29,
+    (ms) => `Math.ceil($civil(${day(ms)} - ${rest(`(${day(ms)} + 3)`, 7)} + 3, 3) / 7)`,
+  ),
+  {
+    name: 'inZone',
+    signature: 'inZone(ms, "Europe/Berlin")',
+    doc: 'A moment, milliseconds since 1970 in UTC, as the wall clock of a time zone shows it, for hour, dayOfWeek and the others. Zones are those of the IANA database, as the installed Node knows them; changes of the clock are known from 1900 to 2100, beyond them the nearest holds.',
+    formula: 'ms + offset of the zone at ms',
+    missing: 'Missing stays missing.',
+    example: { expression: 'hour(inZone(993924000000, "America/New_York"))', gives: 14 },
+    more: [{ expression: 'hour(inZone(993924000000, "Asia/Kolkata"))', gives: 23 }],
+    build: (call) => {
+      call.arity(2);
+      const zone = call.text(1);
+      const shifts = zoneShifts(zone);
+      if (shifts === undefined) return call.fail(`there is no time zone ${JSON.stringify(zone)}`, 1);
+      let table: readonly [string, string] | undefined;
+      return pointwise(call, (ms, { program }) => {
+        table ??= [
+          program.constant(Float64Array.from(shifts, ({ fromMs }) => fromMs)),
+          program.constant(Float64Array.from(shifts, ({ offsetMs }) => offsetMs)),
+        ];
+        return `(${ms} + ${table[1]}[Math.max(0, $bins(${ms}, ${table[0]}) - 1)])`;
+      });
+    },
+  },
 ];
 
 /**
- * Set up for every program: day (part 0), month (1) or year (2) of a day number counted from 1970-01-01.
+ * Set up for programs that use it: day (part 0), month (1), year (2), day of the year (3) or days of the month (4) of a day
+ * number counted from 1970-01-01.
  * Years are counted from March, so that the leap day comes last; an era is 400 years, 146,097 days. NaN passes through.
  */
 export const CIVIL_HELPER = [
@@ -47,6 +101,10 @@ export const CIVIL_HELPER = [
   '  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9;',
   '  if (part === 0) return dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1;',
   '  if (part === 1) return month;',
-  '  return yearOfEra + era * 400 + (month <= 2 ? 1 : 0);',
+  '  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);',
+  '  if (part === 2) return year;',
+  '  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 1 : 0;',
+  '  if (part === 3) return month <= 2 ? dayOfYear - 305 : dayOfYear + 60 + leap;',
+  '  return month === 2 ? 28 + leap : 31 - (((month - 1) % 7) % 2);',
   '};',
 ].join('\n');

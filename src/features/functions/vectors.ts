@@ -1,6 +1,6 @@
-import { type Block, type Index, indexSum } from '../emit.ts';
-import { type NumericValue, read, scalar, union, vector } from '../value.ts';
-import type { FunctionSpec } from './spec.ts';
+import { anyMissing, type Block, type Index, indexSum } from '../emit.ts';
+import { type NumericValue, read, remembered, scalar, union, vector } from '../value.ts';
+import type { Call, FunctionSpec } from './spec.ts';
 
 export const VECTORS: readonly FunctionSpec[] = [
   {
@@ -49,33 +49,80 @@ export const VECTORS: readonly FunctionSpec[] = [
       });
     },
   },
+  folded('sum', 'All elements added up.', 'Σ v[k]', ['sum([1, 2, 3])', 6], (v, root) =>
+    fold(v, root, '0', (so, x) => `${so} + ${x}`),
+  ),
+  folded('mean', 'Average of all elements.', 'Σ v[k] / width', ['mean([1, 2, 6])', 3], (v, root) => {
+    return `${fold(v, root, '0', (so, x) => `${so} + ${x}`)} / ${v.width}`;
+  }),
+  folded('least', 'The smallest element.', 'min v[k]', ['least([3, -1, 2])', -1], (v, root) =>
+    fold(v, root, 'Infinity', (so, x) => `Math.min(${so}, ${x})`),
+  ),
+  folded('largest', 'The largest element.', 'max v[k]', ['largest([3, -1, 2])', 3], (v, root) =>
+    fold(v, root, '-Infinity', (so, x) => `Math.max(${so}, ${x})`),
+  ),
+  folded(
+    'deviation',
+    'Standard deviation of the elements, with all of them in the divisor.',
+    '√(Σ (v[k] - mean)² / width)',
+    ['deviation([2, 4, 4, 4, 5, 5, 7, 9])', 2],
+    (given, root) => {
+      const v = remembered(given);
+      const mean = root.bind(`${fold(v, root, '0', (so, x) => `${so} + ${x}`)} / ${v.width}`);
+      const squares = fold(v, root, '0', (so, x) => `${so} + (${x} - ${mean}) * (${x} - ${mean})`);
+      return `Math.sqrt(${squares} / ${v.width})`;
+    },
+  ),
+  folded('norm', 'Length of the vector.', '√Σ v[k]²', ['norm([3, 4])', 5], (v, root) => {
+    return `Math.sqrt(${fold(v, root, '0', (so, x) => `${so} + ${x} * ${x}`)})`;
+  }),
   {
-    name: 'sum',
-    signature: 'sum(v)',
-    doc: 'All elements added up.',
-    formula: 'Σ v[k]',
-    missing: 'A missing element gives missing.',
-    example: { expression: 'sum([1, 2, 3])', gives: 6 },
+    name: 'count',
+    signature: 'count(v)',
+    doc: 'How many elements are there, not missing.',
+    formula: '#{k : v[k] is not missing}',
+    missing: 'Never missing: a vector that is missing has 0.',
+    example: { expression: 'count([1, 0 / 0, 3])', gives: 2 },
     build: (call) => {
       call.arity(1);
       const v = call.vector(0);
-      return scalar(v.missing, (root) => fold(v, root, '0', (so, x) => `${so} + ${x}`));
+      return scalar([], (root) => fold(v, root, '0', (so, x) => `(${anyMissing(x)} ? ${so} : ${so} + 1)`));
     },
   },
   {
-    name: 'mean',
-    signature: 'mean(v)',
-    doc: 'Average of all elements.',
-    formula: 'Σ v[k] / width',
+    name: 'dot',
+    signature: 'dot(v, w)',
+    doc: 'Product of two vectors, as of two embeddings.',
+    formula: 'Σ v[k] · w[k]',
     missing: 'A missing element gives missing.',
-    example: { expression: 'mean([1, 2, 6])', gives: 3 },
+    example: { expression: 'dot([1, 2, 3], [4, 5, 6])', gives: 32 },
     build: (call) => {
-      call.arity(1);
-      const v = call.vector(0);
-      return scalar(v.missing, (root) => `${fold(v, root, '0', (so, x) => `${so} + ${x}`)} / ${v.width}`);
+      call.arity(2);
+      call.vector(0);
+      call.vector(1);
+      const products = call.map(2, (x, y) => `${x} * ${y}`);
+      return scalar(products.missing, (root) => fold(products, root, '0', (so, x) => `${so} + ${x}`));
     },
   },
 ];
+
+/** A number made of all elements of one vector. */
+function folded(
+  name: string,
+  doc: string,
+  formula: string,
+  example: readonly [string, number],
+  code: (v: NumericValue, root: Block) => string,
+): FunctionSpec {
+  const [expression, gives] = example;
+  const missing = 'A missing element gives missing.';
+  const build = (call: Call): NumericValue => {
+    call.arity(1);
+    const v = call.vector(0);
+    return scalar(v.missing, (root) => code(v, root));
+  };
+  return { name, signature: `${name}(v)`, doc, formula, missing, example: { expression, gives }, build };
+}
 
 /** One element at a known place. */
 export function element(v: NumericValue, k: number): NumericValue {
@@ -87,21 +134,23 @@ export function vectorOf(values: readonly NumericValue[]): NumericValue {
   const missing = union(...values.map((value) => value.missing));
   const constants = values.map((value) => value.constant);
   let room: string | undefined;
-  return vector(values.length, missing, ({ root }, k) => {
+  const known = constants.includes(undefined) ? undefined : (constants as number[]);
+  const value = vector(values.length, missing, ({ root }, k) => {
     if (typeof k === 'number') return read(values[k], root, 0);
     if (room === undefined) {
-      if (constants.includes(undefined)) {
+      if (known === undefined) {
         const scratch = root.program.scratch(values.length);
         values.forEach((value, j) => {
           root.push(`${scratch}[${j}] = ${read(value, root, 0)};`);
         });
         room = scratch;
       } else {
-        room = root.program.constant(Float64Array.from(constants as number[]));
+        room = root.program.constant(Float64Array.from(known));
       }
     }
     return `${room}[${k}]`;
   });
+  return known === undefined ? value : { ...value, constants: known };
 }
 
 /** A variable that went through all elements. */
