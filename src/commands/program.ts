@@ -6,6 +6,7 @@ import { addBench } from './bench/program.ts';
 import { addDev } from './dev/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
+import { addFeatures } from './features/program.ts';
 import type { Io } from './io.ts';
 import { addTail } from './tail/program.ts';
 import { addTest } from './test/program.ts';
@@ -129,35 +130,13 @@ Lines are plain JSON, as the topology's schemas describe them. An offset is the 
       code = await runCheck({ topology, ...options }, io);
     });
 
-  const features = root.command('features').description('The feature store of a topology.');
-  features
-    .command('load')
-    .argument('<topology>', 'topology file')
-    .argument('<dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
-    .description(
-      'Loads the columns that the topology reads into its store; makes tables and families that are missing.',
-    )
-    .option('--columns <list>', 'FAMILY.COLUMN,… to load instead of those that the topology reads', (text: string) =>
-      text.split(','),
-    )
-    .option('--json', 'the summary as JSON on standard output', false)
-    .addHelpText(
-      'after',
-      `
-Example, into an emulator:
-  $ BIGTABLE_EMULATOR_HOST=localhost:8086 sluice features load topologies/flight-delay.yaml examples/flight-delay/features`,
-    )
-    .action(async (topology, dir, options) => {
-      const { runFeaturesLoad } = await import('./run-features-load.ts');
-      code = await runFeaturesLoad({ topology, dir, ...options }, io);
-    });
-
   const done = (ended: number): void => {
     code = ended;
   };
   addDev(root, io, done);
   addDlq(root, io, done);
   addDoctor(root, io, done);
+  addFeatures(root, io, done);
   addTest(root, io, done);
   addTail(root, io, done);
   addTune(root, io, done);
@@ -182,7 +161,7 @@ function example(line: string, does: string): string {
 /** A switch is off unless it is given: that needs no words. */
 function describeOption({ description, defaultValue, defaultValueDescription, argChoices }: Option): string {
   const notes = argChoices === undefined ? [] : [`one of ${argChoices.join(', ')}`];
-  if (defaultValue !== undefined && typeof defaultValue !== 'boolean')
+  if (defaultValue !== undefined && typeof defaultValue !== 'boolean' && String(defaultValue) !== '')
     notes.push(`default: ${defaultValueDescription ?? defaultValue}`);
   return notes.length === 0 ? description : `${description} (${notes.join('; ')})`;
 }

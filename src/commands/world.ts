@@ -144,7 +144,12 @@ async function createEncoder(
   return compileAvroEncoder({ ...shape, prefix: confluentPrefix(id) });
 }
 
-function createStore(plan: Plan, telemetry: Telemetry, io: Io): FeatureStore {
+/** Of a topology, and of what is read of it. */
+export function createStore(
+  plan: Pick<Plan, 'topology'> & { readonly reads: readonly unknown[] },
+  telemetry: Telemetry,
+  io: Pick<Io, 'clock' | 'env'>,
+): FeatureStore {
   const { bigtable } = plan.topology.connections;
   if (plan.reads.length === 0) return NO_STORE;
   if (bigtable === undefined) {

@@ -58,8 +58,12 @@ export async function* readLines(file: string, options: LinesOptions): AsyncGene
 }
 
 /** The same where a line that is too long is a mistake of its author. */
-export async function* linesOf(file: string, onProgress: (readBytes: number) => void): AsyncGenerator<Buffer> {
-  for await (const line of readLines(file, { onProgress, maxLineBytes: MAX_LINE_BYTES })) {
+export async function* linesOf(
+  file: string,
+  onProgress: (readBytes: number) => void,
+  stdin?: NodeJS.ReadableStream,
+): AsyncGenerator<Buffer> {
+  for await (const line of readLines(file, { onProgress, stdin, maxLineBytes: MAX_LINE_BYTES })) {
     if (typeof line !== 'number') yield line;
     else throw new SluiceError('file-invalid', `${file} has a line of ${line} bytes; ${MAX_LINE_BYTES} are the limit`);
   }

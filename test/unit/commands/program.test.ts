@@ -12,6 +12,7 @@ const COMMANDS = [
   ['tune'],
   ['bench'],
   ['features', 'load'],
+  ['features', 'get'],
   ['dlq', 'list'],
   ['dlq', 'show'],
   ['dlq', 'replay'],

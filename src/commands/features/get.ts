@@ -1,0 +1,190 @@
+import { existsSync } from 'node:fs';
+import { createFeatureFiles } from '../../adapters/files/feature-files.ts';
+import { linesOf } from '../../adapters/files/lines.ts';
+import { createLog } from '../../adapters/pino/log.ts';
+import { type MergedRead, mergeReads } from '../../check/reads.ts';
+import { didYouMean } from '../../documents/did-you-mean.ts';
+import { formatFindings } from '../../documents/finding.ts';
+import { EXIT, SluiceError } from '../../kernel/errors.ts';
+import type { Topology } from '../../plan/topology.ts';
+import type { FeatureStore } from '../../ports/feature-store.ts';
+import { createTelemetry } from '../../telemetry/metrics.ts';
+import { type LoadedTopology, loadTopology } from '../../topology/load.ts';
+import type { Io } from '../io.ts';
+import { paintFor } from '../look/paint.ts';
+import { keyText, readRow, rowLines, type ShownRow, shownViews, sourceText } from '../look/rows.ts';
+import { createStore } from '../world.ts';
+import { createEventKeys } from './event-keys.ts';
+
+export interface FeaturesGetOptions {
+  readonly topology: string;
+  readonly keys: readonly string[];
+  readonly table: readonly string[];
+  readonly view: readonly string[];
+  /** JSON Lines; `-` is standard input. */
+  readonly event?: string | undefined;
+  /** Feature files in place of the store. */
+  readonly features?: string | undefined;
+  readonly json: boolean;
+}
+
+type Loaded = Extract<LoadedTopology, { ok: true }>;
+
+/** What is looked up together: a key, or the keys that an event makes. */
+interface Asked {
+  /** Where the event stands; undefined: a key was given. */
+  readonly place: string | undefined;
+  readonly lookUps: readonly { readonly read: MergedRead; readonly key: Buffer | undefined }[];
+}
+
+interface Answering {
+  readonly topology: Topology;
+  readonly store: FeatureStore;
+  readonly options: FeaturesGetOptions;
+  readonly io: Io;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/** `sluice features get`: rows as the processor would read them. Resolves with the exit code. */
+export async function featuresGet(options: FeaturesGetOptions, io: Io): Promise<number> {
+  const loaded = loadTopology(options.topology, io.env);
+  if (!loaded.ok) {
+    throw new SluiceError(
+      'topology-invalid',
+      `${options.topology} cannot be used:\n${formatFindings(loaded.findings)}`,
+    );
+  }
+  if ((options.keys.length === 0) === (options.event === undefined)) {
+    throw new SluiceError('usage-invalid', 'give row keys, such as ORD#LGA, or --event FILE to make them of events');
+  }
+  const reads = chosen(loaded, options);
+  const store = storeOf(loaded, reads, options, io);
+  try {
+    await store.open([...new Set(reads.map(({ table }) => table))]);
+    let lacking = 0;
+    for await (const asked of askedOf(options, loaded, reads, io)) {
+      if (!(await answer(asked, { topology: loaded.topology, store, options, io }))) lacking++;
+    }
+    return lacking === 0 ? EXIT.done : EXIT.failed;
+  } finally {
+    await store.close();
+  }
+}
+
+/** The look-ups of the topology, as far as `--table` and `--view` want them. */
+function chosen({ topology }: Loaded, { table, view }: FeaturesGetOptions): MergedRead[] {
+  const all = mergeReads(topology.enrich);
+  if (all.length === 0) throw new SluiceError('usage-invalid', `${topology.file} looks nothing up: it has no enrich`);
+  checkNames(
+    '--table',
+    table,
+    all.map((read) => read.table),
+    topology.file,
+  );
+  checkNames(
+    '--view',
+    view,
+    all.flatMap(({ views }) => views.map(({ name }) => name)),
+    topology.file,
+  );
+  return all.flatMap((read) => {
+    if (table.length > 0 && !table.includes(read.table)) return [];
+    const views = view.length === 0 ? read.views : read.views.filter(({ name }) => view.includes(name));
+    return views.length === 0 ? [] : [{ ...read, views }];
+  });
+}
+
+function checkNames(option: string, names: readonly string[], known: readonly string[], file: string): void {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const hint = didYouMean(unknown, known) || ';';
+  throw new SluiceError(
+    'usage-invalid',
+    `${option}: ${file} reads no "${unknown}"${hint} it reads ${[...new Set(known)].join(', ')}`,
+  );
+}
+
+function storeOf(
+  { topology }: Loaded,
+  reads: readonly MergedRead[],
+  options: FeaturesGetOptions,
+  io: Io,
+): FeatureStore {
+  if (options.features !== undefined) return createFeatureFiles({ folder: options.features, reads });
+  const { clock } = io;
+  const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: true }) });
+  return createStore({ topology, reads }, telemetry, io);
+}
+
+async function* askedOf(
+  { keys, event }: FeaturesGetOptions,
+  loaded: Loaded,
+  reads: readonly MergedRead[],
+  io: Io,
+): AsyncGenerator<Asked> {
+  for (const text of keys) {
+    const key = Buffer.from(text);
+    yield { place: undefined, lookUps: reads.map((read) => ({ read, key })) };
+  }
+  if (event === undefined) return;
+  const keysOf = createEventKeys(loaded, reads);
+  const name = event === '-' ? 'standard input' : event;
+  if (event !== '-' && !existsSync(event)) {
+    throw new SluiceError('file-missing', `there is no file ${event}; give --event a file of JSON Lines, or -`);
+  }
+  let number = 0;
+  for await (const line of linesOf(name, () => {}, event === '-' ? io.stdin : undefined)) {
+    number++;
+    if (line.length === 0) continue;
+    const place = `${name}:${number}`;
+    const made = keysOf(Buffer.from(line), place);
+    yield { place, lookUps: reads.map((read, k) => ({ read, key: made[k] })) };
+  }
+}
+
+/** False where nothing of it is there. */
+async function answer({ place, lookUps }: Asked, { topology, store, options, io }: Answering): Promise<boolean> {
+  const paint = paintFor(io);
+  const nowMs = io.clock.wallMs();
+  const source = sourceText(topology, options.features, io.env);
+  const write = (line: string): void => void io.stdout.write(`${line}\n`);
+  if (place !== undefined && !options.json) write(paint('grey', place));
+  const rows = new Map<string, ShownRow & { readonly template: string }>();
+  let any = false;
+  for (const { read, key } of lookUps) {
+    const { table, key: template } = read;
+    if (key === undefined) {
+      if (options.json)
+        write(JSON.stringify({ ...(place && { event: place }), table, key: null, template, found: false, views: [] }));
+      else write(`${paint('bold', table)}  ${paint('yellow', 'no key')}: a field that ${template} names is missing`);
+      continue;
+    }
+    const views = shownViews(read, await readRow(store, read, key, TIMEOUT_MS), nowMs);
+    const found = views.some((view) => view.found);
+    any ||= found;
+    // Two look-ups of one row by different templates are one row to whoever gives the key.
+    const id = JSON.stringify([table, key.toString('latin1')]);
+    const known = rows.get(id);
+    rows.set(id, {
+      ...{ table, key: keyText(key), source },
+      template: known === undefined || known.template === template ? template : `${known.template} or ${template}`,
+      found: found || known?.found === true,
+      views: [...(known?.views ?? []), ...views],
+    });
+  }
+  for (const { template, ...row } of rows.values()) {
+    if (options.json) {
+      write(JSON.stringify({ ...(place && { event: place }), ...row }));
+      continue;
+    }
+    const head = `${paint('bold', row.table)}  ${paint('cyan', row.key)}  ${paint('grey', source)}`;
+    if (!row.found) {
+      write(`${head}  ${paint('yellow', 'no such row')}; keys of this table are made by ${template}`);
+      continue;
+    }
+    write(head);
+    for (const line of rowLines(row, paint)) write(line);
+  }
+  return any;
+}

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { gather } from '../arguments.ts';
+import type { Io } from '../io.ts';
+
+/** `sluice features …`: what lies in the feature store of a topology, and what is put there. */
+export function addFeatures(root: Command, io: Io, done: (code: number) => void): void {
+  const features = root.command('features').description('The feature store of a topology.');
+  features
+    .command('load')
+    .argument('<topology>', 'topology file')
+    .argument('<dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
+    .description(
+      'Loads the columns that the topology reads into its store; makes tables and families that are missing.',
+    )
+    .option('--columns <list>', 'FAMILY.COLUMN,… to load instead of those that the topology reads', (text: string) =>
+      text.split(','),
+    )
+    .option('--json', 'the summary as JSON on standard output', false)
+    .addHelpText(
+      'after',
+      `
+Example, into an emulator:
+  $ BIGTABLE_EMULATOR_HOST=localhost:8086 sluice features load topologies/flight-delay.yaml examples/flight-delay/features`,
+    )
+    .action(async (topology, dir, options) => {
+      const { runFeaturesLoad } = await import('../run-features-load.ts');
+      done(await runFeaturesLoad({ topology, dir, ...options }, io));
+    });
+
+  features
+    .command('get')
+    .argument('<topology>', 'topology file')
+    .argument('[keys...]', 'row keys, as the topology’s templates make them: ORD#LGA')
+    .description('Rows as the processor would read them: every column with its value, how old it is, what is missing.')
+    .option('--table <name>', 'of this table alone; again for more', gather, [])
+    .option('--view <name>', 'this view alone; again for more', gather, [])
+    .option('--event <file>', 'JSON Lines, - is standard input: keys made of each event, by the topology’s templates')
+    .option('--features <dir>', 'folder of feature files in place of the store')
+    .option('--json', 'a JSON object a row', false)
+    .addHelpText(
+      'after',
+      `
+A row is asked for in each table that the topology reads. What is older than a view's maxAge is stale, with what
+the topology does then. Exit code 1 where a key or an event has no row at all.
+
+Examples:
+  $ sluice features get topologies/flight-delay.yaml ORD#LGA --table route
+  $ sluice features get topologies/flight-delay.yaml ORD LGA --view origin --json
+  $ head -1 examples/flight-delay/events-500.jsonl | \\
+      sluice features get topologies/flight-delay.yaml --event - --features examples/flight-delay/features`,
+    )
+    .action(async (topology, keys, options) => {
+      const { featuresGet } = await import('./get.ts');
+      done(await featuresGet({ topology, keys, ...options }, io));
+    });
+}
