@@ -7,6 +7,7 @@ import { addDev } from './dev/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
 import { addFeatures } from './features/program.ts';
+import { addInit } from './init/program.ts';
 import type { Io } from './io.ts';
 import { addTail } from './tail/program.ts';
 import { addTest } from './test/program.ts';
@@ -137,6 +138,7 @@ Lines are plain JSON, as the topology's schemas describe them. An offset is the 
   addDlq(root, io, done);
   addDoctor(root, io, done);
   addFeatures(root, io, done);
+  addInit(root, io, done);
   addTest(root, io, done);
   addTail(root, io, done);
   addTune(root, io, done);

@@ -1,0 +1,94 @@
+import { branchesOf, isNullable, isNumber } from '../../codecs/avro-fields.ts';
+import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro-schema.ts';
+import { FUNCTIONS } from '../../features/functions/table.ts';
+
+/** What a field of the event may give to a model: lines of a bundle, and how wide they are. */
+export interface Proposal {
+  readonly field: string;
+  /**
+   * number, flag (boolean), symbols (enum, a column a symbol), list (as wide as is left over, 0), id and time (whole numbers
+   * that are seldom features), text (nothing, but a suggestion), key (text that names the record), nothing.
+   */
+  readonly kind: 'number' | 'flag' | 'symbols' | 'list' | 'id' | 'time' | 'text' | 'key' | 'nothing';
+  readonly width: number;
+  readonly lines: readonly Line[];
+}
+
+export interface Line {
+  readonly name: string;
+  readonly expression: string;
+  readonly note: string;
+}
+
+const ID = /(^|_)(id|uuid|guid|key)$|[a-z0-9](Id|Uuid|Guid|Key)$/i;
+const TIME = /(^|_)(at|ts|time|timestamp)$|[a-z0-9](At|Ts|Time|Timestamp)$/;
+
+/** A field that names what the record is about, and can be a key. */
+export function isKey({ name, type }: AvroField): boolean {
+  const values = valuesOf(type);
+  return (
+    ID.test(name) && values.length === 1 && !isNullable(type) && ['string', 'int', 'long'].includes(values[0].type)
+  );
+}
+
+export function proposals(record: AvroRecord): readonly Proposal[] {
+  return record.fields.map(proposal);
+}
+
+function proposal({ name, type }: AvroField): Proposal {
+  const values = valuesOf(type);
+  const nullable = isNullable(type);
+  const [only] = values;
+  const one = (kind: Proposal['kind'], width: number, lines: readonly Line[]): Proposal => ({
+    field: name,
+    kind,
+    width,
+    lines,
+  });
+  if (only === undefined) return one('nothing', 0, []);
+  const number = line(name, nullable ? `event.${name} ?? 0` : `event.${name}`, nullable ? IMPUTED : '');
+  if (values.every((each) => isNumber(each)))
+    return one(ID.test(name) ? 'id' : isTime(name, only) ? 'time' : 'number', 1, [number]);
+  if (values.length > 1) return one('nothing', 0, []);
+  if (only.type === 'boolean') return one('flag', 1, [{ ...number, note: number.note || 'true is 1' }]);
+  if (only.type === 'enum') {
+    const lines = only.symbols.map((symbol) => {
+      const same = `event.${name} == "${symbol}"`;
+      return line(`${name}_${symbol}`, nullable ? `(${same}) ?? 0` : same, '');
+    });
+    return one('symbols', lines.length, lines);
+  }
+  if (only.type === 'string') return one(ID.test(name) ? 'key' : 'text', 0, []);
+  if ((only.type === 'array' && isNumber(only.items)) || only.type === 'bytes') return one('list', 0, [number]);
+  if (only.type === 'fixed' && only.size % 4 === 0) return one('list', only.size / 4, [number]);
+  return one('nothing', 0, []);
+}
+
+const IMPUTED = '?? is what stands for a missing value: take what training took';
+
+/** `shape` is a key of its own among lines. */
+function line(name: string, expression: string, note: string): Line {
+  return { name: name === 'shape' ? 'shape_' : name, expression, note };
+}
+
+/** Why a field gives no line, and what could be written; empty where there is nothing to say. */
+export function suggestion({ field, kind }: Proposal): string {
+  if (kind === 'text') {
+    const hashed = FUNCTIONS.has('hashBucket') ? `, or hashBucket(event.${field}, 32) as an index` : '';
+    return `${field} is text: a column a value, ${field}_A: event.${field} == "A"${hashed}`;
+  }
+  if (kind === 'key') return `${field} names the record, and is no feature`;
+  if (kind === 'id') return `${field} names the record, and is no feature; if it is one, ${field}: event.${field}`;
+  if (kind === 'time')
+    return `${field} is a time: such as tod: cyclic(mod(floorDiv(event.${field}, 60000), 1440), 1440, 1)`;
+  return kind === 'nothing' ? `${field} is of a type that cannot be a column` : `${field} is not used`;
+}
+
+function isTime(name: string, type: AvroType): boolean {
+  const logical = 'logicalType' in type ? type.logicalType : undefined;
+  return logical !== undefined ? /timestamp|date|time/.test(logical) : type.type === 'long' && TIME.test(name);
+}
+
+function valuesOf(type: AvroType): readonly AvroType[] {
+  return branchesOf(type).filter((branch) => branch.type !== 'null');
+}

@@ -1,0 +1,51 @@
+import { isNullable } from '../../codecs/avro-fields.ts';
+import type { AvroRecord, AvroType } from '../../codecs/avro-schema.ts';
+
+const SOME_TIME_MS = 991_595_400_000;
+const MAX_DEPTH = 8;
+
+/** A record that fits its schema and means nothing; lists are as wide as the bundle reads them. */
+export function exampleEvent(record: AvroRecord, widths: ReadonlyMap<string, number>): Record<string, unknown> {
+  return Object.fromEntries(record.fields.map(({ name, type }) => [name, exampleOf(type, widths.get(name) ?? 1, 0)]));
+}
+
+/** The same with null wherever the schema allows it; undefined where it allows none. */
+export function barestEvent(record: AvroRecord, event: Record<string, unknown>): Record<string, unknown> | undefined {
+  const nullable = record.fields.filter(({ type }) => isNullable(type)).map(({ name }) => name);
+  if (nullable.length === 0) return undefined;
+  return { ...event, ...Object.fromEntries(nullable.map((name) => [name, null])) };
+}
+
+function exampleOf(type: AvroType, width: number, depth: number): unknown {
+  // A recursive schema has an end somewhere: a null, or an empty list.
+  if (depth > MAX_DEPTH) return null;
+  switch (type.type) {
+    case 'null':
+      return null;
+    case 'boolean':
+      return true;
+    case 'int':
+    case 'long':
+      return type.logicalType?.includes('timestamp') ? SOME_TIME_MS : 1;
+    case 'float':
+    case 'double':
+      return 0.5;
+    case 'string':
+      return 'text';
+    // Vectors of float32, which are lists in plain JSON.
+    case 'bytes':
+      return Array(width).fill(0.5);
+    case 'fixed':
+      return Array(Math.floor(type.size / 4)).fill(0.5);
+    case 'enum':
+      return type.symbols[0];
+    case 'array':
+      return depth >= MAX_DEPTH / 2 ? [] : Array.from({ length: width }, () => exampleOf(type.items, 1, depth + 1));
+    case 'map':
+      return {};
+    case 'union':
+      return exampleOf(type.branches.find((branch) => branch.type !== 'null') ?? type.branches[0], width, depth + 1);
+    case 'record':
+      return Object.fromEntries(type.fields.map((field) => [field.name, exampleOf(field.type, 1, depth + 1)]));
+  }
+}

@@ -1,0 +1,81 @@
+import type { AvroField, AvroRecord } from '../../codecs/avro-schema.ts';
+import type { TensorSpec } from '../../ports/model.ts';
+import type { Line } from './columns.ts';
+import { isKey } from './columns.ts';
+
+/** One output of the model as a prediction. */
+export interface Prediction {
+  readonly line: Line;
+  /** Its type in the output schema. */
+  readonly avro: unknown;
+}
+
+export interface ProposedOutputs {
+  readonly predictions: readonly Prediction[];
+  /** Outputs that cannot be read, and why. */
+  readonly unreadable: readonly string[];
+  /** Fields of the event that say which record an output belongs to. */
+  readonly keys: readonly AvroField[];
+}
+
+const READABLE: ReadonlySet<string> = new Set(['float32', 'float64', 'int32', 'int64', 'uint8', 'bool']);
+
+/** Model outputs → predictions and fields of the output: a number each, a list where an output has more. */
+export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord): ProposedOutputs {
+  const keys = event.fields.filter(isKey);
+  const taken = new Set(['model', 'prediction', 'event', ...keys.map(({ name }) => name)]);
+  const unreadable: string[] = [];
+  const predictions: Prediction[] = [];
+  for (const tensor of tensors) {
+    const axes = tensor.shape.slice(1);
+    if (!READABLE.has(tensor.dtype) || tensor.shape.length === 0 || !axes.every(isFixed)) {
+      unreadable.push(`${tensor.name} (${tensor.dtype}, [${tensor.shape.join(', ')}]) cannot be read as numbers a row`);
+      continue;
+    }
+    const name = unique(identifier(tensor.name), taken);
+    const width = (axes as number[]).reduce((all, axis) => all * axis, 1);
+    const expression = /^[A-Za-z_]\w*$/.test(tensor.name) ? tensor.name : `output(${JSON.stringify(tensor.name)})`;
+    const number =
+      tensor.dtype === 'float32' || tensor.dtype === 'uint8' || tensor.dtype === 'bool' ? 'float' : 'double';
+    predictions.push({
+      line: { name, expression, note: width === 1 ? '' : `${width} numbers; one of them is ${expression}[0]` },
+      avro: width === 1 ? number : { type: 'array', items: number },
+    });
+  }
+  return { predictions, unreadable, keys };
+}
+
+/** The .avsc of what is published. */
+export function outputSchema(name: string, { predictions, keys }: ProposedOutputs): string {
+  const fields = [
+    ...keys.map((key) => ({
+      name: key.name,
+      type: key.type.type === 'union' ? key.type.branches[0].type : key.type.type,
+    })),
+    ...predictions.map(({ line, avro }) => ({ name: line.name, type: avro })),
+    {
+      name: 'model',
+      type: 'string',
+      doc: 'Which bundle made the prediction: NAME@VERSION and the beginning of its digest.',
+    },
+  ];
+  const lines = fields.map((field) => `    ${JSON.stringify(field)}`).join(',\n');
+  const record = identifier(name).replace(/(^|_)([a-z])/g, (_, _before, letter: string) => letter.toUpperCase());
+  return `{\n  "type": "record",\n  "name": "${record}Prediction",\n  "fields": [\n${lines}\n  ]\n}\n`;
+}
+
+export function identifier(text: string): string {
+  const word = text.replace(/[^A-Za-z0-9_]+/g, '_').replace(/^_+(?=.)|_+$/g, '');
+  return /^[A-Za-z_]/.test(word) ? word : `_${word}`;
+}
+
+function unique(name: string, taken: Set<string>): string {
+  let free = name;
+  for (let n = 2; taken.has(free); n++) free = n === 2 ? `predicted_${name}` : `predicted_${name}_${n}`;
+  taken.add(free);
+  return free;
+}
+
+function isFixed(axis: number | string): boolean {
+  return typeof axis === 'number' && axis > 0;
+}
