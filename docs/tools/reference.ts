@@ -60,7 +60,8 @@ function expressions(): string {
     '',
     'What a bundle may say under `let`, `inputs` and `prediction`. A name is `event.FIELD`, `VIEW.COLUMN`, an earlier name of',
     '`let`; under `prediction` a model output, or `prediction.NAME`. A value is a number, a vector, text or a label; missing is',
-    'NaN, and `??` says what to put in its place. A list is of numbers, a vector, or of texts. Every example below runs as a test.',
+    'NaN, and `??` says what to put in its place. A list is of numbers, a vector, or of texts. Every example below runs as a test,',
+    'and what has a counterpart in scikit-learn, pandas, numpy or scipy is held to its values (`test/fixtures/parity`).',
     '',
     ...sections,
   ].join('\n');
