@@ -25,14 +25,14 @@ SLOTS = 96
 MINUTES_A_DAY = 1440
 
 
-def fetch(folder: Path) -> Path:
-    """The parquet file out of the npm package, fetched with npm once into `folder`."""
-    target = folder / MEMBER
+def fetch(folder: Path, members=(MEMBER, AIRPORTS_MEMBER)) -> Path:
+    """The first of `members` out of the npm package, fetched with npm once into `folder`."""
+    target = folder / members[0]
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         with tarfile.open(next(folder.glob("vega-datasets-*.tgz"))) as archive:
-            for member in (MEMBER, AIRPORTS_MEMBER):
+            for member in members:
                 archive.extract(member, folder, filter="data")
     return target
 

@@ -27,7 +27,8 @@ export type DevEvent =
       readonly event: 'prediction';
       readonly source: string;
       readonly key: string | null;
-      readonly value: Readonly<Record<string, unknown>>;
+      /** Undefined where it cannot be read. */
+      readonly value: unknown;
     }
   | {
       readonly event: 'dead-letter';
@@ -51,17 +52,11 @@ export interface DevReport {
 /** Plain lines: talk on standard error, predictions and dead letters on standard output. With `json` there are events only, all on standard output. */
 export function createDevReport({ stdout, stderr }: Pick<Io, 'stdout' | 'stderr'>, json: boolean): DevReport {
   const tell: DevReport['tell'] = (event, text, asData = false) => {
-    if (json) stdout.write(`${JSON.stringify(event, plain)}\n`);
+    if (json) stdout.write(`${JSON.stringify(event)}\n`);
     else if (text !== '') (asData ? stdout : stderr).write(`${text}\n`);
   };
   return {
     tell,
     findings: (findings) => tell({ event: 'findings', findings }, formatFindings(findings).trimEnd()),
   };
-}
-
-/** A long beyond what JSON's numbers hold is text. */
-function plain(_: string, value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }

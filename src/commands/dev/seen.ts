@@ -21,7 +21,7 @@ export function createSeen(
     const fields = value === null ? undefined : read(value);
     const source = headers('sluice-source');
     report.tell(
-      { event: 'prediction', source, key: key?.toString('utf8') ?? null, value: fields ?? {} },
+      { event: 'prediction', source, key: key?.toString('utf8') ?? null, value: fields },
       `prediction   ${source}  ${inLine(valueLine(fields))}`,
       true,
     );

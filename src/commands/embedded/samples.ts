@@ -1,40 +1,32 @@
-import { compileAvroDecoder } from '../../codecs/avro-decoder.ts';
-import { fieldsOf } from '../../codecs/avro-fields.ts';
-import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
-import type { ColumnWant, ValueDecoder } from '../../codecs/types.ts';
-import { columnsOf } from '../../codecs/want-columns.ts';
+import { createAvroReader } from '../../codecs/avro-value.ts';
 import { CONFLUENT_PREFIX_BYTES } from '../../codecs/wire.ts';
-import type { Column } from '../../kernel/columns.ts';
 import type { OutputSettings } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';
 
 const KEPT = 5;
 
-/** A value of the output → its fields, by the topology's own schema; undefined for bytes that are no such value. */
-export type ReadValue = (bytes: Buffer) => Readonly<Record<string, string | number | bigint | null>> | undefined;
+/** A value of the output as a person reads it: JSON, or what Avro says in JSON's words; undefined for bytes that are no such value. */
+export type ReadValue = (bytes: Buffer) => unknown;
 
-/** Reads what the pipeline writes. A missing number is null, a vector is not shown: it is an ellipsis. */
+/** Reads what the pipeline writes, by the topology's own schema. */
 export function createValueReader({ value }: OutputSettings): ReadValue {
-  const wants = fieldsOf(value.schema)
-    .filter(({ kind }) => kind !== 'other')
-    .map(({ name, kind, width }) => ({ field: name, kind, width }) as ColumnWant);
-  const decoder: ValueDecoder =
-    value.kind === 'json'
-      ? compileJsonDecoder({ schema: value.schema, wants })
-      : compileAvroDecoder({ writer: value.schema, reader: value.schema, wants });
-  const prefixBytes = value.kind === 'avro' && value.wire === 'confluent' ? CONFLUENT_PREFIX_BYTES : 0;
-  return (bytes) => {
-    const columns = columnsOf(wants, 1, bytes);
-    if (!decoder.bind(bytes, columns)(prefixBytes, bytes.length, 0)) return undefined;
-    return Object.fromEntries(wants.map(({ field }, slot) => [field, entryOf(columns[slot])]));
-  };
+  if (value.kind === 'json') return (bytes) => JSON.parse(bytes.toString('utf8'));
+  const read = createAvroReader(value.schema);
+  const prefixBytes = value.wire === 'confluent' ? CONFLUENT_PREFIX_BYTES : 0;
+  return (bytes) => read(bytes, prefixBytes);
 }
 
 /** A prediction in a line: `id 5  probability 0.3141`. */
-export function valueLine(value: ReturnType<ReadValue>): string {
+export function valueLine(value: unknown): string {
   return Object.entries(value ?? {})
-    .map(([field, entry]) => `${field} ${typeof entry === 'number' ? Number(entry.toPrecision(4)) : (entry ?? '-')}`)
+    .map(([field, entry]) => `${field} ${shown(entry)}`)
     .join('  ');
+}
+
+function shown(entry: unknown): string {
+  if (entry === null) return '-';
+  if (typeof entry === 'number') return String(Number.isInteger(entry) ? entry : Number(entry.toPrecision(4)));
+  return typeof entry === 'string' ? entry : '…';
 }
 
 /** A sink that remembers the latest predictions on their way through, for people to look at; decoded only when they look. */
@@ -60,17 +52,4 @@ export function createSamples(
     },
     read: () => latest.map((bytes) => valueLine(read(bytes))),
   };
-}
-
-function entryOf(column: Column): string | number | bigint | null {
-  switch (column.kind) {
-    case 'number':
-      return Number.isNaN(column.values[0]) ? null : column.values[0];
-    case 'long':
-      return column.present[0] === 0 ? null : column.values[0];
-    case 'string':
-      return column.start[0] < 0 ? null : column.bytes.toString('utf8', column.start[0], column.end[0]);
-    default:
-      return '…';
-  }
 }
