@@ -12,6 +12,7 @@ import { EXIT } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
+import { registryAt } from '../topology/connection-build.ts';
 import { closing, type Diagnosis, note, ok, problem, textOf, warning } from './doctor/finding.ts';
 import { checkKafka, kafkaWorld } from './doctor/kafka.ts';
 import { checkModel } from './doctor/model.ts';
@@ -76,10 +77,11 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   return isWell(found) ? EXIT.done : EXIT.failed;
 
   async function registry({ registry: given }: DoctorOptions, of: Topology | undefined): Promise<Diagnosis[]> {
-    const url = given ?? of?.connections.registry?.url;
-    if (url === undefined) return of === undefined ? [] : [note('registry', 'the topology names none')];
-    const schemas = createRegistrySchemas({ clock, telemetry }, { url, timeoutMs: TIMEOUT_MS });
-    const probe = () => probeRegistry(clock, { url, timeoutMs: TIMEOUT_MS });
+    const named = of?.connections.registry;
+    const at = given === undefined ? named : { ...named, ...registryAt(given) };
+    if (at === undefined) return of === undefined ? [] : [note('registry', 'the topology names none')];
+    const schemas = createRegistrySchemas({ clock, telemetry }, { ...at, timeoutMs: TIMEOUT_MS });
+    const probe = () => probeRegistry(clock, { ...at, timeoutMs: TIMEOUT_MS });
     return checkRegistry(of === undefined ? { writes: [], reads: [] } : subjectsOf(of), { probe, schemas });
   }
 

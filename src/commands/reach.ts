@@ -1,3 +1,4 @@
+import { mayPassAtStart, type SluiceError } from '../kernel/errors.ts';
 import { retry } from '../kernel/retry.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Io } from './io.ts';
@@ -15,7 +16,10 @@ export async function reach<T>(
 ): Promise<T> {
   const givingUp = new AbortController();
   const timer = clock.after(WITHIN_MS, () => givingUp.abort());
-  const onRetry = (error: Error): void => telemetry.event('start-waits', { what, reason: error.message });
+  const onRetry = (error: SluiceError): void => {
+    if (mayPassAtStart(error)) telemetry.event('start-waits', { what, reason: error.message });
+    else givingUp.abort();
+  };
   try {
     return await retry(
       { clock, random },

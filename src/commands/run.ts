@@ -77,7 +77,7 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
       },
       options.listen,
     ));
-  if (admin) telemetry.event('listening', { url: admin.url });
+  if (admin) telemetry.event(isLoopBack(options.listen?.host) ? 'listening' : 'listening-openly', { url: admin.url });
   running = instances > 1 ? several(plan, { ...options, instances, cores, pretty, color }, telemetry, io) : one();
   const { stop, abort, ended } = running;
   const forget = endOnSignal({ stop, abort }, telemetry, io);
@@ -109,6 +109,10 @@ function several(plan: Plan, options: Parameters<typeof startInstances>[1], tele
   const fleet = startInstances(plan, options, telemetry, io);
   const { stop, abort, health } = fleet;
   return { stop, abort, health, metrics: fleet, ended: codeOf(fleet).finally(() => telemetry.flush()) };
+}
+
+function isLoopBack(host: string | undefined): boolean {
+  return host === undefined || host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /** Connects to everything, says what is wrong, and lets go of it again. */

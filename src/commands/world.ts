@@ -19,6 +19,7 @@ import type { ModelRuntime } from '../ports/model.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Io } from './io.ts';
+import { kafkaConnection } from './kafka-connection.ts';
 import { loadModel } from './load-model.ts';
 import { NO_STORE } from './no-store.ts';
 import { reach } from './reach.ts';
@@ -56,12 +57,7 @@ export async function createWorld(
   const store = createStore(plan, telemetry, io);
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
-  const connection = {
-    brokers: kafka.brokers,
-    clientId: kafka.clientId,
-    debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
-    stock: kafka.client === 'stock',
-  };
+  const connection = { ...kafkaConnection(kafka, telemetry, io), stock: kafka.client === 'stock' };
   const groupId = topology.source.group;
   const ownership =
     topology.flow.delivery === 'exactly-once'
@@ -114,7 +110,7 @@ export async function createWorld(
 function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
   const { source, output, connections } = plan.topology;
   if (connections.registry !== undefined) {
-    return createRegistrySchemas({ clock: io.clock, telemetry }, { url: connections.registry.url });
+    return createRegistrySchemas({ clock: io.clock, telemetry }, connections.registry);
   }
   const formats = [source.value, output.value];
   const ids = formats.flatMap((format) =>

@@ -22,6 +22,9 @@ export const DISPOSITIONS = {
   'store-unavailable': 'retry',
   'registry-unavailable': 'retry',
   'device-memory': 'retry',
+  /** Who we are is not believed, or who they are not by us: credentials and certificates are rolled while fleets run. */
+  'login-refused': 'retry',
+  'peer-untrusted': 'retry',
 
   'record-too-large': 'dead-letter',
   'record-refused': 'dead-letter',
@@ -75,6 +78,11 @@ function textOf(thrown: unknown): string {
   } catch {
     return `a thrown ${typeof thrown} that has no text`;
   }
+}
+
+/** A retry that ends a start: nobody has rolled anything yet, so the password, the authority or the name in the file is wrong. */
+export function mayPassAtStart({ code, disposition }: SluiceError): boolean {
+  return disposition === 'retry' && code !== 'login-refused' && code !== 'peer-untrusted';
 }
 
 /** Exit codes of the command line, see docs: 0 done, 1 failed, 2 usage, 3 drain budget ran out. */

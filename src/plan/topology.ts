@@ -1,3 +1,5 @@
+import type { Secret } from '../kernel/secret.ts';
+import type { TlsSettings } from '../kernel/tls.ts';
 import type { Layout, ViewSpec } from '../kernel/views.ts';
 
 /** A topology file, parsed: complete, frozen, in the program's units. Made by src/topology only. */
@@ -43,7 +45,7 @@ export type Device = 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
 
 export interface Connections {
   readonly kafka: KafkaConnection | undefined;
-  readonly registry: { readonly url: string } | undefined;
+  readonly registry: RegistryConnection | undefined;
   readonly bigtable: BigtableConnection | undefined;
 }
 
@@ -53,7 +55,37 @@ export interface KafkaConnection {
   readonly sessionTimeoutMs: number;
   /** Who reads and writes record batches: Sluice, in columns, or the client, an object a record. */
   readonly client: 'columnar' | 'stock';
+  /** Undefined: without TLS. */
+  readonly ssl?: TlsSettings;
+  readonly sasl?: SaslSettings;
 }
+
+export type SaslSettings =
+  | {
+      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+      readonly username: Secret;
+      readonly password: Secret;
+    }
+  | { readonly mechanism: 'oauthbearer'; readonly token: Secret }
+  | {
+      readonly mechanism: 'oauthbearer';
+      /** Gives tokens for client credentials. */
+      readonly tokenEndpoint: string;
+      readonly clientId: Secret;
+      readonly clientSecret: Secret;
+      readonly scope: string | undefined;
+      /** Of the endpoint. */
+      readonly tls: TlsSettings | undefined;
+    };
+
+export interface RegistryConnection {
+  /** Without credentials. */
+  readonly url: string;
+  readonly login?: RegistryLogin;
+  readonly ssl?: TlsSettings;
+}
+
+export type RegistryLogin = { readonly username: Secret; readonly password: Secret } | { readonly token: Secret };
 
 export interface BigtableConnection {
   readonly project: string;

@@ -104,6 +104,11 @@ export const METRICS = {
   }),
   sluice_feature_age_seconds: histogram('Age of a feature when it was used.', FEATURE_AGE_SECONDS, { view: 'any' }, 32),
   sluice_retries_total: counter('Attempts that failed and were made again.', { what: 'any', reason: 'any' }, 48),
+  sluice_token_fetches_total: counter(
+    'Times a login asked for a token, by outcome: fetched, failed.',
+    { outcome: 'any' },
+    4,
+  ),
   sluice_store_calls_total: counter('Calls to the feature store, by result.', { result: 'any' }, 20),
   sluice_store_calls_allowed: gauge(
     'Calls to the feature store that may be in flight: fewer while it is slow or says that it is overloaded.',

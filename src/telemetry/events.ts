@@ -41,6 +41,7 @@ export const EVENTS = {
   started: pipeline('info', 'started'),
   'memory-bound': pipeline('info', 'resident memory stays below this, whatever comes in'),
   listening: pipeline('info', 'metrics and health are served'),
+  'listening-openly': pipeline('warn', 'metrics and health are served beyond this machine, to whoever can connect'),
   signal: pipeline('info', 'a signal asks for the end'),
   ready: pipeline('info', 'ready: assigned, connected and able to make progress'),
   draining: pipeline('info', 'draining: taking in nothing more, settling what is in flight'),
@@ -117,6 +118,11 @@ export const EVENTS = {
   'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 
   'kafka-client': source('debug', 'kafka client says'),
+  'token-failed': source(
+    'warn',
+    'no new token for the login to Kafka; the last one is used while it is valid',
+    limited(),
+  ),
   'kafka-connect-retry': source('warn', 'cannot reach the brokers; it will be tried again', limited()),
   'group-joined': source('info', 'joined the group'),
   'group-rejoining': source('info', 'the group rebalances: handing over stops, draining'),

@@ -1,5 +1,12 @@
 import type { ColumnSpec } from '../kernel/views.ts';
-import type { EnrichSettings, OverloadSettings, Topology, ValueFormat, ViewSettings } from '../plan/topology.ts';
+import type {
+  Connections,
+  EnrichSettings,
+  OverloadSettings,
+  Topology,
+  ValueFormat,
+  ViewSettings,
+} from '../plan/topology.ts';
 import { maxBatchOf } from './max-batch.ts';
 import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
 
@@ -13,22 +20,17 @@ export interface ResolvedFiles {
 const RUN_TIMEOUT_MS = 10_000;
 
 /** A judged topology file in the program's words and units, deeply frozen. */
-export function buildTopology(file: string, parsed: TopologyFile, files: ResolvedFiles): Topology {
-  const { connections, source, model, flow, output, deadLetter } = parsed;
-  const { kafka } = connections;
+export function buildTopology(
+  file: string,
+  parsed: TopologyFile,
+  connections: Connections,
+  files: ResolvedFiles,
+): Topology {
+  const { source, model, flow, output, deadLetter } = parsed;
   return deepFreeze({
     name: parsed.topology,
     file,
-    connections: {
-      kafka: kafka && {
-        brokers: kafka.brokers.split(',').map((broker) => broker.trim()),
-        clientId: kafka.clientId,
-        sessionTimeoutMs: kafka.sessionTimeout,
-        client: kafka.client,
-      },
-      registry: connections.registry,
-      bigtable: connections.bigtable,
-    },
+    connections,
     source: {
       topics: source.topics,
       group: source.group,

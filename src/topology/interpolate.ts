@@ -1,43 +1,100 @@
+import { readFileSync } from 'node:fs';
 import { Scalar, visit } from 'yaml';
 import type { CheckFinding } from '../documents/finding.ts';
-import type { Path, YamlDocument } from '../documents/yaml-document.ts';
+import { dotted, type Path, type YamlDocument } from '../documents/yaml-document.ts';
 
 /** Variables by name. An empty one counts as unset where there is a default, as in a shell. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
 const BODY = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
+const FILE = 'file:';
+/** Keys whose values are text, whatever they look like: a password of digits is none of numbers. */
+const TEXT_KEYS: ReadonlySet<unknown> = new Set([
+  'username',
+  'password',
+  'passphrase',
+  'token',
+  'clientId',
+  'clientSecret',
+]);
 const NUMBER = /^-?\d+(?:\.\d+)?$/;
 
+export interface Interpolated {
+  readonly findings: readonly CheckFinding[];
+  /** Values that are one `${file:PATH}` and nothing else, by their dotted path: how to read the file again. */
+  readonly files: ReadonlyMap<string, () => string>;
+  /** What came out of files: nobody is to see it. */
+  readonly secrets: readonly string[];
+}
+
 /**
- * Replaces `${NAME}` and `${NAME:-default}` in every string value of a parsed document; `$${` is a literal `${`.
+ * Replaces `${NAME}` and `${NAME:-default}` in every string value of a parsed document, and under `connections` `${file:PATH}`
+ * by the text of a file, without line breaks at its end; `$${` is a literal `${`.
  * It runs after parsing, so a variable's text can never add keys or change the document's structure.
- * A plain (unquoted) value that is one reference and nothing else may become a number or a boolean.
+ * A plain (unquoted) value that is one variable and nothing else may become a number or a boolean; what a file holds stays text.
  */
-export function interpolate(yaml: YamlDocument, env: Environment): CheckFinding[] {
+export function interpolate(
+  yaml: YamlDocument,
+  env: Environment,
+  readText: (path: string) => string = readFile,
+): Interpolated {
   const findings: CheckFinding[] = [];
+  const files = new Map<string, () => string>();
+  const secrets: string[] = [];
   visit(yaml.document, {
     Scalar(key, node, ancestors) {
-      if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return;
+      if (key === 'key' || typeof node.value !== 'string' || !node.value.includes(`\${`)) return;
       const text = node.value;
       const path = () => pathOf(ancestors, key);
       const replaced = text.replace(REFERENCE, (whole, body: string | undefined) => {
-        if (body === undefined) return '${';
+        if (body === undefined) return `\${`;
+        if (whole.endsWith('}') && body.startsWith(FILE)) return fromFile(body.slice(FILE.length), whole, path(), text);
         const value = whole.endsWith('}') ? resolve(body, env) : { problem: 'has no closing brace' };
         if (typeof value === 'string') return value;
         findings.push(yaml.at(path(), `${whole} ${value.problem}`, remedyFor(body)));
         return '';
       });
-      const alone = node.type === Scalar.PLAIN && /^\$\{[^}]*\}$/.test(text);
-      node.value = alone ? typed(replaced) : replaced;
+      const alone = node.type === Scalar.PLAIN && /^\$\{(?!file:)[^}]*\}$/.test(text);
+      node.value = alone && !TEXT_KEYS.has(path().at(-1)) ? typed(replaced) : replaced;
     },
   });
-  return findings;
+  return { findings, files, secrets };
+
+  function fromFile(file: string, whole: string, path: Path, text: string): string {
+    if (path[0] !== 'connections') {
+      const remedy = `write the value here, or a variable: \${NAME}`;
+      findings.push(yaml.at(path, `${whole} is a secret, and only connections have such`, remedy));
+      return '';
+    }
+    const read = () => readText(file).replace(/[\r\n]+$/, '');
+    let problem = 'is an empty file';
+    try {
+      const found = read();
+      if (found !== '') {
+        secrets.push(found);
+        if (text === whole) files.set(dotted(path), read);
+        return found;
+      }
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      problem = code === 'ENOENT' ? 'is not there' : `cannot be read: ${code}`;
+    }
+    const remedy =
+      'put the secret into this file, or correct the path; it is looked up beside the topology file, then here';
+    findings.push(yaml.at(path, `${whole} ${problem}`, remedy));
+    return '';
+  }
+}
+
+function readFile(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 function resolve(body: string, env: Environment): string | { problem: string } {
   const match = BODY.exec(body);
-  if (match === null) return { problem: 'is not a reference to an environment variable' };
+  if (match === null)
+    return { problem: 'is not a reference to an environment variable, NAME, or to a file, file:PATH' };
   const [, name, fallback] = match;
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (fallback !== undefined && (value === undefined || value === '')) return fallback;

@@ -118,11 +118,6 @@ export function choice<const Values extends readonly [string, ...string[]]>(
   });
 }
 
-/** A key that the format knows and Sluice does not do yet: refused, so that nobody believes it works. */
-export function notYet(what: string) {
-  return z.never({ error: said(`${what} is not supported yet`, 'leave this key out') }).optional();
-}
-
 export function list<Item extends z.ZodType>(item: Item, what: string, example: string) {
   const remedy = `write a list of ${what}, for example ${example}`;
   return z

@@ -4,8 +4,11 @@ import type { CheckFinding } from '../documents/finding.ts';
 import { hasErrors } from '../documents/finding.ts';
 import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
+import { hideSecrets } from '../kernel/secret.ts';
 import type { Topology, ValueFormat } from '../plan/topology.ts';
 import { buildTopology } from './build.ts';
+import { buildConnections } from './connection-build.ts';
+import { checkConnections } from './connection-rules.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 import { checkRules } from './rules.ts';
 import { type TopologyFile, topologySchema } from './schema.ts';
@@ -43,13 +46,14 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   }
   const yaml = parseYaml(file, text);
   if (yaml.errors.length > 0) return failed(yaml.errors);
-  const unresolved = interpolate(yaml, env);
-  if (unresolved.length > 0) return failed(unresolved);
+  const given = interpolate(yaml, env, (path) => readFileSync(resolvePath(file, path), 'utf8'));
+  if (given.findings.length > 0) return failed(given.findings);
 
   const parsed = topologySchema.safeParse(yaml.toValue());
-  if (!parsed.success) return failed(zodFindings(parsed.error, yaml));
+  if (!parsed.success) return failed(withoutSecrets(zodFindings(parsed.error, yaml), given.secrets));
 
-  const findings = checkRules(parsed.data, yaml);
+  const connections = buildConnections(parsed.data.connections, given.files, (path) => resolvePath(file, path));
+  const findings = [...checkRules(parsed.data, yaml), ...checkConnections(parsed.data.connections, connections, yaml)];
   const sourceValue = readFormat(parsed.data.source.value, ['source', 'value'], yaml, findings);
   const outputValue = readFormat(parsed.data.output.value, ['output', 'value'], yaml, findings);
   if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined) return failed(findings);
@@ -60,7 +64,7 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   const files = { sourceValue: sourceValue.format, outputValue: outputValue.format, bundle, smallerBundle };
   return {
     ok: true,
-    topology: buildTopology(file, parsed.data, files),
+    topology: buildTopology(file, parsed.data, connections, files),
     source: { yaml, sourceSchema: sourceValue.document, outputSchema: outputValue.document },
     findings: inFileOrder(findings),
   };
@@ -131,6 +135,10 @@ function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown
     `there is no file ${file}`,
     'correct the path; it is looked up beside the topology file, then from the current directory',
   );
+}
+
+function withoutSecrets(findings: readonly CheckFinding[], secrets: readonly string[]): CheckFinding[] {
+  return findings.map((finding) => ({ ...finding, message: hideSecrets(finding.message, secrets) }));
 }
 
 function failed(findings: readonly CheckFinding[]): LoadedTopology {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { strict } from '../documents/zod-findings.ts';
 import { NUMBER_ENCODINGS } from '../kernel/views.ts';
+import { kafkaSchema, registrySchema } from './connection-schema.ts';
 import {
   autoOr,
   choice,
@@ -11,7 +12,6 @@ import {
   list,
   mapOf,
   matching,
-  notYet,
   offOr,
   share,
   size,
@@ -24,8 +24,6 @@ import {
  * It says what each key may hold; what two keys may hold together is in rules.ts.
  */
 
-const URL_PATTERN = /^https?:\/\/[^\s/?#]+\S*$/;
-const BROKERS_PATTERN = /^\s*[^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*$/;
 const BIGTABLE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,49}$/;
 const BIGTABLE_FAMILY = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 const FIELD_SOURCE =
@@ -47,31 +45,6 @@ const value = () =>
       .describe('ids that mean this schema when there is no registry; the first is written')
       .optional(),
   });
-
-const kafka = strict({
-  brokers: matching(BROKERS_PATTERN, 'a list host:port,host:port', '"localhost:9092"').describe(
-    'host:port, comma-separated',
-  ),
-  clientId: text('a name', 'sluice').describe('shown in the logs of the brokers').default('sluice'),
-  sessionTimeout: duration('10s')
-    .describe(
-      'how long the group waits for a member that is silent; after a crash nobody reads its partitions for so long',
-    )
-    .prefault('10s'),
-  ssl: notYet('ssl'),
-  sasl: notYet('sasl'),
-  client: choice(['columnar', 'stock'], ['platformatic'])
-    .describe(
-      "columnar: record batches are read into columns and written by Sluice; stock: a message a record and the client's own producer, to compare with, several times as dear",
-    )
-    .default('columnar'),
-});
-
-const registry = strict({
-  url: matching(URL_PATTERN, 'an http or https address', '"http://localhost:8081"').describe(
-    'Confluent Schema Registry',
-  ),
-});
 
 const bigtable = strict({
   project: text('a project id', 'dev'),
@@ -179,7 +152,11 @@ export const topologySchema = strict({
   topology: matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name (letters, digits, . _ -)', 'flight-delay').describe(
     'the name of the pipeline',
   ),
-  connections: strict({ kafka: kafka.optional(), registry: registry.optional(), bigtable: bigtable.optional() })
+  connections: strict({
+    kafka: kafkaSchema.optional(),
+    registry: registrySchema.optional(),
+    bigtable: bigtable.optional(),
+  })
     .describe('where the services are')
     .prefault({}),
   source: strict({

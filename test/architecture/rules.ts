@@ -48,6 +48,7 @@ const MORE_UNITS: Readonly<Record<string, readonly string[]>> = { kafka: ['offse
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['kafkajs', '@node-rs/crc32'],
   registry: ['avsc'],
+  oauth: [],
   bigtable: ['@google-cloud/bigtable-api', '@grpc/grpc-js'],
   onnx: ['onnxruntime-node'],
   http: ['fastify'],

@@ -1,20 +1,24 @@
-import { type Admin, Kafka, type KafkaConfig, type logCreator, logLevel, type SASLOptions } from 'kafkajs';
+import { type Admin, Kafka, type logCreator, logLevel } from 'kafkajs';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { deadlineIn } from '../../kernel/deadline.ts';
-import { SluiceError } from '../../kernel/errors.ts';
+import { mayPassAtStart, SluiceError } from '../../kernel/errors.ts';
+import type { KafkaLogin } from '../../kernel/login.ts';
+import type { TlsSettings } from '../../kernel/tls.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isTopicMissing, messageOf, translate } from './errors.ts';
 import { quietIdleQueues } from './idle-queues.ts';
 import { installedClientVersion, SUPPORTED_CLIENT } from './internals.ts';
+import { saslOf } from './login.ts';
 import { guardNetwork } from './network.ts';
-import { openSocket, takeResponsesWhole } from './receive.ts';
+import { socketsOf, takeResponsesWhole } from './receive.ts';
 
 /** How to reach a cluster: what source and sink have in common. */
 export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl?: KafkaConfig['ssl'];
-  readonly sasl?: SASLOptions;
+  /** Undefined: without TLS. */
+  readonly ssl?: TlsSettings;
+  readonly sasl?: KafkaLogin;
   /** One connection attempt. */
   readonly dialTimeoutMs?: number;
   /** One request. */
@@ -61,9 +65,10 @@ export function createKafkaClient(
   return new Kafka({
     brokers: [...connection.brokers],
     clientId: connection.clientId,
-    ssl: connection.ssl,
-    sasl: connection.sasl,
-    socketFactory: openSocket,
+    // The client only hands this on to the socket factory.
+    ssl: connection.ssl !== undefined,
+    sasl: connection.sasl && saslOf(connection.sasl),
+    socketFactory: socketsOf(connection.ssl),
     connectionTimeout: connection.dialTimeoutMs ?? 2_000,
     requestTimeout: connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 50, maxRetryTime: 400, retries: 4 },
@@ -102,7 +107,7 @@ export async function reach(deps: ConnectionDeps, connection: KafkaConnection, k
     (thrown, attempts) =>
       new SluiceError(
         'broker-unavailable',
-        `none of the brokers ${brokers.join(', ')} could be reached in ${attempts} attempts (${messageOf(thrown)}): check the addresses, and that the cluster runs`,
+        `none of the brokers ${brokers.join(', ')} could be reached in ${attempts} attempts (${messageOf(thrown)}): check the addresses, that the cluster runs, and whether its listener wants TLS (ssl) or a login (sasl)`,
         thrown,
       ),
   );
@@ -127,7 +132,7 @@ export async function persistently<T>(
       return await attempt();
     } catch (thrown) {
       const error = translate(thrown, doing, brokers);
-      if (error.disposition !== 'retry') throw error;
+      if (!mayPassAtStart(error)) throw error;
       if (deadline.passed()) throw exhausted?.(thrown, attempts) ?? error;
       const delayMs = Math.min(2_000, 100 * 2 ** attempts) * (0.5 + random() / 2);
       telemetry.counter('sluice_retries_total', { what: 'kafka-connect', reason: error.code }).add(1);

@@ -1,7 +1,7 @@
 import type { Consumer } from 'kafkajs';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { messageOf, nameInChain, translate } from './errors.ts';
+import { messageOf, translate } from './errors.ts';
 
 /** The client's own crashes: one from which it begins anew is counted, any other is a failure for good. */
 export function listenForCrashes(
@@ -26,10 +26,8 @@ export function listenForCrashes(
       );
       return;
     }
-    // The client counts a refused login as worth another try, for ever.
-    if (error.code === 'broker-refused' || nameInChain(payload.error, 'KafkaJSSASLAuthenticationError')) {
-      onFailed(error);
-    }
+    // The client counts what may not be done as worth another try, for ever. A login may be taken again: credentials are rolled.
+    if (error.code === 'broker-refused') onFailed(error);
     telemetry.counter('sluice_retries_total', { what: 'kafka-consumer', reason: error.code }).add(1);
     telemetry.event('consumer-restarting', { group: groupId, error: messageOf(payload.error) });
   });

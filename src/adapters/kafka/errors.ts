@@ -1,4 +1,5 @@
 import { type ErrorCode, SluiceError } from '../../kernel/errors.ts';
+import { tlsTrouble } from '../../kernel/tls.ts';
 
 /** Vendor errors → ours. Nothing else in the program knows the client's error names. */
 
@@ -18,9 +19,12 @@ const REFUSED: ReadonlySet<string> = new Set([
   'GROUP_AUTHORIZATION_FAILED',
   'CLUSTER_AUTHORIZATION_FAILED',
   'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'SECURITY_DISABLED',
+]);
+const LOGIN_REFUSED: ReadonlySet<string> = new Set([
   'UNSUPPORTED_SASL_MECHANISM',
   'SASL_AUTHENTICATION_FAILED',
-  'SECURITY_DISABLED',
+  'ILLEGAL_SASL_STATE',
 ]);
 const MISSING: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']);
 
@@ -42,6 +46,7 @@ const SPENT: ReadonlySet<string> = new Set([
 const NOT_WRITTEN: ReadonlySet<string> = new Set([
   ...TOO_LARGE,
   ...REFUSED,
+  ...LOGIN_REFUSED,
   ...MISSING,
   'LEADER_NOT_AVAILABLE',
   'NOT_ENOUGH_REPLICAS',
@@ -112,15 +117,54 @@ export function translate(thrown: unknown, doing: string, brokers: readonly stri
       'the topic takes no such key or timestamp: see its cleanup.policy and timestamp limits',
     );
   }
-  if (REFUSED.has(type) || nameInChain(thrown, 'KafkaJSSASLAuthenticationError')) {
-    return make('broker-refused', 'give this user the right to do it, or check its credentials');
-  }
+  if (isLoginRefused(thrown)) return loginRefused(said, make);
+  const tls = tlsTroubleOf(thrown);
+  if (tls !== undefined) return make('peer-untrusted', `${tls.what}: ${tls.remedy}`);
+  if (REFUSED.has(type)) return make('broker-refused', aclRemedy(type, doing, brokers));
   if (MISSING.has(type)) return make('topic-missing', 'create the topic: a pipeline never does');
   if (type !== '') return make('broker-rejected', 'it is tried again');
   if (find(thrown, (error) => (UNRECOVERABLE.has(error.name ?? '') ? true : undefined)) === true) {
     return make('unexpected', 'this is a defect, of Sluice or of its Kafka client');
   }
   return make('broker-unavailable', `it is tried again; brokers: ${brokers.join(', ')}`);
+}
+
+/** A login that the broker does not take, or that could not be made. */
+export function isLoginRefused(thrown: unknown): boolean {
+  return LOGIN_REFUSED.has(kafkaType(thrown)) || nameInChain(thrown, 'KafkaJSSASLAuthenticationError');
+}
+
+function loginRefused(said: string, make: (code: ErrorCode, advice: string) => SluiceError): SluiceError {
+  if (/mechanism is not supported/.test(said)) {
+    return make('login-refused', 'write a mechanism that the listener has into connections.kafka.sasl.mechanism');
+  }
+  return make(
+    'login-refused',
+    'check user and password (or the token) in connections.kafka.sasl, and that the broker knows this user with this mechanism',
+  );
+}
+
+/** TLS that cannot be, in words. */
+export function tlsTroubleOf(thrown: unknown): ReturnType<typeof tlsTrouble> {
+  return find(thrown, ({ code }) => tlsTrouble(code));
+}
+
+const ACL_OF: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: '--operation Read (or Write) --topic TOPIC',
+  GROUP_AUTHORIZATION_FAILED: '--operation Read --group GROUP',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: '--operation All --transactional-id GROUP --resource-pattern-type prefixed',
+  CLUSTER_AUTHORIZATION_FAILED: '--operation IdempotentWrite --cluster',
+};
+
+function aclRemedy(type: string, doing: string, brokers: readonly string[]): string {
+  const what = ACL_OF[type];
+  if (what === undefined)
+    return 'the listener asks for no login: leave connections.kafka.sasl out, or use its other port';
+  const [, topic] = /topic "?([A-Za-z0-9._-]+)/.exec(doing) ?? [];
+  return (
+    'give this user the right to do it: kafka-acls.sh --bootstrap-server ' +
+    `${brokers[0]} --add --allow-principal User:… ${topic === undefined ? what : what.replace('TOPIC', topic)}`
+  );
 }
 
 const UNRECOVERABLE: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { connect, isIP, type OnReadOpts } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import type { ISocketFactory } from 'kafkajs';
+import { type TlsSettings, tlsOptions } from '../../kernel/tls.ts';
 import { fetchMemory } from './fetch-memory.ts';
 import type { Connection } from './network.ts';
 import { MAX_RESPONSE_BYTES, Responses } from './responses.ts';
@@ -17,6 +18,10 @@ import { MAX_RESPONSE_BYTES, Responses } from './responses.ts';
  * once and in order; a length that cannot be true ends the connection, with an error, before there is memory for it.
  */
 const KEEP_ALIVE_MS = 60_000;
+
+export function socketsOf(tls: TlsSettings | undefined): ISocketFactory {
+  return tls === undefined ? openSocket : (at) => openSocket({ ...at, ssl: tlsOptions(tls) });
+}
 
 export const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const responses = new Responses({

@@ -2,7 +2,7 @@ import { type Clock, pause } from '../../kernel/clock.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import type { SluiceError } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { isRejoin, isTopicMissing, kafkaType, messageOf, nameInChain, translate } from './errors.ts';
+import { isLoginRefused, isRejoin, isTopicMissing, kafkaType, messageOf, nameInChain, translate } from './errors.ts';
 import { withCoordinator } from './heartbeats.ts';
 import type { ConsumerGroup } from './internals.ts';
 import type { Vanished } from './vanished.ts';
@@ -91,7 +91,8 @@ export function createRecovery(
 
   return {
     async fromFetch(member, thrown) {
-      const passes = MOVED.has(kafkaType(thrown)) || UNREACHED.some((name) => nameInChain(thrown, name));
+      const passes =
+        MOVED.has(kafkaType(thrown)) || UNREACHED.some((name) => nameInChain(thrown, name)) || isLoginRefused(thrown);
       if (!passes) return false;
       const error = translate(thrown, `fetch for group ${groupId}`, brokers);
       onTrouble(

@@ -1,5 +1,8 @@
 import type { Clock } from '../../kernel/clock.ts';
-import { addressOf } from './address.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import { type TlsSettings, tlsTrouble } from '../../kernel/tls.ts';
+import { askWeb } from '../../kernel/web.ts';
+import { baseOf, type RegistryLogin, registryHeaders } from './address.ts';
 
 /** What answers at the address of a registry. */
 export interface ProbedRegistry {
@@ -12,35 +15,47 @@ export interface ProbedRegistry {
   readonly aheadMs: number | undefined;
 }
 
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Dates in HTTP have whole seconds: the true time is within the one that begins there. */
 const HALF_A_SECOND_MS = 500;
 
 /** Asks for the list of subjects once; rejects with the cause in words where nobody answers. */
 export async function probeRegistry(
   clock: Clock,
-  { url, timeoutMs }: { readonly url: string; readonly timeoutMs: number },
+  {
+    url,
+    login,
+    ssl,
+    timeoutMs,
+  }: { readonly url: string; readonly login?: RegistryLogin; readonly ssl?: TlsSettings; readonly timeoutMs: number },
 ): Promise<ProbedRegistry> {
-  const { base, authorization } = addressOf(url);
+  const base = baseOf(url);
   const sentMs = clock.wallMs();
   let status: number;
   let text: string;
-  let date: string | null;
+  let date: string | undefined;
   let answeredMs: number;
   try {
-    const answer = await fetch(`${base}/subjects`, {
-      headers: { accept: 'application/json', ...(authorization === undefined ? {} : { authorization }) },
-      signal: AbortSignal.timeout(timeoutMs),
-      redirect: 'error',
+    const answer = await askWeb({
+      method: 'GET',
+      url: `${base}/subjects`,
+      headers: { accept: 'application/json', ...registryHeaders(login) },
+      tls: ssl,
+      timeoutMs,
+      maxBytes: MAX_BODY_BYTES,
     });
     answeredMs = clock.wallMs();
     status = answer.status;
-    date = answer.headers.get('date');
-    text = await answer.text();
+    date = answer.headers.date;
+    text = answer.text;
   } catch (thrown) {
-    const { message } = ((thrown as Error).cause ?? thrown) as Error;
-    throw new Error(`${base} does not answer: ${message}`);
+    const { message, code } = thrown as NodeJS.ErrnoException;
+    const trouble = tlsTrouble(code);
+    if (trouble === undefined) throw new SluiceError('registry-unavailable', `${base} does not answer: ${message}`);
+    const remedy = trouble.remedy.replaceAll('ssl', 'connections.registry.ssl');
+    throw new SluiceError('peer-untrusted', `${base}: ${trouble.what} (${message}); ${remedy}`);
   }
-  const dateMs = date === null ? Number.NaN : Date.parse(date);
+  const dateMs = date === undefined ? Number.NaN : Date.parse(date);
   const aheadMs = dateMs + HALF_A_SECOND_MS - (sentMs + answeredMs) / 2;
   return { base, status, subjects: subjectsIn(text), aheadMs: Number.isNaN(aheadMs) ? undefined : aheadMs };
 }

@@ -1,11 +1,16 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
+import { type TlsSettings, tlsTrouble } from '../../kernel/tls.ts';
+import { askWeb } from '../../kernel/web.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { addressOf } from './address.ts';
+import { baseOf, type RegistryLogin, refusal, registryHeaders } from './address.ts';
 
 export interface RegistryOptions {
+  /** Without credentials. */
   readonly url: string;
+  readonly login?: RegistryLogin;
+  readonly ssl?: TlsSettings;
   readonly timeoutMs?: number;
   /** Schemas kept, of MAX_SCHEMA_BYTES at most; the one that was not asked for longest is forgotten. */
   readonly maxSchemas?: number;
@@ -34,7 +39,7 @@ export function createRegistrySchemas(
 ): SchemaSource {
   const { clock, telemetry } = deps;
   const { timeoutMs = 3_000, maxSchemas = 1_000, unknownForMs = 60_000, maxLookUpsPerSecond = 50 } = options;
-  const { base, authorization } = addressOf(options.url);
+  const base = baseOf(options.url);
   const schemas = new Map<number, Kept>();
   let keptBytes = 0;
   const unknown = new Map<number, number>();
@@ -43,37 +48,46 @@ export function createRegistrySchemas(
   let lookUps = 0;
 
   async function ask(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; json: unknown }> {
-    const url = `${base}${path}`;
     let status: number;
     let text: string;
     try {
-      const answer = await fetch(url, {
+      ({ status, text } = await askWeb({
         method,
-        body,
+        url: `${base}${path}`,
         headers: {
           accept: CONTENT_TYPE,
           ...(body === undefined ? {} : { 'content-type': CONTENT_TYPE }),
-          ...(authorization === undefined ? {} : { authorization }),
+          ...registryHeaders(options.login),
         },
-        signal: AbortSignal.timeout(timeoutMs),
-        redirect: 'error',
-      });
-      status = answer.status;
-      text = await boundedText(answer);
+        body,
+        tls: options.ssl,
+        timeoutMs,
+        maxBytes: MAX_BODY_BYTES,
+      }));
     } catch (thrown) {
-      if (thrown instanceof SluiceError) throw thrown;
-      const cause = (thrown as Error).cause ?? thrown;
-      const why = (cause as Error).message;
+      const why = (thrown as Error).message;
+      const trouble = tlsTrouble((thrown as NodeJS.ErrnoException).code);
+      if (trouble !== undefined) {
+        const remedy = trouble.remedy.replaceAll('ssl', 'connections.registry.ssl');
+        const message = `schema registry ${base} is not talked to: ${why} (${trouble.what}); ${remedy}`;
+        throw new SluiceError('peer-untrusted', message, thrown);
+      }
       throw new SluiceError(
         'registry-unavailable',
         `schema registry ${base} does not answer: ${why}; check connections.registry.url, and that it runs`,
         thrown,
       );
     }
-    if (status === 401 || status === 403) {
+    if (status === 401) {
+      throw new SluiceError(
+        'login-refused',
+        `schema registry ${base} refuses ${method} ${path}: ${refusal(options.login)}`,
+      );
+    }
+    if (status === 403) {
       throw new SluiceError(
         'registry-refused',
-        `schema registry ${base} refuses ${method} ${path} (HTTP ${status}): check its credentials and permissions`,
+        `schema registry ${base} refuses ${method} ${path} (HTTP 403): give this user the right to do it`,
       );
     }
     if (status === 429 || status >= 500) {
@@ -179,22 +193,6 @@ interface Kept {
   readonly schema: unknown;
   /** Of its text. */
   readonly bytes: number;
-}
-
-async function boundedText(answer: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of answer.body ?? []) {
-    bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) {
-      throw new SluiceError(
-        'registry-unavailable',
-        `the answer of the schema registry is larger than ${MAX_BODY_BYTES} bytes`,
-      );
-    }
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }
 
 function parsed(text: string): unknown {

@@ -12,6 +12,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Extent, TopicLog } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import type { Io } from '../io.ts';
+import { kafkaConnection } from '../kafka-connection.ts';
 import { readTopology } from '../prepare.ts';
 
 /** A deployed pipeline as the bench sees it: topics to write to and to read. */
@@ -35,11 +36,7 @@ export async function withField<T>(file: string, io: Io, work: (field: Field) =>
     throw new SluiceError('topology-invalid', `${file} names no connections.kafka: there is nothing to load`);
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: true }) });
   const deps = { clock, random, telemetry };
-  const connection = {
-    brokers: kafka.brokers,
-    clientId: `${kafka.clientId}-bench`,
-    debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
-  };
+  const connection = { ...kafkaConnection(kafka, telemetry, io), clientId: `${kafka.clientId}-bench` };
   const prefix = await prefixOf(topology, telemetry, io);
   const sink = createKafkaSink(deps, connection);
   const watched = createTopicLog(deps, connection);
@@ -70,7 +67,7 @@ async function prefixOf({ source, connections }: Topology, telemetry: Telemetry,
   const schemas: SchemaSource =
     connections.registry === undefined
       ? createFileSchemas({ ids: value.ids.map((id) => ({ id, schema: value.schema })) })
-      : createRegistrySchemas({ clock: io.clock, telemetry }, { url: connections.registry.url });
+      : createRegistrySchemas({ clock: io.clock, telemetry }, connections.registry);
   const subject = `${topics[0]}-value`;
   const id = await schemas.idFor(subject, value.schema, { register: false });
   if (id >= 0) return confluentPrefix(id);

@@ -178,8 +178,8 @@ async function openFeeder(
     { brokers, clientId: 'sluice-demo-producer', debugProtocolBuffers: false },
   );
   await sink.open(source.topics);
-  const url = connections.registry?.url;
-  const upstream = url === undefined ? schemas : createRegistrySchemas({ clock, telemetry: silent }, { url });
+  const { registry } = connections;
+  const upstream = registry === undefined ? schemas : createRegistrySchemas({ clock, telemetry: silent }, registry);
   const [topic] = source.topics;
   const feeder = createFeeder(
     { clock, sink, transcode: await createTranscoder(upstream, source, topic) },

@@ -6,6 +6,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Extent, Range, TopicLog, Visit } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import type { Io } from '../io.ts';
+import { kafkaConnection } from '../kafka-connection.ts';
 import { readTopology } from '../prepare.ts';
 import { type Letter, letterOf } from './letter.ts';
 
@@ -40,11 +41,7 @@ export async function withDeadLetters<T>(
     throw new SluiceError('topology-invalid', `${file} names no connections.kafka: its dead letters are in no topic`);
   }
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: true }) });
-  const connection = {
-    brokers: kafka.brokers,
-    clientId: kafka.clientId,
-    debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
-  };
+  const connection = kafkaConnection(kafka, telemetry, io);
   const log = createTopicLog({ clock, random, telemetry }, connection);
   const name = topology.deadLetter.topic;
   let strangers = 0;

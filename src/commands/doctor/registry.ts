@@ -23,12 +23,12 @@ export async function checkRegistry(asked: RegistryQuestions, { probe, schemas }
   try {
     answer = await probe();
   } catch (thrown) {
-    return [problem('registry', (thrown as Error).message, 'start it, or correct connections.registry.url')];
+    return [failed('registry', thrown, 'start it, or correct connections.registry.url')];
   }
   const { base, status, subjects, aheadMs } = answer;
   const clock = aheadMs === undefined ? [] : [checkSkew(aheadMs, base)];
   if (status === 401 || status === 403) {
-    const remedy = 'give connections.registry.url a user and a password that may read';
+    const remedy = 'give connections.registry a username and password, or a token, that may read';
     return [problem('registry', `${base} refuses this user (HTTP ${status})`, remedy), ...clock];
   }
   if (status >= 500) {

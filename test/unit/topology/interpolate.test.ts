@@ -6,7 +6,7 @@ import { type Environment, interpolate } from '../../../src/topology/interpolate
 
 function replaced(text: string, env: Environment = {}) {
   const yaml = parseYaml('x.yaml', text);
-  const findings = interpolate(yaml, env);
+  const { findings } = interpolate(yaml, env);
   return { value: yaml.toValue(), findings };
 }
 
@@ -49,7 +49,12 @@ test('what cannot be replaced is a finding with its path, all of them at once', 
     findings.map(({ path, line, column, message }) => ({ path, line, column, message })),
     [
       { path: 'a[0].x', line: 2, column: 8, message: '${NONE} is not set in the environment, and has no default' },
-      { path: 'a[1]', line: 3, column: 5, message: '${not a name} is not a reference to an environment variable' },
+      {
+        path: 'a[1]',
+        line: 3,
+        column: 5,
+        message: '${not a name} is not a reference to an environment variable, NAME, or to a file, file:PATH',
+      },
       { path: 'b[1]', line: 4, column: 8, message: '${OPEN has no closing brace' },
     ],
   );

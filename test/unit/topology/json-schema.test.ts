@@ -22,7 +22,14 @@ test('it names every key, refuses others, and does not offer what is refused', (
   const keys = ['topology', 'connections', 'source', 'enrich', 'model', 'flow', 'onOverload', 'output', 'deadLetter'];
   assert.deepEqual(Object.keys(schema.properties ?? {}), keys);
   const kafka = schema.properties?.connections.properties?.kafka;
-  assert.deepEqual(Object.keys(kafka?.properties ?? {}), ['brokers', 'clientId', 'sessionTimeout', 'client']);
+  assert.deepEqual(Object.keys(kafka?.properties ?? {}), [
+    'brokers',
+    'clientId',
+    'sessionTimeout',
+    'ssl',
+    'sasl',
+    'client',
+  ]);
   assert.equal(kafka?.additionalProperties, false);
   const layout = schema.properties?.enrich.items?.properties?.layout;
   assert.deepEqual(layout?.anyOf, [

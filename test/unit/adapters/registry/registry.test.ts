@@ -5,6 +5,7 @@ import { afterEach, test } from 'node:test';
 import { createRegistrySchemas, type RegistryOptions } from '../../../../src/adapters/registry/registry.ts';
 import { createRegistry, type Registry, type RegistryFault } from '../../../../src/devstack/registry.ts';
 import type { SchemaSource } from '../../../../src/ports/schemas.ts';
+import { registryAt } from '../../../../src/topology/connection-build.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
@@ -81,7 +82,7 @@ for (const [status, code, disposition] of [
   [500, 'registry-unavailable', 'retry'],
   [503, 'registry-unavailable', 'retry'],
   [429, 'registry-unavailable', 'retry'],
-  [401, 'registry-refused', 'fatal'],
+  [401, 'login-refused', 'retry'],
   [403, 'registry-refused', 'fatal'],
 ] as const) {
   test(`HTTP ${status} is ${code}, and is not remembered`, async () => {
@@ -234,12 +235,12 @@ test('a 404 of somebody else, a gateway before a registry that is down, says not
   }
 });
 
-test('credentials in the URL go into the request, and nowhere else', async () => {
+test('credentials go into the request, and nowhere else', async () => {
   const authorizations: unknown[] = [];
   const host = await answering(404, NO_SUCH_SCHEMA, (headers) => authorizations.push(headers.authorization));
   const deps = { clock: new FakeClock(), telemetry: new RecordingTelemetry() };
   await assert.rejects(
-    createRegistrySchemas(deps, { url: `http://some%40body:se%3Acret@${host}` }).writerSchema(7),
+    createRegistrySchemas(deps, registryAt(`http://some%40body:se%3Acret@${host}`)).writerSchema(7),
     (error) => {
       assert.equal((error as { code: string }).code, 'schema-unknown');
       assert.doesNotMatch(String(error), /se.*cret/);

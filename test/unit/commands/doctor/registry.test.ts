@@ -9,14 +9,16 @@ import { checkRegistry, checkSkew } from '../../../../src/commands/doctor/regist
 import { createRegistry } from '../../../../src/devstack/registry.ts';
 import type { Clock } from '../../../../src/kernel/clock.ts';
 import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
+import { registryAt } from '../../../../src/topology/connection-build.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
 const SCHEMA = { type: 'record', name: 'Out', fields: [{ name: 'p', type: 'double' }] };
 const ASKED = { writes: [{ subject: 'out-value', schema: SCHEMA }], reads: ['in-value'] };
 
 function look(url: string, clock: Clock = createSystemClock()) {
-  const schemas = createRegistrySchemas({ clock, telemetry: new RecordingTelemetry() }, { url });
-  return checkRegistry(ASKED, { schemas, probe: () => probeRegistry(clock, { url, timeoutMs: 5_000 }) });
+  const at = registryAt(url);
+  const schemas = createRegistrySchemas({ clock, telemetry: new RecordingTelemetry() }, at);
+  return checkRegistry(ASKED, { schemas, probe: () => probeRegistry(clock, { ...at, timeoutMs: 5_000 }) });
 }
 
 async function serve(t: TestContext, answer: RequestListener): Promise<string> {
