@@ -8,7 +8,7 @@ import type { Io } from './io.ts';
 
 /** What every client of a command needs to reach the cluster of a topology: who they are, and whom they trust. */
 export function kafkaConnection(
-  kafka: KafkaSettings,
+  kafka: Pick<KafkaSettings, 'brokers' | 'clientId' | 'ssl' | 'sasl'>,
   telemetry: Telemetry,
   { clock, env }: Pick<Io, 'clock' | 'env'>,
 ): KafkaConnection & { readonly debugProtocolBuffers: boolean } {

@@ -4,11 +4,13 @@ import { createLog } from '../../adapters/pino/log.ts';
 import { createRegistrySchemas } from '../../adapters/registry/registry.ts';
 import { didYouMean } from '../../documents/did-you-mean.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
-import type { Topology, ValueFormat } from '../../plan/topology.ts';
+import type { RegistryConnection, Topology, ValueFormat } from '../../plan/topology.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Extent, TopicLog } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
+import { registryAt } from '../../topology/connection-build.ts';
 import type { Io } from '../io.ts';
+import { kafkaConnection } from '../kafka-connection.ts';
 import { createValues, type Values } from './values.ts';
 
 /** Where to look: a topology's connections, those that are named, or what topologies take by default. */
@@ -42,15 +44,13 @@ export async function withLook<T>(options: LookOptions, io: Io, work: (look: Loo
   const log = createTopicLog(
     { clock, random, telemetry },
     {
-      brokers,
-      clientId: topology?.connections.kafka?.clientId ?? 'sluice-look',
-      debugProtocolBuffers: env.KAFKAJS_DEBUG_PROTOCOL_BUFFERS !== undefined,
+      ...kafkaConnection({ clientId: 'sluice-look', ...topology?.connections.kafka, brokers }, telemetry, io),
       reachWithinMs: REACH_WITHIN_MS,
     },
   );
   const formats = formatsOf(topology);
-  const schemas = schemasOf(options, env, (url) =>
-    createRegistrySchemas({ clock, telemetry }, { url, maxLookUpsPerSecond: 1_000 }),
+  const schemas = schemasOf(options, env, (at) =>
+    createRegistrySchemas({ clock, telemetry }, { ...at, maxLookUpsPerSecond: 1_000 }),
   );
   const values = createValues({ clock, schemas }, (topic) => formats.get(topic));
   const extents = async (topic: string): Promise<readonly Extent[]> => {
@@ -94,13 +94,12 @@ function formatsOf(topology: Topology | undefined): ReadonlyMap<string, ValueFor
 function schemasOf(
   { topology, registry }: LookOptions,
   env: Io['env'],
-  connect: (url: string) => SchemaSource,
+  connect: (at: RegistryConnection) => SchemaSource,
 ): SchemaSource {
-  const url =
-    registry ??
-    topology?.connections.registry?.url ??
-    (topology === undefined ? env.SCHEMA_REGISTRY_URL || 'http://localhost:8081' : undefined);
-  if (url !== undefined || topology === undefined) return connect(url ?? '');
+  const named = topology?.connections.registry;
+  if (registry !== undefined) return connect({ ...named, ...registryAt(registry) });
+  if (topology === undefined) return connect(registryAt(env.SCHEMA_REGISTRY_URL || 'http://localhost:8081'));
+  if (named !== undefined) return connect(named);
   const ids = [topology.source.value, topology.output.value].flatMap((format) =>
     format.kind === 'avro' ? format.ids.map((id) => ({ id, schema: format.schema })) : [],
   );
