@@ -20,12 +20,16 @@ const ATTEMPTS = 3;
 /** From 32768 on, Linux hands ports to outgoing connections, and a listener may find its own taken. */
 const FIRST_PORT = 12_000;
 const LAST_PORT = 32_000;
-/** kafka.sh puts the controller of the node on port P at P + 100. */
-const CONTROLLER_OFFSET = 100;
+/** kafka.sh puts the controller of the node on port P at P + 100, and secure listeners above. */
+const OFFSETS = [0, 100, 200, 300, 400];
 
 export interface ServiceOptions {
   /** Nodes of the Kafka cluster: 1 (default), or 3 for what needs leaders to move. */
   readonly kafkaNodes?: 1 | 3;
+  /** A folder with server.pem, ca.pem and users: kafka.sh says what listens then, and where. */
+  readonly kafkaSecure?: string;
+  /** False: Kafka alone. */
+  readonly bigtable?: boolean;
   /** More lines for Kafka's server.properties. */
   readonly kafkaSettings?: Readonly<Record<string, string>>;
 }
@@ -66,10 +70,11 @@ export async function startServices(options: ServiceOptions = {}): Promise<Servi
     '--set',
     `${name}=${value}`,
   ]);
+  const secure = options.kafkaSecure === undefined ? [] : ['--secure', options.kafkaSecure];
   const startKafka = (port: number) =>
     script(
       'kafka.sh',
-      ['start', '--brokers', String(nodes), '--port', String(port), '--dir', kafkaDir, ...settings],
+      ['start', '--brokers', String(nodes), '--port', String(port), '--dir', kafkaDir, ...secure, ...settings],
       START_TIMEOUT_MS,
     );
   const startBigtable = (port: number) =>
@@ -80,7 +85,7 @@ export async function startServices(options: ServiceOptions = {}): Promise<Servi
 
   try {
     const brokers = await onFreePort(nodes, startKafka);
-    const bigtableEmulatorHost = await onFreePort(1, startBigtable);
+    const bigtableEmulatorHost = options.bigtable === false ? '' : await onFreePort(1, startBigtable);
     return {
       brokers,
       bigtableEmulatorHost,
@@ -135,7 +140,7 @@ async function freePort(nodes: number): Promise<number> {
   for (let tried = FIRST_PORT; tried < LAST_PORT; tried++) {
     const port = nextPort;
     nextPort = port + 1 < LAST_PORT ? port + 1 : FIRST_PORT;
-    const wanted = Array.from({ length: nodes }, (_, i) => [port + i, port + i + CONTROLLER_OFFSET]).flat();
+    const wanted = Array.from({ length: nodes }, (_, i) => OFFSETS.map((offset) => port + i + offset)).flat();
     const free = await Promise.all(wanted.map(isFree));
     if (!free.includes(false)) {
       nextPort = port + nodes < LAST_PORT ? port + nodes : FIRST_PORT;

@@ -7,7 +7,9 @@
 #   kafka.sh kill N [--graceful] [--dir D]                 SIGKILL node N, or SIGTERM and wait until it is gone
 #   kafka.sh boot N [--dir D]                              start it again on its old data
 #   kafka.sh freeze N | thaw N [--dir D]                   SIGSTOP node N, its sockets stay open; SIGCONT
+#     --secure DIR with server.pem (key and certificate), ca.pem and users (a line each: NAME PASSWORD): SASL_SSL for them too
 # Node i listens on P+i-1, its controller on P+i+99. Ports from 32768 on collide with those of outgoing connections.
+# With --secure on P+i+199 for SASL_SSL, P+i+299 for TLS with client certificates, P+i+399 with expired.pem if that is there.
 # What is in D is lost at start and stop. Only processes recorded in D are ever signalled.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,17 +21,18 @@ LIB=$CACHE/kafka-$VERSION
 ARCHIVE=$CACHE/kafka-$VERSION.jsa
 HEAP=${KAFKA_HEAP:-384m}
 
-usage() { sed -n '2,9s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,11s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 COMMAND=${1:-}; shift || usage
 NODE=
 case $COMMAND in kill | boot | freeze | thaw) NODE=${1:-}; [[ $NODE =~ ^[0-9]+$ ]] || usage; shift ;; esac
-NODES=1 PORT=19092 SIGNAL=KILL EXTRA= D=${TMPDIR:-/tmp}/sluice-kafka
+NODES=1 PORT=19092 SIGNAL=KILL EXTRA= SECURE= D=${TMPDIR:-/tmp}/sluice-kafka
 while (($#)); do
   [[ $1 == --graceful || $# -ge 2 ]] || usage
   case $1 in
     --brokers) NODES=$2 ;;
     --dir) D=$2 ;;
     --port) PORT=$2 ;;
+    --secure) SECURE=$2 ;;
     --set) EXTRA+="$2"$'\n' ;;
     --graceful) SIGNAL=TERM; shift; continue ;;
     *) usage ;;
@@ -137,23 +140,63 @@ log.cleaner.dedupe.buffer.size=4194304
 log.segment.bytes=268435456
 log.retention.ms=-1
 controlled.shutdown.enable=$graceful
-$EXTRA
 EOF
+  [[ -z $SECURE ]] || secure "$1" >>"$(properties_of "$1")"
+  printf '%s' "$EXTRA" >>"$(properties_of "$1")"
+}
+
+# Of what stands twice in the file, the last counts.
+secure() { # node
+  local base=$((PORT + $1 - 1)) name password plain= expired=$SECURE/expired.pem
+  while read -r name password; do plain+=" user_$name=\"$password\""; done <"$SECURE/users"
+  [[ -f $expired ]] || expired=$SECURE/server.pem
+  local jaas=org.apache.kafka.common.security listener=listener.name.sasl_ssl
+  local bearer=$jaas.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler
+  local at=PLAINTEXT://127.0.0.1:$base,SASL_SSL://127.0.0.1:$((base + 200)),MUTUAL://127.0.0.1:$((base + 300)),EXPIRED://127.0.0.1:$((base + 400))
+  cat <<EOF
+listeners=$at,CONTROLLER://127.0.0.1:$((base + 100))
+advertised.listeners=$at
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,MUTUAL:SSL,EXPIRED:SSL
+ssl.keystore.type=PEM
+ssl.keystore.location=$SECURE/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$SECURE/ca.pem
+listener.name.mutual.ssl.client.auth=required
+listener.name.expired.ssl.keystore.location=$expired
+$listener.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+$listener.plain.sasl.jaas.config=$jaas.plain.PlainLoginModule required$plain;
+$listener.scram-sha-256.sasl.jaas.config=$jaas.scram.ScramLoginModule required;
+$listener.scram-sha-512.sasl.jaas.config=$jaas.scram.ScramLoginModule required;
+$listener.oauthbearer.sasl.jaas.config=$jaas.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="nobody";
+$listener.oauthbearer.sasl.server.callback.handler.class=$bearer
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
+EOF
+}
+
+scram_users() { # options for StorageTool, one a user and mechanism
+  local name password mechanism
+  [[ -n $SECURE ]] || return 0
+  while read -r name password; do
+    for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do echo "--add-scram $mechanism=[name=$name,password=$password]"; done
+  done <"$SECURE/users"
 }
 
 format() { # cluster id, node
   # shellcheck disable=SC2046
   java -Xmx64m -XX:TieredStopAtLevel=1 $(java_options) -cp "$LIB/*" kafka.tools.StorageTool \
-    format -t "$1" -c "$(properties_of "$2")" >"$D/node-$2/format.log" 2>&1
+    format -t "$1" -c "$(properties_of "$2")" $(scram_users) >"$D/node-$2/format.log" 2>&1
 }
 
 start() {
-  local i voters= cluster jobs=() addresses=
+  local i p voters= cluster jobs=() addresses=
   stop_nodes
   own_dir "$D"
   for ((i = 1; i <= NODES; i++)); do
     await_free $((PORT + i - 1))
     await_free $((PORT + i + 99))
+    [[ -z $SECURE ]] || for ((p = 199; p < 400; p += 100)); do await_free $((PORT + i + p)); done
     voters+=${voters:+,}$i@127.0.0.1:$((PORT + i + 99))
     addresses+=${addresses:+,}127.0.0.1:$((PORT + i - 1))
   done
