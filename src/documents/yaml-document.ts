@@ -55,7 +55,15 @@ export function parseYaml(file: string, text: string): YamlDocument {
     remedy: string,
     severity: CheckFinding['severity'] = 'error',
   ): CheckFinding {
-    return { severity, file, ...where, path: dotted(path), message, remedy, excerpt: lines[where.line - 1] ?? '' };
+    return {
+      severity,
+      file,
+      ...where,
+      path: dotted(path),
+      message,
+      remedy,
+      excerpt: hideWritten(lines[where.line - 1] ?? ''),
+    };
   }
 
   const locate = (path: Path) => place(valueOffset(document, path));
@@ -74,6 +82,16 @@ export function parseYaml(file: string, text: string): YamlDocument {
     atLine: (line, column, path, message, remedy) => finding({ line, column }, path, message, remedy),
     locate,
   };
+}
+
+const WRITTEN =
+  /(\b(?:username|password|passphrase|token|clientSecret)["']?\s*:\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)/g;
+
+/** Secrets that somebody wrote into a file instead of referring to them are in no finding; the line keeps its length. */
+function hideWritten(line: string): string {
+  return line.replace(WRITTEN, (_, key = '', value = '', scheme = '', user = '') => {
+    return `${key}${'*'.repeat(value.length)}${scheme}${'*'.repeat(user.length)}`;
+  });
 }
 
 /** `enrich[2].views.route`. */

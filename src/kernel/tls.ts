@@ -53,7 +53,7 @@ const OURS_REFUSED: readonly [string, string] = [
 
 /** What is wrong, and the remedy; by the codes of Node and OpenSSL. */
 const TROUBLE: Readonly<Record<string, readonly [string, string]>> = {
-  CERT_HAS_EXPIRED: ['its certificate has expired', "have it renewed; or this machine's clock is wrong"],
+  CERT_HAS_EXPIRED: ['its certificate has expired', "have it renewed, or set this machine's clock right"],
   CERT_NOT_YET_VALID: ['its certificate is not valid yet', 'synchronise the clocks of both machines'],
   ERR_TLS_CERT_ALTNAME_INVALID: [
     'its certificate is for another name',
@@ -79,10 +79,23 @@ const TROUBLE: Readonly<Record<string, readonly [string, string]>> = {
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: OURS_REFUSED,
 };
 
-/** Why TLS with a peer cannot be, in words; undefined for a failure that is none of TLS. */
-export function tlsTrouble(code: unknown): { readonly what: string; readonly remedy: string } | undefined {
+/**
+ * Why TLS with a peer cannot be, in words; undefined for a failure that is none of TLS. `where` names the keys in the remedy:
+ * `connections.kafka` for `connections.kafka.ssl`.
+ */
+export function tlsTrouble(
+  code: unknown,
+  where: string,
+): { readonly what: string; readonly remedy: string } | undefined {
   const known = TROUBLE[String(code)];
-  if (known !== undefined) return { what: known[0], remedy: known[1] };
+  if (known !== undefined) return { what: known[0], remedy: known[1].replaceAll(/\bssl\b/g, `${where}.ssl`) };
   if (!/^ERR_SSL_|^CERT_/.test(String(code))) return undefined;
-  return { what: `TLS fails (${code})`, remedy: 'compare ssl with what the listener asks for' };
+  return { what: `TLS fails (${code})`, remedy: `compare ${where}.ssl with what the listener asks for` };
+}
+
+/** What Node and OpenSSL say of it, without line breaks and places in C. */
+export function tlsWords(message: string): string {
+  return message
+    .replace(/[0-9A-F]{6,}:error:[^:]*:SSL routines:[^:]*:([^:]*):.*/s, '$1')
+    .replaceAll(/\s*[\n;]\s*/g, ', ');
 }

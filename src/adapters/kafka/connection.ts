@@ -107,7 +107,7 @@ export async function reach(deps: ConnectionDeps, connection: KafkaConnection, k
     (thrown, attempts) =>
       new SluiceError(
         'broker-unavailable',
-        `none of the brokers ${brokers.join(', ')} could be reached in ${attempts} attempts (${messageOf(thrown)}): check the addresses, that the cluster runs, and whether its listener wants TLS (ssl) or a login (sasl)`,
+        `none of the brokers ${brokers.join(', ')} could be reached in ${attempts} attempts (${messageOf(thrown)}): check the addresses, that the cluster runs, and that ssl and sasl in connections.kafka are what its listener wants`,
         thrown,
       ),
   );

@@ -1,5 +1,5 @@
 import { type ErrorCode, SluiceError } from '../../kernel/errors.ts';
-import { tlsTrouble } from '../../kernel/tls.ts';
+import { tlsTrouble, tlsWords } from '../../kernel/tls.ts';
 
 /** Vendor errors → ours. Nothing else in the program knows the client's error names. */
 
@@ -119,14 +119,18 @@ export function translate(thrown: unknown, doing: string, brokers: readonly stri
   }
   if (isLoginRefused(thrown)) return loginRefused(said, make);
   const tls = tlsTroubleOf(thrown);
-  if (tls !== undefined) return make('peer-untrusted', `${tls.what}: ${tls.remedy}`);
+  if (tls !== undefined) {
+    const message = `could not ${doing}: ${tls.what} (${tlsWords(said)}); ${tls.remedy}`;
+    return new SluiceError('peer-untrusted', message, thrown);
+  }
   if (REFUSED.has(type)) return make('broker-refused', aclRemedy(type, doing, brokers));
   if (MISSING.has(type)) return make('topic-missing', 'create the topic: a pipeline never does');
   if (type !== '') return make('broker-rejected', 'it is tried again');
   if (find(thrown, (error) => (UNRECOVERABLE.has(error.name ?? '') ? true : undefined)) === true) {
     return make('unexpected', 'this is a defect, of Sluice or of its Kafka client');
   }
-  return make('broker-unavailable', `it is tried again; brokers: ${brokers.join(', ')}`);
+  const hint = nameInChain(thrown, 'KafkaJSConnectionClosedError') ? HUNG_UP : '';
+  return make('broker-unavailable', `it is tried again; ${hint}brokers: ${brokers.join(', ')}`);
 }
 
 /** A login that the broker does not take, or that could not be made. */
@@ -146,7 +150,7 @@ function loginRefused(said: string, make: (code: ErrorCode, advice: string) => S
 
 /** TLS that cannot be, in words. */
 export function tlsTroubleOf(thrown: unknown): ReturnType<typeof tlsTrouble> {
-  return find(thrown, ({ code }) => tlsTrouble(code));
+  return find(thrown, ({ code }) => tlsTrouble(code, 'connections.kafka'));
 }
 
 const ACL_OF: Readonly<Record<string, string>> = {
@@ -167,6 +171,8 @@ function aclRemedy(type: string, doing: string, brokers: readonly string[]): str
   );
 }
 
+/** What a listener does that was told nothing of what it wants to know. */
+const HUNG_UP = 'a listener that hangs up wants a login (connections.kafka.sasl) or TLS (ssl); ';
 const UNRECOVERABLE: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
 
 export function messageOf(thrown: unknown): string {

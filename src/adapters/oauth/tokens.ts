@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { hideSecrets, type Secret } from '../../kernel/secret.ts';
-import { type TlsSettings, tlsTrouble } from '../../kernel/tls.ts';
+import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/tls.ts';
 import { askWeb, type WebAnswer } from '../../kernel/web.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 
@@ -58,7 +58,7 @@ export function createTokens(
         maxBytes: MAX_BODY_BYTES,
       });
     } catch (thrown) {
-      const trouble = tlsTrouble((thrown as NodeJS.ErrnoException).code);
+      const trouble = tlsTrouble((thrown as NodeJS.ErrnoException).code, 'connections.kafka');
       if (trouble === undefined) {
         const why = (thrown as Error).message;
         throw new SluiceError(
@@ -67,10 +67,10 @@ export function createTokens(
           thrown,
         );
       }
-      const remedy = trouble.remedy.replace('ssl.ca', 'connections.kafka.sasl.tokenEndpointCa');
+      const remedy = trouble.remedy.replace('ssl.ca', 'sasl.tokenEndpointCa');
       throw new SluiceError(
         'peer-untrusted',
-        `no token from ${tokenEndpoint}: ${(thrown as Error).message} (${trouble.what}); ${remedy}`,
+        `no token from ${tokenEndpoint}: ${trouble.what} (${tlsWords((thrown as Error).message)}); ${remedy}`,
         thrown,
       );
     }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { type TlsSettings, tlsTrouble } from '../../kernel/tls.ts';
+import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/tls.ts';
 import { askWeb } from '../../kernel/web.ts';
 import { baseOf, type RegistryLogin, registryHeaders } from './address.ts';
 
@@ -50,10 +50,9 @@ export async function probeRegistry(
     text = answer.text;
   } catch (thrown) {
     const { message, code } = thrown as NodeJS.ErrnoException;
-    const trouble = tlsTrouble(code);
+    const trouble = tlsTrouble(code, 'connections.registry');
     if (trouble === undefined) throw new SluiceError('registry-unavailable', `${base} does not answer: ${message}`);
-    const remedy = trouble.remedy.replaceAll('ssl', 'connections.registry.ssl');
-    throw new SluiceError('peer-untrusted', `${base}: ${trouble.what} (${message}); ${remedy}`);
+    throw new SluiceError('peer-untrusted', `${base}: ${trouble.what} (${tlsWords(message)}); ${trouble.remedy}`);
   }
   const dateMs = date === undefined ? Number.NaN : Date.parse(date);
   const aheadMs = dateMs + HALF_A_SECOND_MS - (sentMs + answeredMs) / 2;

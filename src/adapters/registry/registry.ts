@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
-import { type TlsSettings, tlsTrouble } from '../../kernel/tls.ts';
+import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/tls.ts';
 import { askWeb } from '../../kernel/web.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -66,10 +66,9 @@ export function createRegistrySchemas(
       }));
     } catch (thrown) {
       const why = (thrown as Error).message;
-      const trouble = tlsTrouble((thrown as NodeJS.ErrnoException).code);
+      const trouble = tlsTrouble((thrown as NodeJS.ErrnoException).code, 'connections.registry');
       if (trouble !== undefined) {
-        const remedy = trouble.remedy.replaceAll('ssl', 'connections.registry.ssl');
-        const message = `schema registry ${base} is not talked to: ${why} (${trouble.what}); ${remedy}`;
+        const message = `schema registry ${base} is not talked to: ${trouble.what} (${tlsWords(why)}); ${trouble.remedy}`;
         throw new SluiceError('peer-untrusted', message, thrown);
       }
       throw new SluiceError(

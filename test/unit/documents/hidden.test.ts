@@ -1,0 +1,30 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: such references are what is tested
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseYaml } from '../../../src/documents/yaml-document.ts';
+
+function excerpt(line: string): string {
+  return parseYaml('x.yaml', line).atLine(1, 1, [], 'is wrong', 'mend it').excerpt;
+}
+
+test('what somebody wrote into a file in place of a reference is in no finding', () => {
+  for (const [line, shown] of [
+    ['password: canary', 'password: ******'],
+    ['sasl: { username: me, password: "can ary", x: 1 }', 'sasl: { username: **, password: *********, x: 1 }'],
+    ["clientSecret: 'canary", 'clientSecret: *******'],
+    ['  "token" : canary,', '  "token" : ******,'],
+    ['url: "http://me:canary@host:1"', 'url: "http://*********@host:1"'],
+  ] as const)
+    assert.equal(excerpt(line), shown);
+});
+
+test('references and everything else stand as they are', () => {
+  for (const line of [
+    'password: "${A}"',
+    'token: ${file:x}',
+    'url: "http://host/a@b"',
+    'topic: password',
+    'maxTokens: 4',
+  ])
+    assert.equal(excerpt(line), line);
+});
