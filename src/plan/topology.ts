@@ -56,8 +56,8 @@ export interface KafkaConnection {
   /** Who reads and writes record batches: Sluice, in columns, or the client, an object a record. */
   readonly client: 'columnar' | 'stock';
   /** Undefined: without TLS. */
-  readonly ssl?: TlsSettings;
-  readonly sasl?: SaslSettings;
+  readonly ssl?: TlsSettings | undefined;
+  readonly sasl?: SaslSettings | undefined;
 }
 
 export type SaslSettings =

@@ -122,8 +122,9 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
     note('the embedded broker has no transactions: delivery is at-least-once here, exactly-once in `sluice run`');
   const connections = {
     ...topology.connections,
-    kafka: kafka && { ...kafka, brokers },
-    registry: registry && { ...registry, url: env.SCHEMA_REGISTRY_URL },
+    // The embedded services have neither TLS nor logins, and nothing secret is sent to them.
+    kafka: kafka && { ...kafka, brokers, ssl: undefined, sasl: undefined },
+    registry: registry && { url: env.SCHEMA_REGISTRY_URL },
   };
   const flow = { ...topology.flow, delivery: 'at-least-once' as const };
   return { ...plan, topology: { ...topology, connections, flow } };
