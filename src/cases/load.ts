@@ -22,7 +22,7 @@ export const DEFAULT_TOLERANCE = 1e-5;
 
 /** `topologies/hello.yaml` → `topologies/hello.cases.yaml`. */
 export function casesFileOf(topologyFile: string): string {
-  return `${topologyFile.replace(/\.(?:ya?ml|json|[cm]?ts)$/, '')}.cases.yaml`;
+  return `${topologyFile.replace(/\.(?:ya?ml|json|[cm]?[jt]s)$/, '')}.cases.yaml`;
 }
 
 /** Reads a cases file and holds it against the plan that it is about. Never throws for what a person wrote. */

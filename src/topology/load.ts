@@ -10,6 +10,7 @@ import { buildTopology } from './build.ts';
 import { buildConnections } from './connection-build.ts';
 import { checkConnections } from './connection-rules.ts';
 import { type Environment, interpolate } from './interpolate.ts';
+import { loadModule, MODULE } from './load-module.ts';
 import { checkRules } from './rules.ts';
 import { type TopologyFile, topologySchema } from './schema.ts';
 
@@ -32,7 +33,8 @@ export type LoadedTopology =
   | { readonly ok: false; readonly findings: readonly CheckFinding[] };
 
 /**
- * Reads a topology file: parsed, interpolated, judged and frozen. Reads it and the .avsc files that it names, nothing else;
+ * Reads a topology file: parsed (or run, where it is TypeScript), interpolated, judged and frozen. Reads it and the .avsc files
+ * that it names, nothing else;
  * never throws for what a person wrote. All that is wrong is reported together, as far as one fault does not hide another.
  *
  * Paths in the file are looked up beside the topology file first, then from the current directory.
@@ -44,7 +46,7 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   } catch (error) {
     return failed([unreadable(file, parseYaml(file, ''), [], error)]);
   }
-  const yaml = parseYaml(file, text);
+  const yaml = MODULE.test(file) ? loadModule(file, text) : parseYaml(file, text);
   if (yaml.errors.length > 0) return failed(yaml.errors);
   const given = interpolate(yaml, env, (path) => readFileSync(resolvePath(file, path), 'utf8'));
   if (given.findings.length > 0) return failed(given.findings);

@@ -1,0 +1,116 @@
+import { createRequire, registerHooks } from 'node:module';
+import { basename, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { moduleDocument } from '../documents/module-document.ts';
+import { parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
+
+/** Files that are run for their topology, in place of being parsed. */
+export const MODULE = /\.[cm]?[jt]s$/;
+
+const EXPORTED = 'topology';
+const HELPER = 'sluice/topology';
+const OWN_HELPER = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './define.js', import.meta.url).href;
+
+let reads = 0;
+
+/**
+ * A topology written as a module, `export const topology = defineTopology({ … })`: run anew at each call, with the modules of its
+ * own that it imports. Never throws for what a person wrote: what the module throws is in `errors`. Limits: types are taken
+ * away, not checked; a module that waits (`await` at its top level) is refused, as is one inside node_modules.
+ */
+export function loadModule(file: string, text: string): YamlDocument {
+  const failed = (message: string, remedy: string, line = 1, column = 1): YamlDocument => {
+    const nothing = parseYaml(file, '');
+    const excerpt = text.split(/\r?\n/)[line - 1] ?? '';
+    return { ...nothing, errors: [{ ...nothing.atLine(line, column, [], message, remedy), excerpt }] };
+  };
+  try {
+    const { [EXPORTED]: topology } = run(resolve(file));
+    if (topology !== undefined) return moduleDocument(file, text, EXPORTED, topology);
+    return failed(`exports no "${EXPORTED}"`, `write export const ${EXPORTED} = defineTopology({ … })`);
+  } catch (thrown) {
+    const { message, remedy, line, column } = explain(thrown, file);
+    return failed(message, remedy, line, column);
+  }
+}
+
+/**
+ * Modules are kept for the life of a process, by their address: a file that was edited would be read as it was (cause, effect), so
+ * each read gives it, and what it imports of its own, another address (guard). For `require` an address is a path, without the part
+ * behind "?": only what a module imports can have that, hence the module in between.
+ */
+function run(file: string): Record<string, unknown> {
+  const read = String(++reads);
+  const between = `${file}.${read}.mjs`;
+  const address = pathToFileURL(between).href;
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier === between) return { url: address, format: 'module', shortCircuit: true };
+      // Wherever Sluice is installed, the file gets the helper of the Sluice that reads it.
+      if (specifier === HELPER) return { url: OWN_HELPER, shortCircuit: true };
+      const found = next(specifier, context);
+      if (!found.url.startsWith('file:') || found.url.includes('/node_modules/')) return found;
+      const own = new URL(found.url);
+      own.searchParams.set('read', read);
+      return { ...found, url: own.href };
+    },
+    load: (url, context, next) =>
+      url === address
+        ? {
+            format: 'module',
+            source: `export * from ${JSON.stringify(pathToFileURL(file).href)};`,
+            shortCircuit: true,
+          }
+        : next(url, context),
+  });
+  try {
+    return createRequire(import.meta.url)(between);
+  } finally {
+    hooks.deregister();
+  }
+}
+
+interface Explained {
+  readonly message: string;
+  readonly remedy: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+function explain(thrown: unknown, file: string): Explained {
+  const error: NodeJS.ErrnoException = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const { code, message, stack = '' } = error;
+  const [first] = message.split('\n');
+  // The first line of a stack that is in the file: `…/hello.ts:3:9`, or `…/hello.ts:3` of a syntax error.
+  const [, line, column] = /^(?:\?[^:\s]*)?:(\d+)(?::(\d+))?/.exec(stack.split(basename(file))[1] ?? '') ?? [];
+  const place = line === undefined ? {} : { line: Number(line), column: Number(column ?? 1) };
+  switch (code) {
+    case 'ERR_INVALID_TYPESCRIPT_SYNTAX':
+      return { message: `is not TypeScript: ${first}`, remedy: 'repair the file at this place', ...place };
+    case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
+      return {
+        message: first,
+        remedy: 'write what only has to be taken away: no enum, namespace or decorator',
+        ...place,
+      };
+    case 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING':
+      return {
+        message: 'is TypeScript inside node_modules, which Node does not run',
+        remedy: 'move it out of node_modules, or compile it to .js',
+      };
+    case 'ERR_REQUIRE_ASYNC_MODULE':
+      return {
+        message: 'waits at its top level',
+        remedy: 'take the await away: a topology is known before anything runs',
+      };
+    case 'ERR_MODULE_NOT_FOUND':
+    case 'MODULE_NOT_FOUND':
+      return { message: first, remedy: 'correct the import, or install the package' };
+    default:
+      return {
+        message: `failed when it was run: ${first}`,
+        remedy: 'repair the file; it is run to read its topology',
+        ...place,
+      };
+  }
+}
