@@ -13,6 +13,7 @@ import type { Source } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { isTransactional, type TransactionalSink } from './ports/transactions.ts';
 import { createRunner, type Runner } from './runner.ts';
+import { createStageCounts } from './stages/counted.ts';
 import { createDecode } from './stages/decode.ts';
 import { createDeliver, type Deliver } from './stages/deliver.ts';
 import { createDeliverOnce } from './stages/deliver-once.ts';
@@ -24,7 +25,16 @@ import { isolate, isolateSync } from './stages/isolate.ts';
 import { createOverload } from './stages/overload.ts';
 import { createPostprocess } from './stages/postprocess.ts';
 import { createPreprocess } from './stages/preprocess.ts';
-import { TIMED_STAGES, timed, timedSession, timedSink, timedSync, timedTransactions } from './stages/timed.ts';
+import {
+  TIMED_STAGES,
+  type TimedStage,
+  timed,
+  timedSession,
+  timedSink,
+  timedSync,
+  timedTransactions,
+} from './stages/timed.ts';
+import type { Stage, SyncStage } from './stages/types.ts';
 import { createStageTimers } from './telemetry/busy.ts';
 
 /** What is a model's own in the world. */
@@ -60,6 +70,9 @@ const COMMIT_EVERY_MS = 1_000;
 export function assemble(plan: Plan, world: World): Runner {
   const { clock, telemetry, credit, source } = world;
   const timers = createStageTimers(telemetry, clock, TIMED_STAGES);
+  const counts = createStageCounts(telemetry);
+  telemetry.gauge('sluice_inflight_limit_records', {}, () => credit.maxRecords);
+  telemetry.gauge('sluice_inflight_limit_bytes', {}, () => credit.maxBytes);
 
   return createRunner(
     {
@@ -98,14 +111,18 @@ export function assemble(plan: Plan, world: World): Runner {
           const enrich = createEnrich(deps, scoring, readers);
           const infer = createInfer({ ...deps, session: timedSession(timers, session) }, scoring, overload?.batch);
           infers.push(infer);
+          const stage = (name: TimedStage, work: Stage): Stage =>
+            counts.counted(name, timed(timers, name, isolate(deps, name, work)));
+          const sync = (name: TimedStage, work: SyncStage): SyncStage =>
+            counts.countedSync(name, timedSync(timers, name, work));
           return createPipeline({
-            decode: timed(timers, 'decode', isolate(deps, 'decode', createDecode(deps, scoring))),
-            enrich: timed(timers, 'enrich', isolate(deps, 'enrich', enrich)),
-            preprocess: timedSync(timers, 'preprocess', createPreprocess(deps, scoring, enrich.release)),
-            infer,
-            postprocess: timedSync(timers, 'postprocess', isolateSync(deps, 'postprocess', createPostprocess(scoring))),
-            encode: timedSync(timers, 'encode', isolateSync(deps, 'encode', createEncode(scoring, encoder))),
-            deliver,
+            decode: stage('decode', createDecode(deps, scoring)),
+            enrich: stage('enrich', enrich),
+            preprocess: sync('preprocess', createPreprocess(deps, scoring, enrich.release)),
+            infer: counts.counted('infer', infer),
+            postprocess: sync('postprocess', isolateSync(deps, 'postprocess', createPostprocess(scoring))),
+            encode: sync('encode', isolateSync(deps, 'encode', createEncode(scoring, encoder))),
+            deliver: counts.counted('deliver', deliver),
             commit,
           });
         }

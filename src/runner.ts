@@ -25,6 +25,8 @@ export interface Health {
   readonly ready: boolean;
   /** Why not ready; empty when ready. */
   readonly reason: string;
+  /** What `reason` is made of. */
+  readonly waits?: readonly string[];
 }
 
 export interface Runner {
@@ -277,14 +279,15 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       const waits = [
         state === 'running' ? '' : state,
         from.ready ? '' : from.reason,
-        conditions.describe(),
+        ...conditions.list(),
         stall.reason,
-      ];
-      const reason = waits.filter((each) => each !== '').join('; ');
+      ].filter((each) => each !== '');
+      const reason = waits.join('; ');
       return {
         live: from.live && state !== 'failed' && !stall.isForGood,
         ready: reason === '',
         reason,
+        waits,
       };
     },
   };

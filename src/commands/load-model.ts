@@ -37,6 +37,7 @@ export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelS
     isolation === 'none'
       ? await loadHere(plan, load, deps)
       : await createIsolatedRuntime(deps, { runTimeoutMs, maxBytes }).load(load);
+  if (isolation !== 'none') telemetry.gauge('sluice_model_placement', { placement: 'process' }, () => 1);
   const { devices = [session.device] } = session;
   for (const each of devices) telemetry.gauge('sluice_model_device', { device: each }, () => 1);
   const { name, version, digest } = bundle;
@@ -54,6 +55,7 @@ async function loadHere(
   const inline = await runtime.load(load);
   try {
     const { placement, sessions, because, maxRows } = await place(plan, inline, load, { clock, cores });
+    telemetry.gauge('sluice_model_placement', { placement }, () => 1);
     telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions, maxRows });
     if (placement === 'inline') return maxRows === undefined ? inline : { ...inline, maxRows };
     // Before the others are made: a GPU may have room for one less.

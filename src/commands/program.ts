@@ -52,11 +52,17 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .option('--exit', 'end when all of them are settled, after checking that each was answered exactly once', false)
     .option('--topology <file>', 'the pipeline to run', 'topologies/flight-delay.yaml')
     .addOption(new Option('--port <n>', 'port of the embedded broker').argParser(port).default(0, 'one that is free'))
+    .addOption(
+      new Option('--listen <host:port>', 'console, metrics, health')
+        .default('127.0.0.1:0', 'a port that is free')
+        .argParser(address),
+    )
+    .option('--no-listen', 'no HTTP')
     .option('--json', 'the summary as JSON on standard output', false)
     .addHelpText('after', example('sluice demo --records 20000 --exit', 'streams 20,000 flights, checks, ends'))
     .action(async (options) => {
       const { demo } = await import('./demo/demo.ts');
-      code = await demo(options, io);
+      code = await demo({ ...options, listen: listenOf(options.listen) }, io);
     });
 
   root
@@ -65,7 +71,7 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .description('The production processor: consumes until it is told to stop (SIGTERM), then drains.')
     .option('--dry', 'check, connect, then stop', false)
     .addOption(
-      new Option('--listen <host:port>', 'metrics, health: /metrics /live /ready')
+      new Option('--listen <host:port>', 'the console at /; /metrics /live /ready')
         .default('127.0.0.1:9464')
         .argParser(address),
     )
@@ -86,8 +92,7 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     )
     .action(async (topology, options) => {
       const { run } = await import('./run.ts');
-      const listen = typeof options.listen === 'string' ? address(options.listen) : options.listen || undefined;
-      code = await run({ topology, ...options, listen }, io);
+      code = await run({ topology, ...options, listen: listenOf(options.listen) }, io);
     });
 
   root
@@ -176,6 +181,11 @@ function instances(text: string): number {
   const value = whole(text);
   if (value > 64) throw new InvalidArgumentError('give a number of pipelines, 1 to 64: no more than there are cores.');
   return value;
+}
+
+/** As it was given, the default, or none. */
+function listenOf(given: unknown): { host: string; port: number } | undefined {
+  return typeof given === 'string' ? address(given) : (given as ReturnType<typeof address>) || undefined;
 }
 
 function address(text: string): { host: string; port: number } {

@@ -1,14 +1,17 @@
-import { createAdmin } from '../adapters/http/admin.ts';
+import { isLoopBack } from '../adapters/http/console.ts';
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
-import { createExposition, type Snapshots } from '../adapters/prometheus/exposition.ts';
+import type { Snapshots } from '../adapters/prometheus/exposition.ts';
 import { createProcessMetrics } from '../adapters/prometheus/process.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
 import type { Health } from '../runner.ts';
 import { createTelemetry, type MetricStore } from '../telemetry/metrics.ts';
+import { keepLetters } from '../telemetry/state/letters.ts';
+import type { Parts } from '../telemetry/state/sampler.ts';
 import { conclude } from './conclude.ts';
+import { type Listen, onePart, serve } from './console.ts';
 import { codeOf, startInstances } from './instances/run-instances.ts';
 import type { Io } from './io.ts';
 import { memoryOf, memoryTerms } from './memory.ts';
@@ -20,7 +23,7 @@ export interface RunOptions {
   readonly topology: string;
   /** Check and connect, then stop. */
   readonly dry: boolean;
-  readonly listen: { readonly host: string; readonly port: number } | undefined;
+  readonly listen: Listen | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** JSON lines instead of lines for people. */
   readonly json: boolean;
@@ -35,6 +38,8 @@ interface Running {
   /** The exit code. */
   readonly ended: Promise<number>;
   readonly metrics: Snapshots;
+  /** What the console shows. */
+  parts(): Promise<Parts>;
   health(): Health;
   stop(): void;
   abort(): void;
@@ -63,20 +68,18 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   telemetry.event('memory-bound', { bytes: instances * memory.bytes, of });
   if (options.dry) return dryRun(plan, runtime, telemetry, io);
   const metrics = createProcessMetrics({ clock, telemetry });
+  const letters = keepLetters({ clock, telemetry });
   let running: Running | undefined;
-  const admin =
-    options.listen &&
-    (await createAdmin(
-      {
-        clock,
-        metrics: createExposition({
-          clock,
-          telemetry: { snapshot: () => (running?.metrics ?? telemetry).snapshot() },
-        }),
-        health: () => running?.health() ?? STARTING,
-      },
-      options.listen,
-    ));
+  const health = (): Health => running?.health() ?? STARTING;
+  const parts = onePart(telemetry, letters, health);
+  const watched = {
+    clock,
+    metrics: { snapshot: () => (running?.metrics ?? telemetry).snapshot() },
+    parts: () => (running?.parts ?? parts)(),
+    health,
+    topology: plan.topology.name,
+  };
+  const admin = options.listen && (await serve(watched, options.listen));
   if (admin) telemetry.event(isLoopBack(options.listen?.host) ? 'listening' : 'listening-openly', { url: admin.url });
   running = instances > 1 ? several(plan, { ...options, instances, cores, pretty, color }, telemetry, io) : one();
   const { stop, abort, ended } = running;
@@ -91,7 +94,7 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
 
   function one(): Running {
     const { ended, ...rest } = startPlan(plan, runtime, telemetry, io);
-    return { ...rest, metrics: telemetry, ended: ended.then((outcome) => conclude(outcome, telemetry)) };
+    return { ...rest, parts, metrics: telemetry, ended: ended.then((outcome) => conclude(outcome, telemetry)) };
   }
 }
 
@@ -107,12 +110,8 @@ function refuseThreads({ topology }: Plan, instances: number): void {
 
 function several(plan: Plan, options: Parameters<typeof startInstances>[1], telemetry: MetricStore, io: Io): Running {
   const fleet = startInstances(plan, options, telemetry, io);
-  const { stop, abort, health } = fleet;
-  return { stop, abort, health, metrics: fleet, ended: codeOf(fleet).finally(() => telemetry.flush()) };
-}
-
-function isLoopBack(host: string | undefined): boolean {
-  return host === undefined || host === 'localhost' || host === '::1' || host.startsWith('127.');
+  const { stop, abort, health, parts } = fleet;
+  return { stop, abort, health, parts, metrics: fleet, ended: codeOf(fleet).finally(() => telemetry.flush()) };
 }
 
 /** Connects to everything, says what is wrong, and lets go of it again. */

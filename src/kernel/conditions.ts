@@ -38,6 +38,11 @@ export class Conditions {
 
   /** Empty when there is none; of those that wait for the same, what the last one heard. */
   describe(): string {
-    return [...this.current].map(([what, waiting]) => `${what}: ${[...waiting.values()].at(-1)}`).join('; ');
+    return this.list().join('; ');
+  }
+
+  /** Each by itself. */
+  list(): string[] {
+    return [...this.current].map(([what, waiting]) => `${what}: ${[...waiting.values()].at(-1)}`);
   }
 }

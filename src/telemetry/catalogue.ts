@@ -68,6 +68,8 @@ export const METRICS = {
   ),
   sluice_inflight_records: gauge('Records taken in and not settled.'),
   sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
+  sluice_inflight_limit_records: gauge('Records that may be taken in and not settled: flow.maxInFlight.'),
+  sluice_inflight_limit_bytes: gauge('Bytes of records that may be taken in and not settled: flow.maxInFlight.'),
   sluice_batch_rows: histogram('Rows in a batch given to the model.', ROWS),
   sluice_batch_limit_rows: gauge(
     'Rows a batch may have: fewer than configured while memory is short, or where runs stay short on the thread of the pipeline.',
@@ -78,6 +80,8 @@ export const METRICS = {
   sluice_stage_busy_ratio: gauge('Share of the last seconds in which a stage worked; the highest is the bottleneck.', {
     stage: 'any',
   }),
+  sluice_stage_records_total: counter('Records that a stage is through with, whatever their fate.', { stage: 'any' }),
+  sluice_stage_held_records: gauge('Records in a stage: they wait there, or are worked on.', { stage: 'any' }),
   sluice_record_age_seconds: histogram(
     "From a record's timestamp until it is settled: its output or dead letter acknowledged, or its drop counted.",
     AGE_SECONDS,
@@ -150,6 +154,12 @@ export const METRICS = {
     { result: ['committed', 'failed', 'lost'] },
   ),
   sluice_model_device: gauge('1 for the device that the model runs on.', { device: 'any' }, 8),
+  sluice_model_placement: gauge(
+    '1 for where the model runs: on the thread of the pipeline, in threads, in a process.',
+    {
+      placement: ['inline', 'thread', 'process'],
+    },
+  ),
   sluice_model_restarts_total: counter('Times the process of an isolated model was replaced, by reason.', {
     reason: ['hung', 'crashed', 'memory', 'start-failed'],
   }),

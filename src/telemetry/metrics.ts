@@ -14,6 +14,8 @@ export interface MetricStore extends Telemetry {
   series(name: string): readonly Series[];
   /** Called before every snapshot, for figures that are fetched from elsewhere. */
   beforeSnapshot(hook: () => void): void;
+  /** Called with every event, those too whose lines are held back. */
+  onEvent(listener: (name: string, fields: Fields) => void): void;
   /** Tells what is still held back of rate-limited events; for the end of the program. */
   flush(): void;
 }
@@ -101,6 +103,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
   const counterValues = new Float64Array(maxSeries + metrics.size);
   const suppression = createSuppression();
   const hooks: (() => void)[] = [];
+  const listeners: ((name: string, fields: Fields) => void)[] = [];
   let counters = 0;
   let series = 0;
 
@@ -140,6 +143,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
     const spec = events[name];
     if (spec === undefined) throw broken(`event ${name} is not in the catalogue`);
     if (spec.level === 'warn' || spec.level === 'error') count(name);
+    for (const listener of listeners) listener(name, fields);
     const nowMs = clock.monotonicMs();
     suppression.release(nowMs, write);
     const line = suppression.admit(name, spec, fields, nowMs);
@@ -194,6 +198,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
       return seriesOf(metric);
     },
     beforeSnapshot: (hook) => void hooks.push(hook),
+    onEvent: (listener) => void listeners.push(listener),
     flush: () => suppression.release(Number.POSITIVE_INFINITY, write),
   };
 }

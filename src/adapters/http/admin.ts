@@ -1,11 +1,14 @@
 import { fastify } from 'fastify';
 import type { Clock } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
+import { addConsole, type ConsoleDeps } from './console.ts';
 
 export interface AdminDeps {
   readonly clock: Clock;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly health: () => Health;
+  /** Without, there is none. */
+  readonly console?: ConsoleDeps;
 }
 
 export interface Health {
@@ -38,7 +41,7 @@ const MAX_CONNECTIONS = 64;
 const MAX_BODY_BYTES = 1024;
 
 /**
- * What a cluster asks this process: `/metrics`, `/live`, `/ready`; anything else is 404. Read-only, and nothing in it is secret,
+ * What a cluster asks this process: `/metrics`, `/live`, `/ready`; what people look at: `/` (see console.ts); anything else is 404. Read-only, and nothing in it is secret,
  * but it listens on the loop-back interface unless told otherwise. Answers are made on the loop that moves records: the
  * number of connections, their time and their bodies are bounded.
  *
@@ -77,8 +80,9 @@ export async function createAdmin(deps: AdminDeps, options: AdminOptions = {}): 
     const { live, ready, reason } = deps.health();
     return reply.code(live && ready ? 200 : 503).send({ ready: live && ready, reason });
   });
+  if (deps.console !== undefined) addConsole(server, deps.console, { host });
   server.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ error: 'not found; there is /metrics, /live and /ready' }),
+    reply.code(404).send({ error: 'not found; there is /, /api/state, /metrics, /live and /ready' }),
   );
 
   try {

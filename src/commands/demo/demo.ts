@@ -9,6 +9,7 @@ import type { Plan } from '../../plan/plan.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import { isTransactional } from '../../ports/transactions.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
+import { type Listen, watch } from '../console.ts';
 import { createRecentState, readDisplayState } from '../display/state.ts';
 import { createDisplay, type Display, summary } from '../display.ts';
 import { createFeeder, eventLines, type Feeder } from '../embedded/feeder.ts';
@@ -29,6 +30,7 @@ export interface DemoOptions {
   readonly rate: number;
   readonly exit: boolean;
   readonly port: number;
+  readonly listen: Listen | undefined;
   readonly json: boolean;
 }
 
@@ -74,7 +76,8 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   const { topology } = plan;
   makeTopics(topology, services.broker);
   const tables = await loadTables(topology, services, FEATURES, io, telemetry);
-  welcome(services, plan, tables, io);
+  await using watched = await watch({ clock, telemetry, topology: topology.name }, options.listen);
+  welcome(services, plan, tables, watched.url, io);
 
   const world = await createWorld(plan, runtime, telemetry, io);
   if (isTransactional(world.sink)) {
@@ -85,6 +88,7 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   }
   const samples = createSamples(world.sink, topology.output);
   const runner = assemble(plan, { ...world, sink: samples.sink });
+  watched.health = runner.health;
   const feeder = await openFeeder(plan, options, world.schemas, io);
   const about = {
     topology: topology.name,
@@ -148,7 +152,13 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
 }
 
 /** Says what was started, and that nothing of it is kept. */
-function welcome(services: Services, plan: Plan, tables: readonly Provisioned[], io: Io): void {
+function welcome(
+  services: Services,
+  plan: Plan,
+  tables: readonly Provisioned[],
+  url: string | undefined,
+  io: Io,
+): void {
   const { topology } = plan;
   const loaded = tables.map(({ table, rows }) => `${rows.toLocaleString('en')} ${table}s`).join(' and ');
   io.stderr.write(
@@ -156,6 +166,7 @@ function welcome(services: Services, plan: Plan, tables: readonly Provisioned[],
       `Embedded Kafka at ${services.env.KAFKA_BROKERS}, schema registry at ${services.env.SCHEMA_REGISTRY_URL}, Bigtable at ${services.env.BIGTABLE_EMULATOR_HOST}:`,
       `in this process, in memory, gone at the end.${loaded === '' ? '' : ` Features of ${loaded} are loaded.`}`,
       `${topology.source.topics.join(', ')} → ${plan.bundle.label} → ${topology.output.topic}. Ctrl-C drains and ends.`,
+      ...(url === undefined ? [] : [`Console: ${url}/`]),
       '',
       '',
     ].join('\n'),

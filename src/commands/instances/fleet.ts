@@ -3,6 +3,8 @@ import { EXIT } from '../../kernel/errors.ts';
 import type { Health } from '../../runner.ts';
 import { merge, shareOf } from '../../telemetry/merge.ts';
 import type { Family, MetricStore } from '../../telemetry/metrics.ts';
+import type { Parts } from '../../telemetry/state/sampler.ts';
+import { healthState } from '../console.ts';
 import { type Ending, startMember } from './member.ts';
 import type { InstanceData } from './messages.ts';
 
@@ -28,6 +30,8 @@ export interface Fleet {
   health(): Health;
   /** What all of them and the process have counted. */
   snapshot(): Promise<readonly Family[]>;
+  /** The same, each by itself. */
+  parts(): Promise<Parts>;
   stop(): void;
   abort(): void;
 }
@@ -91,17 +95,39 @@ export function startFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     return { code, thrown };
   });
 
+  function waits(): string[] {
+    return members
+      .map(({ index, health }) => ({ index, ...health() }))
+      .filter(({ reason }) => reason !== '')
+      .map(({ index, reason }) => `instance ${index}: ${reason}`);
+  }
+
+  function health(): Health {
+    const each = members.map((member) => member.health());
+    return {
+      live: each.every(({ live }) => live),
+      ready: each.every(({ ready }) => ready),
+      reason: waits().join('; '),
+    };
+  }
+
   return {
     ended,
-    health() {
-      const each = members.map(({ index, health }) => ({ index, ...health() }));
-      const reasons = each
-        .filter(({ reason }) => reason !== '')
-        .map(({ index, reason }) => `instance ${index}: ${reason}`);
+    health,
+    async parts() {
+      const parts = members.map(async (member) => {
+        const share = await member.share();
+        return {
+          instance: String(member.index),
+          share,
+          health: healthState(member.health()),
+          letters: member.letters(),
+        };
+      });
       return {
-        live: each.every(({ live }) => live),
-        ready: each.every(({ ready }) => ready),
-        reason: reasons.join('; '),
+        process: shareOf(telemetry),
+        parts: await Promise.all(parts),
+        health: healthState({ ...health(), waits: waits() }),
       };
     },
     async snapshot() {

@@ -15,6 +15,7 @@ import { createSystemClock } from '../../kernel/system-clock.ts';
 import type { Log } from '../../ports/telemetry.ts';
 import { shareOf } from '../../telemetry/merge.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
+import { keepLetters } from '../../telemetry/state/letters.ts';
 import { conclude } from '../conclude.ts';
 import type { Io } from '../io.ts';
 import { preparePlan } from '../prepare.ts';
@@ -28,6 +29,7 @@ export async function runInstance(data: InstanceData, port: NonNullable<typeof p
   const { index, instance, env, logLevel, pretty, color } = data;
   const log = numbered(createLog({ clock }, { level: logLevel, pretty, color }), index);
   const telemetry = createTelemetry({ clock, log });
+  const letters = keepLetters({ clock, telemetry });
   const metrics = createThreadMetrics({ clock, telemetry });
   const runtime = createOnnxRuntime({ telemetry });
   const io: Io = {
@@ -50,7 +52,7 @@ export async function runInstance(data: InstanceData, port: NonNullable<typeof p
     port.on('message', (order: Order) => {
       if (order === 'stop') run.stop();
       else if (order === 'abort') run.abort();
-      else tell({ kind: 'share', share: shareOf(telemetry) });
+      else tell({ kind: 'share', share: shareOf(telemetry), letters: letters() });
     });
     const beat = (): void => {
       tell({ kind: 'health', health: run.health() });

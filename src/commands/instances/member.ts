@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { type ErrorCode, EXIT } from '../../kernel/errors.ts';
 import type { Health } from '../../runner.ts';
 import type { Share } from '../../telemetry/merge.ts';
+import type { Letter } from '../../telemetry/state/letters.ts';
 import type { InstanceData, Order, Report } from './messages.ts';
 
 /** How an instance ended. */
@@ -23,6 +24,8 @@ export interface Member {
   order(order: Order): void;
   /** What it has counted; the last known where it does not answer in time. */
   share(): Promise<Share>;
+  /** The dead letters it told of with its share. */
+  letters(): readonly Letter[];
   /** It is not waited for any longer. */
   giveUp(): void;
 }
@@ -46,6 +49,7 @@ export function startMember(
   let health = STARTING;
   let heardMs = Number.NaN;
   let share: Share = [];
+  let letters: readonly Letter[] = [];
   let waiting: (() => void)[] = [];
   let over = false;
   let end: (ending: Ending) => void = () => undefined;
@@ -67,6 +71,7 @@ export function startMember(
     if (report.kind === 'health') health = report.health;
     else {
       share = report.share;
+      if (report.kind === 'share') letters = report.letters ?? [];
       answered();
     }
     if (report.kind === 'ended') end({ code: report.code, thrown: report.thrown, told: true });
@@ -105,6 +110,7 @@ export function startMember(
       });
       return share;
     },
+    letters: () => letters,
     giveUp: () => end({ code: EXIT.drainBudget, thrown: undefined, told: false }),
   };
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../kernel/errors.ts';
 import type { LogLevel } from '../../ports/telemetry.ts';
 import type { Health } from '../../runner.ts';
 import type { Share } from '../../telemetry/merge.ts';
+import type { Letter } from '../../telemetry/state/letters.ts';
 
 /** What an instance is begun with; all of it can be cloned. */
 export interface InstanceData {
@@ -25,7 +26,7 @@ export type Order = 'stop' | 'abort' | 'report';
 /** From an instance. */
 export type Report =
   | { readonly kind: 'health'; readonly health: Health }
-  | { readonly kind: 'share'; readonly share: Share }
+  | { readonly kind: 'share'; readonly share: Share; readonly letters: readonly Letter[] }
   | {
       readonly kind: 'ended';
       readonly code: number;
