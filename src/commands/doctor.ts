@@ -11,8 +11,10 @@ import type { CheckFinding } from '../documents/finding.ts';
 import { EXIT } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Topology } from '../plan/topology.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { registryAt } from '../topology/connection-build.ts';
+import { checkOwn } from './doctor/certificates.ts';
 import { closing, type Diagnosis, note, ok, problem, textOf, warning } from './doctor/finding.ts';
 import { checkKafka, kafkaWorld } from './doctor/kafka.ts';
 import { checkModel } from './doctor/model.ts';
@@ -21,6 +23,7 @@ import { checkOnnx } from './doctor/onnx.ts';
 import { checkRegistry, type RegistryQuestions } from './doctor/registry.ts';
 import { checkStore } from './doctor/store.ts';
 import type { Io } from './io.ts';
+import { kafkaConnection } from './kafka-connection.ts';
 import { loadModel } from './load-model.ts';
 
 export interface DoctorOptions {
@@ -60,7 +63,7 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   const load = (of: Plan) => loadModel(of, { clock, telemetry, runtime, cores: io.cores, env: io.env });
   const models = [plan, plan?.smaller].filter((each) => each !== undefined);
   // One after the other on the CPU and its devices; what answers over the network all at once.
-  const outside = Promise.all([kafka(options, topology, io), registry(options, topology), store(plan)]);
+  const outside = Promise.all([kafka(options, topology, telemetry, io), registry(options, topology), store(plan)]);
   const device = topology?.model.device;
   const lacking = found.some(({ status, check }) => status === 'problem' && check === device);
   for (const each of models) {
@@ -82,7 +85,9 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
     if (at === undefined) return of === undefined ? [] : [note('registry', 'the topology names none')];
     const schemas = createRegistrySchemas({ clock, telemetry }, { ...at, timeoutMs: TIMEOUT_MS });
     const probe = () => probeRegistry(clock, { ...at, timeoutMs: TIMEOUT_MS });
-    return checkRegistry(of === undefined ? { writes: [], reads: [] } : subjectsOf(of), { probe, schemas });
+    const asked = of === undefined ? { writes: [], reads: [] } : subjectsOf(of);
+    const found = await checkRegistry(asked, { probe, schemas });
+    return [...found, ...checkOwn(at.ssl, 'connections.registry', clock.wallMs())];
   }
 
   async function store(of: Plan | undefined): Promise<Diagnosis[]> {
@@ -105,16 +110,22 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   }
 }
 
-function kafka(options: DoctorOptions, topology: Topology | undefined, { clock }: Io): Promise<Diagnosis[]> {
-  const connection = topology?.connections.kafka;
-  const brokers = options.brokers ?? connection?.brokers;
+async function kafka(
+  options: DoctorOptions,
+  topology: Topology | undefined,
+  telemetry: Telemetry,
+  io: Io,
+): Promise<Diagnosis[]> {
+  const named = topology?.connections.kafka;
+  const brokers = options.brokers ?? named?.brokers;
   if (brokers === undefined) {
     const what = 'the topology names no connections.kafka: only `sluice batch` can run it';
-    return Promise.resolve(topology === undefined ? [] : [note('broker', what)]);
+    return topology === undefined ? [] : [note('broker', what)];
   }
-  const clientId = connection?.clientId ?? 'sluice';
+  const connection = kafkaConnection({ clientId: 'sluice', ...named, brokers }, telemetry, io);
+  const { clientId } = connection;
   const changes = topology?.enrich.flatMap(({ cache }) => cache?.invalidateBy ?? []) ?? [];
-  return checkKafka(
+  const found = await checkKafka(
     {
       brokers,
       clientId,
@@ -122,8 +133,9 @@ function kafka(options: DoctorOptions, topology: Topology | undefined, { clock }
       writes: topology === undefined ? [] : [topology.output.topic, topology.deadLetter.topic],
       group: topology?.source.group,
     },
-    kafkaWorld(clock, clientId),
+    kafkaWorld(io.clock, connection),
   );
+  return [...found, ...checkOwn(connection.ssl, 'connections.kafka', io.clock.wallMs())];
 }
 
 function subjectsOf({ source, output }: Topology): RegistryQuestions {

@@ -28,6 +28,11 @@ export class ProbeWriter {
     return this;
   }
 
+  raw(bytes: Buffer): this {
+    this.#parts.push(bytes);
+    return this;
+  }
+
   list<Item>(items: readonly Item[], write: (item: Item, into: this) => void): this {
     this.int32(items.length);
     for (const item of items) write(item, this);
@@ -79,6 +84,10 @@ export class ProbeReader {
 
   skipBytes(): void {
     this.#skip(Math.max(0, this.int32()));
+  }
+
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#at);
   }
 
   list<Item>(read: () => Item): Item[] {

@@ -1,6 +1,9 @@
-import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
-import { ProbeReader, ProbeWriter } from './probe-wire.ts';
+import type { KafkaLogin } from '../../kernel/login.ts';
+import type { TlsSettings } from '../../kernel/tls.ts';
+import { logIn } from './probe-login.ts';
+import { notKafka, openTalk } from './probe-talk.ts';
+import { type ProbeReader, ProbeWriter } from './probe-wire.ts';
 
 /** A topic as one broker tells it. */
 export interface ProbedTopic {
@@ -28,6 +31,8 @@ export interface ProbedGroup {
 
 /** One connection to one broker, for looking at it. */
 export interface BrokerProbe {
+  /** When its certificate ends; undefined without TLS. */
+  readonly certificateEndsMs: number | undefined;
   /** Never makes a topic. */
   cluster(topics: readonly string[]): Promise<ProbedCluster>;
   /** The address of the group's coordinator, or the code of why there is none. */
@@ -45,22 +50,25 @@ const FIND_COORDINATOR = 10;
 const DESCRIBE_GROUPS = 15;
 const API_VERSIONS = 18;
 const NOT_TOLD = -(2 ** 31);
-/** Longer than any answer that a look at a few topics can have. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-const NOT_KAFKA = 'what answers there does not speak plain Kafka: a listener with TLS, or another service';
+
+export interface ProbeOptions {
+  readonly address: string;
+  readonly clientId: string;
+  readonly timeoutMs: number;
+  readonly ssl?: TlsSettings | undefined;
+  readonly sasl?: KafkaLogin | undefined;
+}
 
 /**
  * Connects to one broker and asks what it can do. Rejects with the cause in words: refused, unknown name, no answer, no Kafka.
  *
  * Of its own, and not over the client: the client tries again, elsewhere, and says that all brokers are away, where the
- * question is what one address answers. Limit: connections without TLS and SASL, as are Sluice's.
+ * question is what one address answers. TLS and login are as the pipeline has them; a failure of either is a `SluiceError`.
  */
-export async function probeBroker(
-  clock: Clock,
-  { address, clientId, timeoutMs }: { readonly address: string; readonly clientId: string; readonly timeoutMs: number },
-): Promise<BrokerProbe> {
+export async function probeBroker(clock: Clock, options: ProbeOptions): Promise<BrokerProbe> {
+  const { address, ssl, sasl } = options;
   const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? [];
-  const talk = await openTalk(clock, host.replace(/^\[|\]$/g, ''), Number(port), clientId, timeoutMs);
+  const talk = await openTalk(clock, { ...options, host: host.replace(/^\[|\]$/g, ''), port: Number(port) });
   let versions: ReadonlyMap<number, number>;
   try {
     const answer = await talk.ask(API_VERSIONS, 0, new ProbeWriter());
@@ -73,13 +81,15 @@ export async function probeBroker(
       }),
     );
     if (!versions.has(METADATA)) throw new RangeError('no metadata');
+    if (sasl !== undefined) await logIn(talk, sasl, address);
   } catch (thrown) {
     talk.close();
-    throw thrown instanceof RangeError ? new Error(NOT_KAFKA) : thrown;
+    throw thrown instanceof RangeError ? new Error(notKafka(ssl)) : thrown;
   }
   const atMost = (key: number, version: number): number => Math.min(version, versions.get(key) ?? version);
 
   return {
+    certificateEndsMs: talk.certificateEndsMs,
     async cluster(topics) {
       const version = atMost(METADATA, 8) >= 8 ? 8 : 4;
       const question = new ProbeWriter().list(topics, (topic, into) => into.text(topic));
@@ -174,91 +184,4 @@ function readGroup(answer: ProbeReader, version: number): ProbedGroup {
 
 function told(operations: number): number | undefined {
   return operations === NOT_TOLD ? undefined : operations;
-}
-
-interface Talk {
-  /** The body of the answer. One question at a time. */
-  ask(key: number, version: number, question: ProbeWriter): Promise<ProbeReader>;
-  close(): void;
-}
-
-async function openTalk(clock: Clock, host: string, port: number, clientId: string, timeoutMs: number): Promise<Talk> {
-  const socket = connect({ host, port, noDelay: true });
-  let received = Buffer.alloc(0);
-  let wake: () => void = () => undefined;
-  let ended: Error | undefined;
-  const end = (why: Error): void => {
-    ended ??= why;
-    wake();
-  };
-  socket.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
-    wake();
-  });
-  socket.on('error', (error: NodeJS.ErrnoException) => end(new Error(inWords(error, host))));
-  socket.on('close', () => end(new Error(`it hung up: ${NOT_KAFKA}`)));
-
-  /** Waits until there is something to see, or it is certain that there never will be. */
-  async function until<Seen>(look: () => Seen | undefined): Promise<Seen> {
-    const timer = clock.after(timeoutMs, () => end(new Error(`no answer within ${timeoutMs} ms`)));
-    try {
-      for (;;) {
-        const seen = look();
-        if (seen !== undefined) return seen;
-        if (ended !== undefined) throw ended;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      timer.cancel();
-    }
-  }
-
-  let number = 0;
-  const talk: Talk = {
-    async ask(key, version, question) {
-      number++;
-      const body = new ProbeWriter().int16(key).int16(version).int32(number).text(clientId).bytes();
-      const message = Buffer.concat([body, question.bytes()]);
-      socket.write(Buffer.concat([new ProbeWriter().int32(message.length).bytes(), message]));
-      const bytes = await until(() => {
-        if (received.length < 8) return undefined;
-        const size = received.readInt32BE(0);
-        if (size < 4 || size > MAX_ANSWER_BYTES || received.readInt32BE(4) !== number) throw new RangeError(NOT_KAFKA);
-        if (received.length < 4 + size) return undefined;
-        const whole = received.subarray(8, 4 + size);
-        received = received.subarray(4 + size);
-        return whole;
-      });
-      return new ProbeReader(bytes);
-    },
-    close: () => void socket.destroy(),
-  };
-  try {
-    await until(() => connected(socket));
-  } catch (thrown) {
-    talk.close();
-    throw thrown;
-  }
-  return talk;
-
-  function connected(opening: Socket): true | undefined {
-    if (opening.readyState === 'open') return true;
-    opening.once('connect', () => wake());
-    return undefined;
-  }
-}
-
-function inWords({ code = '', message }: NodeJS.ErrnoException, host: string): string {
-  const known: Readonly<Record<string, string>> = {
-    ECONNREFUSED: 'nothing listens there',
-    ENOTFOUND: `there is no host ${host}`,
-    EAI_AGAIN: `the name ${host} cannot be resolved`,
-    ECONNRESET: `it hung up: ${NOT_KAFKA}`,
-    EHOSTUNREACH: 'there is no route to it',
-    ENETUNREACH: 'there is no route to it',
-    ETIMEDOUT: 'no answer',
-  };
-  return known[code] ?? message;
 }

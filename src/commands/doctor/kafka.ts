@@ -1,5 +1,13 @@
-import { type BrokerProbe, type ProbedCluster, type ProbedTopic, probeBroker } from '../../adapters/kafka/probe.ts';
+import {
+  type BrokerProbe,
+  type ProbedCluster,
+  type ProbedTopic,
+  type ProbeOptions,
+  probeBroker,
+} from '../../adapters/kafka/probe.ts';
 import { type Clock, pause } from '../../kernel/clock.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import { checkEnd } from './certificates.ts';
 import { type Diagnosis, note, ok, problem, warning } from './finding.ts';
 
 export interface KafkaQuestions {
@@ -29,8 +37,8 @@ const COORDINATOR_PAUSE_MS = 500;
 const FUTURE_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 
-export function kafkaWorld(clock: Clock, clientId: string): KafkaWorld {
-  return { clock, probe: (address) => probeBroker(clock, { address, clientId, timeoutMs: TIMEOUT_MS }) };
+export function kafkaWorld(clock: Clock, connection: Pick<ProbeOptions, 'clientId' | 'ssl' | 'sasl'>): KafkaWorld {
+  return { clock, probe: (address) => probeBroker(clock, { ...connection, address, timeoutMs: TIMEOUT_MS }) };
 }
 
 /** Brokers, topics, the group and what may be done with them; nothing is written, and no group is joined. */
@@ -44,6 +52,10 @@ export async function checkKafka(asked: KafkaQuestions, { clock, probe }: KafkaW
     const topics = [...new Set([...asked.reads, ...asked.writes])];
     const cluster = await first.cluster(topics);
     found.push(...(await checkAdvertised(cluster, open, probe)));
+    for (const [address, { certificateEndsMs }] of open) {
+      if (certificateEndsMs !== undefined)
+        found.push(checkEnd(`that of ${address}`, certificateEndsMs, clock.wallMs()));
+    }
     for (const topic of cluster.topics) found.push(checkTopic(topic, asked));
     if (asked.group !== undefined) found.push(await checkGroup(asked.group, first, open, { clock, probe }));
     found.push(...(await checkDates(cluster, asked.reads, open, clock)));
@@ -70,7 +82,8 @@ async function checkBrokers(
   return brokers.map((address, k) => {
     const why = answers[k];
     if (why === undefined) return ok('broker', `${address} answers`);
-    return say('broker', `${address} cannot be reached: ${why}`, 'start it, or correct connections.kafka.brokers');
+    const { what, remedy = 'start it, or correct connections.kafka.brokers' } = why;
+    return say('broker', `${address} cannot be reached: ${what}`, remedy);
   });
 }
 
@@ -85,8 +98,8 @@ async function checkAdvertised(
   return others.map(({ nodeId, address }, k) => {
     const why = answers[k];
     if (why === undefined) return ok('broker', `broker ${nodeId} answers at ${address}, the address that it names`);
-    const what = `broker ${nodeId} names ${address} as its address, which cannot be reached from here: ${why}`;
-    return problem('broker', what, 'start it, or correct its advertised.listeners');
+    const what = `broker ${nodeId} names ${address} as its address, which cannot be reached from here: ${why.what}`;
+    return problem('broker', what, why.remedy ?? 'start it, or correct its advertised.listeners');
   });
 }
 
@@ -95,12 +108,15 @@ async function attempt(
   address: string,
   open: Map<string, BrokerProbe>,
   probe: KafkaWorld['probe'],
-): Promise<string | undefined> {
+): Promise<{ readonly what: string; readonly remedy: string | undefined } | undefined> {
   try {
     open.set(address, await probe(address));
     return undefined;
   } catch (thrown) {
-    return (thrown as Error).message;
+    const { message } = thrown as Error;
+    const at = thrown instanceof SluiceError ? message.lastIndexOf('; ') : -1;
+    if (at < 0) return { what: message, remedy: undefined };
+    return { what: message.slice(0, at), remedy: message.slice(at + 2) };
   }
 }
 
@@ -150,8 +166,10 @@ async function checkGroup(
   }
   if (!open.has(address)) {
     const why = await attempt(address, open, probe);
-    const what = `${group} is kept by ${address}, which cannot be reached: ${why}`;
-    if (why !== undefined) return problem('group', what, 'start that broker, or correct its advertised.listeners');
+    if (why !== undefined) {
+      const what = `${group} is kept by ${address}, which cannot be reached: ${why.what}`;
+      return problem('group', what, why.remedy ?? 'start that broker, or correct its advertised.listeners');
+    }
   }
   const { error: code, state, protocolType, members, may } = await (open.get(address) ?? first).group(group);
   if (code === GROUP_REFUSED || (may !== undefined && (may & MAY_READ) === 0)) return refused;

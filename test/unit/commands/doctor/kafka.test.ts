@@ -28,6 +28,7 @@ function world({ brokers = { 'a:1': 1 }, advertised, topics = {}, group, coordin
     if (!(address in brokers)) throw new Error('nothing listens there');
     open++;
     return {
+      certificateEndsMs: undefined,
       cluster: async (names) => ({
         brokers: advertised ?? [{ nodeId: 1, address: 'a:1' }],
         topics: names.map((name) => {
@@ -137,7 +138,10 @@ test('over the wire: a broker with all that is needed, several of them, and no t
   const broker = await embedded(t, { brokers: 3 });
   for (const topic of ['in', 'out']) broker.createTopic(topic, { partitions: 5 });
   const clock = createSystemClock();
-  const found = await checkKafka({ ...ASKED, brokers: broker.brokers.slice(0, 1) }, kafkaWorld(clock, 'c'));
+  const found = await checkKafka(
+    { ...ASKED, brokers: broker.brokers.slice(0, 1) },
+    kafkaWorld(clock, { clientId: 'c' }),
+  );
   const [missing, ...rest] = found.filter(({ status }) => status !== 'ok');
   assert.match(missing.what, /^dead does not exist/);
   assert.deepEqual(rest, []);
@@ -150,7 +154,10 @@ test('over the wire: a broker with all that is needed, several of them, and no t
 test('over the wire: a broker that is dead', async () => {
   const broker = await createBroker({ log: () => undefined });
   await broker.close();
-  const found = await checkKafka({ ...ASKED, brokers: broker.brokers }, kafkaWorld(createSystemClock(), 'c'));
+  const found = await checkKafka(
+    { ...ASKED, brokers: broker.brokers },
+    kafkaWorld(createSystemClock(), { clientId: 'c' }),
+  );
   assert.deepEqual(
     found.map(({ status, what }) => [status, what]),
     [['problem', `${broker.brokers[0]} cannot be reached: nothing listens there`]],
@@ -163,7 +170,10 @@ test('a broker that hangs up in the middle is told, and not more than that', asy
     onRequest: ({ apiKey }: { apiKey: number }) => (apiKey === METADATA ? { closeConnection: true } : undefined),
   };
   const broker = await embedded(t, { hooks });
-  const found = await checkKafka({ ...ASKED, brokers: broker.brokers }, kafkaWorld(createSystemClock(), 'c'));
+  const found = await checkKafka(
+    { ...ASKED, brokers: broker.brokers },
+    kafkaWorld(createSystemClock(), { clientId: 'c' }),
+  );
   assert.deepEqual(
     found.map(({ status }) => status),
     ['ok', 'problem'],
