@@ -38,7 +38,7 @@ export function placeOf({ record, document }: RecordSchema, field: string): stri
 }
 
 /** What `event.x` means in expressions. Fields that cannot be columns are left out. */
-export function eventScope({ fields }: RecordSchema): ReadonlyMap<string, EventField> {
+export function eventScope({ fields }: Pick<RecordSchema, 'fields'>): ReadonlyMap<string, EventField> {
   const scope = new Map<string, EventField>();
   for (const { name, kind, nullable, width } of fields.values()) {
     if (kind === 'other') continue;

@@ -6,6 +6,7 @@ import { addBench } from './bench/program.ts';
 import { addDev } from './dev/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
+import { addExplain } from './explain/program.ts';
 import { addFeatures } from './features/program.ts';
 import { addInit } from './init/program.ts';
 import type { Io } from './io.ts';
@@ -142,6 +143,7 @@ Lines are plain JSON, as the topology's schemas describe them. An offset is the 
   addDev(root, io, done);
   addDlq(root, io, done);
   addDoctor(root, io, done);
+  addExplain(root, io, done);
   addFeatures(root, io, done);
   addInit(root, io, done);
   addTest(root, io, done);

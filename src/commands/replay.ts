@@ -151,7 +151,8 @@ function differences(plan: Plan, frame: Frame, record: GoldenRecord, i: number):
   });
 }
 
-function predicted(column: Column, i: number): number | string | readonly number[] {
+/** Entry `i` of a prediction, as a plain value. */
+export function predicted(column: Column, i: number): number | string | readonly number[] {
   if (column.kind === 'number') return column.values[i];
   if (column.kind === 'label') return column.labels[column.codes[i]]?.toString('utf8') ?? '';
   if (column.kind === 'vector') return [...column.values.subarray(i * column.width, (i + 1) * column.width)];

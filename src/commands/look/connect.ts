@@ -24,6 +24,7 @@ export interface LookOptions {
 export interface Look {
   readonly log: TopicLog;
   readonly values: Values;
+  readonly schemas: SchemaSource;
   /** Where each partition begins and ends; an unknown topic is told with the names that there are. */
   extents(topic: string): Promise<readonly Extent[]>;
 }
@@ -61,7 +62,7 @@ export async function withLook<T>(options: LookOptions, io: Io, work: (look: Loo
     }
   };
   try {
-    return await work({ log, values, extents });
+    return await work({ log, values, schemas, extents });
   } finally {
     await log.close();
   }

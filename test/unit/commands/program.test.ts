@@ -8,6 +8,7 @@ const COMMANDS = [
   ['run'],
   ['batch'],
   ['check'],
+  ['explain'],
   ['tail'],
   ['tune'],
   ['bench'],

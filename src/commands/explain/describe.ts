@@ -1,0 +1,102 @@
+import { createAvroReader } from '../../codecs/avro-value.ts';
+import { degradedText } from '../../kernel/degraded.ts';
+import { DEAD_LETTERED, DROPPED, OPEN, REASONS, type Reason, STAGE_OF_REASON } from '../../kernel/fate.ts';
+import { type ShownView, shownViews } from '../look/rows.ts';
+import { predicted } from '../replay.ts';
+import type { Scored } from './score.ts';
+
+/** A look-up of the record: its key, and the views that the store has. */
+export interface ShownLookUp {
+  readonly table: string;
+  readonly template: string;
+  /** Null: a field that the template names is missing. */
+  readonly key: string | null;
+  readonly views: readonly ShownView[];
+}
+
+type Numbers = number | readonly number[];
+
+/** What the path makes of the record, for people and their tools. */
+export interface Described {
+  readonly lookUps: readonly ShownLookUp[];
+  /** Inputs of the model by name, columns by name; undefined: it got no row. */
+  readonly row: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined;
+  readonly outputs: Readonly<Record<string, Numbers>> | undefined;
+  readonly prediction: Readonly<Record<string, Numbers | string>> | undefined;
+  readonly model: string;
+  readonly fate: 'published' | 'dead-lettered' | 'dropped';
+  readonly reason: Reason;
+  readonly stage: string;
+  readonly output: { readonly topic: string; readonly key: string | null; readonly value: unknown } | undefined;
+}
+
+export function describe(scored: Scored, nowMs: number): Described {
+  const { frame, plan, heard } = scored;
+  const reason = REASONS[frame.reason[0]];
+  const fate = frame.fate[0] === DEAD_LETTERED ? 'dead-lettered' : frame.fate[0] === DROPPED ? 'dropped' : 'published';
+  const ran = frame.rows > 0;
+  return {
+    lookUps: plan.reads.map((read, k) => {
+      const row = heard[k];
+      const raw = row ?? nothing(read.rowWidth, read.views.length);
+      const key = row === undefined ? null : row.key.toString('utf8');
+      return { table: read.table, template: read.key.source, key, views: shownViews(read, raw, nowMs) };
+    }),
+    row: ran ? rowOf(scored) : undefined,
+    outputs: ran ? outputsOf(scored) : undefined,
+    prediction: ran && predictedAny(scored) ? predictionOf(scored) : undefined,
+    model: ran
+      ? `${plan.bundle.label}${frame.degraded === undefined ? '' : ` ${degradedText(frame.degraded[0])}`}`
+      : '',
+    fate,
+    reason,
+    stage: fate === 'published' ? '' : (frame.failedIn?.get(0) ?? STAGE_OF_REASON[reason]),
+    output: frame.fate[0] === OPEN ? outputOf(scored) : undefined,
+  };
+}
+
+function nothing(rowWidth: number, views: number) {
+  const none = (length: number): Float64Array => new Float64Array(length).fill(Number.NaN);
+  return { values: none(rowWidth), writtenAtMs: none(views) };
+}
+
+function rowOf({ frame, plan }: Scored): Described['row'] {
+  const { columnNames } = plan.inputs;
+  return Object.fromEntries(
+    plan.feeds.map(({ name }, k) => [
+      name,
+      Object.fromEntries(columnNames[k].map((column, c) => [column, Number(frame.inputs[k][c])])),
+    ]),
+  );
+}
+
+function outputsOf({ frame, plan }: Scored): Described['outputs'] {
+  return Object.fromEntries(plan.predictions.fetches.map((name, k) => [name, unwrapped([...frame.outputs[k]])]));
+}
+
+/** A record that failed before has entries that say nothing. */
+function predictedAny({ frame }: Scored): boolean {
+  return frame.predictions.length > 0 && REASONS[frame.reason[0]] !== 'model-failed';
+}
+
+function predictionOf({ frame, plan }: Scored): Described['prediction'] {
+  return Object.fromEntries(
+    plan.predictions.predictions.map(({ name }, k) => [name, predicted(frame.predictions[k], 0)]),
+  );
+}
+
+function unwrapped(numbers: readonly number[]): Numbers {
+  return numbers.length === 1 ? numbers[0] : numbers;
+}
+
+function outputOf({ frame, plan }: Scored): Described['output'] {
+  const { encoded, encodedAs } = frame;
+  const row = encodedAs[0];
+  if (encoded === undefined || row < 0) return undefined;
+  const { arena, keyStart, keyEnd, valueStart, valueEnd } = encoded;
+  const { topic, value } = plan.topology.output;
+  const bytes = Buffer.from(arena.subarray(valueStart[row], valueEnd[row]));
+  const shown: unknown =
+    value.kind === 'json' ? JSON.parse(bytes.toString('utf8')) : createAvroReader(value.schema)(bytes, 0);
+  return { topic, key: keyStart[row] < 0 ? null : arena.toString('utf8', keyStart[row], keyEnd[row]), value: shown };
+}

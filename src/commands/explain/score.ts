@@ -1,0 +1,132 @@
+import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
+import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
+import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
+import { Conditions } from '../../kernel/conditions.ts';
+import { type Frame, FrameBuilder } from '../../kernel/frame.ts';
+import { encodeHeaders } from '../../kernel/headers.ts';
+import { createPipeline } from '../../pipeline.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
+import type { SchemaSource } from '../../ports/schemas.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { LogRecord } from '../../ports/topic-log.ts';
+import { createDecode } from '../../stages/decode.ts';
+import { createEncode } from '../../stages/encode.ts';
+import { createEnrich } from '../../stages/enrich.ts';
+import { createInfer } from '../../stages/infer.ts';
+import { isolate, isolateSync } from '../../stages/isolate.ts';
+import { createPostprocess } from '../../stages/postprocess.ts';
+import { createPreprocess } from '../../stages/preprocess.ts';
+import type { StageDeps } from '../../stages/types.ts';
+import type { Io } from '../io.ts';
+import type { RawRow } from '../look/rows.ts';
+
+export interface ScoreWorld {
+  readonly io: Io;
+  readonly telemetry: Telemetry;
+  readonly schemas: SchemaSource;
+  readonly store: FeatureStore;
+}
+
+/** What the store answered to one look-up, before the topology's rules for what is stale. */
+export interface HeardRow extends RawRow {
+  readonly key: Buffer;
+}
+
+/** A record that has been through the path, with all that each step left. */
+export interface Scored {
+  readonly frame: Frame;
+  /** By read of the plan; undefined: it was not asked, for want of a key. */
+  readonly heard: readonly (HeardRow | undefined)[];
+  /** What the steps told of it, by event. */
+  readonly said: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  readonly deps: StageDeps;
+  readonly plan: Plan;
+}
+
+/** A dependency that does not answer by then is not waited for. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * One record through the path: the same stages as `run`, in the same order, up to what would be delivered. Nothing is delivered or
+ * committed, nothing cached, nothing given up under load; the model runs on the CPU.
+ */
+export async function scoreRecord(whole: Plan, topic: string, record: LogRecord, world: ScoreWorld): Promise<Scored> {
+  const { io, telemetry } = world;
+  const { clock, random } = io;
+  const plan: Plan = { ...whole, reads: whole.reads.map((read) => ({ ...read, cache: undefined })) };
+  const said = new Map<string, Readonly<Record<string, unknown>>>();
+  const giveUp = new AbortController();
+  const timer = clock.after(PATIENCE_MS, () => giveUp.abort());
+  const deps = {
+    clock,
+    random,
+    conditions: new Conditions(),
+    abandon: giveUp.signal,
+    telemetry: { ...telemetry, event: (name: string, fields = {}) => void said.set(name, fields) },
+  };
+  const heard: (HeardRow | undefined)[] = plan.reads.map(() => undefined);
+  const store = recording(world.store, ({ views, keys, into }) => {
+    const k = plan.reads.findIndex((read) => read.views === views);
+    heard[k] = { key: keys[0], values: into.values.slice(), writtenAtMs: into.writtenAtMs.slice() };
+  });
+  const { bundle, predictions } = plan;
+  const session = await createOnnxRuntime({ telemetry }).load({
+    ...{ file: bundle.modelFile, device: 'cpu', feeds: plan.feeds, fetches: predictions.fetches },
+    pinned: bundle.modelFiles,
+  });
+  try {
+    const infer = createInfer({ ...deps, session }, plan);
+    infer.setFlushing(true);
+    const path = createPipeline({
+      decode: isolate(deps, 'decode', createDecode({ ...deps, schemas: world.schemas }, plan)),
+      enrich: isolate(deps, 'enrich', createEnrich({ ...deps, store }, plan)),
+      preprocess: createPreprocess(deps, plan),
+      infer,
+      postprocess: isolateSync(deps, 'postprocess', createPostprocess(plan)),
+      encode: isolateSync(deps, 'encode', createEncode(plan, encoderOf(plan))),
+      deliver: () => undefined,
+      commit: () => undefined,
+    });
+    const frame = frameOf(topic, record, io);
+    await path(frame);
+    return { frame, heard, said, deps, plan };
+  } finally {
+    timer.cancel();
+    await session.close();
+  }
+}
+
+/** Tells of each answer; the port's promise is that rows are whole by then. */
+function recording(store: FeatureStore, onAnswer: (read: FeatureRead) => void): FeatureStore {
+  return {
+    open: (tables) => store.open(tables),
+    async read(read) {
+      await store.read(read);
+      onAnswer(read);
+    },
+    close: () => store.close(),
+  };
+}
+
+export function frameOf(topic: string, record: LogRecord, { clock }: Pick<Io, 'clock'>): Frame {
+  const { partition, offset, timestampMs, key, value, unread } = record;
+  const headers = record.headers.length === 0 ? null : encodeHeaders(record.headers);
+  const bytes = (key?.length ?? 0) + (value?.length ?? 0) + (headers?.length ?? 0);
+  const builder = new FrameBuilder({ topic, partition, epoch: 0 }, 1, bytes);
+  if (unread === undefined) builder.append(offset, timestampMs, key, value, headers);
+  else builder.appendReference(offset, timestampMs, 0, unread);
+  return builder.build(offset + 1, clock.wallMs(), clock.monotonicMs());
+}
+
+/** The value alone: which id the registry gave its schema changes nothing of it. */
+function encoderOf(plan: Plan): ReturnType<typeof compileJsonEncoder> {
+  const { value } = plan.topology.output;
+  const shape = {
+    schema: value.schema,
+    fields: plan.outputFields,
+    wants: plan.wants,
+    predictions: plan.predictions.predictions,
+  };
+  return value.kind === 'json' ? compileJsonEncoder(shape) : compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
+}

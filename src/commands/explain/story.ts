@@ -1,0 +1,16 @@
+import type { plainRecord } from '../look/show.ts';
+import type { Described } from './describe.ts';
+import type { Searched } from './published.ts';
+
+/** All that is known of a record, from its bytes to what was published of it. */
+export interface Explained extends Described {
+  readonly record: Omit<ReturnType<typeof plainRecord>, 'value' | 'undecoded' | 'valueBase64'>;
+  readonly via: readonly string[];
+  readonly event: unknown;
+  readonly undecoded: string | undefined;
+  readonly let: Readonly<Record<string, number | readonly number[]>>;
+  /** Why it is not published, with the field or column. */
+  readonly why: string;
+  readonly deadLetterTopic: string;
+  readonly searched: readonly Searched[];
+}

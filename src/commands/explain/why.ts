@@ -1,0 +1,193 @@
+import { compileAvroDecoder } from '../../codecs/avro-decoder.ts';
+import { isNullable } from '../../codecs/avro-fields.ts';
+import { parseAvroRecord } from '../../codecs/avro-schema.ts';
+import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
+import type { ColumnWant } from '../../codecs/types.ts';
+import { columnsOf } from '../../codecs/want-columns.ts';
+import { CONFLUENT_PREFIX_BYTES } from '../../codecs/wire.ts';
+import type { Column } from '../../kernel/columns.ts';
+import { classify } from '../../kernel/errors.ts';
+import type { Reason } from '../../kernel/fate.ts';
+import type { SchemaSource } from '../../ports/schemas.ts';
+import { duration } from '../display/format.ts';
+import type { ShownView } from '../look/rows.ts';
+import { brokenLines, type Probe } from './probe.ts';
+import type { Scored } from './score.ts';
+
+export interface WhyDeps {
+  readonly schemas: SchemaSource;
+  readonly probe: Probe;
+  /** By read of the plan. */
+  readonly views: readonly (readonly ShownView[])[];
+}
+
+/** Why a record got the reason that it has: which field, column, view or value it was. A sentence, with what to do. */
+export async function whyOf(reason: Reason, scored: Scored, deps: WhyDeps): Promise<string> {
+  switch (reason) {
+    case 'tombstone':
+      return 'it has no value; source.onTombstone says what becomes of such records';
+    case 'schema-unknown':
+    case 'decode-failed':
+      return whyUndecoded(scored, deps);
+    case 'feature-missing':
+    case 'feature-stale':
+      return whyFeatures(reason, scored, deps);
+    case 'feature-not-finite':
+      return whyNotFinite(scored, deps);
+    case 'model-failed':
+      return `the model fails on this row alone: ${String(scored.said.get('row-failed')?.reason ?? 'it does not say why')}`;
+    case 'output-not-finite':
+      return whyOutput(scored);
+    case 'encode-failed':
+      return whyEncode(scored);
+    case 'stage-failed':
+      return `a stage breaks on it: ${String(scored.said.get('stage-failed')?.error ?? '')}; please report this`;
+    case 'too-large':
+      return 'it is larger than flow.maxInFlight.bytes allows';
+    case 'batch-unreadable':
+      return 'the record batch that it lies in cannot be unpacked';
+    default:
+      return '';
+  }
+}
+
+async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps): Promise<string> {
+  const { value } = plan.topology.source;
+  const refused = said.get('schema-refused');
+  if (refused !== undefined) return String(refused.reason);
+  const confluent = value.kind === 'avro' && value.wire === 'confluent';
+  const id = frame.schemaId[0];
+  if (confluent && id < 0) return 'its value has no schema id in front: a zero byte and four of the id';
+  const bytes = frame.arena.subarray(frame.valueStart[0] + (confluent ? CONFLUENT_PREFIX_BYTES : 0), frame.valueEnd[0]);
+  const writer = confluent ? await schemas.writerSchema(id) : value.schema;
+  const decodes = (wants: readonly ColumnWant[]): boolean => {
+    const decoder =
+      value.kind === 'json'
+        ? compileJsonDecoder({ schema: value.schema, wants })
+        : compileAvroDecoder({ writer, reader: value.schema, wants });
+    return decoder.bind(bytes, columnsOf(wants, 1, bytes))(0, bytes.length, 0);
+  };
+  const fields = plan.wants.filter((want) => !tried(() => decodes([want])));
+  const as = confluent ? `schema ${id}, which it names` : value.schemaFile;
+  if (!tried(() => decodes([]))) return `its ${bytes.length} bytes are no value of ${as}`;
+  const names = [...new Set(fields.map(({ field }) => field))];
+  return `field ${names.join(', ')} is not what ${value.schemaFile} says: another type, null where it allows none, out of range, or not there`;
+}
+
+function tried(attempt: () => boolean): boolean {
+  try {
+    return attempt();
+  } catch (thrown) {
+    if (classify(thrown).code === 'unexpected') throw thrown;
+    return false;
+  }
+}
+
+function whyFeatures(reason: Reason, { plan, heard }: Scored, { views }: WhyDeps): string {
+  const found = plan.reads.flatMap(({ table, onMissing, key }, k) =>
+    views[k].flatMap((view, v) => {
+      const row = heard[k];
+      const where =
+        row === undefined ? `no key: a field of ${key.source} is missing` : `row ${row.key.toString('utf8')}`;
+      const stale = view.stale
+        ? `is ${duration(view.ageMs ?? 0)} old, and maxAge is ${duration(view.maxAgeMs ?? 0)}`
+        : undefined;
+      if (reason === 'feature-stale') {
+        return stale && view.onStale === 'dead-letter' ? [`view ${view.view} ${stale} (table ${table}, ${where})`] : [];
+      }
+      const isMissing = !view.found || (view.stale && view.onStale === 'missing');
+      if (!isMissing || onMissing[v] === 'impute') return [];
+      return [`view ${view.view} is missing (table ${table}, ${where}${stale === undefined ? '' : `; it ${stale}`})`];
+    }),
+  );
+  const key = reason === 'feature-missing' ? 'onMissing' : 'onStale';
+  return `${found.join('; ')}; load it, or let enrich.${key} go on without`;
+}
+
+async function whyNotFinite(scored: Scored, { probe, views }: WhyDeps): Promise<string> {
+  const broken = await brokenLines(scored.plan, probe);
+  if (broken.length === 0) return 'a value of its row is not finite';
+  const { file } = scored.plan.bundle;
+  const said = broken.map(({ line, value }) => {
+    const absent = missingIn(line.expression, scored, views);
+    const because = absent.length === 0 ? '' : `; ${absent.join(', ')} ${absent.length === 1 ? 'is' : 'are'} missing`;
+    return `column ${line.name} (${line.expression}) is ${value}${because}; ${file}:${line.line}`;
+  });
+  return `${said.join(' | ')}; write what to put there, as in: X ?? 0`;
+}
+
+/** Names of an expression, and of the `let` values in it, that have no value. */
+function missingIn(
+  expression: string,
+  { plan, frame }: Scored,
+  views: readonly (readonly ShownView[])[],
+): readonly string[] {
+  const absent = new Set<string>();
+  const seen = new Set<string>();
+  const columns = new Map(
+    views
+      .flat()
+      .flatMap((view) => Object.entries(view.columns).map(([name, value]) => [`${view.view}.${name}`, value])),
+  );
+  const look = (text: string): void => {
+    for (const [name] of text.matchAll(/[A-Za-z_]\w*(?:\.\w+)?/g)) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const [, field] = /^event\.(\w+)$/.exec(name) ?? [];
+      const slot = plan.wants.findIndex((want) => want.field === field);
+      if (slot >= 0 && isMissing(frame.columns[slot])) absent.add(name);
+      if (columns.get(name) === null) absent.add(name);
+      const inner = plan.bundle.let.find((each) => each.name === name);
+      if (inner !== undefined) look(inner.expression);
+    }
+  };
+  look(expression);
+  return [...absent];
+}
+
+/** Entry 0. */
+export function isMissing(column: Column): boolean {
+  switch (column.kind) {
+    case 'number':
+      return Number.isNaN(column.values[0]);
+    case 'string':
+      return column.start[0] < 0;
+    case 'label':
+      return column.codes[0] < 0;
+    default:
+      return column.present[0] === 0;
+  }
+}
+
+function whyOutput({ frame, plan }: Scored): string {
+  const bad = plan.predictions.fetches.flatMap((name, k) => {
+    const values = frame.outputs[k] ?? new Float64Array(0);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    return at < 0 ? [] : [`output "${name}" of the model is ${values[at]} at [${at}]`];
+  });
+  return `${bad.join('; ')}; look at the row above: values far from those that it was trained on?`;
+}
+
+function whyEncode({ frame, plan }: Scored): string {
+  const { topology, outputKey, outputFields } = plan;
+  const { value } = topology.output;
+  for (const part of outputKey?.parts ?? []) {
+    if ('slot' in part && isMissing(frame.columns[part.slot])) {
+      return `output.key ${outputKey?.source} has no value: event.${plan.wants[part.slot].field} is missing`;
+    }
+  }
+  const types = new Map(parseAvroRecord(value.schema).fields.map(({ name, type }) => [name, type]));
+  const found = outputFields.flatMap(({ name, source }) => {
+    const column =
+      source.from === 'event'
+        ? frame.columns[source.slot]
+        : source.from === 'prediction'
+          ? frame.predictions[source.slot]
+          : undefined;
+    const type = types.get(name);
+    return column !== undefined && type !== undefined && isMissing(column) && !isNullable(type) ? [name] : [];
+  });
+  if (found.length > 0)
+    return `output field ${found.join(', ')} is missing, and ${value.schemaFile} allows no null there`;
+  return `a value does not fit ${value.schemaFile}: out of the range of its field`;
+}
