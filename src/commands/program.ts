@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
 import { port, whole, wholeOrZero } from './arguments.ts';
 import { addBench } from './bench/program.ts';
+import { addCompletion } from './completion/program.ts';
 import { addDev } from './dev/program.ts';
 import { addDlq } from './dlq/program.ts';
 import { addDoctor } from './doctor/program.ts';
@@ -140,6 +141,7 @@ Lines are plain JSON, as the topology's schemas describe them. An offset is the 
   const done = (ended: number): void => {
     code = ended;
   };
+  addCompletion(root, io);
   addDev(root, io, done);
   addDlq(root, io, done);
   addDoctor(root, io, done);
