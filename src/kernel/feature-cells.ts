@@ -30,6 +30,38 @@ export interface FamilyPlan {
   cell(qualifier: Buffer): CellPlan | null;
 }
 
+/** Where the numbers of cells go, and who hears of what is wrong with them. */
+export interface CellTarget {
+  readonly viewCount: number;
+  readonly rowWidth: number;
+  readonly into: { readonly values: Float64Array; readonly writtenAtMs: Float64Array };
+  /** Told of each cell that does not hold what is expected of it; its numbers stay missing. */
+  readonly onCorrupt: (plan: CellPlan, bytes: number) => void;
+}
+
+/** Puts the numbers of a cell of `bytes` into a row. Of cells that hold the same column the last that is placed counts. */
+export function placeCell(
+  target: CellTarget,
+  row: number,
+  plan: CellPlan,
+  value: Uint8Array,
+  bytes: number,
+  writtenAtMs: number,
+): void {
+  const numbers = bytes > plan.maxBytes ? null : plan.decode(value);
+  if (numbers === null) {
+    target.onCorrupt(plan, bytes);
+    return;
+  }
+  const { into, rowWidth, viewCount } = target;
+  for (const { view, from, to, count } of plan.copies) {
+    const base = row * rowWidth + to;
+    for (let n = 0; n < count; n++) into.values[base + n] = numbers[from + n];
+    const at = row * viewCount + view;
+    if (!(into.writtenAtMs[at] > writtenAtMs)) into.writtenAtMs[at] = writtenAtMs;
+  }
+}
+
 /** `onUnreadable` hears once of each qualifier that says nothing, or not what the topology says. */
 export type OnUnreadable = (family: string, qualifier: string, problem: string) => void;
 

@@ -5,20 +5,14 @@
  * Of two cells of one family that both hold a column, the newer counts.
  */
 import type { protos } from '@google-cloud/bigtable-api';
-import type { CellPlan, FamilyPlan } from '../../kernel/feature-cells.ts';
-import type { FeatureReadResult } from '../../ports/feature-store.ts';
+import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/feature-cells.ts';
 
 type Chunk = protos.google.bigtable.v2.ReadRowsResponse.ICellChunk;
 
-/** Where the rows of a read go, and what was wrong with them. Shared by its calls. */
-export interface RowTarget {
+/** The rows of a read. Shared by its calls. */
+export interface RowTarget extends CellTarget {
   readonly families: ReadonlyMap<string, FamilyPlan>;
   readonly keys: readonly Buffer[];
-  readonly viewCount: number;
-  readonly rowWidth: number;
-  readonly into: FeatureReadResult;
-  /** Told of each cell that does not hold what is expected of it; its numbers stay missing. */
-  readonly onCorrupt: (plan: CellPlan, bytes: number) => void;
 }
 
 /** For one call, whose keys are a slice of the target's from `first`; rows come in the order of the keys. */
@@ -119,21 +113,7 @@ export class RowMerger {
   }
 
   private apply(i: number): void {
-    const plan = this.plans[i];
-    const value = this.values[i];
-    const bytes = this.sizes[i];
-    const numbers = bytes > plan.maxBytes ? null : plan.decode(value);
-    if (numbers === null) {
-      this.target.onCorrupt(plan, bytes);
-      return;
-    }
-    const { into, rowWidth, viewCount } = this.target;
-    for (const { view, from, to, count } of plan.copies) {
-      const base = this.row * rowWidth + to;
-      for (let n = 0; n < count; n++) into.values[base + n] = numbers[from + n];
-      const at = this.row * viewCount + view;
-      if (!(into.writtenAtMs[at] > this.times[i])) into.writtenAtMs[at] = this.times[i];
-    }
+    placeCell(this.target, this.row, this.plans[i], this.values[i], this.sizes[i], this.times[i]);
   }
 
   /** Insertion sort by time: rows have a few cells, as a rule in order already. */

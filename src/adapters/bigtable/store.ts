@@ -3,9 +3,9 @@
  *
  * Promise: a read answers for every key or rejects, within its time-out over all calls together, counted from the start
  * of the first; to wait for a free call before that is back pressure, not an outage, and ends because every read ahead
- * does. Nothing is retried here, and while a table does not answer one read at a time asks it (pace.ts). A connection over
+ * does. Nothing is retried here, and while a table does not answer one read at a time asks it (kernel/pace.ts). A connection over
  * which read after read times out and nothing arrives is given up for a new one: its keepalive would take half a minute.
- * Limits: at most `concurrency` calls in flight for the whole store, fewer as it answers more slowly (limit.ts); a family is known to exist only where the
+ * Limits: at most `concurrency` calls in flight for the whole store, fewer as it answers more slowly (kernel/call-limit.ts); a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */
 import { status } from '@grpc/grpc-js';

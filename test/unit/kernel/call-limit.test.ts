@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConcurrencyLimit } from '../../../../src/adapters/bigtable/limit.ts';
-import { seeded } from '../../../fixtures/random.ts';
+import { ConcurrencyLimit } from '../../../src/kernel/call-limit.ts';
+import { seeded } from '../../fixtures/random.ts';
 
 interface Server {
   /** Keys a call: from, to. */

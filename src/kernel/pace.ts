@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../kernel/clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /** The key of the doubt that holds for all tables; no table is named so. */
 const EVERYTHING = '';
@@ -11,7 +11,7 @@ const EVERYTHING = '';
  * pause that doubles up to `maxPauseMs`; what waits for it fails with it. The first call that succeeds ends the doubt. Where
  * nothing at all was answered, the whole store is in doubt as well, until any table answers.
  *
- * How many is the limit's to say (limit.ts).
+ * How many is the limit's to say (call-limit.ts).
  *
  * Limits: no fairness but first come, first served, per table; a read is whatever its calls have in common.
  */

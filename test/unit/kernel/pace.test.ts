@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Pace, type Turn } from '../../../../src/adapters/bigtable/pace.ts';
-import { FakeClock } from '../../../fixtures/clock.ts';
+import { Pace, type Turn } from '../../../src/kernel/pace.ts';
+import { FakeClock } from '../../fixtures/clock.ts';
 
 function setUp(maxCalls = 4) {
   const clock = new FakeClock();
