@@ -48,7 +48,7 @@ featureStoreConformance(
       },
     };
   },
-  { cells: false },
+  { cells: false, tables: true },
 );
 
 /** Writes rows as lines of feature files. */

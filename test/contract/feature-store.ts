@@ -10,6 +10,9 @@ export interface FeatureStoreWorld {
   readonly writer: FeatureWriter;
   /** From then on reads are neither answered nor refused; undefined where that cannot be had. */
   readonly stall?: () => void;
+  /** Ends the store, and starts it again with nothing in it or with what it had; where that cannot be had, undefined. */
+  readonly crash?: () => Promise<void>;
+  readonly restart?: () => Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -17,6 +20,8 @@ export interface FeatureStoreWorld {
 export interface Traits {
   /** Keeps cells with their times, and keys that are not text. */
   readonly cells: boolean;
+  /** Knows which tables and families there are, and of two cells which is newer; otherwise the last write counts. */
+  readonly tables: boolean;
 }
 
 const AGG: ViewSpec = {
@@ -46,7 +51,8 @@ const WIDE: ViewSpec = {
 const BOTH = [AGG, SLOTS];
 const BOTH_WIDTH = 99;
 
-const TABLES = ['rows', 'wide', 'keys', 'many', 'again', 'closing'] as const;
+const NO_TABLES = 'this store knows no tables and no families';
+const TABLES = ['rows', 'wide', 'keys', 'many', 'numerous', 'again', 'closing'] as const;
 /** All that the suite reads, for stores that want to know beforehand. */
 export const CONFORMANCE_READS = TABLES.map((table) => ({ table, views: table === 'wide' ? [WIDE] : BOTH }));
 
@@ -67,7 +73,7 @@ function pattern(row: number, width: number): number[] {
 export function featureStoreConformance(
   name: string,
   start: () => Promise<FeatureStoreWorld>,
-  traits: Traits = { cells: true },
+  traits: Traits = { cells: true, tables: true },
 ): void {
   describe(`${name} is a feature store`, () => {
     let world: FeatureStoreWorld;
@@ -187,7 +193,7 @@ export function featureStoreConformance(
         ],
         3_000,
       );
-      if (traits.cells) await write('again', [AGG], 2, [['k', [7, 8]]], 2_000);
+      if (traits.cells && traits.tables) await write('again', [AGG], 2, [['k', [7, 8]]], 2_000);
       await world.store.open(['again']);
       const { values, writtenAtMs } = await read('again', sortedKeys(['k']), [AGG], 2);
       assert.deepEqual([...values], [5, 6]);
@@ -254,11 +260,15 @@ export function featureStoreConformance(
       }
     });
 
-    test('a table that is not there is refused when the store is opened', async () => {
+    test('a table that is not there is refused when the store is opened', {
+      skip: !traits.tables && NO_TABLES,
+    }, async () => {
       await assert.rejects(world.store.open(['no-such-table']), isSluice('table-missing', 'file-missing'));
     });
 
-    test('a family that the table lacks is refused, not missing', { skip: !traits.cells }, async () => {
+    test('a family that the table lacks is refused, not missing', {
+      skip: !traits.tables ? NO_TABLES : !traits.cells,
+    }, async () => {
       const views = [{ ...AGG, family: 'nope' }];
       await assert.rejects(read('again', sortedKeys(['k']), views, 2), isSluice('store-refused'));
     });
@@ -277,6 +287,59 @@ export function featureStoreConformance(
         (error: SluiceError) => error.disposition === 'retry',
       );
       assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
+    });
+
+    test('ten thousand keys, some there, arrive whole', async () => {
+      const all = Array.from({ length: 10_000 }, (_, i) => `key${100_000 + i}`);
+      const there = all.filter((_, i) => i % 5 === 0);
+      for (let at = 0; at < there.length; at += 500) {
+        const rows = there.slice(at, at + 500).map((key, i) => [key, [at + i, -1]] as const);
+        await write('numerous', [AGG], 2, rows);
+      }
+      await world.store.open(['numerous']);
+      const { values } = await read('numerous', sortedKeys(all), [AGG], 2);
+      assert.deepEqual(
+        values,
+        Float64Array.from(all.flatMap((_, i) => (i % 5 === 0 ? [i / 5, -1] : [Number.NaN, Number.NaN]))),
+      );
+    });
+
+    test('many reads at once do not mix', async () => {
+      const keys = (n: number): Buffer[] =>
+        sortedKeys(Array.from({ length: 300 }, (_, i) => `key${100_000 + i * 5 + n}`));
+      const reads = await Promise.all(Array.from({ length: 20 }, (_, n) => read('numerous', keys(n % 5), [AGG], 2)));
+      reads.forEach(({ values }, n) => {
+        for (let i = 0; i < 300; i++) assert.equal(values[i * 2], n % 5 === 0 ? i : Number.NaN);
+      });
+    });
+
+    test('a store that is gone is an outage, and one that is back answers again', async (t) => {
+      const { store, crash, restart, stop } = await start();
+      t.after(stop);
+      if (crash === undefined || restart === undefined) return t.skip('this store cannot be ended');
+      await store.open(['many']);
+      const common = {
+        table: 'many',
+        layout: 'packed',
+        views: BOTH,
+        rowWidth: BOTH_WIDTH,
+        keys: sortedKeys(['a', 'b']),
+      } as const;
+      const attempt = () => store.read({ ...common, into: blank(2, BOTH_WIDTH, 2), timeoutMs: 2_000 });
+      await attempt();
+      await crash();
+      for (let i = 0; i < 3; i++)
+        await assert.rejects(attempt(), (error: SluiceError) => error.disposition === 'retry');
+      await restart();
+      // As a pipeline would: until it answers.
+      for (let i = 0; ; i++) {
+        try {
+          await attempt();
+          break;
+        } catch (error) {
+          if (i === 50) throw error;
+        }
+      }
     });
 
     test('after it is closed a store refuses at once', async () => {

@@ -1,0 +1,172 @@
+/**
+ * Connections to Redis, one server or a cluster, and single commands on them.
+ *
+ * Promise: a link that has lost a connection is told of once and does not mend itself: whoever wants Redis makes another, when
+ * a read is about to ask. TLS is verified, always. Replies are bytes. Limits: a promise a command, because the client has no
+ * other way; commands of one turn of the loop go out together.
+ *
+ * The client queues commands while it is away and sends them again later → answers for reads that are long over → no
+ * queue, no reconnecting. Its own time-outs do not fire on a server that hangs → the reader has a clock, and drops the link.
+ */
+import { SluiceError } from '../../kernel/errors.ts';
+
+export interface RedisOptions {
+  /** Of a cluster: some of its nodes, the others are found. */
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly cluster: boolean;
+  readonly database: number;
+  readonly username?: string;
+  readonly password?: string;
+  /** Undefined: without TLS. */
+  readonly tls?: RedisTls;
+  readonly connectTimeoutMs?: number;
+}
+
+/** PEM texts; without `ca`, the authorities that the machine trusts. */
+export interface RedisTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly passphrase?: string;
+  readonly serverName?: string;
+}
+
+export interface RedisLink {
+  send(key: Buffer, isRead: boolean, args: readonly (string | Buffer)[]): Promise<unknown>;
+  close(): void;
+}
+
+/** `host:port`, for people. */
+export function whereOf({ nodes }: Pick<RedisOptions, 'nodes'>): string {
+  return nodes.map(({ host, port }) => `${host}:${port}`).join(',');
+}
+
+export async function connectRedis(options: RedisOptions, onLost: () => void): Promise<RedisLink> {
+  // Loaded here: commands without Redis need not pay for it.
+  const redis = await import('@redis/client');
+  const reply = { typeMapping: { [redis.RESP_TYPES.BLOB_STRING]: Buffer } };
+  let said: unknown;
+  const onError = (error: unknown): void => {
+    said = error;
+    onLost();
+  };
+  if (!options.cluster) {
+    const [{ host, port }] = options.nodes;
+    const database = options.database === 0 ? {} : { database: options.database };
+    const client = redis.createClient({ ...common(options), ...database, socket: socketOf(options, host, port) });
+    client.on('error', onError).on('end', onLost);
+    await opened(client);
+    return { send: (_, __, args) => client.sendCommand(args, reply), close: () => end(client) };
+  }
+  const defaults = common(options);
+  const cluster = redis.createCluster({
+    RESP: 2,
+    rootNodes: options.nodes.map(({ host, port }) => ({ socket: socketOf(options, host, port) })),
+    // What is found later has an address of its own; the rest is as here.
+    defaults: { ...defaults, socket: socketOf(options) },
+    topologyRefreshOnReconnectionAttemptStrategy: false,
+  });
+  cluster.on('error', onError).on('node-error', onError);
+  await opened(cluster).catch((error) => {
+    // "No root node is reachable" says nothing of why.
+    throw said ?? error;
+  });
+  return {
+    send: (key, isRead, args) => cluster.sendCommand(key, isRead, [...args], reply),
+    close: () => end(cluster),
+  };
+}
+
+interface Client {
+  connect(): Promise<unknown>;
+  destroy(): void;
+  readonly isOpen: boolean;
+}
+
+async function opened(client: Client): Promise<void> {
+  try {
+    await client.connect();
+  } catch (error) {
+    end(client);
+    throw error;
+  }
+}
+
+function end(client: Client): void {
+  // One that has ended by itself throws when it is ended again.
+  if (client.isOpen) client.destroy();
+}
+
+function common({ username, password }: RedisOptions) {
+  return {
+    RESP: 2 as const,
+    name: 'sluice',
+    disableOfflineQueue: true,
+    // Asks the server for notifications that only a managed Redis has.
+    maintNotifications: 'disabled' as const,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+  };
+}
+
+function socketOf({ tls, connectTimeoutMs = 5_000 }: RedisOptions, host?: string, port?: number) {
+  const at = host === undefined ? {} : { host, port };
+  const plain = { ...at, connectTimeout: connectTimeoutMs, reconnectStrategy: false as const };
+  if (tls === undefined) return plain;
+  const { serverName, ...rest } = tls;
+  const servername = serverName ?? (host !== undefined && !/^[\d.]+$|:/.test(host) ? host : undefined);
+  return {
+    ...plain,
+    ...rest,
+    ...(servername !== undefined && { servername }),
+    tls: true as const,
+    rejectUnauthorized: true,
+  };
+}
+
+const REFUSES_US = /^(NOAUTH|WRONGPASS|NOPERM)\b|invalid password|without any password configured/i;
+const COMES_BACK =
+  /^(LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
+const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
+
+/** Says in our words what Redis or the way to it answered; a SluiceError passes through. Total: what is unknown is worth a retry. */
+export function translate(error: unknown, what: string, where: string): SluiceError {
+  if (error instanceof SluiceError) return error;
+  const { message = String(error), code } = (error ?? {}) as { message?: string; code?: string };
+  const said = message === '' ? String(code ?? error) : message;
+  if (REFUSES_US.test(said)) {
+    const remedy = 'correct username and password of connections.redis; reading takes +hgetall on the keys';
+    return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said}); ${remedy}`, error);
+  }
+  if (/^MOVED\b/.test(said)) {
+    const text = `Redis at ${where} is one node of a cluster; write cluster: true in connections.redis`;
+    return new SluiceError('store-refused', text, error);
+  }
+  if (/cluster support disabled/.test(said)) {
+    const text = `Redis at ${where} is no cluster; leave cluster: true out of connections.redis`;
+    return new SluiceError('store-refused', text, error);
+  }
+  if (code !== undefined && UNTRUSTED.test(code)) {
+    const remedy = 'name its authority in connections.redis.ssl.ca, or its name in ssl.serverName';
+    return new SluiceError(
+      'store-refused',
+      `the certificate of Redis at ${where} is not trusted (${said}); ${remedy}`,
+      error,
+    );
+  }
+  if (/wrong version number|ERR_SSL_/i.test(`${said} ${code}`)) {
+    const text = `Redis at ${where} does not speak TLS as asked (${said}); correct connections.redis.ssl or the port`;
+    return new SluiceError('store-refused', text, error);
+  }
+  if (isReply(error) && !COMES_BACK.test(said)) {
+    return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said})`, error);
+  }
+  return new SluiceError('store-unavailable', `Redis at ${where} did not answer for ${what} (${said})`, error);
+}
+
+const REPLIES: ReadonlySet<unknown> = new Set(['ErrorReply', 'SimpleError', 'BlobError']);
+
+/** The server said so, and not the way to it. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && REPLIES.has(error.constructor.name);
+}
