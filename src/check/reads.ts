@@ -3,6 +3,7 @@ import type { EnrichSettings, ViewSettings } from '../plan/topology.ts';
 
 /** One look-up a record, its key still as text. */
 export interface MergedRead {
+  readonly from: EnrichSettings['from'];
   readonly table: string;
   readonly key: string;
   readonly layout: EnrichSettings['layout'];
@@ -24,7 +25,7 @@ export function mergeReads(enrich: readonly EnrichSettings[]): readonly MergedRe
   });
   return [...groups.values()].map((indexes) => {
     const entries = indexes.map((i) => enrich[i]);
-    const [{ table, key, layout }] = entries;
+    const [{ from, table, key, layout }] = entries;
     let offset = 0;
     const views = entries
       .flatMap((entry) => entry.views)
@@ -37,6 +38,7 @@ export function mergeReads(enrich: readonly EnrichSettings[]): readonly MergedRe
         return { ...view, columns };
       });
     return {
+      from,
       table,
       key,
       layout,

@@ -10,6 +10,7 @@ import { compileJsonEncoder } from '../codecs/json-encoder.ts';
 import { Credit } from '../kernel/credit.ts';
 import { classify, EXIT, SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { FeatureStore } from '../ports/feature-store.ts';
 import type { Sink } from '../ports/sink.ts';
 import type { Runner, RunOutcome } from '../runner.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
@@ -20,6 +21,7 @@ import type { Io } from './io.ts';
 import { loadModel } from './load-model.ts';
 import { NO_STORE } from './no-store.ts';
 import { preparePlan } from './prepare.ts';
+import { createStores, type StoreDeps } from './stores.ts';
 
 export interface BatchOptions {
   readonly topology: string;
@@ -53,7 +55,7 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
   const credit = new Credit({ maxRecords: records, maxBytes: bytes });
   const report = options.output === '-' ? stderr : stdout;
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, { totalBytes, json: options.json });
-  const store = await openFeatures(plan, options.features);
+  const store = await openFeatures(plan, options.features, { clock, telemetry, env });
   const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores, env });
   const { output, deadLetter } = plan.topology;
   const sink = createJsonlSink({
@@ -124,9 +126,14 @@ async function runToDisk(runner: Runner, sink: Sink): Promise<RunOutcome> {
   }
 }
 
-async function openFeatures(plan: Plan, folder: string | undefined): Promise<typeof NO_STORE> {
+async function openFeatures(plan: Plan, folder: string | undefined, deps: StoreDeps): Promise<FeatureStore> {
   if (plan.reads.length === 0) return NO_STORE;
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
+  if (folder === undefined && plan.reads.every(({ from }) => from === 'file')) {
+    const store = createStores(plan.topology, plan.reads, deps);
+    await store.open(tables);
+    return store;
+  }
   if (folder === undefined) {
     throw new SluiceError(
       'usage-invalid',

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createBigtableStore } from '../adapters/bigtable/store.ts';
 import { onnxFacts } from '../adapters/onnx/facts.ts';
 import { libraryHints, thisMachine } from '../adapters/onnx/library-search.ts';
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
@@ -25,6 +24,7 @@ import { checkStore } from './doctor/store.ts';
 import type { Io } from './io.ts';
 import { kafkaConnection } from './kafka-connection.ts';
 import { loadModel } from './load-model.ts';
+import { connectionKey, connectionOf, createStore, storesOf, whereIs } from './stores.ts';
 
 export interface DoctorOptions {
   readonly topology: string | undefined;
@@ -91,22 +91,20 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   }
 
   async function store(of: Plan | undefined): Promise<Diagnosis[]> {
-    const { bigtable } = of?.topology.connections ?? {};
-    if (of === undefined || of.reads.length === 0) return [];
-    if (bigtable === undefined) {
-      return [
-        problem(
-          'store',
-          'the topology enriches and names no connections.bigtable',
-          'add it, or use `sluice batch --features`',
-        ),
-      ];
-    }
-    const emulatorHost = io.env.BIGTABLE_EMULATOR_HOST || undefined;
-    const opened = createBigtableStore({ clock, telemetry }, { ...bigtable, emulatorHost, openTimeoutMs: TIMEOUT_MS });
-    const instance = `${bigtable.project}/${bigtable.instance}`;
-    const where = emulatorHost === undefined ? instance : `${instance} on the emulator at ${emulatorHost}`;
-    return checkStore(of.reads, opened, { timeoutMs: TIMEOUT_MS, where });
+    if (of === undefined) return [];
+    const { topology, reads } = of;
+    const found = storesOf(reads).map(async (from): Promise<Diagnosis[]> => {
+      const key = connectionKey(from);
+      if (topology.connections[connectionOf(from)] === undefined) {
+        const what = `the topology enriches and names no ${key}`;
+        return [problem('store', what, 'add it, or use `sluice batch --features`')];
+      }
+      const deps = { clock, telemetry, env: io.env };
+      const opened = createStore(from, topology, reads, deps, { openTimeoutMs: TIMEOUT_MS });
+      const mine = reads.filter((read) => read.from === from);
+      return checkStore(mine, opened, { timeoutMs: TIMEOUT_MS, where: whereIs(from, topology, deps), key });
+    });
+    return (await Promise.all(found)).flat();
   }
 }
 

@@ -1,7 +1,7 @@
 import { featureFileOf, featureRowsOf, shapeOf, type TableRead } from '../adapters/files/feature-rows.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { SluiceError } from '../kernel/errors.ts';
-import type { ColumnSpec, Layout, ViewSpec } from '../kernel/views.ts';
+import type { ColumnSpec, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { FeatureWrite, FeatureWriter } from '../ports/feature-store.ts';
 
@@ -9,6 +9,8 @@ export interface FeaturesLoadOptions {
   readonly topology: Topology;
   /** Folder of feature files. */
   readonly dir: string;
+  /** Only tables of this store. */
+  readonly from?: StoreName;
   /** `FAMILY.COLUMN` or `FAMILY.COLUMN[n]`: instead of the columns that the topology reads. */
   readonly columns?: readonly string[] | undefined;
 }
@@ -38,12 +40,11 @@ export async function featuresLoad(
   options: FeaturesLoadOptions,
   deps: FeaturesLoadDeps,
 ): Promise<{ readonly tables: readonly LoadedTable[] }> {
-  const { topology, dir, columns } = options;
-  const layouts = new Map(
-    topology.enrich.map(({ table, layout }) => [JSON.stringify([table, layout]), { table, layout }]),
-  );
+  const { topology, dir, columns, from } = options;
+  const mine = topology.enrich.filter((entry) => from === undefined || entry.from === from);
+  const layouts = new Map(mine.map(({ table, layout }) => [JSON.stringify([table, layout]), { table, layout }]));
   const all = [...layouts.values()].map(({ table, layout }) => {
-    const reads = topology.enrich.filter((entry) => entry.table === table && entry.layout === layout);
+    const reads = mine.filter((entry) => entry.table === table && entry.layout === layout);
     return { table, layout, reads: columns === undefined ? reads : [namedColumns(table, columns, topology)] };
   });
   // Of `--columns`, some tables have none.

@@ -1,10 +1,10 @@
-import { createBigtableWriter } from '../adapters/bigtable/writer.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { EXIT, SluiceError } from '../kernel/errors.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
-import { featuresLoad } from './features-load.ts';
+import { featuresLoad, type LoadedTable } from './features-load.ts';
 import type { Io } from './io.ts';
 import { readTopology } from './prepare.ts';
+import { createWriter, storesOf } from './stores.ts';
 
 export interface FeaturesLoadOptions {
   readonly topology: string;
@@ -17,34 +17,33 @@ export interface FeaturesLoadOptions {
 export async function runFeaturesLoad(options: FeaturesLoadOptions, io: Io): Promise<number> {
   const { clock, random, env, stderr, stdout } = io;
   const topology = readTopology(options.topology, env);
-  const { bigtable } = topology.connections;
-  if (bigtable === undefined) {
-    throw new SluiceError(
-      'topology-invalid',
-      `${options.topology} names no connections.bigtable to load features into`,
-    );
-  }
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: !options.json }) });
-  const writer = createBigtableWriter(
-    { clock, telemetry, random },
-    { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST || undefined },
-  );
+  const stores = storesOf(topology.enrich).filter((from) => from !== 'file');
+  if (stores.length === 0) {
+    const what = topology.enrich.length === 0 ? 'looks nothing up' : 'reads features from files as they are';
+    throw new SluiceError('topology-invalid', `${options.topology} ${what}: there is nothing to load`);
+  }
+  const writers = stores.map((from) => createWriter(from, topology, { clock, telemetry, random, env }));
   try {
-    const { tables } = await featuresLoad(
-      { topology, dir: options.dir, columns: options.columns },
-      {
-        writer,
-        clock,
-        progress: ({ table, rows }) => {
-          if (stderr.isTTY && !options.json) stderr.write(`\r\u001b[K${table}: ${rows.toLocaleString('en')} rows`);
+    const tables: LoadedTable[] = [];
+    for (const [i, from] of stores.entries()) {
+      const loaded = await featuresLoad(
+        { topology, dir: options.dir, columns: options.columns, from },
+        {
+          writer: writers[i],
+          clock,
+          progress: ({ table, rows }) => {
+            if (stderr.isTTY && !options.json) stderr.write(`\r\u001b[K${table}: ${rows.toLocaleString('en')} rows`);
+          },
         },
-      },
-    );
+      );
+      tables.push(...loaded.tables);
+    }
     if (stderr.isTTY && !options.json) stderr.write('\r\u001b[K');
     if (options.json) stdout.write(`${JSON.stringify({ tables })}\n`);
     else for (const { table, rows } of tables) stderr.write(`${table}: ${rows.toLocaleString('en')} rows loaded\n`);
     return EXIT.done;
   } finally {
-    await writer.close();
+    await Promise.all(writers.map((writer) => writer.close()));
   }
 }

@@ -1,4 +1,3 @@
-import { createBigtableStore } from '../adapters/bigtable/store.ts';
 import { createFileSchemas } from '../adapters/files/file-schemas.ts';
 import { openChangelogs } from '../adapters/kafka/changelog.ts';
 import { createKafkaSink } from '../adapters/kafka/sink.ts';
@@ -14,15 +13,14 @@ import { confluentPrefix } from '../codecs/wire.ts';
 import { Credit } from '../kernel/credit.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { FeatureStore } from '../ports/feature-store.ts';
 import type { ModelRuntime } from '../ports/model.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Io } from './io.ts';
 import { kafkaConnection } from './kafka-connection.ts';
 import { loadModel } from './load-model.ts';
-import { NO_STORE } from './no-store.ts';
 import { reach } from './reach.ts';
+import { createStores } from './stores.ts';
 
 /**
  * Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts.
@@ -54,7 +52,7 @@ export async function createWorld(
     session: await loadModel(small, { clock, telemetry, runtime, cores: io.cores, env }),
     encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
   };
-  const store = createStore(plan, telemetry, io);
+  const store = createStores(topology, plan.reads, { clock, telemetry, env });
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
   const connection = { ...kafkaConnection(kafka, telemetry, io), stock: kafka.client === 'stock' };
@@ -138,25 +136,4 @@ async function createEncoder(
   const id = await schemas.idFor(subject, value.schema, { register });
   if (id < 0) telemetry.event('schema-missing', { subject });
   return compileAvroEncoder({ ...shape, prefix: confluentPrefix(id) });
-}
-
-/** Of a topology, and of what is read of it. */
-export function createStore(
-  plan: Pick<Plan, 'topology'> & { readonly reads: readonly unknown[] },
-  telemetry: Telemetry,
-  io: Pick<Io, 'clock' | 'env'>,
-): FeatureStore {
-  const { bigtable } = plan.topology.connections;
-  if (plan.reads.length === 0) return NO_STORE;
-  if (bigtable === undefined) {
-    throw new SluiceError(
-      'topology-invalid',
-      `${plan.topology.file} enriches from Bigtable but names no connections.bigtable`,
-    );
-  }
-  const { clock, env } = io;
-  return createBigtableStore(
-    { clock, telemetry },
-    { ...bigtable, emulatorHost: env.BIGTABLE_EMULATOR_HOST || undefined },
-  );
 }

@@ -1,3 +1,6 @@
+/** Where features are read from. */
+export type StoreName = 'bigtable' | 'redis' | 'file';
+
 /** How feature rows lie in a store: `packed` one cell a view, `cells` one cell a column, `feast` as Feast writes. */
 export type Layout = 'packed' | 'cells' | 'feast';
 

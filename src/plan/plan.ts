@@ -1,6 +1,6 @@
 import type { ColumnWant, KeyTemplate, OutputField } from '../codecs/types.ts';
 import type { CompiledInputs, CompiledPredictions } from '../features/types.ts';
-import type { Layout } from '../kernel/views.ts';
+import type { Layout, StoreName } from '../kernel/views.ts';
 import type { Bundle } from './bundle.ts';
 import type { CacheSettings, Topology, ViewSettings } from './topology.ts';
 
@@ -30,6 +30,7 @@ export type InputDType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | '
 
 /** One look-up a record: entries of the topology with the same table and key share it. */
 export interface ReadPlan {
+  readonly from: StoreName;
   readonly table: string;
   readonly key: KeyTemplate;
   readonly layout: Layout;

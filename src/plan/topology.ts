@@ -1,6 +1,6 @@
 import type { Secret } from '../kernel/secret.ts';
 import type { TlsSettings } from '../kernel/tls.ts';
-import type { Layout, ViewSpec } from '../kernel/views.ts';
+import type { Layout, StoreName, ViewSpec } from '../kernel/views.ts';
 
 /** A topology file, parsed: complete, frozen, in the program's units. Made by src/topology only. */
 export interface Topology {
@@ -47,6 +47,9 @@ export interface Connections {
   readonly kafka: KafkaConnection | undefined;
   readonly registry: RegistryConnection | undefined;
   readonly bigtable: BigtableConnection | undefined;
+  readonly redis?: RedisConnection;
+  /** Feature files; the folder is resolved. */
+  readonly files?: { readonly folder: string };
 }
 
 export interface KafkaConnection {
@@ -87,6 +90,17 @@ export interface RegistryConnection {
 
 export type RegistryLogin = { readonly username: Secret; readonly password: Secret } | { readonly token: Secret };
 
+export interface RedisConnection {
+  /** Of a cluster some of its nodes, otherwise one. */
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly cluster: boolean;
+  readonly database: number;
+  readonly username?: Secret;
+  readonly password?: Secret;
+  /** Undefined: without TLS. */
+  readonly ssl?: TlsSettings;
+}
+
 export interface BigtableConnection {
   readonly project: string;
   readonly instance: string;
@@ -114,7 +128,7 @@ export type ValueFormat =
   | { readonly kind: 'json'; readonly schemaFile: string; readonly schema: unknown };
 
 export interface EnrichSettings {
-  readonly from: 'bigtable';
+  readonly from: StoreName;
   readonly table: string;
   /** Template over event fields, `{origin}#{destination}`. */
   readonly key: string;

@@ -1,4 +1,4 @@
-import type { Layout, ViewSpec } from '../kernel/views.ts';
+import type { Layout, StoreName, ViewSpec } from '../kernel/views.ts';
 
 /** A feature store: rows of numbers by table and key. Adapters hide layout and client. */
 export interface FeatureStore {
@@ -14,6 +14,8 @@ export interface FeatureStore {
 }
 
 export interface FeatureRead {
+  /** For whoever has several stores; a store itself does not look. */
+  readonly from?: StoreName;
   readonly table: string;
   readonly layout: Layout;
   /** Distinct, non-empty, sorted bytewise, at most 4,096 bytes each. */

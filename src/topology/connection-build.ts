@@ -2,6 +2,7 @@ import { Secret } from '../kernel/secret.ts';
 import { isPem, type TlsSettings } from '../kernel/tls.ts';
 import type { Connections, KafkaConnection, RegistryConnection, SaslSettings } from '../plan/topology.ts';
 import type { TopologyFile } from './schema.ts';
+import { buildRedis } from './store-connections.ts';
 
 type ConnectionsFile = TopologyFile['connections'];
 type KafkaFile = NonNullable<ConnectionsFile['kafka']>;
@@ -15,7 +16,7 @@ type Hide = (path: string, text: string | undefined) => Secret;
  * which the rules of connection-rules.ts refuse.
  */
 export function buildConnections(
-  { kafka, registry, bigtable }: ConnectionsFile,
+  { kafka, registry, bigtable, redis, files: featureFiles }: ConnectionsFile,
   files: ReadonlyMap<string, () => string>,
   resolve: (path: string) => string,
 ): Connections {
@@ -24,6 +25,12 @@ export function buildConnections(
     kafka: kafka && buildKafka(kafka, hide, resolve),
     registry: registry && buildRegistry(registry, hide, resolve),
     bigtable,
+    ...(redis !== undefined && {
+      redis: buildRedis(redis, buildTls(redis.ssl, 'connections.redis.ssl', hide, resolve), (key, text) =>
+        hide(`connections.redis.${key}`, text),
+      ),
+    }),
+    ...(featureFiles !== undefined && { files: { folder: resolve(featureFiles.folder) } }),
   };
 }
 

@@ -23,6 +23,7 @@ export function checkConnections(file: ConnectionsFile, built: Connections, yaml
   const { kafka, registry } = file;
   if (kafka?.sasl !== undefined) checkSasl(kafka.sasl, built.kafka?.ssl !== undefined, report);
   if (built.kafka?.ssl !== undefined) checkTls(built.kafka.ssl, [...KAFKA, 'ssl'], report);
+  if (built.redis?.ssl !== undefined) checkTls(built.redis.ssl, ['connections', 'redis', 'ssl'], report);
   if (registry !== undefined) checkRegistry(registry, report);
   if (built.registry?.ssl !== undefined) checkTls(built.registry.ssl, [...REGISTRY, 'ssl'], report);
   return findings;

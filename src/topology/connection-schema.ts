@@ -8,7 +8,7 @@ const URL_PATTERN = /^https?:\/\/[^\s/?#]+\S*$/;
 const BROKERS_PATTERN = /^\s*[^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*$/;
 
 /** A text that no message shows. */
-function secret(what: string, example: string) {
+export function secret(what: string, example: string) {
   const remedy = `write ${what} by reference, for example ${example}`;
   return z
     .string({ error: (issue) => said(issue.input === null ? 'is missing' : 'is not text', `${remedy}, in quotes`) })
@@ -29,7 +29,7 @@ function url(example: string) {
 const pem = (what: string, example: string) =>
   secret(`the path of a PEM file, or a PEM`, example).describe(`${what}: the path of a PEM file, or the PEM itself`);
 
-function tls() {
+export function tls() {
   const keys = strict({
     ca: pem('who is trusted in place of the authorities that Node brings', 'ca.pem').optional(),
     cert: pem('our certificate, for a peer that asks for it', 'client.pem').optional(),

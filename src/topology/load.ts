@@ -5,7 +5,7 @@ import { hasErrors } from '../documents/finding.ts';
 import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
 import { hideSecrets } from '../kernel/secret.ts';
-import type { Topology, ValueFormat } from '../plan/topology.ts';
+import type { Connections, Topology, ValueFormat } from '../plan/topology.ts';
 import { buildTopology } from './build.ts';
 import { buildConnections } from './connection-build.ts';
 import { checkConnections } from './connection-rules.ts';
@@ -56,6 +56,7 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
 
   const connections = buildConnections(parsed.data.connections, given.files, (path) => resolvePath(file, path));
   const findings = [...checkRules(parsed.data, yaml), ...checkConnections(parsed.data.connections, connections, yaml)];
+  findings.push(...missingFolder(connections.files, yaml));
   const sourceValue = readFormat(parsed.data.source.value, ['source', 'value'], yaml, findings);
   const outputValue = readFormat(parsed.data.output.value, ['output', 'value'], yaml, findings);
   if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined) return failed(findings);
@@ -70,6 +71,12 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
     source: { yaml, sourceSchema: sourceValue.document, outputSchema: outputValue.document },
     findings: inFileOrder(findings),
   };
+}
+
+function missingFolder(files: Connections['files'], yaml: YamlDocument): CheckFinding[] {
+  if (files === undefined || existsSync(files.folder)) return [];
+  const remedy = 'write the path of a folder with TABLE.jsonl for each table, from the topology file or from here';
+  return [yaml.at(['connections', 'files', 'folder'], `"${files.folder}" is not there`, remedy)];
 }
 
 /** Where a path written in a topology leads: beside the topology file if something is there, else as it stands. */

@@ -11,6 +11,13 @@ import { formatDuration } from './units.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
+/** The key of `connections` for each store, and what may stand there. */
+const STORE_KEYS = {
+  bigtable: ['bigtable', '{ project: …, instance: … }'],
+  redis: ['redis', '{ url: "redis://localhost:6379" }'],
+  file: ['files', '{ folder: … }'],
+} as const;
+
 const RESERVED_NAMES = ['event', 'prediction', 'model'];
 
 export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding[] {
@@ -34,14 +41,16 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
 }
 
 function checkConnections({ connections, enrich }: TopologyFile, report: Report): void {
-  if (enrich.length > 0 && connections.bigtable === undefined) {
+  enrich.forEach(({ from }, i) => {
+    const [key, example] = STORE_KEYS[from];
+    if (connections[key] !== undefined || enrich.findIndex((entry) => entry.from === from) < i) return;
     report(
-      ['enrich', 0, 'from'],
-      'reads from bigtable, and connections names none',
-      'add connections.bigtable: { project: …, instance: … }; without it only `batch --features` can run',
+      ['enrich', i, 'from'],
+      `reads from ${from}, and connections ${from === 'file' ? `has no ${key}` : 'names none'}`,
+      `add connections.${key}: ${example}; without it only \`batch --features\` can run`,
       'warning',
     );
-  }
+  });
 }
 
 function checkTopics({ source, output, deadLetter }: TopologyFile, report: Report): void {
@@ -145,7 +154,11 @@ function checkViews({ enrich }: TopologyFile, report: Report): void {
 function checkSharedReads({ enrich }: TopologyFile, report: Report): void {
   enrich.forEach((entry, i) => {
     const shared = enrich.findIndex(
-      (other) => other.table === entry.table && other.key === entry.key && other.layout === entry.layout,
+      (other) =>
+        other.from === entry.from &&
+        other.table === entry.table &&
+        other.key === entry.key &&
+        other.layout === entry.layout,
     );
     if (shared === i || entry.cache === undefined) return;
     const first = enrich[shared].cache;

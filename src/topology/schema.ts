@@ -18,6 +18,7 @@ import {
   text,
   topic,
 } from './leaves.ts';
+import { filesSchema, redisSchema } from './store-connections.ts';
 
 /**
  * The topology file, as one schema: the type of the parsed file, the JSON Schema for editors and the reference page.
@@ -84,8 +85,8 @@ const cache = strict({
 });
 
 const enrich = strict({
-  from: choice(['bigtable'], ['redis', 'dynamodb', 'firestore', 'datastore', 'feast', 'file', 'http']).describe(
-    'the store',
+  from: choice(['bigtable', 'redis', 'file'], ['dynamodb', 'firestore', 'datastore', 'feast', 'http']).describe(
+    'the store; connections says where it is',
   ),
   table: matching(BIGTABLE_NAME, 'a table name', 'route'),
   key: text('a template over fields of the event', '"{origin}#{destination}"').describe(
@@ -156,6 +157,8 @@ export const topologySchema = strict({
     kafka: kafkaSchema.optional(),
     registry: registrySchema.optional(),
     bigtable: bigtable.optional(),
+    redis: redisSchema.optional(),
+    files: filesSchema.optional(),
   })
     .describe('where the services are')
     .prefault({}),

@@ -1,15 +1,26 @@
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path } from '../documents/yaml-document.ts';
+import { Secret } from '../kernel/secret.ts';
 import type { TopologyFile } from './schema.ts';
+import { buildRedis, type RedisFile } from './store-connections.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
 /** What a look-up's layout, its views and the numbers in its cells may say together. */
-export function checkStores({ enrich }: TopologyFile, report: Report): void {
+export function checkStores({ enrich, connections }: TopologyFile, report: Report): void {
+  if (connections.redis !== undefined) checkRedis(connections.redis, report);
   const encodings = new Map<string, string>();
   enrich.forEach((entry, i) => {
+    if (entry.from === 'file' && entry.cache !== undefined) {
+      const message = 'keeps rows that a file has brought into memory already';
+      report(['enrich', i, 'cache'], message, 'leave cache out');
+    }
     for (const [name, view] of Object.entries(entry.views)) {
       const path = ['enrich', i, 'views', name];
+      if (entry.from === 'file' && view.maxAge !== undefined) {
+        const message = 'is an age, and feature files do not say when a row was written';
+        report([...path, 'maxAge'], message, 'leave maxAge out, or read from a store that knows');
+      }
       checkNumbers(entry, view, [...path, 'numbers'], report);
       for (const column of view.columns) {
         const cell = JSON.stringify([entry.from, entry.table, entry.layout, view.family, column.replace(/\[.*/, '')]);
@@ -23,6 +34,51 @@ export function checkStores({ enrich }: TopologyFile, report: Report): void {
       }
     }
   });
+}
+
+const REDIS: Path = ['connections', 'redis'];
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
+
+function checkRedis(redis: RedisFile, report: Report): void {
+  const { url, nodes, cluster, ssl, username, password, database } = redis;
+  const example = 'write url: "redis://localhost:6379", or for a cluster nodes: "a:6379,b:6379" and cluster: true';
+  if ((url === undefined) === (nodes === undefined)) {
+    report(REDIS, url === undefined ? 'has neither url nor nodes' : 'has both url and nodes', example);
+    return;
+  }
+  const built = buildRedis(redis, ssl === undefined || ssl === false ? undefined : {}, (_, text) => new Secret(text));
+  if (built.nodes.length > 1 && !cluster) {
+    report(
+      [...REDIS, 'nodes'],
+      'are several, and without cluster: true there is one',
+      'add cluster: true, or name one',
+    );
+  }
+  if (cluster && built.database !== 0) {
+    const path = database === undefined ? 'url' : 'database';
+    report([...REDIS, path], `is number ${built.database}, and a cluster has 0 only`, 'leave the database out');
+  }
+  if (url?.startsWith('redis:') && ssl !== undefined && ssl !== false) {
+    report([...REDIS, 'ssl'], 'asks for TLS, and url says redis:, which is without', 'write rediss: in url');
+  }
+  if (url?.startsWith('rediss:') && ssl === false) {
+    report([...REDIS, 'ssl'], 'is false, and url says rediss:, which is TLS', 'leave ssl out, or write redis: in url');
+  }
+  if (username !== undefined && built.password === undefined) {
+    report(REDIS, 'has a username and no password', 'add password: by reference');
+  }
+  if (
+    built.password !== undefined &&
+    built.ssl === undefined &&
+    !built.nodes.every(({ host }) => LOOPBACK.test(host))
+  ) {
+    report(
+      [...REDIS, password === undefined ? 'url' : 'password'],
+      'goes over the line as it is, without TLS',
+      'add ssl: true, or write rediss: in url',
+      'warning',
+    );
+  }
 }
 
 type Entry = TopologyFile['enrich'][number];

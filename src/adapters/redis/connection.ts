@@ -8,27 +8,21 @@
  * The client queues commands while it is away and sends them again later → answers for reads that are long over → no
  * queue, no reconnecting. Its own time-outs do not fire on a server that hangs → the reader has a clock, and drops the link.
  */
+import { isIP } from 'node:net';
 import { SluiceError } from '../../kernel/errors.ts';
+import type { Secret } from '../../kernel/secret.ts';
+import { type TlsSettings, tlsOptions, tlsTrouble } from '../../kernel/tls.ts';
 
 export interface RedisOptions {
   /** Of a cluster: some of its nodes, the others are found. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly cluster: boolean;
   readonly database: number;
-  readonly username?: string;
-  readonly password?: string;
+  readonly username?: Secret;
+  readonly password?: Secret;
   /** Undefined: without TLS. */
-  readonly tls?: RedisTls;
+  readonly ssl?: TlsSettings;
   readonly connectTimeoutMs?: number;
-}
-
-/** PEM texts; without `ca`, the authorities that the machine trusts. */
-export interface RedisTls {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly passphrase?: string;
-  readonly serverName?: string;
 }
 
 export interface RedisLink {
@@ -104,30 +98,23 @@ function common({ username, password }: RedisOptions) {
     disableOfflineQueue: true,
     // Asks the server for notifications that only a managed Redis has.
     maintNotifications: 'disabled' as const,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
+    ...(username !== undefined && { username: username.reveal() }),
+    ...(password !== undefined && { password: password.reveal() }),
   };
 }
 
-function socketOf({ tls, connectTimeoutMs = 5_000 }: RedisOptions, host?: string, port?: number) {
+function socketOf({ ssl, connectTimeoutMs = 5_000 }: RedisOptions, host?: string, port?: number) {
   const at = host === undefined ? {} : { host, port };
   const plain = { ...at, connectTimeout: connectTimeoutMs, reconnectStrategy: false as const };
-  if (tls === undefined) return plain;
-  const { serverName, ...rest } = tls;
-  const servername = serverName ?? (host !== undefined && !/^[\d.]+$|:/.test(host) ? host : undefined);
-  return {
-    ...plain,
-    ...rest,
-    ...(servername !== undefined && { servername }),
-    tls: true as const,
-    rejectUnauthorized: true,
-  };
+  if (ssl === undefined) return plain;
+  // A name is asked for as it is written; an address has none.
+  const named = host !== undefined && isIP(host) === 0 ? { servername: host } : {};
+  return { ...plain, ...named, ...tlsOptions(ssl), tls: true as const };
 }
 
 const REFUSES_US = /^(NOAUTH|WRONGPASS|NOPERM)\b|invalid password|without any password configured/i;
 const COMES_BACK =
   /^(LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
-const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
 
 /** Says in our words what Redis or the way to it answered; a SluiceError passes through. Total: what is unknown is worth a retry. */
 export function translate(error: unknown, what: string, where: string): SluiceError {
@@ -146,16 +133,9 @@ export function translate(error: unknown, what: string, where: string): SluiceEr
     const text = `Redis at ${where} is no cluster; leave cluster: true out of connections.redis`;
     return new SluiceError('store-refused', text, error);
   }
-  if (code !== undefined && UNTRUSTED.test(code)) {
-    const remedy = 'name its authority in connections.redis.ssl.ca, or its name in ssl.serverName';
-    return new SluiceError(
-      'store-refused',
-      `the certificate of Redis at ${where} is not trusted (${said}); ${remedy}`,
-      error,
-    );
-  }
-  if (/wrong version number|ERR_SSL_/i.test(`${said} ${code}`)) {
-    const text = `Redis at ${where} does not speak TLS as asked (${said}); correct connections.redis.ssl or the port`;
+  const trouble = tlsTrouble(code, 'connections.redis');
+  if (trouble !== undefined) {
+    const text = `no TLS with Redis at ${where}: ${trouble.what} (${said}); ${trouble.remedy}`;
     return new SluiceError('store-refused', text, error);
   }
   if (isReply(error) && !COMES_BACK.test(said)) {

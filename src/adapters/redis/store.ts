@@ -81,7 +81,10 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
       throw translate(error, 'a connection', where);
     }
     drop(mine);
-    throw new SluiceError('store-unavailable', `Redis at ${where} took more than ${openTimeoutMs} ms to connect`);
+    throw new SluiceError(
+      'store-unavailable',
+      `Redis at ${where} took more than ${openTimeoutMs} ms to connect${options.ssl === undefined ? '' : '; if it speaks no TLS there, leave connections.redis.ssl out'}`,
+    );
   }
 
   function rowsOf({ layout, views }: FeatureRead, table: string): HashRows {

@@ -10,7 +10,7 @@ const NO_ROW = Buffer.from('\0sluice-doctor');
 export async function checkStore(
   reads: readonly Pick<ReadPlan, 'table' | 'layout' | 'views' | 'rowWidth'>[],
   store: FeatureStore,
-  { timeoutMs, where }: { readonly timeoutMs: number; readonly where: string },
+  { timeoutMs, where, key }: { readonly timeoutMs: number; readonly where: string; readonly key: string },
 ): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   try {
@@ -25,7 +25,7 @@ export async function checkStore(
         await store.read({ table, layout, keys: [NO_ROW], views, rowWidth, into, timeoutMs });
         found.push(ok('store', `table ${table} of ${where} with ${families.join(', ')} can be read`));
       } catch (thrown) {
-        const failure = failed('store', thrown, `start it (${where}), or correct connections.bigtable`);
+        const failure = failed('store', thrown, `start it (${where}), or correct ${key}`);
         if (found.some(({ what }) => what === failure.what)) break;
         found.push(failure);
         // What is away for one table is away for all.

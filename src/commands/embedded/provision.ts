@@ -54,7 +54,9 @@ export async function loadTables(
   telemetry: Telemetry,
 ): Promise<readonly Provisioned[]> {
   const { bigtable } = topology.connections;
-  if (topology.enrich.length === 0 || bigtable === undefined) return [];
+  // Redis and files are not embedded: they are where the topology says.
+  const looked = topology.enrich.filter(({ from }) => from === 'bigtable');
+  if (looked.length === 0 || bigtable === undefined) return [];
   if (folder !== undefined && !existsSync(folder))
     throw new SluiceError('file-missing', `there is no folder ${folder}; give --features a folder of feature files`);
   const { clock, random } = io;
@@ -64,15 +66,12 @@ export async function loadTables(
   );
   try {
     const provisioned: Provisioned[] = [];
-    for (const table of new Set(topology.enrich.map((entry) => entry.table))) {
-      const enrich = topology.enrich.filter((entry) => entry.table === table);
+    for (const table of new Set(looked.map((entry) => entry.table))) {
+      const enrich = looked.filter((entry) => entry.table === table);
       const file = folder === undefined ? undefined : fileOf(folder, table);
       if (folder === undefined || file === undefined) {
         const { views } = shapeOf(table, enrich);
-        await writer.ensureTable(
-          table,
-          views.map(({ family }) => family),
-        );
+        await writer.ensureTable(table, [...new Set(views.map(({ family }) => family))]);
         provisioned.push({ table, rows: 0, file });
         continue;
       }

@@ -13,7 +13,7 @@ import { type LoadedTopology, loadTopology } from '../../topology/load.ts';
 import type { Io } from '../io.ts';
 import { paintFor } from '../look/paint.ts';
 import { keyText, readRow, rowLines, type ShownRow, shownViews, sourceText } from '../look/rows.ts';
-import { createStore } from '../world.ts';
+import { createStores } from '../stores.ts';
 import { createEventKeys } from './event-keys.ts';
 
 export interface FeaturesGetOptions {
@@ -114,7 +114,7 @@ function storeOf(
   if (options.features !== undefined) return createFeatureFiles({ folder: options.features, reads });
   const { clock } = io;
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: true }) });
-  return createStore({ topology, reads }, telemetry, io);
+  return createStores(topology, reads, { clock, telemetry, env: io.env });
 }
 
 async function* askedOf(

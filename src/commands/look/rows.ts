@@ -33,7 +33,7 @@ export interface ShownRow {
 }
 
 /** The part of a look-up that a read needs. */
-export interface RowRead extends Pick<FeatureRead, 'table' | 'layout' | 'rowWidth'> {
+export interface RowRead extends Pick<FeatureRead, 'from' | 'table' | 'layout' | 'rowWidth'> {
   readonly views: readonly ViewSettings[];
 }
 
@@ -44,12 +44,12 @@ export interface RawRow {
 }
 
 export async function readRow(store: FeatureStore, read: RowRead, key: Buffer, timeoutMs: number): Promise<RawRow> {
-  const { table, layout, views, rowWidth } = read;
+  const { from, table, layout, views, rowWidth } = read;
   const into = {
     values: new Float64Array(rowWidth).fill(Number.NaN),
     writtenAtMs: new Float64Array(views.length).fill(Number.NaN),
   };
-  await store.read({ table, layout, keys: [key], views, rowWidth, into, timeoutMs });
+  await store.read({ from, table, layout, keys: [key], views, rowWidth, into, timeoutMs });
   return into;
 }
 

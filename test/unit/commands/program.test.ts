@@ -78,7 +78,7 @@ for (const [args, complaint] of [
 
 for (const [args, complaint] of [
   [['run', 'no.yaml'], /^sluice: no\.yaml cannot be run:\nno\.yaml:1:1 there is no file no\.yaml/],
-  [['features', 'load', 'topologies/hello.yaml', '.'], /names no connections\.bigtable to load features into/],
+  [['features', 'load', 'topologies/hello.yaml', '.'], /looks nothing up: there is nothing to load/],
   [
     ['features', 'load', 'topologies/flight-delay.yaml', 'none'],
     /folder none has neither airport\.jsonl nor airport\.jsonl\.gz/,

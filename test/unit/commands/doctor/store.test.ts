@@ -28,7 +28,7 @@ const read = (table: string, family: string) => ({
 function look(emulatorHost: string, reads: readonly ReturnType<typeof read>[]) {
   const options = { ...HERE, emulatorHost, openTimeoutMs: 3_000 };
   const store = createBigtableStore({ clock, telemetry: new RecordingTelemetry() }, options);
-  return checkStore(reads, store, { timeoutMs: 3_000, where: 'dev/dev' });
+  return checkStore(reads, store, { timeoutMs: 3_000, where: 'dev/dev', key: 'connections.bigtable' });
 }
 
 test('tables and families that are there can be read; those that are not are named', async (t) => {

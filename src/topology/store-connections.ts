@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { missingOr, said, strict } from '../documents/zod-findings.ts';
+import { Secret } from '../kernel/secret.ts';
+import type { TlsSettings } from '../kernel/tls.ts';
+import type { RedisConnection } from '../plan/topology.ts';
+import { secret, tls } from './connection-schema.ts';
+import { count, flag, matching, text } from './leaves.ts';
+
+/** `connections` of stores beside Bigtable: what may be written, and what the program makes of it. */
+
+const NODES_PATTERN = /^\s*[^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*$/;
+const URL_PATTERN = /^rediss?:\/\/[^\s/]+(\/\d{0,3})?$/;
+const DEFAULT_PORT = 6_379;
+
+/** It may hold a password: what was written is not shown. */
+function redisUrl() {
+  const remedy = 'write redis://HOST:PORT or rediss://HOST:PORT (TLS), for example "redis://localhost:6379"';
+  return z
+    .string({ error: (issue) => missingOr(issue.input, 'is not text', remedy) })
+    .regex(URL_PATTERN, { error: said('is not an address of Redis', remedy) });
+}
+
+export const redisSchema = strict({
+  url: redisUrl().describe('redis://HOST:PORT/DATABASE; rediss:// with TLS').optional(),
+  nodes: matching(NODES_PATTERN, 'a list host:port,host:port', '"localhost:6379"')
+    .describe('in place of url: host:port, comma-separated; of a cluster some of its nodes, the others are found')
+    .optional(),
+  cluster: flag('true').describe('true: a Redis Cluster').default(false),
+  ssl: tls().describe('TLS; true: with the authorities that Node trusts. Redis is always verified').optional(),
+  username: secret('the user', `"\${REDIS_USER}"`).describe('an ACL user; without it, "default"').optional(),
+  password: secret('the password', `"\${REDIS_PASSWORD}"`).optional(),
+  database: count(9_999, 1, 0).describe('the number of the database; a cluster has 0 only').optional(),
+});
+
+export const filesSchema = strict({
+  folder: text('the path of a folder', 'features').describe('holds TABLE.jsonl or TABLE.jsonl.gz for each table'),
+});
+
+export type RedisFile = z.infer<typeof redisSchema>;
+
+/** Gives what a key of `connections.redis` holds as a secret. */
+export type HideRedis = (key: 'username' | 'password', text: string) => Secret;
+
+/** Credentials in the URL are taken out of it: addresses are shown in messages. */
+export function buildRedis(file: RedisFile, ssl: TlsSettings | undefined, hide: HideRedis): RedisConnection {
+  const at = file.url === undefined ? undefined : new URL(file.url);
+  const nodes =
+    at === undefined
+      ? (file.nodes ?? '').split(',').map(nodeOf)
+      : [{ host: at.hostname.replace(/^\[|\]$/g, ''), port: at.port === '' ? DEFAULT_PORT : Number(at.port) }];
+  const credential = (key: 'username' | 'password'): Secret | undefined => {
+    const given = file[key];
+    if (given !== undefined) return hide(key, given);
+    return at?.[key] ? new Secret(decodeURIComponent(at[key])) : undefined;
+  };
+  const [username, password] = [credential('username'), credential('password')];
+  const secure = ssl ?? (at?.protocol === 'rediss:' ? {} : undefined);
+  return {
+    nodes,
+    cluster: file.cluster,
+    database: file.database ?? Number(at?.pathname.slice(1) || 0),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(secure !== undefined && { ssl: secure }),
+  };
+}
+
+function nodeOf(text: string): { readonly host: string; readonly port: number } {
+  const [host, port] = text.trim().split(':');
+  return { host, port: Number(port) };
+}

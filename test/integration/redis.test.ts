@@ -1,0 +1,99 @@
+/** Redis as a feature store where it is more than one open server: a cluster of three masters, TLS, a user with a password. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { RedisOptions } from '../../src/adapters/redis/connection.ts';
+import { createRedisStore } from '../../src/adapters/redis/store.ts';
+import { Secret } from '../../src/kernel/secret.ts';
+import { createSystemClock } from '../../src/kernel/system-clock.ts';
+import { featureStoreConformance, isSluice } from '../contract/feature-store.ts';
+import { REDIS_TRAITS, redisWorld } from '../contract/redis-store.ts';
+import { makeCertificates, type RedisServer, startRedis, startRedisCluster } from '../fixtures/redis-server.ts';
+import { RecordingTelemetry } from '../fixtures/telemetry.ts';
+
+featureStoreConformance(
+  'Redis Cluster of three masters',
+  async () => {
+    const { nodes, stop } = await startRedisCluster();
+    const { crash, restart, ...world } = redisWorld(nodes, { cluster: true }, stop);
+    return world;
+  },
+  REDIS_TRAITS,
+);
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-tls-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const { ca, cert, key } = makeCertificates(folder);
+const SSL = { ca: new Secret(ca) };
+const TLS = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca, '--tls-auth-clients', 'no'];
+const USER = '--user reader on >right ~* +@read +@write +@connection --user default off'.split(' ');
+
+featureStoreConformance(
+  'Redis over TLS, with a user',
+  async () => {
+    const server = await startRedis([...TLS, ...USER], { tls: true });
+    return redisWorld(
+      [server],
+      { ssl: SSL, username: new Secret('reader'), password: new Secret('right') },
+      server.stop,
+    );
+  },
+  REDIS_TRAITS,
+);
+
+const servers: RedisServer[] = [];
+after(() => Promise.all(servers.map((server) => server.stop())));
+
+async function open(server: RedisServer, options: Partial<RedisOptions>): Promise<void> {
+  const at = { nodes: [{ host: '127.0.0.1', port: server.port }], cluster: false, database: 0, ...options };
+  const deps = { clock: createSystemClock(), telemetry: new RecordingTelemetry() };
+  const store = createRedisStore(deps, { ...at, openTimeoutMs: 3_000 });
+  try {
+    await store.open(['t']);
+  } finally {
+    await store.close();
+  }
+}
+
+test('who is not trusted is refused, and the message says what to do', async () => {
+  const server = await startRedis([...TLS, ...USER], { tls: true });
+  servers.push(server);
+  const right = { username: new Secret('reader'), password: new Secret('right') };
+  await open(server, { ...right, ssl: SSL });
+  const refused = async (options: Partial<RedisOptions>, pattern: RegExp): Promise<void> => {
+    await assert.rejects(open(server, options), (error: Error) => {
+      assert.match(error.message, pattern);
+      return isSluice('store-refused')(error);
+    });
+  };
+  await refused(
+    { ...right, ssl: {} },
+    /no TLS with Redis at .*: its certificate was signed by nobody .*connections\.redis\.ssl\.ca/,
+  );
+  await refused(
+    { ...right, ssl: { ...SSL, serverName: 'elsewhere' } },
+    /its certificate is for another name .*connections\.redis\.ssl\.serverName/,
+  );
+  await refused({ ...right, password: new Secret('wrong'), ssl: SSL }, /WRONGPASS.*correct username and password/);
+  await refused({ ssl: SSL }, /NOAUTH.*correct username and password/);
+  await assert.rejects(open(server, right), isSluice('store-unavailable', 'store-refused'));
+});
+
+test('a cluster that is said to be none, and the other way round', async () => {
+  const single = await startRedis();
+  servers.push(single);
+  await assert.rejects(open(single, { cluster: true }), /leave cluster: true out/);
+  await assert.rejects(open(single, { ssl: SSL }), /took more than 3000 ms .*leave connections\.redis\.ssl out/);
+  const { nodes, stop } = await startRedisCluster();
+  try {
+    // Each table's probe has a slot; some of three are another node's.
+    const opened = await Promise.allSettled(nodes.map((node) => open(node, {})));
+    const reasons = opened.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+    assert.equal(reasons.length, 2);
+    for (const reason of reasons) assert.match(reason, /write cluster: true/);
+  } finally {
+    await stop();
+  }
+});
