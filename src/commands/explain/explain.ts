@@ -17,7 +17,7 @@ import { paintFor } from '../look/paint.ts';
 import { plainRecord } from '../look/show.ts';
 import { createValues, type Values } from '../look/values.ts';
 import { preparePlan } from '../prepare.ts';
-import { createStore } from '../world.ts';
+import { createStores } from '../stores.ts';
 import { splitWords } from './address.ts';
 import { describe } from './describe.ts';
 import { findInput } from './input.ts';
@@ -140,7 +140,7 @@ async function explained(plan: Plan, { topic, record, via }: Found, at: Explaini
 function storeOf(plan: Plan, { features }: ExplainOptions, telemetry: Telemetry, io: Io): FeatureStore {
   if (plan.reads.length > 0 && features !== undefined)
     return createFeatureFiles({ folder: features, reads: plan.reads });
-  return createStore(plan, telemetry, io);
+  return createStores(plan.topology, plan.reads, { clock: io.clock, telemetry, env: io.env });
 }
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
