@@ -8,7 +8,8 @@ import { createBigtable, type ReadFault } from '../../src/devstack/bigtable.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import type { FeatureWriter } from '../../src/ports/feature-store.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
-import { CONFORMANCE_READS, featureStoreConformance } from './feature-store.ts';
+import { featureStoreConformance } from './feature-store.ts';
+import { CONFORMANCE_READS } from './feature-store-parts.ts';
 
 const deps = { clock: createSystemClock(), telemetry: new RecordingTelemetry(), random: () => 0.5 };
 const where = { project: 'test', instance: 'test' };

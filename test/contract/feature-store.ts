@@ -1,74 +1,22 @@
-/** What every feature store must do, whatever it is made of. Run it on the embedded one, on files, and on the real thing. */
+/** What every feature store must do, whatever it is made of. Run it on the embedded one, on files, on Redis, and on the real thing. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { SluiceError } from '../../src/kernel/errors.ts';
-import { NUMBER_ENCODINGS, type NumberEncoding, type ViewSpec } from '../../src/kernel/views.ts';
-import type { FeatureReadResult, FeatureStore, FeatureWriter } from '../../src/ports/feature-store.ts';
-
-export interface FeatureStoreWorld {
-  readonly store: FeatureStore;
-  readonly writer: FeatureWriter;
-  /** From then on reads are neither answered nor refused; undefined where that cannot be had. */
-  readonly stall?: () => void;
-  /** Ends the store, and starts it again with nothing in it or with what it had; where that cannot be had, undefined. */
-  readonly crash?: () => Promise<void>;
-  readonly restart?: () => Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** What a store cannot do by its nature. */
-export interface Traits {
-  /** Keeps cells with their times, and keys that are not text. */
-  readonly cells: boolean;
-  /** Knows which tables and families there are, and of two cells which is newer; otherwise the last write counts. */
-  readonly tables: boolean;
-}
-
-const AGG: ViewSpec = {
-  name: 'route',
-  family: 'agg',
-  columns: [
-    { name: 'late_share', kind: 'number', width: 1, offset: 0 },
-    { name: 'mean_delay', kind: 'number', width: 1, offset: 1 },
-  ],
-};
-const SLOTS: ViewSpec = {
-  name: 'slots',
-  family: 'slots',
-  columns: [
-    { name: 'n', kind: 'vector', width: 96, offset: 2 },
-    { name: 'one', kind: 'vector', width: 1, offset: 98 },
-  ],
-};
-/** Views of one cell a column; text cannot hold vectors. */
-const CELL_VIEWS = (numbers: NumberEncoding): ViewSpec[] =>
-  (numbers === 'text' ? [AGG] : BOTH).map((view) => ({ ...view, numbers }));
-const WIDE: ViewSpec = {
-  name: 'wide',
-  family: 'wide',
-  columns: [{ name: 'embedding', kind: 'vector', width: 4_096, offset: 0 }],
-};
-const BOTH = [AGG, SLOTS];
-const BOTH_WIDTH = 99;
-
-const NO_TABLES = 'this store knows no tables and no families';
-const TABLES = ['rows', 'wide', 'keys', 'many', 'numerous', 'again', 'closing'] as const;
-/** All that the suite reads, for stores that want to know beforehand. */
-export const CONFORMANCE_READS = TABLES.map((table) => ({ table, views: table === 'wide' ? [WIDE] : BOTH }));
-
-export function blank(keys: number, rowWidth: number, views: number): FeatureReadResult {
-  const values = new Float64Array(keys * rowWidth).fill(Number.NaN);
-  return { values, writtenAtMs: new Float64Array(keys * views).fill(Number.NaN) };
-}
-
-export function sortedKeys(keys: readonly (string | Buffer)[]): Buffer[] {
-  return keys.map((key) => Buffer.from(key as string)).sort(Buffer.compare);
-}
-
-/** Numbers of a row that survive being float32, told apart by row and position. */
-function pattern(row: number, width: number): number[] {
-  return Array.from({ length: width }, (_, i) => row * 8 + i / 128);
-}
+import type { ViewSpec } from '../../src/kernel/views.ts';
+import { cellTests } from './feature-store-cells.ts';
+import { outageTests } from './feature-store-outages.ts';
+import {
+  AGG,
+  BOTH,
+  BOTH_WIDTH,
+  blank,
+  type FeatureStoreWorld,
+  isSluice,
+  NO_TABLES,
+  pattern,
+  sortedKeys,
+  type Traits,
+  WIDE,
+} from './feature-store-parts.ts';
 
 export function featureStoreConformance(
   name: string,
@@ -216,49 +164,7 @@ export function featureStoreConformance(
       assert.deepEqual([...writtenAtMs], [2_000, 1_000]);
     });
 
-    for (const numbers of NUMBER_ENCODINGS) {
-      const views = CELL_VIEWS(numbers);
-      const rowWidth = views.reduce(
-        (sum, { columns }) => sum + columns.reduce((width, each) => width + each.width, 0),
-        0,
-      );
-      test(`one cell a column, ${numbers}: what was written is read, what is not there is missing`, {
-        skip: !traits.cells,
-      }, async () => {
-        const common = {
-          table: 'cells',
-          layout: 'cells',
-          views,
-          rowWidth,
-          keys: sortedKeys(['k', 'none', 'part']),
-        } as const;
-        const values = new Float64Array(3 * rowWidth).fill(Number.NaN);
-        for (let i = 0; i < rowWidth; i++) values[i] = i * 3 - 7;
-        values[2 * rowWidth] = -1;
-        await world.writer.ensureTable('cells', ['agg', 'slots']);
-        await world.writer.write({ ...common, values, present: new Uint8Array(6).fill(1), timestampMs: 7_000 });
-        await world.store.open(['cells']);
-        const into = blank(3, rowWidth, views.length);
-        await world.store.read({ ...common, into, timeoutMs: 20_000 });
-        assert.deepEqual(into.values, values);
-        const there = [...into.writtenAtMs].map((at) => !Number.isNaN(at));
-        assert.deepEqual(there, views.length === 1 ? [true, false, true] : [true, true, false, false, true, false]);
-      });
-    }
-
-    test('a cell that holds another encoding than is said is missing, and never a number', {
-      skip: !traits.cells,
-    }, async () => {
-      const [as, is] = [CELL_VIEWS('text').slice(0, 1), CELL_VIEWS('int64-be').slice(0, 1)];
-      const common = { table: 'cells', layout: 'cells', rowWidth: 2, keys: sortedKeys(['clash']) } as const;
-      const values = Float64Array.of(42, 43);
-      await world.writer.write({ ...common, views: is, values, present: Uint8Array.of(1), timestampMs: 7_000 });
-      for (const views of [as, CELL_VIEWS('float-le').slice(0, 1), CELL_VIEWS('float-be').slice(0, 1)]) {
-        const into = blank(1, 2, 1);
-        await world.store.read({ ...common, views, into, timeoutMs: 20_000 });
-        assert.deepEqual([...into.values, ...into.writtenAtMs], [Number.NaN, Number.NaN, Number.NaN], views[0].numbers);
-      }
-    });
+    cellTests(() => world, traits);
 
     test('a table that is not there is refused when the store is opened', {
       skip: !traits.tables && NO_TABLES,
@@ -273,21 +179,7 @@ export function featureStoreConformance(
       await assert.rejects(read('again', sortedKeys(['k']), views, 2), isSluice('store-refused'));
     });
 
-    test('a read that is not answered in time is rejected for another try, and leaves nothing behind', async (t) => {
-      const { store, stall, stop } = await start();
-      t.after(stop);
-      if (stall === undefined) return t.skip('reads of this store cannot be held up');
-      await store.open(['many']);
-      stall();
-      const into = blank(1_000, BOTH_WIDTH, 2);
-      const keys = sortedKeys(Array.from({ length: 1_000 }, (_, i) => `key${10_000 + i}`));
-      const common = { table: 'many', layout: 'packed', views: BOTH, rowWidth: BOTH_WIDTH, into, keys } as const;
-      await assert.rejects(
-        store.read({ ...common, timeoutMs: 60 }),
-        (error: SluiceError) => error.disposition === 'retry',
-      );
-      assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
-    });
+    outageTests(start);
 
     test('ten thousand keys, some there, arrive whole', async () => {
       const all = Array.from({ length: 10_000 }, (_, i) => `key${100_000 + i}`);
@@ -313,35 +205,6 @@ export function featureStoreConformance(
       });
     });
 
-    test('a store that is gone is an outage, and one that is back answers again', async (t) => {
-      const { store, crash, restart, stop } = await start();
-      t.after(stop);
-      if (crash === undefined || restart === undefined) return t.skip('this store cannot be ended');
-      await store.open(['many']);
-      const common = {
-        table: 'many',
-        layout: 'packed',
-        views: BOTH,
-        rowWidth: BOTH_WIDTH,
-        keys: sortedKeys(['a', 'b']),
-      } as const;
-      const attempt = () => store.read({ ...common, into: blank(2, BOTH_WIDTH, 2), timeoutMs: 2_000 });
-      await attempt();
-      await crash();
-      for (let i = 0; i < 3; i++)
-        await assert.rejects(attempt(), (error: SluiceError) => error.disposition === 'retry');
-      await restart();
-      // As a pipeline would: until it answers.
-      for (let i = 0; ; i++) {
-        try {
-          await attempt();
-          break;
-        } catch (error) {
-          if (i === 50) throw error;
-        }
-      }
-    });
-
     test('after it is closed a store refuses at once', async () => {
       await write('closing', [AGG], 2, [['k', [1, 2]]]);
       await world.store.open(['closing']);
@@ -350,12 +213,4 @@ export function featureStoreConformance(
       await world.store.close();
     });
   });
-}
-
-export function isSluice(...codes: readonly string[]): (error: unknown) => true {
-  return (error) => {
-    assert.ok(error instanceof SluiceError, `${error} is not a SluiceError`);
-    assert.ok(codes.includes(error.code), `${error.code} is not ${codes.join(' or ')}: ${error.message}`);
-    return true;
-  };
 }

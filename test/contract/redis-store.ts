@@ -4,7 +4,7 @@ import { createRedisWriter } from '../../src/adapters/redis/writer.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import type { RedisServer } from '../fixtures/redis-server.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
-import type { FeatureStoreWorld, Traits } from './feature-store.ts';
+import type { FeatureStoreWorld, Traits } from './feature-store-parts.ts';
 
 export const REDIS_TRAITS: Traits = { cells: true, tables: false };
 

@@ -10,7 +10,7 @@ import { createSystemClock } from '../../../src/kernel/system-clock.ts';
 import type { ViewSpec } from '../../../src/kernel/views.ts';
 import type { EnrichSettings, Topology } from '../../../src/plan/topology.ts';
 import type { FeatureWrite, FeatureWriter } from '../../../src/ports/feature-store.ts';
-import { blank, isSluice, sortedKeys } from '../../contract/feature-store.ts';
+import { blank, isSluice, sortedKeys } from '../../contract/feature-store-parts.ts';
 import { FakeClock } from '../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
 

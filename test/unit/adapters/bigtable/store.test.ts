@@ -14,7 +14,7 @@ import {
 import type { Clock } from '../../../../src/kernel/clock.ts';
 import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
 import type { ViewSpec } from '../../../../src/kernel/views.ts';
-import { blank, isSluice, sortedKeys } from '../../../contract/feature-store.ts';
+import { blank, isSluice, sortedKeys } from '../../../contract/feature-store-parts.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 import { until } from '../../../fixtures/until.ts';

@@ -8,7 +8,7 @@ import { createFeatureFiles } from '../../../../src/adapters/files/feature-files
 import { type FeatureRow, featureRowsOf, shapeOf } from '../../../../src/adapters/files/feature-rows.ts';
 import { SluiceError } from '../../../../src/kernel/errors.ts';
 import type { ViewSpec } from '../../../../src/kernel/views.ts';
-import { blank, sortedKeys } from '../../../contract/feature-store.ts';
+import { blank, sortedKeys } from '../../../contract/feature-store-parts.ts';
 
 const ROUTE: ViewSpec = {
   name: 'route',
