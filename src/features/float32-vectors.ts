@@ -1,5 +1,6 @@
 import { float32Bytes, type VectorColumn } from '../kernel/columns.ts';
 import type { Tensor } from '../kernel/frame.ts';
+import { judgedRows } from '../kernel/judged-floats.ts';
 import type { Block } from './emit.ts';
 import type { NumericValue } from './value.ts';
 
@@ -20,7 +21,7 @@ export function passedSlot(value: NumericValue, dtype: string): number | undefin
 const MAX_ELEMENTWISE = 24;
 
 /** Names that the code below calls. */
-export const FLOAT32_RUNTIME = { float32Bytes, float32Values, slabBytes, judge, slabOf };
+export const FLOAT32_RUNTIME = { float32Bytes, float32Values, slabBytes, verdictsOn, judge, slabOf };
 
 /** Code for one line into the slab `s{k}`, from `place` on; `elementwise` emits the other way. */
 export function emitPassed(body: Block, at: PassedLine, k: number, place: string, elementwise: () => void): void {
@@ -50,7 +51,10 @@ function emitEither(body: Block, at: PassedLine, copy: string, elementwise: () =
   const first = firstOf(body, at);
   body.push(`if (${values} !== undefined) {`);
   if (copy !== '') body.push(`  ${copy}`);
-  body.push(`  bad |= judge(${values}, ${first}, ${first} + ${at.width});`);
+  const verdicts = body.program.hoist(`verdictsOn(columns[${at.slot}], count)`);
+  body.push(
+    `  bad |= ${verdicts} === undefined ? judge(${values}, ${first}, ${first} + ${at.width}) : -${verdicts}[i];`,
+  );
   body.push('} else {');
   elementwise();
   body.push('}');
@@ -58,6 +62,12 @@ function emitEither(body: Block, at: PassedLine, copy: string, elementwise: () =
 
 function float32Values(column: VectorColumn): Float32Array | undefined {
   return float32Bytes(column) === undefined ? undefined : (column.values as Float32Array);
+}
+
+/** Of all rows, judged together where that is quicker: 1 where one is not finite; undefined where each is to be judged alone. */
+function verdictsOn(column: VectorColumn, count: number): Uint8Array | undefined {
+  const values = float32Values(column);
+  return values === undefined ? undefined : judgedRows(values, column.width, count);
 }
 
 function slabBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {

@@ -1,3 +1,5 @@
+import { floatRows } from './judged-floats.ts';
+
 /**
  * Columns: one entry a record, typed arrays, no object a record.
  *
@@ -69,7 +71,7 @@ export function vectorColumn(count: number, width: number): VectorColumn {
 
 /** Of float32. Values of what is missing are anything, until `blankMissing`. */
 export function float32Column(count: number, width: number): VectorColumn {
-  return { kind: 'vector', width, values: new Float32Array(count * width), present: new Uint8Array(count) };
+  return { kind: 'vector', width, values: floatRows(count, width), present: new Uint8Array(count) };
 }
 
 /** Puts NaN where a vector is missing: once a frame, in place of filling what is overwritten. */

@@ -91,6 +91,19 @@ test('records that are not finite dead-letter, and their rows are left out', () 
   }
 });
 
+test('so it is where there are so many that rows are judged together', () => {
+  const many: EventValues[] = Array.from({ length: 600 }, (_, i) => EVENTS[i % EVENTS.length]);
+  many[1] = { a: 1, v: EVENTS[1].v.map((x, k) => (k === 0 ? Number.NaN : x)) };
+  many[598] = { a: 1, v: EVENTS[1].v.map((x, k) => (k === WIDTH - 1 ? Number.NEGATIVE_INFINITY : x)) };
+  many[300] = { a: 1 };
+  for (const lines of PROGRAMS) {
+    const program = compile(lines);
+    const [wide, narrow] = [false, true].map((float32) => rowsOf(filled(program, many, float32), program.widths[0]));
+    assert.deepEqual(narrow, wide, JSON.stringify(lines));
+    assert.equal((narrow as { rowOf: number[] }).rowOf.length, 596);
+  }
+});
+
 test('a vector that is all of a row is not copied, unless there are gaps; the column stays as it is', () => {
   const program = compile(PROGRAMS[0]);
   const asked: number[] = [];
