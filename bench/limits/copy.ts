@@ -71,7 +71,7 @@ function lent(frame: Frame): RecordSlab {
   const { arena, count, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = frame;
   const columns = { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd };
   const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
-  return Object.assign(new RecordSlab(0, 0), { arena, view, count, used: arena.length, ...columns });
+  return Object.assign(new RecordSlab(0, 0), { arena, view, count, used: frame.bytes, ...columns });
 }
 
 async function commit(): Promise<void> {

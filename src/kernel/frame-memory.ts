@@ -1,4 +1,11 @@
-import { RecordSlab } from './record-slab.ts';
+import { RecordSlab, BYTES_A_ROW as SLAB_BYTES_A_ROW } from './record-slab.ts';
+
+/** Memory of a source that all records of a frame lie in, in place of a copy. */
+export interface Shared {
+  readonly bytes: Buffer;
+  /** The frame is settled, and nobody looks at it any more. */
+  readonly giveBack: () => void;
+}
 
 /** Two float64, an int32 and two bytes. */
 const BYTES_A_ROW = 2 * 8 + 4 + 2;
@@ -34,6 +41,11 @@ const SPARE = 8;
 /** … and hold no frame that needs less than so much of them: the credit counts what the frame needs. */
 const USED = 3 / 4;
 
+/** Its columns too: a frame that lies in memory of its source has no arena. */
+function bytesOf({ capacity, slab }: FrameMemory): number {
+  return slab.arena.length + capacity * (BYTES_A_ROW + SLAB_BYTES_A_ROW);
+}
+
 /**
  * Memory of frames that are settled, for frames to come.
  *
@@ -48,7 +60,7 @@ export class FramePool {
 
   take(capacity: number, arenaBytes: number): FrameMemory {
     const found = this.free.get(capacity)?.pop();
-    if (found !== undefined) this.kept -= found.slab.arena.length;
+    if (found !== undefined) this.kept -= bytesOf(found);
     const length = found?.slab.arena.length ?? 0;
     if (found === undefined || length < arenaBytes || length * USED > arenaBytes) {
       return new FrameMemory(capacity, arenaBytes + Math.floor(arenaBytes / SPARE));
@@ -62,8 +74,8 @@ export class FramePool {
   /** Nobody looks at the frame any more. */
   give(memory: FrameMemory): void {
     const { capacity, slab } = memory;
-    const bytes = slab.arena.length;
-    if (bytes > KEEP_ARENA_BYTES) return;
+    const bytes = bytesOf(memory);
+    if (slab.arena.length > KEEP_ARENA_BYTES) return;
     if (this.kept + bytes > KEEP_BYTES) {
       // Of sizes that frames no longer have, perhaps.
       this.free.clear();

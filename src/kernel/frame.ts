@@ -1,6 +1,6 @@
 import type { Column } from './columns.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from './fate.ts';
-import { FrameMemory, type FramePool } from './frame-memory.ts';
+import { FrameMemory, type FramePool, type Shared } from './frame-memory.ts';
 import { type RecordRange, startOf } from './record-columns.ts';
 import type { RecordSlab } from './record-slab.ts';
 
@@ -26,8 +26,8 @@ const NOTHING_READ = new Float64Array(0);
 /**
  * Up to about a thousand records of one partition that travel together, as columns.
  *
- * `arena` holds a copy of every key, value and header block, so that what is retained is what `bytes` says; what lies between
- * them in a record batch may be there too.
+ * `arena` holds every key, value and header block; what lies between them in a record batch may be there too. It is a copy of the
+ * frame's own, so that what is retained is what `bytes` says, or memory of the source that others lie in too, see `Shared`.
  * Everything below `schemaId` is empty until the stage named beside it has run.
  */
 export class Frame {
@@ -170,13 +170,19 @@ export class FrameBuilder {
   private readonly arenaBytes: number;
   private readonly capacity: number;
   private readonly pool: FramePool | undefined;
+  private readonly shared: Shared | undefined;
 
-  /** With a pool, the frame's memory is of it, and goes back there when the frame is settled. */
-  constructor(origin: Origin, capacity: number, arenaBytes: number, pool?: FramePool) {
+  /**
+   * With a pool, the frame's memory is of it, and goes back there when the frame is settled; so does what is `shared`, which holds all
+   * records that are appended, as ranges; `arenaBytes` is what they take of it.
+   */
+  constructor(origin: Origin, capacity: number, arenaBytes: number, pool?: FramePool, shared?: Shared) {
     this.origin = origin;
     this.pool = pool;
+    this.shared = shared;
     this.capacity = capacity;
-    this.memory = pool === undefined ? new FrameMemory(capacity, arenaBytes) : pool.take(capacity, arenaBytes);
+    const own = shared === undefined ? arenaBytes : 0;
+    this.memory = pool === undefined ? new FrameMemory(capacity, own) : pool.take(capacity, own);
     this.arena = this.memory.slab.arena;
     this.arenaBytes = arenaBytes;
   }
@@ -193,15 +199,27 @@ export class FrameBuilder {
     valueBytes[i] = value === null ? 0 : value.length;
   }
 
-  /** Copies rows [from, to) of a range in, as they lie there, framing included: one copy, and ranges that are moved along. */
-  appendRange(range: RecordRange, from: number, to: number): void {
+  /** Copies the bytes of rows [from, to) in, as they lie there, framing included. Returns how far they were moved. */
+  private copyIn(range: RecordRange, from: number, to: number): number {
     const { columns, bytes } = range;
-    const { slab, offsets, valueBytes } = this.memory;
+    if (this.shared !== undefined) {
+      if (bytes !== this.shared.bytes) throw new RangeError('records of a frame lie elsewhere than in what it shares');
+      return 0;
+    }
+    const { slab } = this.memory;
     const start = startOf(range, from);
     const end = to === from ? start : columns.ends[to - 1];
     const shift = slab.reserve(end - start) - start;
     bytes.copy(slab.arena, shift + start, start, end);
     slab.used = shift + end;
+    return shift;
+  }
+
+  /** Takes rows [from, to) of a range in: one copy, or none, and ranges that are moved along. */
+  appendRange(range: RecordRange, from: number, to: number): void {
+    const { columns } = range;
+    const { slab, offsets, valueBytes } = this.memory;
+    const shift = this.copyIn(range, from, to);
     const { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = slab;
     let row = slab.count;
     for (let i = from; i < to; i++, row++) {
@@ -238,7 +256,7 @@ export class FrameBuilder {
   }
 
   build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {
-    const { memory, pool, arenaBytes } = this;
+    const { memory, pool, arenaBytes, shared } = this;
     const { slab, offsets, valueBytes, schemaId, fate, reason } = memory;
     // A slab grows, the columns beside it do not: what is beyond them would be lost without a word.
     if (slab.arena !== this.arena || slab.used > arenaBytes) {
@@ -254,7 +272,7 @@ export class FrameBuilder {
       receivedMonotonicMs,
       offsets,
       timestamps: slab.timestamps,
-      arena: slab.arena.length === arenaBytes ? slab.arena : slab.arena.subarray(0, arenaBytes),
+      arena: shared?.bytes ?? (slab.arena.length === arenaBytes ? slab.arena : slab.arena.subarray(0, arenaBytes)),
       keyStart: slab.keyStart,
       keyEnd: slab.keyEnd,
       valueStart: slab.valueStart,
@@ -265,7 +283,12 @@ export class FrameBuilder {
       fate,
       reason,
       schemaId,
-      giveBack: pool && (() => pool.give(memory)),
+      giveBack:
+        pool &&
+        (() => {
+          pool.give(memory);
+          shared?.giveBack();
+        }),
     });
   }
 }

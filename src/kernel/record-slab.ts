@@ -220,4 +220,4 @@ function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
 }
 
 /** A float64 and seven int32. */
-const BYTES_A_ROW = 8 + 7 * 4;
+export const BYTES_A_ROW = 8 + 7 * 4;

@@ -8,15 +8,21 @@ import type { FetchedBatch, FetchedMessage } from './internals.ts';
  * new for each fetch they have the whole heap marked seven times a second, by helping threads too: a quarter of all time
  * (effect) → what was given back last is lent first, and nothing is new (guard).
  *
- * Promise: memory is lent again when every batch of its response was ended, and only if it is of here. A batch that the client
- * drops is never ended, nor is one whose hand-over failed: its response is left to the garbage collector, as all were.
- * Limits: KEPT_BYTES of responses and KEPT_ROWS of columns are held while nobody fetches; a response of less than LEAST_BYTES, or
- * more than half of what is kept, is not of here.
+ * Promise: memory is lent again when every batch of its response was ended and every frame that lies in it is settled, and only if it
+ * is of here. A batch that the client drops is never ended, nor is one whose hand-over failed, and frames of a partition that was
+ * taken away may never settle: their response is left to the garbage collector, as all were.
+ * Limits: KEPT_BYTES of responses that frames lie in or nobody needs, and KEPT_ROWS of columns; a response of less than LEAST_BYTES,
+ * or more than half of what is kept, is not of here.
  */
 const LEAST_BYTES = 64 * 1024;
 const KEPT_BYTES = 32 * 1024 * 1024;
 const KEPT_ROWS = 256 * 1024;
 const LEAST_ROWS = 64;
+
+interface Borrowed {
+  readonly memory: WeakRef<ArrayBufferLike>;
+  readonly bytes: number;
+}
 
 interface Held {
   readonly response: ArrayBufferLike;
@@ -32,8 +38,10 @@ export class FetchMemory {
   private rows = 0;
   /** By the messages that one partition's part of a response became. */
   private readonly held = new WeakMap<readonly FetchedMessage[], Held>();
-  /** Batches of a response that are not ended. */
+  /** Batches of a response that are not ended, and frames that lie in it. */
   private readonly open = new WeakMap<ArrayBufferLike, number>();
+  /** Responses that frames lie in. Weakly: one that the collector has is none. */
+  private borrowed: Borrowed[] = [];
 
   /** Room for a response, of exactly this length; what it holds is anything. */
   response(bytes: number): Buffer {
@@ -82,9 +90,40 @@ export class FetchMemory {
     if (held === undefined) return;
     this.held.delete(rawMessages);
     for (const columns of held.columns) this.giveColumns(columns);
-    const left = (this.open.get(held.response) ?? 0) - 1;
-    this.open.set(held.response, left);
-    if (left === 0) this.giveResponse(held.response);
+    this.close(held.response);
+  }
+
+  /**
+   * For a frame that is to lie where its records lie, in `bytes`, instead of in a copy: what to call, once, when nobody looks at it
+   * any more. Undefined where `bytes` is not of that batch's response, or too much is held already: then copy.
+   */
+  borrow({ rawMessages }: FetchedBatch, { buffer }: Buffer): (() => void) | undefined {
+    const memory = this.held.get(rawMessages)?.response;
+    const whole = memory === buffer ? this.lent.get(buffer) : undefined;
+    if (whole === undefined || !this.mayBorrow(whole)) return undefined;
+    this.open.set(buffer, (this.open.get(buffer) ?? 0) + 1);
+    return () => this.close(buffer);
+  }
+
+  private mayBorrow({ buffer, length }: Buffer): boolean {
+    const { borrowed } = this;
+    if (borrowed.some(({ memory }) => memory.deref() === buffer)) return true;
+    if (this.borrowedBytes() + length > KEPT_BYTES) {
+      this.borrowed = borrowed.filter(({ memory }) => memory.deref() !== undefined);
+      if (this.borrowedBytes() + length > KEPT_BYTES) return false;
+    }
+    this.borrowed.push({ memory: new WeakRef(buffer), bytes: length });
+    return true;
+  }
+
+  private borrowedBytes(): number {
+    return this.borrowed.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  private close(response: ArrayBufferLike): void {
+    const left = (this.open.get(response) ?? 0) - 1;
+    this.open.set(response, left);
+    if (left === 0) this.giveResponse(response);
   }
 
   private giveColumns(columns: RecordColumns): void {
@@ -100,11 +139,12 @@ export class FetchMemory {
     const whole = this.lent.get(memory);
     if (whole === undefined) return;
     this.lent.delete(memory);
-    // The first of them is the one that was used least lately.
-    while (this.responseBytes + whole.length > KEPT_BYTES)
-      this.responseBytes -= (this.responses.shift() as Buffer).length;
+    this.borrowed = this.borrowed.filter((each) => each.memory.deref() !== memory);
     this.responses.push(whole);
     this.responseBytes += whole.length;
+    // The first of them is the one that was used least lately.
+    const most = Math.max(whole.length, KEPT_BYTES - this.borrowedBytes());
+    while (this.responseBytes > most) this.responseBytes -= (this.responses.shift() as Buffer).length;
   }
 }
 

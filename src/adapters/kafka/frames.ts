@@ -1,12 +1,13 @@
 import { type Frame, FrameBuilder, type Origin } from '../../kernel/frame.ts';
-import type { FramePool } from '../../kernel/frame-memory.ts';
+import type { FramePool, Shared } from '../../kernel/frame-memory.ts';
 import { encodeHeaders, type Header } from '../../kernel/headers.ts';
 import { type RecordRange, startOf } from '../../kernel/record-columns.ts';
 import type { FetchedBatch, FetchedMessage } from './internals.ts';
 
 /**
  * What a fetch brought → frames. Pure. Here the client's objects end: a frame copies what it keeps, of a record batch whole
- * records as they lie there, and that is what the credit is charged.
+ * records as they lie there, and that is what the credit is charged. Where copying would cost most, `sharedBytes`, frames may lie in
+ * the fetch itself.
  *
  * A frame may take records of many batches: producers that send few at a time make no small frames.
  */
@@ -83,6 +84,31 @@ export function cut(messages: readonly FetchedMessage[], from: Cursor, limits: C
   return { from, to: { message, record }, count, bytes };
 }
 
+/** A record of less than this on average is copied: it costs next to nothing, and does not hold on to the fetch. */
+const WIDE_BYTES = 1024;
+
+/** What all records of a cut lie in, where they are large; undefined where they do not lie in one piece, or are better copied. */
+export function sharedBytes(messages: readonly FetchedMessage[], found: Cut, limits: CutLimits): Buffer | undefined {
+  const { from, to, count, bytes } = found;
+  if (bytes < WIDE_BYTES * count) return undefined;
+  const memory = messages[from.message].records?.bytes;
+  const last = to.record > 0 ? to.message : to.message - 1;
+  for (let i = from.message; i <= last; i++) {
+    const { records } = messages[i];
+    if (records === undefined || records.bytes !== memory) return undefined;
+    const { ends } = records.columns;
+    const first = i === from.message ? records.from + from.record : records.from;
+    const until = i === to.message ? records.from + to.record : records.to;
+    // Looked at one by one only where one might be too large to be kept.
+    let start = startOf(records, first);
+    if (ends[until - 1] - start <= limits.maxRecordBytes) continue;
+    for (let row = first; row < until; start = ends[row++]) {
+      if (ends[row] - start > limits.maxRecordBytes) return undefined;
+    }
+  }
+  return memory;
+}
+
 export function fill(
   origin: Origin,
   messages: readonly FetchedMessage[],
@@ -90,8 +116,9 @@ export function fill(
   limits: CutLimits,
   at: { readonly nextOffset: number; readonly receivedAtMs: number; readonly receivedMonotonicMs: number },
   pool?: FramePool,
+  shared?: Shared,
 ): Frame {
-  const builder = new FrameBuilder(origin, count, bytes, pool);
+  const builder = new FrameBuilder(origin, count, bytes, pool, shared);
   let { record } = from;
   for (let i = from.message; i <= to.message && i < messages.length; i++) {
     const { records } = messages[i];

@@ -2,11 +2,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import type { Frame } from '../../kernel/frame.ts';
-import { FramePool } from '../../kernel/frame-memory.ts';
+import { FramePool, type Shared } from '../../kernel/frame-memory.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Committer } from './committer.ts';
 import { fetchMemory } from './fetch-memory.ts';
-import { BEGINNING, type Cut, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './frames.ts';
+import {
+  BEGINNING,
+  type Cut,
+  type CutLimits,
+  cut,
+  endOf,
+  fill,
+  firstFrom,
+  offsetBehind,
+  sharedBytes,
+} from './frames.ts';
 import type { Gate } from './gate.ts';
 import type { ConsumerGroup, FetchedBatch, FetchedMessage } from './internals.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
@@ -15,7 +25,7 @@ import { createSteps } from './steps.ts';
 import type { Waits } from './waits.ts';
 
 /**
- * From a fetched batch to frames: cut, wait for credit, copy, hand over, move the position.
+ * From a fetched batch to frames: cut, wait for credit, copy or borrow, hand over, move the position.
  *
  * Promise: a record is handed over at most once an epoch, in order, and only while its lane is alive and the gate open;
  * whatever is not handed over stays where the lane's position says, and is fetched again.
@@ -83,6 +93,13 @@ export function createHandover(
     return waits.whileMember(group, take, () => credit.give(records, bytes));
   }
 
+  /** The fetch as the memory of a frame, where that is worth it and may be. */
+  function sharedOf(batch: FetchedBatch, found: Cut): Shared | undefined {
+    const bytes = sharedBytes(batch.messages, found, limits);
+    const giveBack = bytes && fetchMemory.borrow(batch, bytes);
+    return bytes && giveBack && { bytes, giveBack };
+  }
+
   function tellLeftBehind(lane: Lane, messages: readonly FetchedMessage[]): void {
     const first = messages.find(({ unread }) => unread !== undefined);
     if (first?.unread === undefined) return;
@@ -118,7 +135,7 @@ export function createHandover(
 
     async deliver(group, batch) {
       await handOver(group, batch);
-      // Frames have copies. Not when it was thrown: who knows what the client does with the batch then.
+      // Frames have copies, or have borrowed it. Not when it was thrown: who knows what the client does with the batch then.
       fetchMemory.end(batch);
     },
   };
@@ -146,7 +163,7 @@ export function createHandover(
       }
       const nextOffset = offsetBehind(batch, next.to);
       const at = { nextOffset, receivedAtMs, receivedMonotonicMs };
-      const frame = fill(lane.origin, messages, next, limits, at, pool);
+      const frame = fill(lane.origin, messages, next, limits, at, pool, sharedOf(batch, next));
       goTo(lane, nextOffset);
       lane.lastTimestampMs = frame.timestamps[next.count - 1];
       deps.onFrame(frame);

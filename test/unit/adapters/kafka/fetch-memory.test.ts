@@ -78,3 +78,57 @@ test('what is kept is bounded, in responses and in columns', () => {
   assert.equal(columns.filter(() => isKept(memory.columnsFor(4_096))).length, 64);
   assert.equal(responses.filter(() => isKept(memory.response(LARGE).buffer)).length, 32);
 });
+
+test('a response that frames lie in is lent again when they are settled and its batches ended, in whatever order', () => {
+  for (const framesFirst of [true, false]) {
+    const memory = new FetchMemory();
+    const response = memory.response(LARGE);
+    const batch = batchIn(memory, response);
+    memory.begin([batch]);
+    const givesBack = [memory.borrow(batch, response.subarray(100)), memory.borrow(batch, response)];
+    const steps = givesBack.map((give) => give ?? assert.fail('it is of there'));
+    if (framesFirst) steps.push(() => memory.end(batch));
+    else memory.end(batch);
+    for (const step of steps) {
+      assert.notEqual(memory.response(LARGE).buffer, response.buffer);
+      step();
+    }
+    assert.equal(memory.response(LARGE).buffer, response.buffer);
+  }
+});
+
+test('nothing is borrowed of memory that the batch does not lie in, that is not of there, or whose batch was ended', () => {
+  const memory = new FetchMemory();
+  const response = memory.response(LARGE);
+  const batch = batchIn(memory, response);
+  memory.begin([batch]);
+  assert.equal(memory.borrow(batch, memory.response(LARGE)), undefined, 'of another fetch');
+  assert.equal(memory.borrow(batch, Buffer.alloc(LARGE)), undefined, 'inflated');
+  memory.end(batch);
+  assert.equal(memory.borrow(batch, response), undefined);
+  const small = memory.response(1_000);
+  const other = batchIn(memory, small);
+  memory.begin([other]);
+  assert.equal(memory.borrow(other, small), undefined);
+});
+
+test('so much may be borrowed at a time, and again when it is back', () => {
+  const memory = new FetchMemory();
+  const open: { readonly give: () => void; readonly batch: FetchedBatch }[] = [];
+  const next = () => {
+    const response = memory.response(4 * LARGE);
+    const batch = batchIn(memory, response);
+    memory.begin([batch]);
+    const give = memory.borrow(batch, response);
+    if (give !== undefined) open.push({ give, batch });
+    return give;
+  };
+  while (next() !== undefined) assert.ok(open.length <= 8, '32 MiB');
+  assert.equal(open.length, 8);
+  const { give, batch } = open[3];
+  assert.equal(typeof memory.borrow(batch, memory.response(LARGE)), 'undefined');
+  give();
+  assert.equal(next(), undefined, 'its batch is not ended');
+  memory.end(batch);
+  assert.notEqual(next(), undefined);
+});

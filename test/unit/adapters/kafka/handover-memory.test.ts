@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fetchMemory } from '../../../../src/adapters/kafka/fetch-memory.ts';
 import { type ClientDecoder, decodeMessages } from '../../../../src/adapters/kafka/record-batches.ts';
+import type { Frame } from '../../../../src/kernel/frame.ts';
 import type { RecordRange } from '../../../../src/kernel/record-columns.ts';
 import { batchOf } from '../../../fixtures/kafka/batches.ts';
 import { batch, setUp } from '../../../fixtures/kafka/handover.ts';
@@ -20,25 +21,58 @@ async function fetchOf(values: readonly string[]) {
   return { response, messages, fetched: { ...batch(10, []), messages, rawMessages: messages } };
 }
 
-test('frames have copies: the memory of a fetch is lent again once all of it was handed over, and not before', async () => {
+const textsOf = (frames: readonly Frame[]): string[] =>
+  frames.flatMap(({ arena, valueStart, valueEnd, count }) =>
+    Array.from({ length: count }, (_, i) => arena.toString('latin1', valueStart[i], valueEnd[i])),
+  );
+
+/** What is lent next is this memory; it is not kept. */
+function isFree({ buffer, length }: Buffer): boolean {
+  const next = fetchMemory.response(length);
+  return next.buffer === buffer;
+}
+
+test('frames of small records have copies: a fetch is lent again once all of it was handed over, and not before', async () => {
   const { handover, member, frames } = setUp(100, 1_000_000);
-  const values = Array.from({ length: 3 }, (_, i) => String(i).repeat(30_000));
+  const values = Array.from({ length: 100 }, (_, i) => String(i % 10).repeat(900));
   const { response, messages, fetched } = await fetchOf(values);
   const unknown = { ...batch(10, []), partition: 7, rawMessages: [] };
   assert.deepEqual(handover.admit([unknown, fetched]), [fetched]);
-  const meanwhile = fetchMemory.response(response.length);
-  assert.notEqual(meanwhile.buffer, response.buffer);
+  assert.ok(!isFree(response));
   await handover.deliver(member, fetched);
   const again = fetchMemory.response(response.length);
   assert.equal(again.buffer, response.buffer);
   again.fill(0xdb);
   (messages[0].records as RecordRange).columns.valueStart.fill(-1);
-  assert.deepEqual(
-    frames.flatMap(({ arena, valueStart, valueEnd, count }) =>
-      Array.from({ length: count }, (_, i) => arena.toString('latin1', valueStart[i], valueEnd[i])),
-    ),
-    values,
-  );
+  assert.deepEqual(textsOf(frames), values);
+});
+
+test('frames of large records lie in the fetch, which is lent again once the last of them is settled', async () => {
+  const { handover, member, frames } = setUp(100, 1_000_000);
+  const values = Array.from({ length: 5 }, (_, i) => String(i).repeat(30_000));
+  const { response, messages, fetched } = await fetchOf(values);
+  handover.admit([fetched]);
+  await handover.deliver(member, fetched);
+  assert.ok(frames.length > 1);
+  for (const frame of frames) assert.equal(frame.arena.buffer, response.buffer, 'no copy');
+  // Of the fetch; that of the frames is their own.
+  (messages[0].records as RecordRange).columns.valueStart.fill(-1);
+  for (const frame of frames) {
+    assert.ok(!isFree(response), 'a frame lies in it still');
+    assert.deepEqual(textsOf(frames), values);
+    frame.giveBack?.();
+  }
+  assert.ok(isFree(response));
+});
+
+test('what frames take of a fetch is what the credit was asked for, wherever they lie', async () => {
+  const { handover, member, frames, credit } = setUp(100, 1_000_000);
+  const { fetched } = await fetchOf(Array.from({ length: 5 }, () => 'x'.repeat(30_000)));
+  handover.admit([fetched]);
+  await handover.deliver(member, fetched);
+  const taken = frames.reduce((sum, { bytes }) => sum + bytes, 0);
+  assert.ok(taken > 150_000 && taken < 151_000, String(taken));
+  assert.equal(credit.bytes, taken);
 });
 
 test('a fetch whose hand-over failed is left to the garbage collector', async () => {
