@@ -1,0 +1,276 @@
+"""Turns a fitted scikit-learn pipeline into a bundle that Sluice runs: nobody types a constant.
+
+    python tools/from_sklearn.py pipeline.joblib records.csv --name churn --out .
+
+or, where the pipeline was fitted:
+
+    from from_sklearn import export
+    export(pipeline, X, name="churn", out=".")
+
+writes models/churn/1 (bundle.yaml: the preprocessing as expressions with the fitted constants; model.onnx: the last step, by skl2onnx;
+golden.jsonl: records of X and what the pipeline predicts for them), schemas/churn.avsc and churn-prediction.avsc, and churn.yaml, a
+topology that maps the predictions to an output. Then: sluice check churn.yaml
+
+Needs numpy, scikit-learn and skl2onnx; pandas where the pipeline was fitted on a DataFrame. A transformer that has no expression is
+refused by name. joblib.load runs whatever the file says: open only pipelines of your own.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from from_sklearn_steps import Writer
+from from_sklearn_text import Block, Refused, is_gone, number, text
+
+OPSET = {"": 17, "ai.onnx.ml": 3}
+TOLERANCE = 1e-5
+
+
+def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
+    """Writes bundle, schemas and topology below `out`; returns the bundle's folder.
+
+    `X` is what the pipeline was fitted on, or records like it: types and golden records are taken from it, a column
+    without missing values is promised to have none. `id` names a column of X, no feature, that is passed on."""
+    fields = fields_of(X, pipeline, id)
+    writer = Writer()
+    features = [Block(f"event.{field.name}", 1, field.name, field.text) for field in fields if not field.is_id]
+    steps, model = split(pipeline)
+    for step in steps:
+        features = writer.convert(step, features)
+    for block in features:
+        if block.text:
+            raise Refused(f"the column {block.name} reaches the model as text", "encode it with OneHotEncoder or OrdinalEncoder")
+    width = sum(block.width for block in features)
+    onnx, predictions = to_onnx(model, width)
+
+    folder = Path(out) / "models" / name / str(version)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(onnx.SerializeToString())
+    lines = [f"# Made by from_sklearn.py from a fitted {type(pipeline).__name__}: {described(pipeline)}.", f"bundle: {name}", f"version: {version}", "model: model.onnx"]
+    if writer.lets:
+        lines += ["let:"] + [f"  {let}: {yaml(expression)}" for let, expression in writer.lets]
+    lines += ["inputs:", "  features:"] + [f"    {line}: {yaml(block.expression)}" for line, block in named(features)]
+    lines += ["prediction:"] + [f"  {key}: {yaml(expression)}" for key, (expression, _, _) in predictions.items()]
+    lines += ["golden: golden.jsonl"]
+    (folder / "bundle.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_golden(folder / "golden.jsonl", X, fields, pipeline, predictions, golden)
+    write_topology(Path(out), name, fields, predictions)
+    return folder
+
+
+class Field:
+    def __init__(self, column, name, is_text, nullable, is_id):
+        self.column, self.name, self.text, self.nullable, self.is_id = column, name, is_text, nullable, is_id
+
+
+def fields_of(X, pipeline, id):
+    columns = list(X.columns) if hasattr(X, "columns") else [f"x{k}" for k in range(np.shape(X)[1])]
+    if id is not None and id not in columns:
+        raise Refused(f"X has no column {id} for the id", f"name one of {', '.join(map(str, columns))}")
+    expected = getattr(pipeline, "feature_names_in_", None)
+    if expected is not None:
+        absent = [column for column in expected if column not in columns]
+        if absent:
+            raise Refused(f"X lacks the column {absent[0]}, which the pipeline was fitted on", "give X as it was in training")
+        columns = [*expected] + [column for column in columns if column == id]
+    fields = []
+    for k, column in enumerate(columns):
+        values = values_of(X, column, k)
+        present = [value for value in values if not is_gone(value)]
+        is_text = any(isinstance(value, str) for value in present)
+        if is_text and not all(isinstance(value, str) for value in present):
+            raise Refused(f"the column {column} holds texts and numbers", "make it all texts before fitting")
+        safe = re.sub(r"\W", "_", str(column), flags=re.ASCII)
+        safe = f"_{safe}" if not safe or safe[0].isdigit() else safe
+        if any(field.name == safe for field in fields):
+            raise Refused(f"two columns would be the field {safe}", "rename one")
+        fields.append(Field(column, safe, is_text, len(present) < len(values), column == id))
+    return fields
+
+
+def values_of(X, column, k):
+    return list(X[column]) if hasattr(X, "columns") else [row[k] for row in X]
+
+
+def split(pipeline):
+    """(transformers, model)"""
+    if not hasattr(pipeline, "steps"):
+        return [], pipeline
+    *before, (_, model) = pipeline.steps
+    return [step for _, step in before], model
+
+
+def described(pipeline):
+    return " → ".join(type(step).__name__ for _, step in getattr(pipeline, "steps", [("", pipeline)]))
+
+
+def to_onnx(model, width):
+    """The last step as ONNX, and its predictions: name -> (expression, Avro type, what scikit-learn says to X)."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.base import is_classifier, is_regressor
+
+    kind = type(model).__name__
+    if not is_classifier(model) and not is_regressor(model):
+        raise Refused(f"the last step, {kind}, neither classifies nor regresses", "end the pipeline with a classifier or a regressor")
+    if is_classifier(model) and not hasattr(model, "predict_proba"):
+        raise Refused(f"{kind} gives no probabilities", "wrap it in CalibratedClassifierCV, or use a classifier with predict_proba")
+    if getattr(model, "n_features_in_", width) != width:
+        raise Refused(f"{kind} was fitted on {model.n_features_in_} columns, and the expressions make {width}", "report this, with the pipeline")
+    options = {id(model): {"zipmap": False}} if is_classifier(model) else None
+    try:
+        onnx = convert_sklearn(model, initial_types=[("features", FloatTensorType([None, width]))], options=options, target_opset=OPSET)
+    except Exception as error:
+        raise Refused(f"skl2onnx cannot convert {kind}: {error}", "use another model, or convert it with a tool of its own") from error
+    output = onnx.graph.output[-1]
+    for other in list(onnx.graph.output)[:-1]:
+        onnx.graph.output.remove(other)
+    values = output_width(model)
+    while len(output.type.tensor_type.shape.dim) < 2:
+        output.type.tensor_type.shape.dim.add()
+    output.type.tensor_type.shape.dim[1].dim_value = values
+    scores = output.name if re.fullmatch(r"[A-Za-z_]\w*", output.name) else f"output({text(output.name)})"
+    if is_regressor(model):
+        one = lambda answers: np.asarray(answers, float).reshape(len(answers), -1)
+        if values == 1:
+            return onnx, {"value": (f"{scores}[0]", "double", lambda p, X: one(p.predict(X))[:, 0])}
+        return onnx, {"values": (scores, {"type": "array", "items": "double"}, lambda p, X: one(p.predict(X)))}
+    classes = [value.item() if hasattr(value, "item") else value for value in model.classes_]
+    predictions = {}
+    if len(classes) == 2:
+        predictions["probability"] = (f"{scores}[1]", "double", lambda p, X: p.predict_proba(X)[:, 1])
+    else:
+        predictions["probabilities"] = (scores, {"type": "array", "items": "double"}, lambda p, X: p.predict_proba(X))
+    if all(isinstance(value, str) for value in classes):
+        expression, avro = f"label(argMax({scores}), [{', '.join(map(text, classes))}])", "string"
+    elif classes == list(range(len(classes))):
+        expression, avro = f"argMax({scores})", "int"
+    else:
+        expression = f"table(argMax({scores}), [{', '.join(map(number, range(len(classes))))}], [{', '.join(map(number, classes))}])"
+        avro = "double"
+    predictions["class"] = (expression, avro, lambda p, X: p.predict(X))
+    return onnx, predictions
+
+
+def output_width(model):
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        return int(getattr(model, "n_outputs_", 1) or 1) if np.ndim(getattr(model, "coef_", [0])) < 2 else len(model.coef_)
+    if isinstance(classes, list):
+        raise Refused(f"{type(model).__name__} predicts several outputs at once", "export a model an output")
+    return len(classes)
+
+
+def named(blocks):
+    """Lines have names of their own."""
+    seen = {}
+    for block in blocks:
+        seen[block.name] = seen.get(block.name, 0) + 1
+        yield (block.name if seen[block.name] == 1 else f"{block.name}_{seen[block.name]}"), block
+
+
+def yaml(expression):
+    plain = re.fullmatch(r"[A-Za-z(][^#\n]*", expression) and ": " not in expression and " :" not in expression
+    return expression if plain else "'" + expression.replace("'", "''") + "'"
+
+
+def write_golden(path, X, fields, pipeline, predictions, count):
+    """Records spread over X, and of those the ones with missing values first: they are where serving and training part."""
+    total = len(X)
+    holes = [k for k in range(total) if any(is_gone(v) for v in record_of(X, fields, k).values())]
+    chosen = sorted({*holes[: count // 2], *np.linspace(0, total - 1, min(count, total)).astype(int).tolist()})[:count]
+    sample = X.iloc[chosen] if hasattr(X, "iloc") else np.asarray(X, object)[chosen]
+    given = sample[[field.column for field in fields if not field.is_id]] if hasattr(X, "iloc") else sample
+    answers = {name: ask(pipeline, given) for name, (_, _, ask) in predictions.items()}
+    with path.open("w", encoding="utf-8") as file:
+        for row, k in enumerate(chosen):
+            expected = {name: plain(values[row]) for name, values in answers.items()}
+            record = {field: plain(value) for field, value in record_of(X, fields, k).items()}
+            line = {"event": record, "features": {}, "expected": expected, "tolerance": TOLERANCE}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def record_of(X, fields, k):
+    frame = hasattr(X, "iloc")
+    return {field.name: (X[field.column].iloc[k] if frame else X[k][j]) for j, field in enumerate(fields)}
+
+
+def plain(value):
+    """As JSON has it."""
+    if isinstance(value, np.ndarray):
+        return [plain(one) for one in value]
+    if is_gone(value):
+        return None
+    value = value.item() if hasattr(value, "item") else value
+    return int(value) if isinstance(value, bool) else value
+
+
+def write_topology(out, name, fields, predictions):
+    def avro(kind, nullable):
+        return {"type": ["null", kind], "default": None} if nullable else {"type": kind}
+
+    def kind_of(field):
+        return "string" if field.text else "double"
+
+    schema = lambda title, rows: json.dumps({"type": "record", "name": title, "fields": rows}, indent=2, ensure_ascii=False) + "\n"
+    title = re.sub(r"\W", "_", name, flags=re.ASCII)
+    passed = [field for field in fields if field.is_id]
+    (out / "schemas").mkdir(parents=True, exist_ok=True)
+    (out / "schemas" / f"{name}.avsc").write_text(
+        schema(f"{title}_event", [{"name": field.name, **avro(kind_of(field), field.nullable)} for field in fields]), encoding="utf-8")
+    results = [{"name": key, "type": kind} for key, (_, kind, _) in predictions.items()]
+    (out / "schemas" / f"{name}-prediction.avsc").write_text(
+        schema(f"{title}_prediction", [{"name": field.name, **avro(kind_of(field), field.nullable)} for field in passed] + results), encoding="utf-8")
+    mapping = [f"{field.name}: event.{field.name}" for field in passed] + [f"{key}: prediction.{key}" for key in predictions]
+    (out / f"{name}.yaml").write_text(f"""# Made by from_sklearn.py: topics and names are suggestions, the rest fits the bundle.
+topology: {name}
+connections:
+  kafka: {{ brokers: "${{KAFKA_BROKERS:-localhost:9092}}" }}
+source:
+  topics: [{name}.events]
+  group: {name}
+  from: earliest
+  value: {{ json: schemas/{name}.avsc }}
+model:
+  bundle: models/{name}
+flow:
+  latencyBudget: 50ms
+output:
+  topic: {name}.predictions
+  value: {{ json: schemas/{name}-prediction.avsc }}
+  fields: {{ {", ".join(mapping)} }}
+deadLetter: {{ topic: {name}.dead-letter }}
+""", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="A fitted scikit-learn pipeline as a bundle.", epilog="Example: python tools/from_sklearn.py churn.joblib customers.csv --name churn --id customer")
+    parser.add_argument("pipeline", help="file of joblib.dump; only one of your own")
+    parser.add_argument("records", help="records as in training, without the target: .csv, .parquet or .jsonl")
+    parser.add_argument("--name", required=True, help="name of bundle and topology")
+    parser.add_argument("--out", default=".", help="folder for models/, schemas/ and the topology (.)")
+    parser.add_argument("--version", default=1, help="name of the bundle's folder (1)")
+    parser.add_argument("--id", help="column that is passed on and is no feature")
+    given = parser.parse_args()
+    import joblib
+    import pandas as pd
+
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".jsonl": lambda path: pd.read_json(path, lines=True)}
+    try:
+        suffix = Path(given.records).suffix
+        if suffix not in read:
+            raise Refused(f"{given.records} is none of {', '.join(read)}", "convert it")
+        folder = export(joblib.load(given.pipeline), read[suffix](given.records), given.name, given.out, given.version, given.id)
+    except Refused as refused:
+        print(f"from_sklearn: {refused}", file=sys.stderr)
+        return 2
+    print(f"{folder} and {Path(given.out) / (given.name + '.yaml')}; next: sluice check {Path(given.out) / (given.name + '.yaml')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
