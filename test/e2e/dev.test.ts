@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { watchFiles } from '../../src/commands/dev/watch.ts';
 import type { SluiceError } from '../../src/kernel/errors.ts';
 import { EVENTS, project, start, type Told } from '../fixtures/dev.ts';
+import { Sluice } from '../fixtures/sluice.ts';
 import { until } from '../fixtures/until.ts';
 
 describe('dev', { concurrency: 2 }, () => {
@@ -49,6 +50,7 @@ describe('dev', { concurrency: 2 }, () => {
     const names = other.followed().map((path) => path.slice(mine.folder.length + 1));
     assert.deepEqual(names.sort(), [
       'events.jsonl',
+      'mine.cases.yaml',
       'mine.yaml',
       'models/hello',
       'schemas/flight-departed.avsc',
@@ -71,6 +73,49 @@ describe('dev', { concurrency: 2 }, () => {
     await run.until('settled', 2);
     run.signal('SIGINT');
     assert.equal(await run.ended, 0);
+  });
+
+  test('cases are tested at each start, and alone where only they have changed', async () => {
+    const mine = project({ cases: true });
+    const run = start(mine.file);
+    assert.deepEqual((await run.until('cases')).failed, []);
+    run.notice(mine.edit('0.10940835', '0.5', join(mine.folder, 'mine.cases.yaml')));
+    const { cases, failed } = (await run.until('cases', 2)) as unknown as { cases: number; failed: { name: string }[] };
+    assert.equal(cases, 9);
+    assert.deepEqual(
+      failed.map(({ name }) => name),
+      ['the same at midnight is less at risk'],
+    );
+    run.signal('SIGINT');
+    assert.equal(await run.ended, 0);
+    assert.equal(run.told().filter(({ event }) => event === 'running').length, 1, 'the pipeline was left alone');
+  });
+
+  test('edited features are loaded again, and events too', async () => {
+    const mine = project({ topology: 'weather', features: true });
+    const events = join(mine.folder, 'events.jsonl');
+    const reading = { id: 1, observed_at: 1_433_116_800_000, station: 'Tacoma', temp_max: 21, temp_min: 12, wind: 3 };
+    writeFileSync(events, JSON.stringify(reading));
+    const run = start(mine.file);
+    assert.equal((await run.until('dead-letter')).reason, 'feature-missing');
+    run.notice(mine.edit('"Seattle"', '"Tacoma"', join(mine.folder, 'features/station.jsonl')));
+    const { value } = (await run.until('prediction')) as unknown as { value: { station: string } };
+    assert.equal(value.station, 'Tacoma');
+    run.notice(mine.edit('Tacoma', 'New York', events));
+    const later = (await run.until('prediction', 2)) as unknown as { value: { station: string } };
+    assert.equal(later.value.station, 'New York');
+    run.signal('SIGINT');
+    assert.equal(await run.ended, 0);
+  });
+
+  test('--loop goes on until it is told to end, as a process of its own too', async () => {
+    const mine = project();
+    const child = new Sluice(['dev', mine.file, '--loop', '--rate', '2000', '--show', '2'], {});
+    await child.until('predictions are shown', () => child.stdout.split('prediction ').length > 2);
+    child.signal('SIGINT');
+    assert.equal(await child.ended, 0, child.stderr);
+    assert.match(child.stdout, /^\d+ events in the topics, \d+ predictions, 0 dead letters$/m);
+    assert.match(child.stderr, /: 30 lines → hello\.flights, 2000 a second, again and again$/m);
   });
 
   test('--exit: dead letters with their reason are no failure', async () => {
@@ -209,7 +254,7 @@ describe('dev', { concurrency: 2 }, () => {
     assert.match(lines[0], /^prediction {3}hello\.flights\/\d\/\d+ {2}id \d+ {2}probability 0\.\d+$/);
     assert.match(lines[2], /^ledger, read from the topics: 30 inputs = 30 outputs/);
     assert.match(run.stderr.text, /^ {2}export KAFKA_BROKERS=127\.0\.0\.1:\d+$/m);
-    assert.match(run.stderr.text, /^… +and more of them: sluice tail hello\.late$/m);
+    assert.match(run.stderr.text, /^… +and more of them: sluice tail hello\.late --from earliest$/m);
     assert.match(run.stderr.text, /^settled {6}30 events: 30 predictions, 0 dead letters, 0 dropped$/m);
   });
 });

@@ -5,8 +5,10 @@ import { prepare } from '../../check/prepare.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Topology } from '../../plan/topology.ts';
+import type { Log } from '../../ports/telemetry.ts';
 import { isTransactional } from '../../ports/transactions.ts';
 import type { Runner } from '../../runner.ts';
+import { EVENTS } from '../../telemetry/events.ts';
 import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
 import { loadTables, makeTopics, PARTITIONS, registerSchemas } from '../embedded/provision.ts';
 import type { Services } from '../embedded/services.ts';
@@ -58,7 +60,12 @@ export async function openPipeline(
   const pretty = !options.json;
   const color = pretty && stderr.isTTY === true && io.env.NO_COLOR === undefined;
   const write = (line: string): void => void stderr.write(line);
-  const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty, color, write }) });
+  const inner = createLog({ clock }, { level: 'warn', pretty, color, write });
+  // Dead letters are told with their values, once the broker has them.
+  const log: Log = {
+    log: (level, message, fields) => message !== EVENTS['dead-lettered'].message && inner.log(level, message, fields),
+  };
+  const telemetry = createTelemetry({ clock, log });
   const runtime = createOnnxRuntime({ telemetry });
   const { plan: written, findings } = await prepare(options.topology, { env: io.env, runtime });
   if (findings.length > 0) report.findings(findings);
@@ -118,6 +125,9 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   if (elsewhere) note(`${topology.file} names the brokers ${elsewhere}; the embedded one is used instead`);
   if (registry !== undefined && registry.url !== env.SCHEMA_REGISTRY_URL)
     note(`${topology.file} names another schema registry; the embedded one is used instead`);
+  for (const { table, from } of topology.enrich) {
+    if (from !== 'bigtable') note(`table ${table} is read from ${from} as the file says: only Bigtable is embedded`);
+  }
   if (topology.flow.delivery === 'exactly-once')
     note('the embedded broker has no transactions: delivery is at-least-once here, exactly-once in `sluice run`');
   const connections = {

@@ -31,7 +31,7 @@ export function addDev(root: Command, io: Io, done: (code: number) => void): voi
       `
 What the topology needs is made: topics, tables with their families, schemas in the registry. Addresses that it names are
 not used. Topics and tables stay while the pipeline is made anew; all is in memory, and gone at the end. An edit that
-does not work is told, and the pipeline goes on as it was. Events go in once after each start, in the order of the file.
+does not work is told, and the pipeline goes on as it was. Cases (NAME.cases.yaml) are tested after each start. Events go in once after each start, in the order of the file.
 
 Exit codes with --exit: 0 every event was answered, 1 one was not, or could not be sent.
 

@@ -21,6 +21,12 @@ export type DevEvent =
       readonly dropped: number;
       readonly notSent: number;
     }
+  | {
+      readonly event: 'cases';
+      readonly file: string;
+      readonly cases: number;
+      readonly failed: readonly { readonly name: string; readonly line: number; readonly differences: unknown }[];
+    }
   | { readonly event: 'note'; readonly text: string }
   | { readonly event: 'running'; readonly topology: string; readonly model: string; readonly again: boolean }
   | {

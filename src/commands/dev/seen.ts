@@ -40,7 +40,7 @@ export function createSeen(
   }
 
   const topics = [
-    { topic: output.topic, tell: prediction, seen: 0, rest: `sluice tail ${output.topic}` },
+    { topic: output.topic, tell: prediction, seen: 0, rest: `sluice tail ${output.topic} --from earliest` },
     { topic: deadLetter.topic, tell: letter, seen: 0, rest: `sluice dlq list ${file}` },
   ];
 

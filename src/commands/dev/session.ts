@@ -1,8 +1,10 @@
+import { casesFileOf } from '../../cases/load.ts';
 import { classify, EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
 import type { RunOutcome } from '../../runner.ts';
 import { describeLedger, readLedger, sound } from '../embedded/ledger.ts';
 import { settledRecords } from '../embedded/settled.ts';
 import { aborted } from '../embedded/waiting.ts';
+import { tellCases } from './cases.ts';
 import { type Feeding, startFeeding } from './feeding.ts';
 import type { DevOptions } from './options.ts';
 import { type DevPipeline, openPipeline, type PipelineDeps } from './pipeline.ts';
@@ -30,6 +32,7 @@ export function createSession(options: DevOptions, deps: PipelineDeps & { readon
   const { report, services, changes } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
+  const cases = casesFileOf(options.topology);
   let interrupted = false;
   let running: Running | undefined;
 
@@ -37,7 +40,7 @@ export function createSession(options: DevOptions, deps: PipelineDeps & { readon
     openPipeline(
       {
         ...options,
-        onPlaces: (topology, features, events) => changes.follow(filesOf(topology, [features, events])),
+        onPlaces: (topology, features, events) => changes.follow(filesOf(topology, [features, events, cases])),
       },
       deps,
     );
@@ -82,6 +85,8 @@ export function createSession(options: DevOptions, deps: PipelineDeps & { readon
 
   async function reload(files: readonly string[]): Promise<void> {
     report.tell({ event: 'changed', files }, `\nchanged      ${files.join(', ')}`);
+    // What is expected of a pipeline is no part of it.
+    if (running !== undefined && files.every((file) => file === cases)) return tellCases(options.topology, deps);
     const next = await reopen();
     if (next === undefined) {
       const goesOn = running !== undefined && running.pipeline.runner.state() === 'running';
@@ -95,7 +100,10 @@ export function createSession(options: DevOptions, deps: PipelineDeps & { readon
     running = undefined;
     if (before !== undefined) await drain(before);
     if (signal.aborted) await next.discard();
-    else running = start(next, true);
+    else {
+      running = start(next, true);
+      await tellCases(options.topology, deps);
+    }
   }
 
   /** Tells of what ends by itself: a pipeline that fails, a file of events that cannot be read. */
@@ -176,6 +184,7 @@ export function createSession(options: DevOptions, deps: PipelineDeps & { readon
         `             edit topology, bundle, schemas, features or events, and it starts again. Ctrl-C ends.`,
       );
       void failureOf(running);
+      await tellCases(options.topology, deps);
       await follow();
       const last = running as Running | undefined;
       if (last === undefined) return EXIT.done;

@@ -26,7 +26,7 @@ export interface TestOptions {
   readonly json: boolean;
 }
 
-interface Tested {
+export interface Tested {
   readonly topology: string;
   readonly file: string;
   readonly findings: readonly CheckFinding[];
@@ -56,9 +56,15 @@ export async function runTest(options: TestOptions, io: Io): Promise<number> {
   return tested.some(({ results = [] }) => results.some(isFailed)) ? EXIT.failed : EXIT.done;
 }
 
-const isFailed = ({ differences: found, updated }: CaseResult): boolean => found.length > 0 && !updated;
+export const isFailed = ({ differences: found, updated }: CaseResult): boolean => found.length > 0 && !updated;
 
-async function testOne(topology: string, options: TestOptions, names: Set<string>, io: Io): Promise<Tested> {
+/** The cases of one topology; `names` gathers theirs. */
+export async function testOne(
+  topology: string,
+  options: Pick<TestOptions, 'cases' | 'only' | 'update'>,
+  names: Set<string>,
+  io: Io,
+): Promise<Tested> {
   const file = options.cases ?? casesFileOf(topology);
   const log = createLog({ clock: io.clock }, { level: 'warn' });
   const runtime = createOnnxRuntime({ telemetry: createTelemetry({ clock: io.clock, log }) });
