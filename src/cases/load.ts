@@ -38,6 +38,10 @@ export function loadCases(file: string, plan: Plan): LoadedCases {
   }
   const yaml = parseYaml(file, text);
   if (yaml.errors.length > 0) return { ok: false, findings: yaml.errors };
+  if (yaml.toValue() === null) {
+    const remedy = 'write cases: and below it - { name: …, event: { … }, expect: { … } }';
+    return { ok: false, findings: [yaml.at([], 'is empty', remedy)] };
+  }
   const parsed = casesSchema.safeParse(yaml.toValue());
   if (!parsed.success) return { ok: false, findings: zodFindings(parsed.error, yaml) };
   const findings = checkCases(parsed.data, yaml, plan);

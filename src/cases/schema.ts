@@ -58,7 +58,8 @@ const plain = z
   .custom<Plain>(
     (value) => value === null || typeof value === 'string' || typeof value === 'boolean' || isNumbers(value),
     {
-      error: ({ input }) => said(`${shown(input)} cannot be a field of an output`, 'write a number, a text or a list'),
+      error: ({ input }) =>
+        missingOr(input, `${shown(input)} cannot be a field of an output`, 'write a number, a text or a list'),
     },
   )
   .meta({ anyOf: [{ type: ['string', 'number', 'boolean', 'null'] }, NUMBERS.anyOf[1]] });

@@ -142,7 +142,7 @@ async function loadTable(file: string, shape: TableShape): Promise<LoadedTable> 
 }
 
 /** Integers and text come back as they were written; floats as float32. */
-function isExact({ numbers }: ViewSpec): boolean {
+export function isExact({ numbers }: ViewSpec): boolean {
   return numbers === 'int64-be' || numbers === 'text';
 }
 

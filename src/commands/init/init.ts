@@ -17,7 +17,7 @@ import { scoreCases } from '../test/score.ts';
 import { proposals } from './columns.ts';
 import { fit } from './fit.ts';
 import { outputSchema, proposeOutputs } from './outputs.ts';
-import { bundleText, casesText, missingColumns, type Texts, topologyText } from './texts.ts';
+import { bundleText, casesText, exampleEvents, missingColumns, type Texts, topologyText } from './texts.ts';
 
 export interface InitOptions {
   readonly dir: string;
@@ -51,6 +51,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   const bundle = (file: string) => at('models', name, '1', file);
   const topology = at(`${name}.yaml`);
   const cases = at(`${name}.cases.yaml`);
+  const events = at(`${name}.events.jsonl`);
   const copies = [
     { from: options.event, to: at('schemas', texts.eventFile) },
     { from: options.model, to: bundle('model.onnx') },
@@ -59,6 +60,12 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   const files = [
     { to: topology, text: topologyText(texts) },
     { to: cases, text: casesText(texts) },
+    {
+      to: events,
+      text: exampleEvents(texts)
+        .map((each) => `${JSON.stringify(each)}\n`)
+        .join(''),
+    },
     { to: at('schemas', texts.outputFile), text: outputSchema(name, texts.outputs) },
     { to: bundle('bundle.yaml'), text: bundleText(texts, false) },
   ];
@@ -79,7 +86,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     }
   }
   const missing = texts.fitted.inputs.map(missingColumns).filter((each) => each !== undefined);
-  say({ topology, wrote, findings, missing, ready: plan !== undefined }, bundle('bundle.yaml'), options, io);
+  say({ topology, events, wrote, findings, missing, ready: plan !== undefined }, bundle('bundle.yaml'), options, io);
   return EXIT.done;
 }
 
@@ -181,6 +188,7 @@ function goldenLines(plan: Plan, file: string, outcomes: readonly Outcome[]): st
 
 interface Made {
   readonly topology: string;
+  readonly events: string;
   readonly wrote: readonly string[];
   readonly findings: readonly CheckFinding[];
   readonly missing: readonly string[];
@@ -188,12 +196,8 @@ interface Made {
 }
 
 function say(made: Made, bundleFile: string, { json }: InitOptions, { stdout, stderr }: Io): void {
-  const { topology, wrote, findings, missing, ready } = made;
-  const next = [
-    `sluice check ${topology}`,
-    `sluice test ${topology}`,
-    `sluice batch ${topology} --input events.jsonl --output -`,
-  ];
+  const { topology, events, wrote, findings, missing, ready } = made;
+  const next = [`sluice check ${topology}`, `sluice test ${topology}`, `sluice dev ${topology} --events ${events}`];
   if (json) {
     stdout.write(`${JSON.stringify({ ready, topology, wrote, missing, findings, next }, null, 2)}\n`);
     return;

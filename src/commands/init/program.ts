@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from '../io.ts';
 
 const HELP = `
-Writes DIR/NAME.yaml and NAME.cases.yaml, schemas/ with the event's schema and one of the predictions, and models/NAME/1 with
+Writes DIR/NAME.yaml, NAME.cases.yaml and NAME.events.jsonl, schemas/ with the event's schema and one of the predictions, and models/NAME/1 with
 the model, its preprocessing and golden records. Columns are proposed from names and types alone: numbers and booleans in the
 order of the schema, a column a symbol of an enum, a list as it stands. Where they are not as many as the model wants, it says
 how many are missing and where to write them.

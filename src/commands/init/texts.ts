@@ -90,8 +90,8 @@ function keyText(name: string): string {
   return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** Cases without expectations: they are what comes out. */
-export function casesText({ name, event, fitted }: Texts): string {
+/** Made-up events: one as the schema describes it, one with nothing that may be missing. */
+export function exampleEvents({ event, fitted }: Texts): readonly Record<string, unknown>[] {
   const widths = new Map(
     fitted.inputs.flatMap(({ lines }) =>
       lines.flatMap(({ expression }) => {
@@ -102,14 +102,20 @@ export function casesText({ name, event, fitted }: Texts): string {
   );
   const whole = exampleEvent(event, widths);
   const bare = barestEvent(event, whole);
-  const optional =
-    bare === undefined ? '' : `  - name: nothing that may be missing is there\n    event: ${JSON.stringify(bare)}\n`;
-  return `# Records, and what must become of each: sluice test ${name}.yaml
+  return bare === undefined ? [whole] : [whole, bare];
+}
+
+const CASE_NAMES = ['a record as the schema describes it', 'nothing that may be missing is there'];
+
+/** Cases without expectations: they are what comes out. */
+export function casesText(texts: Texts): string {
+  const events = exampleEvents(texts).map(
+    (event, i) => `  - name: ${CASE_NAMES[i]}\n    event: ${JSON.stringify(event)}\n`,
+  );
+  return `# Records, and what must become of each: sluice test ${texts.name}.yaml
 # The records are made up, and what is expected is what came out when sluice init wrote this: put real ones in their place.
 cases:
-  - name: a record as the schema describes it
-    event: ${JSON.stringify(whole)}
-${optional}  - name: a value that does not fit the schema
+${events.join('')}  - name: a value that does not fit the schema
     value: "?"
   - name: a record without a value
     event: null

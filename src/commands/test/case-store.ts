@@ -1,28 +1,33 @@
+import { isExact } from '../../adapters/files/feature-files.ts';
 import type { Case } from '../../cases/types.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 
 /**
  * The feature rows of the case under way as a store. Promise: answers as Bigtable does after `features load`: numbers are
- * rounded to float32 as packed cells are, a view is there when any number of its family is, and it is as old as the case says.
+ * rounded to float32 as floats in cells are, integers and text are not; a view is there when any number of its cell is (packed: of its
+ * family), and it is as old as the case says.
  */
 export function createCaseStore(current: () => { readonly one: Case; readonly nowMs: number }): FeatureStore {
   return {
     open: () => Promise.resolve(),
-    async read({ table, keys, views, rowWidth, into }) {
+    async read({ table, layout, keys, views, rowWidth, into }) {
       const { one, nowMs } = current();
       const rows = one.features[table] ?? {};
       const ages = one.ages[table] ?? {};
       keys.forEach((key, k) => {
         const row = own(rows, key.toString('utf8'));
         if (row === undefined || row === null) return;
-        views.forEach(({ family, columns }, v) => {
+        views.forEach((view, v) => {
+          const { family, columns } = view;
           const cells = own(row, family);
           if (cells === undefined) return;
-          let any = false;
+          const kept = (number: number): number => (isExact(view) ? number : Math.fround(number));
+          let any = layout === 'packed' && Object.values(cells).some(hasNumber);
           for (const { name, offset } of columns) {
-            const numbers = [own(cells, name) ?? []].flat() as readonly number[];
-            any ||= numbers.some((number) => !Number.isNaN(number));
-            into.values.set(numbers.map(Math.fround), k * rowWidth + offset);
+            const numbers = own(cells, name);
+            if (numbers === undefined) continue;
+            any ||= hasNumber(numbers);
+            into.values.set([numbers].flat().map(kept), k * rowWidth + offset);
           }
           // 0 would mean that the store does not say.
           if (any) into.writtenAtMs[k * views.length + v] = Math.max(1, nowMs - (own(ages, family) ?? 0));
@@ -31,6 +36,10 @@ export function createCaseStore(current: () => { readonly one: Case; readonly no
     },
     close: () => Promise.resolve(),
   };
+}
+
+function hasNumber(numbers: number | readonly number[]): boolean {
+  return [numbers].flat().some((number) => !Number.isNaN(number));
 }
 
 function own<Value>(map: Readonly<Record<string, Value>>, name: string): Value | undefined {

@@ -45,11 +45,9 @@ export async function runTest(options: TestOptions, io: Io): Promise<number> {
   for (const topology of topologies) tested.push(await testOne(topology, options, names, io));
   for (const name of only) {
     if (names.has(name) || tested.some(({ results }) => results === undefined)) continue;
-    const hint = didYouMean(name, [...names]);
-    throw new SluiceError(
-      'usage-invalid',
-      `--only: there is no case "${name}"${hint}; there are: ${[...names].join(', ')}`,
-    );
+    const hint = didYouMean(name, [...names]) || '.';
+    const known = [...names].map((each) => `"${each}"`).join(', ');
+    throw new SluiceError('usage-invalid', `--only: there is no case "${name}"${hint} The cases are ${known}`);
   }
   say(tested, options, io);
   if (tested.some(({ results }) => results === undefined)) return EXIT.usage;

@@ -217,6 +217,10 @@ test('--json says what was written, whether it fits, and what comes next', async
   assert.deepEqual(missing, []);
   assert.equal(next[0], `sluice check ${topology}`);
   assert.equal(next.length, 3);
+  const events = next[2].split(' ').at(-1);
+  const { code, stdout: scored } = await runHere(['batch', topology, '--input', events, '--output', '-']);
+  assert.equal(code, 0);
+  assert.match(scored, /^\{"y":0\.6/, 'the example events fit');
   assert.ok(wrote.includes(join(dir, 'models/risk/1/golden.jsonl')));
   for (const file of wrote) assert.ok(existsSync(file), file);
 });

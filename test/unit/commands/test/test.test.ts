@@ -81,7 +81,10 @@ test('--only runs the named cases; one that is not there is an error that says w
   assert.equal(one.stderr, '1 of 1 cases pass\n');
   const none = await runHere(['test', HELLO, '--only', 'a tombstone is past over']);
   assert.equal(none.code, 2);
-  assert.match(none.stderr, /there is no case "a tombstone is past over"; did you mean "a tombstone is passed over"/);
+  assert.match(
+    none.stderr,
+    /there is no case "a tombstone is past over"; did you mean "a tombstone is passed over"\? The cases are /,
+  );
 });
 
 test('--update writes what came out, and the cases pass then', async () => {
@@ -152,6 +155,8 @@ test('a missing file and a misuse say what to do', async () => {
   const none = await runHere(['test', HELLO, '--cases', join(folder, 'none.yaml')]);
   assert.equal(none.code, 2);
   assert.match(none.stderr, /there is no file .*none\.yaml\n[\s\S]*write the cases of topologies\/hello\.yaml there/);
+  const empty = await runHere(['test', HELLO, '--cases', file('\n')]);
+  assert.match(empty.stderr, /cases\.yaml:1:1 is empty/);
   const two = await runHere(['test', HELLO, FLIGHTS, '--cases', 'x.yaml']);
   assert.equal(two.code, 2);
   assert.match(two.stderr, /--cases FILE belongs to one topology/);
