@@ -55,7 +55,6 @@ const ARGUED: Readonly<Record<number, string>> = {
   27: 'Providers are tried in order when a session is made, a device asked for and not got is an error, and the one in use is a metric (test/unit/adapters/onnx). A GPU that is lost while it runs fails a run like any other fault of the model; it cannot be provoked where tests run, as there is none.',
   28: 'A running processor writes no file: no spool, no cache, no state; models are read, logs go to standard error. What a full disk can break is reading the bundle at start, which is row 25.',
   29: 'Heartbeats are sent while work waits for a declared reason, from timers that a slow machine only delays; a session that runs out all the same is row 4. Starving a process of CPU or memory needs control groups that tests may not have; CI on two busy cores with eight processes is the mild form, and every fault test runs in it.',
-  32: 'TLS and SASL cannot be configured in a topology yet: without credentials there is nothing to rotate. A name that does not resolve is a broker that cannot be reached: rows 5 and 12.',
 };
 
 export interface ShownBy {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { type Clock, pause } from '../../kernel/clock.ts';
 
 /**
- * The network layer of kafkajs 2.2.4, held to what a broker that died or hangs needs of it. Six guards, put once into its
+ * The network layer of kafkajs 2.2.4, held to what a broker that died or hangs needs of it. Seven guards, put once into its
  * classes; whoever installs them has asked `checkClient` (internals.ts) before.
  *
  * - A request runs out of time, and the client keeps the connection: brokers answer a connection's requests in their order, so
@@ -19,12 +19,18 @@ import { type Clock, pause } from '../../kernel/clock.ts';
  *   consumer → it is kept, and only the metadata counts as old.
  * - Sends to one broker take turns, each with the leader that it chose before its turn: behind one that ran out of time, all
  *   others do the same, one after the other → those that chose before the hang-up fail at once, and choose again.
+ * - A session is renewed ten seconds before its end; one of less is renewed before every request, and a broker takes no second
+ *   login within a second: it hangs up → a short one is renewed at its half.
  */
 export interface Connection {
   readonly host: string;
   readonly port: number;
   connectionStatus: string;
   authenticatedAt: unknown;
+  /** How long before the end of a session it is renewed. */
+  reauthenticationThreshold: number;
+  /** 0: for ever; a number of the client's own, of milliseconds. */
+  readonly sessionLifetime: { toString(): string };
   chunks: Buffer[];
   bytesBuffered: number;
   bytesNeeded: number;
@@ -59,6 +65,7 @@ const COORDINATED: ReadonlySet<number> = new Set([8, 9, 11, 12, 13, 14, 22, 24, 
 const COORDINATED_MS = 10_000;
 const GOODBYE_MS = 1_000;
 const LENGTH_BYTES = 4;
+const RENEWAL_MS = 10_000;
 
 const require = createRequire(import.meta.url);
 let installed = false;
@@ -111,6 +118,7 @@ export function guardConnection(
 
   prototype.send = async function (this: Connection, call: Call): Promise<unknown> {
     const { socket } = this;
+    this.reauthenticationThreshold = renewalMs(Number(this.sessionLifetime));
     const leastMs = COORDINATED.has(call.request.apiKey) ? COORDINATED_MS : 0;
     try {
       return await send.call(this, { ...call, requestTimeout: Math.max(call.requestTimeout ?? 0, leastMs) });
@@ -139,6 +147,11 @@ export function guardConnection(
       over.abort();
     }
   };
+}
+
+/** Before the end of a session of so many milliseconds. */
+export function renewalMs(lifeMs: number): number {
+  return lifeMs > 0 ? Math.min(RENEWAL_MS, lifeMs / 2) : RENEWAL_MS;
 }
 
 export function guardPool(prototype: BrokerPool, hungUp: WeakSet<Connection>): void {

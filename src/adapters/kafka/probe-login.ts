@@ -2,30 +2,16 @@ import { createRequire } from 'node:module';
 import type { SASLOptions } from 'kafkajs';
 import type { KafkaLogin } from '../../kernel/login.ts';
 import { translate } from './errors.ts';
-import { saslOf } from './login.ts';
+import { type Exchange, type LoginProvider, saslOf } from './login.ts';
 import type { Talk } from './probe-talk.ts';
 import { ProbeWriter } from './probe-wire.ts';
 
-/** The mechanisms of kafkajs 2.2.4, which are told how to send and know nothing of connections. */
-interface Exchange {
-  readonly request: { encode(): Promise<Buffer> };
-  readonly response?: { decode(bytes: Buffer): Promise<unknown>; parse(data: unknown): Promise<unknown> };
-}
-type Provider = (
-  sasl: SASLOptions,
-) => (deps: {
-  readonly host: string;
-  readonly port: number;
-  readonly logger: { debug(): void; error(): void };
-  readonly saslAuthenticate: (exchange: Exchange) => Promise<unknown>;
-}) => { authenticate(): Promise<void> };
-
-const FILES: Readonly<Record<KafkaLogin['mechanism'], string>> = {
+/** The mechanisms of kafkajs 2.2.4 but the one that is ours. */
+const FILES = {
   plain: 'plain',
   'scram-sha-256': 'scram256',
   'scram-sha-512': 'scram512',
-  oauthbearer: 'oauthBearer',
-};
+} as const;
 const SASL_HANDSHAKE = 17;
 const SASL_AUTHENTICATE = 36;
 const SILENT = { debug: () => undefined, error: () => undefined };
@@ -42,9 +28,7 @@ export async function logIn(talk: Talk, login: KafkaLogin, address: string): Pro
       const message = `mechanism is not supported by the server: ${mechanism}; it has ${offered.join(', ')}`;
       throw Object.assign(new Error(message), { type: 'UNSUPPORTED_SASL_MECHANISM' });
     }
-    const provide = require(`kafkajs/src/broker/saslAuthenticator/${FILES[login.mechanism]}`) as Provider;
-    const authenticator = provide(saslOf(login))({ host: address, port: 0, logger: SILENT, saslAuthenticate });
-    await authenticator.authenticate();
+    await providerOf(login)({ host: address, port: 0, logger: SILENT, saslAuthenticate }).authenticate();
   } catch (thrown) {
     if (thrown instanceof RangeError) throw thrown;
     throw translate(thrown, 'log in', [address]);
@@ -57,4 +41,15 @@ export async function logIn(talk: Talk, login: KafkaLogin, address: string): Pro
     if (code !== 0) throw new Error(said === '' ? `code ${code}` : said);
     return response === undefined ? undefined : response.parse(await response.decode(answer.rest()));
   }
+}
+
+function providerOf(login: KafkaLogin): LoginProvider {
+  const options = saslOf(login);
+  if (login.mechanism === 'oauthbearer') {
+    return (options as unknown as { readonly authenticationProvider: LoginProvider }).authenticationProvider;
+  }
+  const provide = require(`kafkajs/src/broker/saslAuthenticator/${FILES[login.mechanism]}`) as (
+    sasl: SASLOptions,
+  ) => LoginProvider;
+  return provide(options);
 }

@@ -15,8 +15,12 @@ export interface TokenOptions {
 }
 
 const MAX_BODY_BYTES = 256 * 1024;
-/** Of the time that a token is valid; then there is a new one, well before a broker refuses the old one. */
-const USED_SHARE = 0.8;
+/**
+ * Of the time that a token is valid, the last fifth is left, and never less than this, or half: a session with a broker ends with
+ * its token, and is begun anew ten seconds before.
+ */
+const LEFT_SHARE = 0.2;
+const LEFT_MS = 20_000;
 /** Where the endpoint does not say how long. */
 const DEFAULT_LIFE_MS = 5 * 60_000;
 
@@ -83,7 +87,8 @@ export function createTokens(
     if (status === 200 && typeof answer.access_token === 'string' && answer.access_token !== '') {
       const seconds = Number(answer.expires_in);
       const lifeMs = seconds > 0 ? seconds * 1000 : DEFAULT_LIFE_MS;
-      held = { value: answer.access_token, renewAtMs: askedMs + lifeMs * USED_SHARE, endsAtMs: askedMs + lifeMs };
+      const leftMs = Math.max(lifeMs * LEFT_SHARE, Math.min(LEFT_MS, lifeMs / 2));
+      held = { value: answer.access_token, renewAtMs: askedMs + lifeMs - leftMs, endsAtMs: askedMs + lifeMs };
       return held.value;
     }
     // What others answer may repeat what they were sent.
