@@ -4,7 +4,7 @@ import { parseYaml } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
 import type { Plan } from '../plan/plan.ts';
 import { checkCases } from './check.ts';
-import { type CaseEntry, type CasesFile, casesSchema, type FeatureTables } from './schema.ts';
+import { type CaseEntry, type CasesFile, casesSchema, type FeatureAges, type FeatureTables } from './schema.ts';
 import type { Case, Expectation } from './types.ts';
 
 export type LoadedCases =
@@ -70,7 +70,7 @@ function caseOf(entry: CaseEntry, file: CasesFile): Omit<Case, 'index' | 'line' 
 }
 
 /** Row by row, age by age: what a case says counts, otherwise what the file says. */
-function merged<Entry extends FeatureTables[string] | Record<string, number>>(
+function merged<Entry extends FeatureTables[string] | FeatureAges[string]>(
   defaults: Readonly<Record<string, Entry>>,
   own: Readonly<Record<string, Entry>>,
 ): Readonly<Record<string, Entry>> {

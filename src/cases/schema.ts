@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { missingOr, said, shown, strict } from '../documents/zod-findings.ts';
 import { REASONS } from '../kernel/fate.ts';
-import { choice, duration, list, text } from '../topology/leaves.ts';
+import { choice, list, text } from '../topology/leaves.ts';
+import { DURATION_PATTERN, parseDurationMs } from '../topology/units.ts';
 
 /** NAME.cases.yaml as one schema: the type of the parsed file, and the JSON Schema for editors. What must fit the topology is in check.ts. */
 
@@ -28,21 +29,34 @@ const features = z
   .record(z.string(), rows, { error: map('tables', '{ route: { "DEN#XXQ": { agg: { late_share: 0.2 } } } }') })
   .describe('TABLE → KEY → FAMILY → COLUMN → number or list; what is not named has no row')
   .optional();
-const ages = z
-  .record(z.string(), z.record(z.string(), duration('8d'), { error: map('families', '{ slots: 8d }') }), {
-    error: map('tables', '{ route: { slots: 8d } }'),
-  })
-  .describe('TABLE → FAMILY → how old its values are when the record is scored; without it, new')
-  .optional();
-
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
-const isTime = (value: unknown) => typeof value === 'string' && TIME.test(value) && Number.isFinite(Date.parse(value));
+const isTime = (value: unknown): value is string =>
+  typeof value === 'string' && TIME.test(value) && Number.isFinite(Date.parse(value));
 const at = z
   .custom<string>(isTime, {
     error: ({ input }) => said(`${shown(input)} is not a time with its zone`, 'write 2001-06-03T10:10:00Z'),
   })
   .meta({ type: 'string', pattern: TIME.source })
   .describe('what the clock says while a record is scored, and its timestamp; without it, the time of the test')
+  .optional();
+
+/** When something was written: so long before the record is scored, or at a time. */
+export type Age = { readonly agoMs: number } | { readonly atMs: number };
+
+const age = z
+  .custom<string>((value) => isTime(value) || (typeof value === 'string' && parseDurationMs(value) !== undefined), {
+    error: ({ input }) =>
+      said(`${shown(input)} is neither an age with its unit nor a time`, 'write 8d, or 2001-05-26T10:10:00Z'),
+  })
+  .meta({ type: 'string', anyOf: [{ pattern: DURATION_PATTERN.source }, { pattern: TIME.source }] })
+  .transform((text): Age => (isTime(text) ? { atMs: Date.parse(text) } : { agoMs: parseDurationMs(text) ?? 0 }));
+const ages = z
+  .record(z.string(), z.record(z.string(), age, { error: map('families', '{ slots: 8d }') }), {
+    error: map('tables', '{ route: { slots: 8d } }'),
+  })
+  .describe(
+    'TABLE → FAMILY → how old its values are when the record is scored, or when they were written; without it, new',
+  )
   .optional();
 
 const isTolerance = (value: unknown) => typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY;

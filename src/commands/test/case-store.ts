@@ -1,4 +1,5 @@
 import { isExact } from '../../adapters/files/feature-files.ts';
+import type { Age } from '../../cases/schema.ts';
 import type { Case } from '../../cases/types.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 
@@ -30,12 +31,17 @@ export function createCaseStore(current: () => { readonly one: Case; readonly no
             into.values.set([numbers].flat().map(kept), k * rowWidth + offset);
           }
           // 0 would mean that the store does not say.
-          if (any) into.writtenAtMs[k * views.length + v] = Math.max(1, nowMs - (own(ages, family) ?? 0));
+          if (any) into.writtenAtMs[k * views.length + v] = Math.max(1, writtenAtMs(own(ages, family), nowMs));
         });
       });
     },
     close: () => Promise.resolve(),
   };
+}
+
+function writtenAtMs(age: Age | undefined, nowMs: number): number {
+  if (age === undefined) return nowMs;
+  return 'atMs' in age ? age.atMs : nowMs - age.agoMs;
 }
 
 function hasNumber(numbers: number | readonly number[]): boolean {

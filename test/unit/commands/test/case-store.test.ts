@@ -58,6 +58,9 @@ test('what is not named has no row, names of prototypes included', async () => {
 
 test('a family is as old as the case says, and never so old that the store would not say', async () => {
   const a = [view('v', number('a'))];
-  assert.deepEqual((await read({ ...rows({ a: 1 }), ages: { t: { f: 400 } } }, a)).writtenAtMs, [NOW_MS - 400]);
-  assert.deepEqual((await read({ ...rows({ a: 1 }), ages: { t: { f: 2 * NOW_MS } } }, a)).writtenAtMs, [1]);
+  assert.deepEqual((await read({ ...rows({ a: 1 }), ages: { t: { f: { agoMs: 400 } } } }, a)).writtenAtMs, [
+    NOW_MS - 400,
+  ]);
+  assert.deepEqual((await read({ ...rows({ a: 1 }), ages: { t: { f: { atMs: 7 } } } }, a)).writtenAtMs, [7]);
+  assert.deepEqual((await read({ ...rows({ a: 1 }), ages: { t: { f: { agoMs: 2 * NOW_MS } } } }, a)).writtenAtMs, [1]);
 });

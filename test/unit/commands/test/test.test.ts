@@ -60,6 +60,10 @@ test('rows are as old as the case says', async () => {
     .replaceAll(/(models|schemas)\//g, `${process.cwd()}/$1/`);
   writeFileSync(strict, text);
   const row = `    features: { route: { "DEN#ORD": { slots: { n: [${Array(96).fill(1)}], l: [${Array(96).fill(0)}] } } } }`;
+  const at = (time: string) =>
+    `${EVENT}\n${row}\n    at: ${time}\n    ages: { route: { slots: 2001-06-01T00:00:00Z } }`;
+  assert.equal((await outcomeOf(at('2001-06-07T00:00:00Z'), strict)).fate, 'published');
+  assert.equal((await outcomeOf(at('2001-06-09T00:00:00Z'), strict)).fate, 'dead-lettered');
   assert.equal((await outcomeOf(`${EVENT}\n${row}\n    ages: { route: { slots: 6d } }`, strict)).fate, 'published');
   assert.deepEqual(await outcomeOf(`${EVENT}\n${row}\n    ages: { route: { slots: 8d } }`, strict), {
     fate: 'dead-lettered',
@@ -74,6 +78,17 @@ test('a row of a family that is NaN is no row of it, and numbers are those of pa
   assert.deepEqual(await shareOf('.nan'), await outcomeOf(EVENT));
   assert.deepEqual(await shareOf('0.1'), await shareOf(String(Math.fround(0.1))));
   assert.equal((await shareOf('.inf')).reason, 'feature-not-finite');
+});
+
+test('the nearest tolerance counts: that of the field, of the case, of the file', async () => {
+  const codeOf = async (file_: string, case_: string, field: string) => {
+    const cases = `${file_}\ncases:\n  - name: one\n${EVENT}\n${case_}\n    expect: { probability: { value: 0.3${field} } }\n`;
+    return (await runHere(['test', HELLO, '--cases', file(cases)])).code;
+  };
+  assert.equal(await codeOf('', '', ''), 1);
+  assert.equal(await codeOf('tolerance: 0.1', '', ''), 0);
+  assert.equal(await codeOf('tolerance: 0.1', '    tolerance: 0.001', ''), 1);
+  assert.equal(await codeOf('tolerance: 0.1', '    tolerance: 0.001', ', tolerance: 0.1'), 0);
 });
 
 test('--only runs the named cases; one that is not there is an error that says which are', async () => {
@@ -135,7 +150,11 @@ const MISTAKES: readonly (readonly [name: string, entry: string, says: RegExp])[
   ['nothing expected', `${EVENT}\n    expect: {}`, /expects nothing/],
   ['no record', '    expect: { dropped: true }', /2:5 cases\[0\]: has no record|has no record/],
   ['two records', `${EVENT}\n    value: x`, /has two records, event and value/],
-  ['an age without unit', `${EVENT}\n    ages: { route: { slots: 8 } }`, /8 has no unit/],
+  [
+    'an age without unit',
+    `${EVENT}\n    ages: { route: { slots: 8 } }`,
+    /8 is neither an age with its unit nor a time/,
+  ],
   ['a time without zone', `${EVENT}\n    at: 2001-06-03`, /is not a time with its zone/],
   ['NaN in a record', '    event: { id: 1, departed_at: .nan }', /NaN cannot be written in JSON/],
   ['a number that is not kept', '    event: { id: 9007199254740993 }', /beyond what can be kept exactly/],
