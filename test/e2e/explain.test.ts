@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { type ExampleBench, FEATURES, lazyExample, TOPOLOGY, type Topics } from '../contract/example-bench.ts';
+import { type ExampleBench, lazyExample, TOPOLOGY, type Topics } from '../contract/example-bench.ts';
+import { editedExample } from '../fixtures/edited-example.ts';
 import { startEmbeddedStack } from '../fixtures/embedded-stack.ts';
 import { type Ran, runHere } from '../fixtures/io.ts';
 import { framed } from '../fixtures/upstream.ts';
@@ -11,37 +12,19 @@ const EVENTS = 'examples/flight-delay/events-500.jsonl';
 const HIGH = 0.5294805;
 const bench = lazyExample(startEmbeddedStack);
 
+const ANYWHERE: Readonly<Record<string, string>> = {
+  ...{ BIGTABLE_EMULATOR_HOST: '127.0.0.1:1', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' },
+};
+
 let topology: Topics & { readonly file: string };
 let at: ExampleBench;
 
 const explain = (...args: string[]): Promise<Ran> => runHere(['explain', ...args], { env: at.stack.env });
-const ofFile = (...args: string[]): Promise<Ran> => runHere(['explain', ...args, '--features', FEATURES]);
 
 async function told(...args: string[]) {
   const { code, stdout, stderr } = await explain(...args, '--json');
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout);
-}
-
-/** A copy of the example with other text in topology and bundle. */
-function edited(
-  name: string,
-  yaml: (text: string) => string,
-  bundle: (text: string) => string = (text) => text,
-): string {
-  const models = join(at.dir, name, 'flight-delay');
-  cpSync('models/flight-delay', models, { recursive: true });
-  const file = join(models, '1/bundle.yaml');
-  writeFileSync(file, bundle(readFileSync(file, 'utf8')));
-  const topologyFile = join(at.dir, `${name}.yaml`);
-  writeFileSync(topologyFile, yaml(readFileSync(TOPOLOGY, 'utf8')).replace('models/flight-delay ', `${models} `));
-  return topologyFile;
-}
-
-function lines(name: string, ...events: string[]): string {
-  const file = join(at.dir, `${name}.jsonl`);
-  writeFileSync(file, events.map((event) => `${event}\n`).join(''));
-  return file;
 }
 
 before(async () => {
@@ -135,6 +118,41 @@ test('what dead-letters says which view, row and field it was', async () => {
   assert.deepEqual([nil.fate, nil.reason], ['dropped', 'tombstone']);
 });
 
+test('what is stale by the topology of today says how old it is; what was published then is shown beside it', async () => {
+  const stale = join(at.dir, 'stale.yaml');
+  const yaml = readFileSync(topology.file, 'utf8');
+  writeFileSync(stale, yaml.replace('maxAge: 7d, onStale: use', 'maxAge: 1ms, onStale: dead-letter'));
+  const story = await told(stale, 'explained.departed:0:0');
+  assert.deepEqual([story.reason, story.lookUps[2].views[1].stale], ['feature-stale', true]);
+  assert.match(
+    story.why,
+    /^view slots is .* old, and maxAge is 1 ms \(table route, row JFK#IAH\); load it anew, or let onStale be/,
+  );
+  assert.equal(story.searched[0].found.length, 1);
+  const banded = editedExample(
+    at.dir,
+    'banded',
+    () => yaml,
+    (bundle) => bundle.replace('"medium", 0.5', '"medium", 0.6'),
+  );
+  const { stdout } = await explain(banded, 'explained.departed:0:0');
+  assert.match(stdout, /"band":"high".* differs from what would be published now/);
+});
+
+test('a dependency that does not answer is told with what to do', { timeout: 60_000 }, async () => {
+  const { env } = at.stack;
+  const away = (name: string): Promise<Ran> =>
+    runHere(['explain', topology.file, 'explained.departed:0:0'], { env: { ...env, [name]: ANYWHERE[name] } });
+  const store = await away('BIGTABLE_EMULATOR_HOST');
+  assert.match(store.stderr, /looked for as bigtable dev\/dev on the emulator at 127\.0\.0\.1:1: start it, or correct/);
+  const registry = await away('SCHEMA_REGISTRY_URL');
+  assert.match(
+    registry.stderr,
+    /^waiting for schema registry: .*\nsluice: schema registry http:\/\/127\.0\.0\.1:1 does not answer/,
+  );
+  assert.deepEqual([store.code, registry.code], [1, 1]);
+});
+
 test('one that was not processed yet is said to be in neither topic; the search is bounded and says so', async () => {
   const { searched, fate } = await told(topology.file, 'explained.departed:0:5');
   assert.equal(fate, 'published');
@@ -150,57 +168,6 @@ test('one that was not processed yet is said to be in neither topic; the search 
     stdout,
     /dead-letter: nothing of it among 1 records from \S+ on; the search ended there, --search N looks further/,
   );
-});
-
-test('a line of a file, without a broker or a store', async () => {
-  const { code, stdout, stderr } = await ofFile(TOPOLOGY, '--input', EVENTS, '--line', '6');
-  assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /^predicts {3}probability 0\.5294805 {2}band high$/m);
-  assert.doesNotMatch(stdout, /^topic/m);
-});
-
-test('why a value is not finite: the line of the bundle, and what of it is missing', async () => {
-  const strict = edited(
-    'strict',
-    (yaml) => yaml,
-    (bundle) => bundle.replace('atLeast(event.distance, 0) ?? 569', 'atLeast(event.distance, 0)'),
-  );
-  const file = lines(
-    'strict',
-    '{"id":1,"departed_at":991563000000,"origin":"JFK","destination":"IAH","distance":null}',
-  );
-  const { code, stdout, stderr } = await ofFile(strict, '--input', file, '--line', '1');
-  assert.equal(code, 0, stderr);
-  assert.match(
-    stdout,
-    /^outcome {4}dead-letters to flights\.dead-letter, feature-not-finite in preprocess: column log_distance \(log1p\(atLeast\(event\.distance, 0\)\)\) is missing, or not a number; event\.distance is missing; \S+bundle\.yaml:\d+; write what to put there/m,
-  );
-});
-
-test('why it is not decoded, or not encoded: the field', async () => {
-  const keyed = edited('keyed', (yaml) => yaml.replace('key: "{id}"', 'key: "{origin}"'));
-  const file = lines(
-    'fields',
-    '{"id":1,"departed_at":1,"origin":7}',
-    '{"id":1,"departed_at":1,"origin":null}',
-    '{"id":1,',
-    '{"departed_at":1}',
-  );
-  const outcome = async (line: string): Promise<string | undefined> =>
-    /^outcome {4}(.*)$/m.exec((await ofFile(keyed, '--input', file, '--line', line)).stdout)?.[1];
-  assert.match(
-    String(await outcome('1')),
-    /decode-failed in decode: field origin is not what \S+flight-departed\.avsc says/,
-  );
-  assert.match(
-    String(await outcome('2')),
-    /encode-failed in encode: output\.key \{origin\} has no value: event\.origin is missing/,
-  );
-  assert.match(
-    String(await outcome('3')),
-    /decode-failed in decode: its 8 bytes are no value of \S+flight-departed\.avsc/,
-  );
-  assert.match(String(await outcome('4')), /decode-failed in decode: field id is not what/);
 });
 
 const mistakes: readonly (readonly [string, () => readonly string[], number, RegExp])[] = [

@@ -14,11 +14,12 @@ import { asFiles, NO_SCHEMAS } from '../as-files.ts';
 import type { Io } from '../io.ts';
 import { type Look, withLook } from '../look/connect.ts';
 import { paintFor } from '../look/paint.ts';
+import { sourceText, tellingStore } from '../look/rows.ts';
 import { plainRecord } from '../look/show.ts';
 import { createValues, type Values } from '../look/values.ts';
 import { preparePlan } from '../prepare.ts';
 import { createStores } from '../stores.ts';
-import { splitWords } from './address.ts';
+import { addressText, splitWords } from './address.ts';
 import { describe } from './describe.ts';
 import { findInput } from './input.ts';
 import { createProbe, letsOf } from './probe.ts';
@@ -56,7 +57,7 @@ export async function explain(options: ExplainOptions, io: Io): Promise<number> 
     const json = asFiles(plan);
     const record = await lineOf(input, line, clock.wallMs());
     const values = createValues({ clock, schemas: NO_SCHEMAS }, () => json.topology.source.value);
-    const found = { topic: input, record, via: [] };
+    const found = { topic: input, place: `${input}:${line}`, record, via: [] };
     return tell(await explained(json, found, { values, schemas: NO_SCHEMAS, telemetry, options, io }), options, io);
   }
   if (at === undefined || plan.topology.connections.kafka === undefined) {
@@ -70,7 +71,7 @@ export async function explain(options: ExplainOptions, io: Io): Promise<number> 
     const { values, schemas } = look;
     const story = await explained(
       plan,
-      { ...found, topic: found.at.topic },
+      { ...found, topic: found.at.topic, place: addressText(found.at) },
       { values, schemas, telemetry, options, io },
     );
     const source = { ...found.at, timestampMs: found.record.timestampMs };
@@ -92,6 +93,7 @@ async function searchBoth(
 
 interface Found {
   readonly topic: string;
+  readonly place: string;
   readonly record: LogRecord;
   readonly via: readonly string[];
 }
@@ -104,7 +106,7 @@ interface Explaining {
   readonly io: Io;
 }
 
-async function explained(plan: Plan, { topic, record, via }: Found, at: Explaining): Promise<Explained> {
+async function explained(plan: Plan, { topic, place, record, via }: Found, at: Explaining): Promise<Explained> {
   const { values, schemas, telemetry, options, io } = at;
   const { clock } = io;
   const store = storeOf(plan, options, telemetry, io);
@@ -114,7 +116,7 @@ async function explained(plan: Plan, { topic, record, via }: Found, at: Explaini
     const scored = await scoreRecord(plan, topic, record, { io, telemetry, schemas, store });
     const { frame } = scored;
     const described = describe(scored, nowMs);
-    const deps = { ...scored.deps, schemas, fresh: () => frameOf(topic, record, io) };
+    const deps = { ...scored.deps, schemas, fresh: () => frameOf(topic, record, plan, io) };
     const probe = createProbe(deps, scored.plan, frame);
     const isOpen = frame.fate[0] === OPEN;
     const views = described.lookUps.map((lookUp) => lookUp.views);
@@ -123,6 +125,7 @@ async function explained(plan: Plan, { topic, record, via }: Found, at: Explaini
     const { value: event, undecoded, valueBase64: _, ...plain } = plainRecord(topic, record, key, value);
     return {
       ...described,
+      place,
       record: plain,
       via,
       event,
@@ -140,7 +143,9 @@ async function explained(plan: Plan, { topic, record, via }: Found, at: Explaini
 function storeOf(plan: Plan, { features }: ExplainOptions, telemetry: Telemetry, io: Io): FeatureStore {
   if (plan.reads.length > 0 && features !== undefined)
     return createFeatureFiles({ folder: features, reads: plan.reads });
-  return createStores(plan.topology, plan.reads, { clock: io.clock, telemetry, env: io.env });
+  const { topology, reads } = plan;
+  const store = createStores(topology, reads, { clock: io.clock, telemetry, env: io.env });
+  return tellingStore(store, sourceText(reads, topology, undefined, io.env));
 }
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;

@@ -45,7 +45,7 @@ export interface Scored {
 }
 
 /** A dependency that does not answer by then is not waited for. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 6_000;
 
 /**
  * One record through the path: the same stages as `run`, in the same order, up to what would be delivered. Nothing is delivered or
@@ -58,12 +58,16 @@ export async function scoreRecord(whole: Plan, topic: string, record: LogRecord,
   const said = new Map<string, Readonly<Record<string, unknown>>>();
   const giveUp = new AbortController();
   const timer = clock.after(PATIENCE_MS, () => giveUp.abort());
+  const tell = (name: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+    if (name === 'outage') io.stderr.write(`waiting for ${fields.what}: ${fields.reason}\n`);
+    said.set(name, fields);
+  };
   const deps = {
     clock,
     random,
     conditions: new Conditions(),
     abandon: giveUp.signal,
-    telemetry: { ...telemetry, event: (name: string, fields = {}) => void said.set(name, fields) },
+    telemetry: { ...telemetry, event: tell },
   };
   const heard: (HeardRow | undefined)[] = plan.reads.map(() => undefined);
   const store = recording(world.store, ({ views, keys, into }) => {
@@ -88,7 +92,7 @@ export async function scoreRecord(whole: Plan, topic: string, record: LogRecord,
       deliver: () => undefined,
       commit: () => undefined,
     });
-    const frame = frameOf(topic, record, io);
+    const frame = frameOf(topic, record, plan, io);
     await path(frame);
     return { frame, heard, said, deps, plan };
   } finally {
@@ -109,13 +113,15 @@ function recording(store: FeatureStore, onAnswer: (read: FeatureRead) => void): 
   };
 }
 
-export function frameOf(topic: string, record: LogRecord, { clock }: Pick<Io, 'clock'>): Frame {
+/** A frame of this record alone; one that a pipeline would not keep is there by reference, as there. */
+export function frameOf(topic: string, record: LogRecord, { topology }: Plan, { clock }: Pick<Io, 'clock'>): Frame {
   const { partition, offset, timestampMs, key, value, unread } = record;
   const headers = record.headers.length === 0 ? null : encodeHeaders(record.headers);
   const bytes = (key?.length ?? 0) + (value?.length ?? 0) + (headers?.length ?? 0);
+  const why = unread ?? (bytes > topology.flow.maxInFlight.bytes ? 'too-large' : undefined);
   const builder = new FrameBuilder({ topic, partition, epoch: 0 }, 1, bytes);
-  if (unread === undefined) builder.append(offset, timestampMs, key, value, headers);
-  else builder.appendReference(offset, timestampMs, 0, unread);
+  if (why === undefined) builder.append(offset, timestampMs, key, value, headers);
+  else builder.appendReference(offset, timestampMs, value?.length ?? 0, why);
   return builder.build(offset + 1, clock.wallMs(), clock.monotonicMs());
 }
 

@@ -4,6 +4,8 @@ import type { Searched } from './published.ts';
 
 /** All that is known of a record, from its bytes to what was published of it. */
 export interface Explained extends Described {
+  /** TOPIC:PARTITION:OFFSET, or FILE:LINE. */
+  readonly place: string;
   readonly record: Omit<ReturnType<typeof plainRecord>, 'value' | 'undecoded' | 'valueBase64'>;
   readonly via: readonly string[];
   readonly event: unknown;

@@ -18,13 +18,12 @@ export function explainedText(explained: Explained, paint: Paint): string {
     lines.push(`${paint('bold', step.padEnd(WIDTH))}  ${text}`);
   };
   for (const each of via) say('found by', each);
-  const { topic, partition, offset } = record;
   const schema = record.schemaId === null ? '' : `  schema ${record.schemaId}`;
   const key =
     record.key === null
       ? 'no key'
       : `key ${typeof record.key === 'string' ? inLine(record.key) : jsonText(record.key)}`;
-  say('record', `${paint('blue', `${topic}:${partition}:${offset}`)}  ${timeText(record.timestamp)}  ${key}${schema}`);
+  say('record', `${paint('blue', explained.place)}  ${timeText(record.timestamp)}  ${key}${schema}`);
   say('event', undecoded === undefined ? jsonText(event) : paint('yellow', `not decoded: ${inLine(undecoded)}`));
   for (const { table, template, key: made, views } of lookUps) {
     const by = paint('grey', `by ${template}`);
@@ -44,7 +43,8 @@ export function explainedText(explained: Explained, paint: Paint): string {
     say('predicts', all.join('  '));
   }
   say('outcome', outcomeText(explained, paint));
-  for (const searched of explained.searched) for (const text of searchedText(searched, paint)) say('topic', text);
+  for (const searched of explained.searched)
+    for (const text of searchedText(searched, explained, paint)) say('topic', text);
   return `${lines.join('\n')}\n`;
 }
 
@@ -58,7 +58,11 @@ function outcomeText({ fate, reason, stage, why, output, deadLetterTopic }: Expl
   return `${paint('red', 'dead-letters')} to ${deadLetterTopic}, ${reason} in ${stage}${said}`;
 }
 
-function searchedText({ topic, records, from, complete, found }: Searched, paint: Paint): string[] {
+function searchedText(
+  { topic, records, from, complete, found }: Searched,
+  { output }: Explained,
+  paint: Paint,
+): string[] {
   const looked = `${records.toLocaleString('en')} records from ${from} on`;
   const rest = complete ? '' : '; the search ended there, --search N looks further';
   if (found.length === 0) return [`${topic}: nothing of it among ${looked}${rest}`];
@@ -68,7 +72,10 @@ function searchedText({ topic, records, from, complete, found }: Searched, paint
       .filter(({ name }) => SAID.has(name))
       .map(({ name, value: each }) => `${name.replace(/^.*[.-]/, '')}=${inLine(each ?? 'null')}`);
     const at = paint('blue', `${topic}:${partition}:${offset}`);
-    return `${at}  ${timeText(timestamp)}  ${body}  ${paint('grey', said.join(' '))}`.trimEnd();
+    // What was published is made of features and a model that may have changed since.
+    const isOther = topic === output?.topic && jsonText(value) !== jsonText(output.value);
+    const other = isOther ? `  ${paint('yellow', 'differs from what would be published now')}` : '';
+    return `${at}  ${timeText(timestamp)}  ${body}${other}  ${paint('grey', said.join(' '))}`.trimEnd();
   });
 }
 

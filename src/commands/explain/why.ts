@@ -100,8 +100,11 @@ function whyFeatures(reason: Reason, { plan, heard }: Scored, { views }: WhyDeps
       return [`view ${view.view} is missing (table ${table}, ${where}${stale === undefined ? '' : `; it ${stale}`})`];
     }),
   );
-  const key = reason === 'feature-missing' ? 'onMissing' : 'onStale';
-  return `${found.join('; ')}; load it, or let enrich.${key} go on without`;
+  const remedy =
+    reason === 'feature-missing'
+      ? 'load it, or let onMissing be impute, and the bundle say with what'
+      : 'load it anew, or let onStale be use or missing';
+  return `${found.join('; ')}; ${remedy}`;
 }
 
 async function whyNotFinite(scored: Scored, { probe, views }: WhyDeps): Promise<string> {

@@ -12,7 +12,7 @@ import { createTelemetry } from '../../telemetry/metrics.ts';
 import { type LoadedTopology, loadTopology } from '../../topology/load.ts';
 import type { Io } from '../io.ts';
 import { paintFor } from '../look/paint.ts';
-import { keyText, readRow, rowLines, type ShownRow, shownViews, sourceText } from '../look/rows.ts';
+import { keyText, readRow, rowLines, type ShownRow, shownViews, sourceText, tellingStore } from '../look/rows.ts';
 import { createStores } from '../stores.ts';
 import { createEventKeys } from './event-keys.ts';
 
@@ -114,7 +114,8 @@ function storeOf(
   if (options.features !== undefined) return createFeatureFiles({ folder: options.features, reads });
   const { clock } = io;
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: true }) });
-  return createStores(topology, reads, { clock, telemetry, env: io.env });
+  const store = createStores(topology, reads, { clock, telemetry, env: io.env });
+  return tellingStore(store, sourceText(reads, topology, undefined, io.env));
 }
 
 async function* askedOf(
@@ -147,13 +148,13 @@ async function* askedOf(
 async function answer({ place, lookUps }: Asked, { topology, store, options, io }: Answering): Promise<boolean> {
   const paint = paintFor(io);
   const nowMs = io.clock.wallMs();
-  const source = sourceText(topology, options.features, io.env);
   const write = (line: string): void => void io.stdout.write(`${line}\n`);
   if (place !== undefined && !options.json) write(paint('grey', place));
   const rows = new Map<string, ShownRow & { readonly template: string }>();
   let any = false;
   for (const { read, key } of lookUps) {
     const { table, key: template } = read;
+    const source = sourceText([read], topology, options.features, io.env);
     if (key === undefined) {
       if (options.json)
         write(JSON.stringify({ ...(place && { event: place }), table, key: null, template, found: false, views: [] }));
@@ -178,7 +179,7 @@ async function answer({ place, lookUps }: Asked, { topology, store, options, io 
       write(JSON.stringify({ ...(place && { event: place }), ...row }));
       continue;
     }
-    const head = `${paint('bold', row.table)}  ${paint('cyan', row.key)}  ${paint('grey', source)}`;
+    const head = `${paint('bold', row.table)}  ${paint('cyan', row.key)}  ${paint('grey', row.source)}`;
     if (!row.found) {
       write(`${head}  ${paint('yellow', 'no such row')}; keys of this table are made by ${template}`);
       continue;

@@ -1,9 +1,12 @@
 import { shortest } from '../../codecs/avro-value.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
+import type { StoreName } from '../../kernel/views.ts';
 import type { Topology, ViewSettings } from '../../plan/topology.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import { duration } from '../display/format.ts';
 import { inLine } from '../dlq/text.ts';
 import type { Io } from '../io.ts';
+import { storesOf, whereIs } from '../stores.ts';
 import type { Paint } from './paint.ts';
 
 /** One view of a feature row, for people and their tools. */
@@ -30,6 +33,25 @@ export interface ShownRow {
   /** Any view of it is there. */
   readonly found: boolean;
   readonly views: readonly ShownView[];
+}
+
+/** A store of which a person is told where it was looked for, and what to do when it does not answer. */
+export function tellingStore(store: FeatureStore, source: string): FeatureStore {
+  const told = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (thrown) {
+      const { code, message } = classify(thrown);
+      if (code !== 'store-unavailable') throw thrown;
+      const remedy = 'start it, or correct its address in connections; --features DIR reads feature files instead';
+      throw new SluiceError(code, `${message}; it was looked for as ${source}: ${remedy}`, thrown);
+    }
+  };
+  return {
+    open: (tables) => told(() => store.open(tables)),
+    read: (read) => told(() => store.read(read)),
+    close: () => store.close(),
+  };
 }
 
 /** The part of a look-up that a read needs. */
@@ -119,10 +141,14 @@ export function keyText(key: Buffer): string {
 }
 
 /** Where rows come from. */
-export function sourceText({ connections }: Topology, folder: string | undefined, env: Io['env']): string {
+export function sourceText(
+  reads: readonly { readonly from: StoreName }[],
+  topology: Topology,
+  folder: string | undefined,
+  env: Io['env'],
+): string {
   if (folder !== undefined) return `feature files of ${folder}`;
-  const { bigtable } = connections;
-  if (bigtable === undefined) return 'the store';
-  const emulator = env.BIGTABLE_EMULATOR_HOST ? `, the emulator at ${env.BIGTABLE_EMULATOR_HOST}` : '';
-  return `Bigtable ${bigtable.project}/${bigtable.instance}${emulator}`;
+  return storesOf(reads)
+    .map((from) => `${from} ${whereIs(from, topology, { env })}`)
+    .join(', ');
 }

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { FEATURES, TOPOLOGY } from '../contract/example-bench.ts';
+import { editedExample } from '../fixtures/edited-example.ts';
+import { type Ran, runHere } from '../fixtures/io.ts';
+
+const EVENTS = 'examples/flight-delay/events-500.jsonl';
+const dir = mkdtempSync(join(tmpdir(), 'sluice-explain-'));
+after(() => rmSync(dir, { recursive: true }));
+
+const ofFile = (...args: string[]): Promise<Ran> => runHere(['explain', ...args, '--features', FEATURES]);
+
+function lines(name: string, ...events: string[]): string {
+  const file = join(dir, `${name}.jsonl`);
+  writeFileSync(file, events.map((event) => `${event}\n`).join(''));
+  return file;
+}
+
+test('a line of a file, without a broker or a store', async () => {
+  const { code, stdout, stderr } = await ofFile(TOPOLOGY, '--input', EVENTS, '--line', '6');
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /^predicts {3}probability 0\.5294805 {2}band high$/m);
+  assert.doesNotMatch(stdout, /^topic/m);
+});
+
+test('why a value is not finite: the line of the bundle, and what of it is missing', async () => {
+  const strict = editedExample(
+    dir,
+    'strict',
+    (yaml) => yaml,
+    (bundle) => bundle.replace('atLeast(event.distance, 0) ?? 569', 'atLeast(event.distance, 0)'),
+  );
+  const file = lines(
+    'strict',
+    '{"id":1,"departed_at":991563000000,"origin":"JFK","destination":"IAH","distance":null}',
+  );
+  const { code, stdout, stderr } = await ofFile(strict, '--input', file, '--line', '1');
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /^outcome {4}dead-letters to flights\.dead-letter, feature-not-finite in preprocess: column log_distance \(log1p\(atLeast\(event\.distance, 0\)\)\) is missing, or not a number; event\.distance is missing; \S+bundle\.yaml:\d+; write what to put there/m,
+  );
+});
+
+test('why it is not decoded, or not encoded: the field', async () => {
+  const keyed = editedExample(dir, 'keyed', (yaml) => yaml.replace('key: "{id}"', 'key: "{origin}"'));
+  const file = lines(
+    'fields',
+    '{"id":1,"departed_at":1,"origin":7}',
+    '{"id":1,"departed_at":1,"origin":null}',
+    '{"id":1,',
+    '{"departed_at":1}',
+  );
+  const outcome = async (line: string): Promise<string | undefined> =>
+    /^outcome {4}(.*)$/m.exec((await ofFile(keyed, '--input', file, '--line', line)).stdout)?.[1];
+  assert.match(
+    String(await outcome('1')),
+    /decode-failed in decode: field origin is not what \S+flight-departed\.avsc says/,
+  );
+  assert.match(
+    String(await outcome('2')),
+    /encode-failed in encode: output\.key \{origin\} has no value: event\.origin is missing/,
+  );
+  assert.match(
+    String(await outcome('3')),
+    /decode-failed in decode: its 8 bytes are no value of \S+flight-departed\.avsc/,
+  );
+  assert.match(String(await outcome('4')), /decode-failed in decode: field id is not what/);
+});
