@@ -7,6 +7,7 @@ export interface MergedRead {
   readonly table: string;
   readonly key: string;
   readonly layout: EnrichSettings['layout'];
+  readonly feast?: EnrichSettings['feast'];
   readonly views: readonly ViewSettings[];
   readonly rowWidth: number;
   /** By view. */
@@ -20,12 +21,12 @@ export interface MergedRead {
 export function mergeReads(enrich: readonly EnrichSettings[]): readonly MergedRead[] {
   const groups = new Map<string, number[]>();
   enrich.forEach((entry, i) => {
-    const same = JSON.stringify([entry.from, entry.table, entry.key, entry.layout]);
+    const same = JSON.stringify([entry.from, entry.table, entry.key, entry.layout, entry.feast]);
     groups.set(same, [...(groups.get(same) ?? []), i]);
   });
   return [...groups.values()].map((indexes) => {
     const entries = indexes.map((i) => enrich[i]);
-    const [{ from, table, key, layout }] = entries;
+    const [{ from, table, key, layout, feast }] = entries;
     let offset = 0;
     const views = entries
       .flatMap((entry) => entry.views)
@@ -42,6 +43,7 @@ export function mergeReads(enrich: readonly EnrichSettings[]): readonly MergedRe
       table,
       key,
       layout,
+      ...(feast !== undefined && { feast }),
       views,
       rowWidth: offset,
       onMissing: entries.flatMap((entry) => entry.views.map(() => entry.onMissing)),

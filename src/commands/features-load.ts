@@ -1,7 +1,8 @@
 import { featureFileOf, featureRowsOf, shapeOf, type TableRead } from '../adapters/files/feature-rows.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { SluiceError } from '../kernel/errors.ts';
-import type { ColumnSpec, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
+import { familiesOf } from '../kernel/feature-cells.ts';
+import type { ColumnSpec, FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { FeatureWrite, FeatureWriter } from '../ports/feature-store.ts';
 
@@ -42,18 +43,23 @@ export async function featuresLoad(
 ): Promise<{ readonly tables: readonly LoadedTable[] }> {
   const { topology, dir, columns, from } = options;
   const mine = topology.enrich.filter((entry) => from === undefined || entry.from === from);
-  const layouts = new Map(mine.map(({ table, layout }) => [JSON.stringify([table, layout]), { table, layout }]));
-  const all = [...layouts.values()].map(({ table, layout }) => {
-    const reads = mine.filter((entry) => entry.table === table && entry.layout === layout);
-    return { table, layout, reads: columns === undefined ? reads : [namedColumns(table, columns, topology)] };
+  const layouts = new Map(
+    mine.map(({ table, layout, feast }) => [JSON.stringify([table, layout, feast]), { table, layout, feast }]),
+  );
+  const all = [...layouts.values()].map(({ table, layout, feast }) => {
+    const reads = mine.filter(
+      (entry) =>
+        entry.table === table && entry.layout === layout && JSON.stringify(entry.feast) === JSON.stringify(feast),
+    );
+    return { table, layout, feast, reads: columns === undefined ? reads : [namedColumns(table, columns, topology)] };
   });
   // Of `--columns`, some tables have none.
   const wanted = all.filter(({ reads }) => reads.some(({ views }) => views.length > 0));
   const files = wanted.map(({ table }) => featureFileOf(dir, table));
   const timestampMs = deps.clock.wallMs();
   const tables: LoadedTable[] = [];
-  for (const [i, { table, layout, reads }] of wanted.entries()) {
-    tables.push(await loadTable({ table, layout, reads, file: files[i], timestampMs }, deps));
+  for (const [i, { table, layout, feast, reads }] of wanted.entries()) {
+    tables.push(await loadTable({ table, layout, feast, reads, file: files[i], timestampMs }, deps));
   }
   return { tables };
 }
@@ -61,15 +67,16 @@ export async function featuresLoad(
 interface TableLoad {
   readonly table: string;
   readonly layout: Layout;
+  readonly feast: FeastEntity | undefined;
   readonly reads: readonly TableRead[];
   readonly file: string;
   readonly timestampMs: number;
 }
 
 async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps): Promise<LoadedTable> {
-  const { table, layout, timestampMs } = load;
+  const { table, layout, feast, timestampMs } = load;
   const { views, rowWidth } = shapeOf(table, load.reads);
-  await writer.ensureTable(table, [...new Set(views.map(({ family }) => family))]);
+  await writer.ensureTable(table, familiesOf(layout, views));
   const values = new Float64Array(BATCH_ROWS * rowWidth);
   const present = new Uint8Array(BATCH_ROWS * views.length);
   let keys: Buffer[] = [];
@@ -77,7 +84,7 @@ async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps
   let written = 0;
   const flush = async (): Promise<void> => {
     if (keys.length === 0) return;
-    const batch: FeatureWrite = { table, layout, views, rowWidth, keys, values, present, timestampMs };
+    const batch: FeatureWrite = { table, layout, feast, views, rowWidth, keys, values, present, timestampMs };
     await writer.write(batch);
     keys = [];
   };

@@ -8,6 +8,7 @@
 import { type CellFormat, columnFormat, encodeColumn, floatFormat } from './cell-numbers.ts';
 import { SluiceError } from './errors.ts';
 import type { ColumnSpec, Layout, NumberEncoding, ViewSpec } from './views.ts';
+import { FEAST_FAMILY } from './views.ts';
 
 /** Where the numbers of one cell go. */
 export interface CellPlan extends CellFormat {
@@ -28,6 +29,11 @@ export interface FamilyPlan {
   readonly family: string;
   /** null: a cell that nobody asks for. */
   cell(qualifier: Buffer): CellPlan | null;
+}
+
+/** The column families that views lie in, once each. */
+export function familiesOf(layout: Layout, views: readonly Pick<ViewSpec, 'family'>[]): readonly string[] {
+  return layout === 'feast' ? [FEAST_FAMILY] : [...new Set(views.map(({ family }) => family))];
 }
 
 /** Where the numbers of cells go, and who hears of what is wrong with them. */

@@ -8,6 +8,22 @@ export type Layout = 'packed' | 'cells' | 'feast';
 export const NUMBER_ENCODINGS = ['float-le', 'float-be', 'int64-be', 'text'] as const;
 export type NumberEncoding = (typeof NUMBER_ENCODINGS)[number];
 
+/** The only column family of Feast's online store. */
+export const FEAST_FAMILY = 'features';
+
+export const JOIN_KEY_TYPES = ['string', 'int32', 'int64'] as const;
+export type JoinKeyType = (typeof JOIN_KEY_TYPES)[number];
+
+/** What Feast makes a row's name of. */
+export interface FeastEntity {
+  /** In the order in which a key has their values, with `separator` between. */
+  readonly joinKeys: readonly { readonly name: string; readonly type: JoinKeyType }[];
+  /** One character. */
+  readonly separator: string;
+  /** `entity_key_serialization_version` of the feature repository. */
+  readonly keyVersion: 2 | 3;
+}
+
 /** Columns of one row that are read together; in Bigtable a column family. */
 export interface ViewSpec {
   /** Name in the topology: what expressions say. */

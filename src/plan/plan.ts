@@ -1,6 +1,6 @@
 import type { ColumnWant, KeyTemplate, OutputField } from '../codecs/types.ts';
 import type { CompiledInputs, CompiledPredictions } from '../features/types.ts';
-import type { Layout, StoreName } from '../kernel/views.ts';
+import type { FeastEntity, Layout, StoreName } from '../kernel/views.ts';
 import type { Bundle } from './bundle.ts';
 import type { CacheSettings, Topology, ViewSettings } from './topology.ts';
 
@@ -34,6 +34,7 @@ export interface ReadPlan {
   readonly table: string;
   readonly key: KeyTemplate;
   readonly layout: Layout;
+  readonly feast?: FeastEntity | undefined;
   readonly views: readonly ViewSettings[];
   readonly rowWidth: number;
   readonly onMissing: readonly ('impute' | 'dead-letter' | 'drop')[];

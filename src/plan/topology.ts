@@ -1,6 +1,6 @@
 import type { Secret } from '../kernel/secret.ts';
 import type { TlsSettings } from '../kernel/tls.ts';
-import type { Layout, StoreName, ViewSpec } from '../kernel/views.ts';
+import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
 
 /** A topology file, parsed: complete, frozen, in the program's units. Made by src/topology only. */
 export interface Topology {
@@ -135,6 +135,8 @@ export interface EnrichSettings {
   readonly views: readonly ViewSettings[];
   readonly onMissing: 'impute' | 'dead-letter' | 'drop';
   readonly layout: Layout;
+  /** With layout `feast`. */
+  readonly feast?: FeastEntity | undefined;
   readonly cache: CacheSettings | undefined;
 }
 

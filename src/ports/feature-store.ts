@@ -1,4 +1,4 @@
-import type { Layout, StoreName, ViewSpec } from '../kernel/views.ts';
+import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
 
 /** A feature store: rows of numbers by table and key. Adapters hide layout and client. */
 export interface FeatureStore {
@@ -18,6 +18,8 @@ export interface FeatureRead {
   readonly from?: StoreName;
   readonly table: string;
   readonly layout: Layout;
+  /** With layout `feast`. */
+  readonly feast?: FeastEntity | undefined;
   /** Distinct, non-empty, sorted bytewise, at most 4,096 bytes each. */
   readonly keys: readonly Buffer[];
   readonly views: readonly ViewSpec[];
@@ -46,6 +48,8 @@ export interface FeatureWriter {
 export interface FeatureWrite {
   readonly table: string;
   readonly layout: Layout;
+  /** With layout `feast`. */
+  readonly feast?: FeastEntity | undefined;
   readonly views: readonly ViewSpec[];
   readonly rowWidth: number;
   readonly keys: readonly Buffer[];

@@ -62,7 +62,7 @@ export class FeatureFlights {
   }
 
   private launch(unsorted: Buffer[], background: boolean): Flight {
-    const { from, table, layout, rowWidth, views } = this.read;
+    const { from, table, layout, feast, rowWidth, views } = this.read;
     const { health, onAnswered } = this.options;
     const keys = unsorted.sort(Buffer.compare);
     const values = new Float64Array(keys.length * rowWidth);
@@ -73,7 +73,17 @@ export class FeatureFlights {
       values.fill(Number.NaN);
       writtenAtMs.fill(Number.NaN);
       const into = { values, writtenAtMs };
-      await this.deps.store.read({ from, table, layout, keys, views, rowWidth, into, timeoutMs: CALL_TIMEOUT_MS });
+      await this.deps.store.read({
+        from,
+        table,
+        layout,
+        feast,
+        keys,
+        views,
+        rowWidth,
+        into,
+        timeoutMs: CALL_TIMEOUT_MS,
+      });
     };
     const asked = background ? call() : this.persisted(call, rowOf);
     const done = asked

@@ -1,4 +1,4 @@
-import type { ColumnSpec } from '../kernel/views.ts';
+import type { ColumnSpec, FeastEntity } from '../kernel/views.ts';
 import type {
   Connections,
   EnrichSettings,
@@ -9,6 +9,7 @@ import type {
 } from '../plan/topology.ts';
 import { maxBatchOf } from './max-batch.ts';
 import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
+import { separatorOf } from './store-rules.ts';
 
 export interface ResolvedFiles {
   readonly sourceValue: ValueFormat;
@@ -99,6 +100,7 @@ function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {
     views,
     onMissing: entry.onMissing,
     layout: entry.layout,
+    ...(entry.feast !== undefined && { feast: buildFeast(entry.key, entry.feast) }),
     cache: cache && {
       entries: cache.entries,
       ttlMs: cache.ttl,
@@ -107,6 +109,12 @@ function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {
       ...(cache.invalidateBy !== undefined && { invalidateBy: cache.invalidateBy }),
     },
   };
+}
+
+/** Its key is fields with one character between; store-rules.ts has seen to it. */
+function buildFeast(key: string, feast: NonNullable<TopologyFile['enrich'][number]['feast']>): FeastEntity {
+  const joinKeys = Object.entries(feast.joinKeys).map(([name, type]) => ({ name, type }));
+  return { joinKeys, separator: separatorOf(key) ?? '', keyVersion: feast.keyVersion };
 }
 
 /** `late_share` or `n[96]`; `offset` is where its first number lies in the row of its entry. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { strict } from '../documents/zod-findings.ts';
-import { NUMBER_ENCODINGS } from '../kernel/views.ts';
+import { said, strict } from '../documents/zod-findings.ts';
+import { JOIN_KEY_TYPES, NUMBER_ENCODINGS } from '../kernel/views.ts';
 import { kafkaSchema, registrySchema } from './connection-schema.ts';
 import {
   autoOr,
@@ -84,6 +84,19 @@ const cache = strict({
     .optional(),
 });
 
+const feast = strict({
+  joinKeys: mapOf(
+    text('the name of a join key', 'driver_id'),
+    choice([...JOIN_KEY_TYPES]),
+    'join keys',
+    '{ driver_id: int64 }',
+  ).describe('join key → its type in Feast, in the order of their values in key; several with one character between'),
+  keyVersion: z
+    .union([z.literal(2), z.literal(3)], { error: said('is neither 2 nor 3', 'write keyVersion: 3') })
+    .describe('entity_key_serialization_version of the feature repository')
+    .default(3),
+});
+
 const enrich = strict({
   from: choice(['bigtable', 'redis', 'file'], ['dynamodb', 'firestore', 'datastore', 'feast', 'http']).describe(
     'the store; connections says where it is',
@@ -99,9 +112,12 @@ const enrich = strict({
     '{ route: { family: agg, columns: [late_share] } }',
   ).describe('view name, as expressions say it → what is read'),
   onMissing: choice(['impute', 'dead-letter', 'drop']).describe('impute: the bundle says with what').default('impute'),
-  layout: choice(['packed', 'cells'], ['feast'])
-    .describe('packed: one cell a view, named by its content; cells: one cell a column, named as the column')
+  layout: choice(['packed', 'cells', 'feast'])
+    .describe(
+      'packed: one cell a view, named by its content; cells: one cell a column, named as the column; feast: as the online store of Feast on Bigtable, the family of a view being its feature view',
+    )
     .default('packed'),
+  feast: feast.describe('with layout: feast; what Feast makes the name of a row of').optional(),
   cache: cache.optional(),
 });
 

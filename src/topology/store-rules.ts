@@ -1,5 +1,8 @@
+import { parseKeyTemplate } from '../codecs/key-template.ts';
+import type { KeyPart } from '../codecs/types.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path } from '../documents/yaml-document.ts';
+import { SluiceError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
 import type { TopologyFile } from './schema.ts';
 import { buildRedis, type RedisFile } from './store-connections.ts';
@@ -11,6 +14,7 @@ export function checkStores({ enrich, connections }: TopologyFile, report: Repor
   if (connections.redis !== undefined) checkRedis(connections.redis, report);
   const encodings = new Map<string, string>();
   enrich.forEach((entry, i) => {
+    checkFeast(entry, ['enrich', i], report);
     if (entry.from === 'file' && entry.cache !== undefined) {
       const message = 'keeps rows that a file has brought into memory already';
       report(['enrich', i, 'cache'], message, 'leave cache out');
@@ -82,6 +86,52 @@ function checkRedis(redis: RedisFile, report: Report): void {
 }
 
 type Entry = TopologyFile['enrich'][number];
+
+function checkFeast({ layout, feast, from, key }: Entry, path: Path, report: Report): void {
+  if (layout !== 'feast') {
+    if (feast !== undefined) report([...path, 'feast'], `means nothing with layout: ${layout}`, 'write layout: feast');
+    return;
+  }
+  if (from !== 'bigtable') {
+    const message = `is feast, as Feast writes into Bigtable, and the store is ${from}`;
+    report([...path, 'layout'], message, 'write from: bigtable, or another layout');
+  }
+  if (feast === undefined) {
+    const message = 'is feast, and nothing says of which join keys a row is';
+    report([...path, 'layout'], message, 'add feast: { joinKeys: { driver_id: int64 } }');
+    return;
+  }
+  const [fields, names] = [fieldsOf(key), Object.keys(feast.joinKeys)];
+  if (fields !== names.length || separatorOf(key) === undefined) {
+    const example = names.map((name) => `{${name}}`).join('#');
+    const message = `must be ${names.length === 1 ? 'one field' : `${names.length} fields with the same character between`}, the values of ${names.join(', ')}`;
+    report([...path, 'key'], message, `write fields of the event, for example "${example}"`);
+  }
+}
+
+function partsOf(key: string): readonly KeyPart[] {
+  try {
+    return parseKeyTemplate(key, () => 0).parts;
+  } catch (error) {
+    // What is no template is said where templates are checked.
+    if (error instanceof SluiceError) return [];
+    throw error;
+  }
+}
+
+function fieldsOf(key: string): number {
+  return partsOf(key).filter((part) => 'slot' in part).length;
+}
+
+/** The one character between the fields of a key, empty where there is one field; undefined: it is made otherwise. */
+export function separatorOf(key: string): string | undefined {
+  const parts = partsOf(key);
+  const texts = parts.flatMap((part) => ('text' in part ? [part.text.toString('utf8')] : []));
+  const between = parts.every((part, i) => 'text' in part === (i % 2 === 1)) && parts.length % 2 === 1;
+  if (!between || new Set(texts).size > 1) return undefined;
+  const [separator = ''] = texts;
+  return [...separator].length === (texts.length === 0 ? 0 : 1) ? separator : undefined;
+}
 
 function checkNumbers({ layout }: Entry, view: Entry['views'][string], path: Path, report: Report): void {
   const { numbers, columns } = view;

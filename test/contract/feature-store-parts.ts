@@ -21,6 +21,8 @@ export interface Traits {
   readonly cells: boolean;
   /** Knows which tables and families there are, and of two cells which is newer; otherwise the last write counts. */
   readonly tables: boolean;
+  /** Has Feast's online store as a layout. */
+  readonly feast?: boolean;
 }
 
 export const AGG: ViewSpec = {

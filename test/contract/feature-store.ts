@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ViewSpec } from '../../src/kernel/views.ts';
 import { cellTests } from './feature-store-cells.ts';
+import { feastTests } from './feature-store-feast.ts';
 import { outageTests } from './feature-store-outages.ts';
 import {
   AGG,
@@ -21,7 +22,7 @@ import {
 export function featureStoreConformance(
   name: string,
   start: () => Promise<FeatureStoreWorld>,
-  traits: Traits = { cells: true, tables: true },
+  traits: Traits = { cells: true, tables: true, feast: true },
 ): void {
   describe(`${name} is a feature store`, () => {
     let world: FeatureStoreWorld;
@@ -165,6 +166,7 @@ export function featureStoreConformance(
     });
 
     cellTests(() => world, traits);
+    if (traits.feast) feastTests(() => world);
 
     test('a table that is not there is refused when the store is opened', {
       skip: !traits.tables && NO_TABLES,

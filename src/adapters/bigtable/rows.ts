@@ -13,6 +13,10 @@ type Chunk = protos.google.bigtable.v2.ReadRowsResponse.ICellChunk;
 export interface RowTarget extends CellTarget {
   readonly families: ReadonlyMap<string, FamilyPlan>;
   readonly keys: readonly Buffer[];
+  /** Key → row, where they are not in the same order. */
+  readonly rows?: readonly number[];
+  /** When all cells of a row are from, where another cell says so; NaN: each is from when it was written. */
+  readonly dateRow?: (plans: readonly CellPlan[], values: readonly Uint8Array[], cells: number) => number;
 }
 
 /** For one call, whose keys are a slice of the target's from `first`; rows come in the order of the keys. */
@@ -107,13 +111,15 @@ export class RowMerger {
       throw new Error('a row came that was not asked for, or out of order');
     }
     if (this.cells > 1) this.oldestFirst();
-    for (let i = 0; i < this.cells; i++) this.apply(i);
+    const row = this.target.rows?.[this.row] ?? this.row;
+    const at = this.target.dateRow?.(this.plans, this.values, this.cells) ?? Number.NaN;
+    for (let i = 0; i < this.cells; i++) this.apply(i, row, at > 0 ? at : this.times[i]);
     this.row++;
     this.leaveRow();
   }
 
-  private apply(i: number): void {
-    placeCell(this.target, this.row, this.plans[i], this.values[i], this.sizes[i], this.times[i]);
+  private apply(i: number, row: number, writtenAtMs: number): void {
+    placeCell(this.target, row, this.plans[i], this.values[i], this.sizes[i], writtenAtMs);
   }
 
   /** Insertion sort by time: rows have a few cells, as a rule in order already. */

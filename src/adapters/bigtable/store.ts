@@ -11,11 +11,12 @@
 import { status } from '@grpc/grpc-js';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { type CellPlan, type FamilyPlan, planFamilies } from '../../kernel/feature-cells.ts';
-import type { Layout, ViewSpec } from '../../kernel/views.ts';
+import { type CellPlan, familiesOf, planFamilies } from '../../kernel/feature-cells.ts';
+import type { FeastEntity, Layout, ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import { type BigtableDeps, type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { codeOf, translate, unknownFamily } from './errors.ts';
+import { feastTargets, planFeast } from './feast.ts';
 import { filterOf, type RowFilter } from './filter.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
 import { createReads } from './reads.ts';
@@ -33,8 +34,13 @@ export interface BigtableStoreOptions extends ConnectionOptions {
 interface ReadShape {
   readonly table: string;
   readonly layout: Layout;
-  readonly families: ReadonlyMap<string, FamilyPlan>;
+  /** Requests for these keys, and where their rows go; none of them is without keys. */
+  readonly targets: (read: FeatureRead, onCorrupt: RowTarget['onCorrupt']) => readonly Target[];
+}
+
+interface Target {
   readonly filter: RowFilter;
+  readonly target: RowTarget;
 }
 
 export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options: BigtableStoreOptions): FeatureStore {
@@ -82,20 +88,40 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
     deaf.close();
   }
 
-  function shapeOf({ table, layout, views }: FeatureRead): ReadShape {
+  function shapeOf({ table, layout, feast, views }: FeatureRead): ReadShape {
     const kept = shapes.get(views);
     if (kept !== undefined && kept.table === table && kept.layout === layout) return kept;
+    const shape = {
+      table,
+      layout,
+      targets: feast === undefined ? cellTargets(table, layout, views) : feastOf(feast, views),
+    };
+    checkFamilies(table, familiesOf(layout, views));
+    shapes.set(views, shape);
+    return shape;
+  }
+
+  function cellTargets(table: string, layout: Layout, views: readonly ViewSpec[]): ReadShape['targets'] {
     const families = planFamilies(layout, views, (family, qualifier, problem) => {
       telemetry.event('feature-cell-unreadable', { table, family, qualifier, problem });
     });
+    const filter = filterOf(layout, views);
+    return ({ keys, rowWidth, into }, onCorrupt) => [
+      { filter, target: { families, keys, viewCount: views.length, rowWidth, into, onCorrupt } },
+    ];
+  }
+
+  function feastOf(entity: FeastEntity, views: readonly ViewSpec[]): ReadShape['targets'] {
+    const shape = planFeast(entity, views);
+    return (read, onCorrupt) => feastTargets(shape, read, onCorrupt).filter(({ target }) => target.keys.length > 0);
+  }
+
+  function checkFamilies(table: string, wanted: readonly string[]): void {
     const known = knownFamilies.get(table);
-    const unknown = [...families.keys()].filter((family) => known?.has(family) === false);
+    const unknown = wanted.filter((family) => known?.has(family) === false);
     if (unknown.length > 0) {
       throw unknownFamily(table, `"${unknown.join('", "')}" asked for, "${[...known!].join('", "')}" there`);
     }
-    const shape = { table, layout, families, filter: filterOf(layout, views) };
-    shapes.set(views, shape);
-    return shape;
   }
 
   async function openTable(table: string): Promise<void> {
@@ -131,17 +157,22 @@ export function createBigtableStore(deps: Omit<BigtableDeps, 'random'>, options:
       if (read.keys.length === 0) return;
       const started = clock.monotonicMs();
       await connected();
-      const { families, filter } = shapeOf(read);
-      const { keys, rowWidth, into, table } = read;
+      const { targets } = shapeOf(read);
+      const { into, table } = read;
       let corrupt: { plan: CellPlan; bytes: number } | undefined;
       let corruptCells = 0;
       const onCorrupt = (plan: CellPlan, bytes: number): void => {
         corrupt ??= { plan, bytes };
         corruptCells++;
       };
-      const target = { families, keys, viewCount: read.views.length, rowWidth, into, onCorrupt };
+      const timeoutMs = Math.max(0, read.timeoutMs - (clock.monotonicMs() - started));
       try {
-        await reads.read(table, filter, target, Math.max(0, read.timeoutMs - (clock.monotonicMs() - started)));
+        const asked = targets(read, onCorrupt).map(({ filter, target }) =>
+          reads.read(table, filter, target, timeoutMs),
+        );
+        // One that goes on after another has failed would write into rows that have another owner by then.
+        const ended = await Promise.allSettled(asked);
+        for (const each of ended) if (each.status === 'rejected') throw each.reason;
       } catch (error) {
         into.values.fill(Number.NaN);
         into.writtenAtMs.fill(Number.NaN);

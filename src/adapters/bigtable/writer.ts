@@ -9,9 +9,12 @@ import { status } from '@grpc/grpc-js';
 import { SluiceError } from '../../kernel/errors.ts';
 import { encodeView } from '../../kernel/feature-cells.ts';
 import { retry } from '../../kernel/retry.ts';
+import { FEAST_FAMILY, type FeastEntity } from '../../kernel/views.ts';
 import type { FeatureWrite, FeatureWriter } from '../../ports/feature-store.ts';
 import { type BigtableDeps, type Connection, type ConnectionOptions, connect, routing } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
+import { feastRows } from './feast.ts';
+import { createEntityId } from './feast-keys.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
 
 export interface BigtableWriterOptions extends ConnectionOptions {
@@ -122,8 +125,7 @@ export function createBigtableWriter(deps: BigtableDeps, options: BigtableWriter
     async write(write) {
       let entries: Entry[] = [];
       for (let row = 0; row < write.keys.length; row++) {
-        const entry = entryOf(write, row);
-        if (entry !== undefined) entries.push(entry);
+        entries.push(...entriesOf(write, row));
         if (entries.length < callRows) continue;
         await writeEntries(write.table, entries);
         entries = [];
@@ -146,8 +148,9 @@ interface Link {
 /** Readers want the latest cell only; without a rule Bigtable keeps every one. */
 const ONE_VERSION = { gcRule: { maxNumVersions: 1 } };
 
-/** undefined: nothing of the row is to be written. */
-function entryOf(write: FeatureWrite, row: number): Entry | undefined {
+/** None where nothing of the row is to be written; with Feast's layout one a feature view. */
+function entriesOf(write: FeatureWrite, row: number): Entry[] {
+  if (write.feast !== undefined) return feastEntries(write, write.feast, row);
   const { views, rowWidth, values, present, layout } = write;
   const timestampMicros = Math.round(write.timestampMs) * 1000;
   const mutations = views.flatMap((view, v) => {
@@ -161,5 +164,20 @@ function entryOf(write: FeatureWrite, row: number): Entry | undefined {
       setCell: { familyName: view.family, columnQualifier: Buffer.from(qualifier), timestampMicros, value },
     }));
   });
-  return mutations.length === 0 ? undefined : { rowKey: write.keys[row], mutations };
+  return mutations.length === 0 ? [] : [{ rowKey: write.keys[row], mutations }];
+}
+
+function feastEntries(write: FeatureWrite, entity: FeastEntity, row: number): Entry[] {
+  const rows = feastRows(createEntityId(entity), write, row);
+  if (rows === undefined) {
+    const parts = entity.joinKeys.map(({ name, type }) => `${name} (${type})`).join(`, "${entity.separator}", `);
+    throw new SluiceError('file-invalid', `table "${write.table}": the key "${write.keys[row]}" is not ${parts}`);
+  }
+  const timestampMicros = Math.round(write.timestampMs) * 1000;
+  return rows.map(({ rowKey, cells }) => ({
+    rowKey,
+    mutations: cells.map(({ qualifier, value }) => ({
+      setCell: { familyName: FEAST_FAMILY, columnQualifier: Buffer.from(qualifier), timestampMicros, value },
+    })),
+  }));
 }

@@ -8,13 +8,13 @@ const NO_ROW = Buffer.from('\0sluice-doctor');
 
 /** Each table with the families that its views read, by a read of a row that is not there. */
 export async function checkStore(
-  reads: readonly Pick<ReadPlan, 'table' | 'layout' | 'views' | 'rowWidth'>[],
+  reads: readonly Pick<ReadPlan, 'table' | 'layout' | 'feast' | 'views' | 'rowWidth'>[],
   store: FeatureStore,
   { timeoutMs, where, key }: { readonly timeoutMs: number; readonly where: string; readonly key: string },
 ): Promise<Diagnosis[]> {
   const found: Diagnosis[] = [];
   try {
-    for (const { table, layout, views, rowWidth } of reads) {
+    for (const { table, layout, feast, views, rowWidth } of reads) {
       const families = [...new Set(views.map(({ family }) => family))];
       try {
         await store.open([table]);
@@ -22,7 +22,7 @@ export async function checkStore(
           values: new Float64Array(rowWidth).fill(Number.NaN),
           writtenAtMs: new Float64Array(views.length),
         };
-        await store.read({ table, layout, keys: [NO_ROW], views, rowWidth, into, timeoutMs });
+        await store.read({ table, layout, feast, keys: [NO_ROW], views, rowWidth, into, timeoutMs });
         found.push(ok('store', `table ${table} of ${where} with ${families.join(', ')} can be read`));
       } catch (thrown) {
         const failure = failed('store', thrown, `start it (${where}), or correct ${key}`);

@@ -4,6 +4,7 @@ import { featureFileOf, shapeOf } from '../../adapters/files/feature-rows.ts';
 import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
 import type { Registry } from '../../devstack/registry.ts';
 import { SluiceError } from '../../kernel/errors.ts';
+import { familiesOf } from '../../kernel/feature-cells.ts';
 import type { Topology, ValueFormat } from '../../plan/topology.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { featuresLoad } from '../features-load.ts';
@@ -71,7 +72,9 @@ export async function loadTables(
       const file = folder === undefined ? undefined : fileOf(folder, table);
       if (folder === undefined || file === undefined) {
         const { views } = shapeOf(table, enrich);
-        await writer.ensureTable(table, [...new Set(views.map(({ family }) => family))]);
+        const layouts = new Set(enrich.map(({ layout }) => layout));
+        const families = [...layouts].flatMap((layout) => familiesOf(layout, views));
+        await writer.ensureTable(table, [...new Set(families)]);
         provisioned.push({ table, rows: 0, file });
         continue;
       }

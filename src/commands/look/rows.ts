@@ -55,7 +55,7 @@ export function tellingStore(store: FeatureStore, source: string): FeatureStore 
 }
 
 /** The part of a look-up that a read needs. */
-export interface RowRead extends Pick<FeatureRead, 'from' | 'table' | 'layout' | 'rowWidth'> {
+export interface RowRead extends Pick<FeatureRead, 'from' | 'table' | 'layout' | 'feast' | 'rowWidth'> {
   readonly views: readonly ViewSettings[];
 }
 
@@ -66,12 +66,12 @@ export interface RawRow {
 }
 
 export async function readRow(store: FeatureStore, read: RowRead, key: Buffer, timeoutMs: number): Promise<RawRow> {
-  const { from, table, layout, views, rowWidth } = read;
+  const { from, table, layout, feast, views, rowWidth } = read;
   const into = {
     values: new Float64Array(rowWidth).fill(Number.NaN),
     writtenAtMs: new Float64Array(views.length).fill(Number.NaN),
   };
-  await store.read({ from, table, layout, keys: [key], views, rowWidth, into, timeoutMs });
+  await store.read({ from, table, layout, feast, keys: [key], views, rowWidth, into, timeoutMs });
   return into;
 }
 

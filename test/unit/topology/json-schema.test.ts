@@ -33,7 +33,7 @@ test('it names every key, refuses others, and does not offer what is refused', (
   assert.equal(kafka?.additionalProperties, false);
   const layout = schema.properties?.enrich.items?.properties?.layout;
   assert.deepEqual(layout?.anyOf, [
-    { type: 'string', enum: ['packed', 'cells'] },
+    { type: 'string', enum: ['packed', 'cells', 'feast'] },
     { type: 'string', pattern: '\\$\\{' },
   ]);
 });
