@@ -8,6 +8,7 @@ import type { Bundle, BundleInput, FileDigest, NamedExpression } from '../plan/b
 import { type BundleFile, digestOf, listBundle } from './digest.ts';
 import { type BundlePlace, locateBundle } from './locate.ts';
 import { bundleSchema } from './schema.ts';
+import { loadTransforms } from './transforms.ts';
 
 export type LoadedBundle =
   | { readonly ok: true; readonly bundle: Bundle; readonly source: YamlDocument }
@@ -65,6 +66,9 @@ export function loadBundle(path: string): LoadedBundle {
   if (findings.length > 0) return failed(findings);
 
   const digest = digestOf(files);
+  const parts = { let: linesOf(yaml, ['let']), inputs: inputsOf(yaml), prediction: linesOf(yaml, ['prediction']) };
+  const lines = [...parts.let, ...parts.inputs.flatMap((input) => input.lines), ...parts.prediction];
+  const expressions = lines.map(({ expression }) => expression);
   const bundle: Bundle = Object.freeze({
     name: parsed.data.bundle,
     version,
@@ -74,9 +78,8 @@ export function loadBundle(path: string): LoadedBundle {
     digest,
     modelFiles: Object.freeze(modelFiles(place.folder, files, parsed.data.golden)),
     label: `${parsed.data.bundle}@${version}#${digest.slice(0, 12)}`,
-    let: linesOf(yaml, ['let']),
-    inputs: inputsOf(yaml),
-    prediction: linesOf(yaml, ['prediction']),
+    ...parts,
+    transforms: loadTransforms(resolve(place.folder), expressions, new Set(files.map(({ path }) => path))),
     goldenFile: parsed.data.golden === undefined ? undefined : resolve(place.folder, parsed.data.golden),
   });
   return { ok: true, bundle, source: yaml };

@@ -28,7 +28,7 @@ export interface BundleParts {
 export function compileBundle(parts: BundleParts, findings: CheckFinding[]): BundleProgram {
   const { bundle, source, signature, scope, maxBatch } = parts;
   const programs = pairInputs(bundle, source, signature.inputs, findings);
-  const inputs = compileInputs({ let: bundle.let, inputs: programs, scope });
+  const inputs = compileInputs({ let: bundle.let, inputs: programs, scope, transforms: bundle.transforms });
   findings.push(...inputs.findings.map((finding) => locate(finding, bundle, source)));
   const feeds = inputs.ok
     ? fitShapes(
@@ -39,7 +39,11 @@ export function compileBundle(parts: BundleParts, findings: CheckFinding[]): Bun
 
   const outputs = readableOutputs(bundle, source, signature.outputs, findings);
   if (outputs.refused > 0) return { inputs: inputs.ok ? inputs.program : undefined, predictions: undefined, feeds };
-  const predictions = compilePredictions({ prediction: bundle.prediction, outputs: outputs.refs });
+  const predictions = compilePredictions({
+    prediction: bundle.prediction,
+    outputs: outputs.refs,
+    transforms: bundle.transforms,
+  });
   findings.push(...predictions.findings.map((finding) => locate(finding, bundle, source)));
   return {
     inputs: inputs.ok ? inputs.program : undefined,

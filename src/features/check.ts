@@ -3,6 +3,7 @@ import { FUNCTIONS, operatorSpec } from './functions/table.ts';
 import { vectorOf } from './functions/vectors.ts';
 import { didYouMean } from './nearest.ts';
 import { BrokenName, type Expr, ExpressionError, parseExpression } from './syntax.ts';
+import { NO_TRANSFORMS, type Transforms } from './transforms.ts';
 import type { Finding, Line } from './types.ts';
 import {
   type Absence,
@@ -34,9 +35,11 @@ export class Checker {
   readonly findings: Finding[] = [];
   private readonly lines: Line[] = [];
   private readonly names: Names;
+  private readonly transforms: Transforms;
 
-  constructor(names: Names) {
+  constructor(names: Names, transforms = NO_TRANSFORMS) {
     this.names = names;
+    this.transforms = transforms;
   }
 
   get failed(): boolean {
@@ -139,7 +142,7 @@ export class Checker {
     const spec = FUNCTIONS.get(name) ?? operatorSpec(name);
     const values = args.map((argument) => this.typed(argument, lineIndex));
     const places = args.map((argument) => argument.at);
-    return spec.build(new Call(spec, values, places, at, lineIndex));
+    return spec.build(new Call(spec, values, places, at, lineIndex, this.transforms));
   }
 
   private output(args: readonly Expr[], at: number): Value {

@@ -6,6 +6,7 @@ import { DTYPES } from './dtypes.ts';
 import { Block, indexSum, Program } from './emit.ts';
 import { emitPassed, emitWhole, FLOAT32_RUNTIME, passedSlot } from './float32-vectors.ts';
 import { InputNames, Wants } from './names.ts';
+import type { Transforms } from './transforms.ts';
 import type { Compiled, CompiledInputs, InputProgram, Line, RowFiller, Scope } from './types.ts';
 import { describe, isNumeric, type NumericValue, remembered } from './value.ts';
 
@@ -16,13 +17,14 @@ export interface InputsSpec {
   readonly let: readonly Line[];
   readonly inputs: readonly InputProgram[];
   readonly scope: Scope;
+  readonly transforms?: Transforms;
 }
 
 /** Compiles a bundle's preprocessing: all inputs and the values they share, as one function over a frame. */
 export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
   const wants = new Wants();
   const names = new InputNames(spec.scope, wants);
-  const checker = new Checker(names);
+  const checker = new Checker(names, spec.transforms);
   for (const line of spec.let) {
     const value = checker.check(line);
     if (!checker.isNewName(line, (name) => names.taken(name))) continue;

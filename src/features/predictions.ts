@@ -5,18 +5,20 @@ import { assemble, indent } from './assemble.ts';
 import { Checker } from './check.ts';
 import { Block, Program } from './emit.ts';
 import { OutputNames, type UsedOutput } from './output-names.ts';
+import type { Transforms } from './transforms.ts';
 import type { Compiled, CompiledPredictions, Line, OutputRef, PredictionField } from './types.ts';
 import { describe, isNumeric, type LabelValue, type NumericValue, remembered } from './value.ts';
 
 export interface PredictionsSpec {
   readonly prediction: readonly Line[];
   readonly outputs: readonly OutputRef[];
+  readonly transforms?: Transforms;
 }
 
 /** Compiles a bundle's postprocessing: all named predictions as one function over a frame. */
 export function compilePredictions(spec: PredictionsSpec): Compiled<CompiledPredictions> {
   const names = new OutputNames(spec.outputs);
-  const checker = new Checker(names);
+  const checker = new Checker(names, spec.transforms);
   const typed = spec.prediction.map((line) => ({ line, value: typePrediction(checker, names, line) }));
   const { findings } = checker;
   if (checker.failed) return { ok: false, findings };

@@ -1,3 +1,5 @@
+import type { Transforms } from '../features/transforms.ts';
+
 /** A bundle folder, parsed and verified: complete and frozen. Made by src/bundle only. Expressions are still text. */
 export interface Bundle {
   readonly name: string;
@@ -19,6 +21,8 @@ export interface Bundle {
   readonly inputs: readonly BundleInput[];
   /** Named outputs for the topology, in order. */
   readonly prediction: readonly NamedExpression[];
+  /** What its files export, of those that expressions name with `use`. */
+  readonly transforms: Transforms;
   /** Absolute path of the golden records, if the bundle has them. */
   readonly goldenFile: string | undefined;
 }

@@ -1,7 +1,6 @@
-import { createRequire, registerHooks } from 'node:module';
 import { basename, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { moduleDocument } from '../documents/module-document.ts';
+import { runModule } from '../documents/run-module.ts';
 import { parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 
 /** Files that are run for their topology, in place of being parsed. */
@@ -9,9 +8,8 @@ export const MODULE = /\.[cm]?[jt]s$/;
 
 const EXPORTED = 'topology';
 const HELPER = 'sluice/topology';
+/** Wherever Sluice is installed, the file gets the helper of the Sluice that reads it. */
 const OWN_HELPER = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './define.js', import.meta.url).href;
-
-let reads = 0;
 
 /**
  * A topology written as a module, `export const topology = defineTopology({ … })`: run anew at each call, with the modules of its
@@ -25,48 +23,12 @@ export function loadModule(file: string, text: string): YamlDocument {
     return { ...nothing, errors: [{ ...nothing.atLine(line, column, [], message, remedy), excerpt }] };
   };
   try {
-    const { [EXPORTED]: topology } = run(resolve(file));
+    const { [EXPORTED]: topology } = runModule(resolve(file), { helpers: { [HELPER]: OWN_HELPER } });
     if (topology !== undefined) return moduleDocument(file, text, EXPORTED, topology);
     return failed(`exports no "${EXPORTED}"`, `write export const ${EXPORTED} = defineTopology({ … })`);
   } catch (thrown) {
     const { message, remedy, line, column } = explain(thrown, file);
     return failed(message, remedy, line, column);
-  }
-}
-
-/**
- * Modules are kept for the life of a process, by their address: a file that was edited would be read as it was (cause, effect), so
- * each read gives it, and what it imports of its own, another address (guard). For `require` an address is a path, without the part
- * behind "?": only what a module imports can have that, hence the module in between.
- */
-function run(file: string): Record<string, unknown> {
-  const read = String(++reads);
-  const between = `${file}.${read}.mjs`;
-  const address = pathToFileURL(between).href;
-  const hooks = registerHooks({
-    resolve(specifier, context, next) {
-      if (specifier === between) return { url: address, format: 'module', shortCircuit: true };
-      // Wherever Sluice is installed, the file gets the helper of the Sluice that reads it.
-      if (specifier === HELPER) return { url: OWN_HELPER, shortCircuit: true };
-      const found = next(specifier, context);
-      if (!found.url.startsWith('file:') || found.url.includes('/node_modules/')) return found;
-      const own = new URL(found.url);
-      own.searchParams.set('read', read);
-      return { ...found, url: own.href };
-    },
-    load: (url, context, next) =>
-      url === address
-        ? {
-            format: 'module',
-            source: `export * from ${JSON.stringify(pathToFileURL(file).href)};`,
-            shortCircuit: true,
-          }
-        : next(url, context),
-  });
-  try {
-    return createRequire(import.meta.url)(between);
-  } finally {
-    hooks.deregister();
   }
 }
 

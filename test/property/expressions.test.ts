@@ -16,6 +16,7 @@ import {
   scopeOf,
   viewOf,
 } from '../fixtures/expressions.ts';
+import * as own from '../fixtures/transforms.ts';
 
 /** Compiled code and the plain interpreter agree on every expression and record, missing values and dead letters included. */
 const EVENT_VECTOR = 3;
@@ -72,6 +73,8 @@ const program = fc.record({
   records: fc.array(record, { minLength: RECORDS, maxLength: RECORDS }),
 });
 
+const transforms = new Map([['./transforms.ts', new Map(Object.entries(own))]]);
+
 /** Made by labels, which are no inputs: test/unit/features/predictions.test.ts has them. */
 const LABELS = ['band', 'label'];
 
@@ -89,6 +92,7 @@ test('compiled expressions give what the interpreter gives', () => {
         let: linesOf(lets),
         inputs: [{ name: 'x', dtype: 'float64', lines: linesOf(lines) }],
         scope,
+        transforms,
       });
       assert.ok(compiled.ok, JSON.stringify(compiled.findings));
       for (const [, name] of JSON.stringify([lets, lines]).matchAll(/(\w+)\(/g)) called.add(name);

@@ -36,7 +36,7 @@ export function createProbe(
     const at = bundle.let.findIndex(({ name }) => name === line.name);
     const above = bundle.let.slice(0, at < 0 || line.expression !== line.name ? bundle.let.length : at + 1);
     const spec = { name: 'probe', dtype, lines: [line] };
-    const compiled = compileInputs({ let: above, inputs: [spec], scope });
+    const compiled = compileInputs({ let: above, inputs: [spec], scope, transforms: bundle.transforms });
     if (!compiled.ok) return undefined;
     const { wants, widths, fill } = compiled.program;
     const frame = deps.fresh();

@@ -1,5 +1,6 @@
 import type { Block } from '../emit.ts';
 import { ExpressionError } from '../syntax.ts';
+import type { Transforms } from '../transforms.ts';
 import {
   type Absence,
   describe,
@@ -40,18 +41,33 @@ export class Call {
   readonly args: readonly Value[];
   readonly at: number;
   readonly lineIndex: number;
+  /** What the bundle's own files export. */
+  readonly transforms: Transforms;
   private readonly places: readonly number[];
 
-  constructor(spec: FunctionSpec, args: readonly Value[], places: readonly number[], at: number, lineIndex: number) {
+  constructor(
+    spec: FunctionSpec,
+    args: readonly Value[],
+    places: readonly number[],
+    at: number,
+    lineIndex: number,
+    transforms: Transforms,
+  ) {
     this.spec = spec;
     this.args = args;
     this.places = places;
     this.at = at;
     this.lineIndex = lineIndex;
+    this.transforms = transforms;
+  }
+
+  /** Where an argument begins. */
+  placeOf(argument: number): number {
+    return this.places[argument] ?? this.at;
   }
 
   fail(message: string, argument?: number): never {
-    const at = argument === undefined ? this.at : (this.places[argument] ?? this.at);
+    const at = argument === undefined ? this.at : this.placeOf(argument);
     throw new ExpressionError(at, `${this.spec.name}: ${message}`, `write ${this.spec.signature}`);
   }
 

@@ -6,6 +6,7 @@ import { LOOKUP } from './lookup.ts';
 import { MATH } from './math.ts';
 import { OPERATORS } from './operators.ts';
 import { OUTPUTS } from './outputs.ts';
+import { OWN } from './own.ts';
 import { SCALING } from './scaling.ts';
 import { SELECTION } from './selection.ts';
 import type { FunctionSpec } from './spec.ts';
@@ -26,6 +27,7 @@ export const FAMILIES: Readonly<Record<string, readonly FunctionSpec[]>> = {
   vectors: VECTORS,
   selection: SELECTION,
   outputs: OUTPUTS,
+  'of your own': OWN,
 };
 
 export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(

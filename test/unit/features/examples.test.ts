@@ -5,6 +5,7 @@ import { FAMILIES } from '../../../src/features/functions/table.ts';
 import { compilePredictions } from '../../../src/features/predictions.ts';
 import { interpret, type Plain } from '../../fixtures/expression-interpreter.ts';
 import { emptyFrame, field, type Given, linesOf, scopeOf, valuesOf } from '../../fixtures/expressions.ts';
+import * as own from '../../fixtures/transforms.ts';
 
 for (const [family, specs] of Object.entries(FAMILIES)) {
   for (const { name, example, more = [], signature, doc, formula, missing } of specs) {
@@ -34,7 +35,8 @@ test('a name stands for one function', () => {
 function givenOf({ given = {} }: Example): Given {
   const kindOf = (value: Plain) => (typeof value === 'number' ? 'number' : Array.isArray(value) ? 'vector' : 'string');
   const fields = Object.entries(given).map(([name, value]) => [name, field(kindOf(value), true)] as const);
-  return { scope: scopeOf(Object.fromEntries(fields)), events: [given] };
+  const transforms = new Map([['./transforms.ts', new Map(Object.entries(own))]]);
+  return { scope: scopeOf(Object.fromEntries(fields)), events: [given], transforms };
 }
 
 function plainly({ expression, given = {} }: Example): number[] {
