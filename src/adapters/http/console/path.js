@@ -193,7 +193,7 @@ function down(state, widthPx) {
                   rx: 3,
                 }),
               s('text', { x: room - 40, y: 37, class: 'small' }, percent(stage.busyRatio)),
-              s('text', { x: inner - 12, y: 37, class: 'small end' }, heldOf(stage)),
+              s('text', { x: inner - 12, y: 37, class: 'small end' }, stage.heldRecords === null ? '' : heldOf(stage)),
             ),
       );
     }),

@@ -35,7 +35,7 @@ function nothing(text) {
 
 /**
  * @param {string} caption
- * @param {readonly string[]} heads those that end in # are of numbers
+ * @param {readonly string[]} heads those that end in # are of numbers, | is of bars
  * @param {readonly Child[]} rows
  */
 function table(caption, heads, rows) {
@@ -52,9 +52,10 @@ function table(caption, heads, rows) {
         h(
           'tr',
           {},
-          ...heads.map((head) =>
-            h('th', { scope: 'col', class: head.endsWith('#') ? 'number' : '' }, head.replace('#', '')),
-          ),
+          ...heads.map((head) => {
+            const kind = head === '|' ? 'wide' : head.endsWith('#') ? 'number' : '';
+            return h('th', { scope: 'col', class: kind }, head.replace(/[#|]/, ''));
+          }),
         ),
       ),
       h('tbody', {}, ...rows),
@@ -97,7 +98,7 @@ function lagTable({ partitions, records, seconds }) {
     ),
     table(
       title,
-      ['partition', '', 'records#', 'behind#', 'state'],
+      ['partition', '|', 'records#', 'behind#', 'state'],
       shown.map((partition) =>
         h(
           'tr',
@@ -203,7 +204,7 @@ function cacheTable(caches) {
     title,
     table(
       title,
-      ['view', '', 'hits#', 'look-ups#'],
+      ['view', '|', 'hits#', 'look-ups#'],
       caches.map(({ view, hitRatio, requestsPerSecond }) =>
         h(
           'tr',

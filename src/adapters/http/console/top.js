@@ -36,12 +36,18 @@ function attention({ health, overload, degraded, lag, deadLetters, credit, path 
   const needs = health.waits.map((text) => ({ kind: health.live ? 'look' : 'bad', text }));
   const look = (/** @type {string} */ text) => needs.push({ kind: 'look', text });
   const still = lag.partitions.filter(({ stuck }) => stuck);
-  for (const { topic, partition, records, stillSeconds } of still.slice(0, 5)) {
-    look(
-      `${topic}/${partition} stands still: ${count(records)} records wait, none was taken in for ${duration(stillSeconds)}`,
-    );
+  if (still.length <= 3) {
+    for (const { topic, partition, records, stillSeconds } of still) {
+      look(
+        `${topic}/${partition} stands still: ${count(records)} records wait, none was taken in for ${duration(stillSeconds)}`,
+      );
+    }
+  } else {
+    const records = still.reduce((sum, partition) => sum + (partition.records ?? 0), 0);
+    const longest = Math.max(...still.map(({ stillSeconds }) => stillSeconds));
+    const of = `${still.length} of ${lag.partitions.length} partitions stand still`;
+    look(`${of}: ${count(records)} records wait, for up to ${duration(longest)}`);
   }
-  if (still.length > 5) look(`${still.length - 5} more partitions stand still`);
   for (const step of overload) look(`overloaded: ${step} is in force, as onOverload of the topology allows`);
   for (const { reason, perSecond } of degraded) {
     if ((perSecond ?? 0) > 0) look(`${rate(perSecond)} records are published degraded: ${reason}`);
