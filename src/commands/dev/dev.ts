@@ -9,7 +9,8 @@ import { createChanges, type WatchFiles, watchFiles } from './watch.ts';
 
 /**
  * `sluice dev`: the embedded services, and one's own topology in them, made anew when a file of it changes. Resolves with the exit
- * code. Promise: nothing outside this process is read or written but the files named, whatever addresses the topology has.
+ * code. Promise: whatever addresses the topology has, no Kafka, registry or Bigtable outside this process is asked. Limits: Redis is not
+ * embedded, it is where the topology says; changes of modules that a topology in TypeScript imports are not noticed.
  */
 export async function dev(
   options: DevOptions,

@@ -4,6 +4,8 @@ import type { OutputSettings } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';
 
 const KEPT = 5;
+/** Of a list, in a line. */
+const MAX_ITEMS = 4;
 
 /** A value of the output as a person reads it: JSON, or what Avro says in JSON's words; undefined for bytes that are no such value. */
 export type ReadValue = (bytes: Buffer) => unknown;
@@ -26,7 +28,9 @@ export function valueLine(value: unknown): string {
 function shown(entry: unknown): string {
   if (entry === null) return '-';
   if (typeof entry === 'number') return String(Number.isInteger(entry) ? entry : Number(entry.toPrecision(4)));
-  return typeof entry === 'string' ? entry : '…';
+  if (Array.isArray(entry))
+    return `[${entry.slice(0, MAX_ITEMS).map(shown).join(' ')}${entry.length > MAX_ITEMS ? ' …' : ''}]`;
+  return typeof entry === 'object' ? '{…}' : String(entry);
 }
 
 /** A sink that remembers the latest predictions on their way through, for people to look at; decoded only when they look. */
