@@ -44,7 +44,7 @@ function bodyText({ value: bytes, unread }: LogRecord, { value, why }: Decoded, 
   if (bytes === null) return paint('grey', 'null');
   const note = why === undefined ? '' : ` ${paint('yellow', `(not decoded: ${inLine(why)})`)}`;
   if (value === undefined) return `${excerpt(bytes)}${note}`;
-  return `${cut(typeof value === 'string' ? JSON.stringify(value) : jsonText(value))}${note}`;
+  return `${cut(jsonText(value))}${note}`;
 }
 
 function unreadText(unread: NonNullable<LogRecord['unread']>): string {

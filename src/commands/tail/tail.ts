@@ -1,6 +1,6 @@
 import { pause } from '../../kernel/clock.ts';
 import { classify, EXIT, SluiceError } from '../../kernel/errors.ts';
-import type { Extent, LogRecord } from '../../ports/topic-log.ts';
+import type { Extent, LogRecord, Range } from '../../ports/topic-log.ts';
 import type { Io } from '../io.ts';
 import { readByTime } from '../look/by-time.ts';
 import { type Look, withLook } from '../look/connect.ts';
@@ -85,15 +85,14 @@ async function show(options: TailOptions, showing: Showing): Promise<number> {
     return !signal.aborted && (newest || limit === undefined || lines.count < limit);
   };
   let isAway = false;
-  for (;;) {
+  for (let round = 0; ; round++) {
     try {
-      for (const [partition, { start }] of ends) if (!positions.has(partition)) positions.set(partition, start);
-      const ranges = new Map(
-        [...ends].map(([partition, { end }]) => [partition, { from: positions.get(partition) ?? end, to: end }]),
-      );
+      if (round > 0) ends = await partitions();
+      const ranges = rangesFrom(topic, positions, ends, io);
       for (const [partition, ended] of await readByTime(look.log, topic, ranges, visit)) {
         positions.set(partition, Math.max(ended, positions.get(partition) ?? ended));
       }
+      if (isAway) io.stderr.write(`${topic} can be read again\n`);
       isAway = false;
     } catch (thrown) {
       const error = classify(thrown);
@@ -104,15 +103,37 @@ async function show(options: TailOptions, showing: Showing): Promise<number> {
     if (!follow || signal.aborted || (limit !== undefined && lines.count >= limit)) break;
     await pause(io.clock, LOOK_AGAIN_MS, signal);
     if (signal.aborted) break;
-    ends = await partitions().catch((thrown) => {
-      if (classify(thrown).disposition !== 'retry') throw thrown;
-      return ends;
-    });
   }
   await lines.end();
   const said = signal.aborted ? undefined : misses.say(lines.count, ends);
   if (said !== undefined) io.stderr.write(`${said}\n`);
   return EXIT.done;
+}
+
+/**
+ * What is to be read next. A partition that is new begins where it does; one that ends below what was read is another one by now
+ * (made anew, or cut by an unclean election): it goes on from its start where nothing of it has expired, else from its end.
+ */
+export function rangesFrom(
+  topic: string,
+  positions: Map<number, number>,
+  ends: ReadonlyMap<number, Extent>,
+  { stderr }: Pick<Io, 'stderr'>,
+): ReadonlyMap<number, Range> {
+  const ranges = new Map<number, Range>();
+  for (const [partition, { start, end }] of ends) {
+    let from = positions.get(partition) ?? start;
+    if (from > end) {
+      const next = start === 0 ? 0 : end;
+      stderr.write(
+        `${topic}/${partition} ends at offset ${end}, and was read up to ${from}: made anew, or cut; on from ${next}\n`,
+      );
+      from = next;
+    }
+    positions.set(partition, from);
+    ranges.set(partition, { from, to: end });
+  }
+  return ranges;
 }
 
 function chosen({ topic, partition }: TailOptions, extents: readonly Extent[]): Map<number, Extent> {
