@@ -102,7 +102,11 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
       const deps = { clock, telemetry, env: io.env };
       const opened = createStore(from, topology, reads, deps, { openTimeoutMs: TIMEOUT_MS });
       const mine = reads.filter((read) => read.from === from);
-      return checkStore(mine, opened, { timeoutMs: TIMEOUT_MS, where: whereIs(from, topology, deps), key });
+      return checkStore(mine, opened, {
+        timeoutMs: TIMEOUT_MS,
+        where: `${from} ${whereIs(from, topology, deps)}`,
+        key,
+      });
     });
     return (await Promise.all(found)).flat();
   }

@@ -42,10 +42,10 @@ export function storesOf(reads: readonly { readonly from: StoreName }[]): readon
   return [...new Set(reads.map(({ from }) => from))];
 }
 
-/** For people. */
+/** For people, behind the store's name. */
 export function whereIs(from: StoreName, { connections }: Topology, { env }: Pick<StoreDeps, 'env'>): string {
   const { bigtable, redis, files } = connections;
-  if (from === 'redis') return `Redis at ${redis?.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
+  if (from === 'redis') return `at ${redis?.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
   if (from === 'file') return `folder ${files?.folder}`;
   const instance = `${bigtable?.project}/${bigtable?.instance}`;
   const host = env.BIGTABLE_EMULATOR_HOST;

@@ -116,6 +116,7 @@ export const METRICS = {
   sluice_store_calls_total: counter('Calls to the feature store, by result.', { result: 'any' }, 20),
   sluice_store_calls_allowed: gauge(
     'Calls to the feature store that may be in flight: fewer while it is slow or says that it is overloaded.',
+    { store: ['bigtable', 'redis'] },
   ),
   sluice_feature_cells_unreadable_total: counter(
     'Feature cells that do not hold what the topology or their qualifier says: their columns count as missing.',

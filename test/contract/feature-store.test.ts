@@ -1,6 +1,7 @@
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import { createBigtableStore } from '../../src/adapters/bigtable/store.ts';
 import { createBigtableWriter } from '../../src/adapters/bigtable/writer.ts';
 import { createFeatureFiles } from '../../src/adapters/files/feature-files.ts';
@@ -26,6 +27,12 @@ featureStoreConformance('Bigtable in this process', async () => {
     writer,
     stall: () => {
       fault = { stall: true };
+    },
+    crash: async () => {
+      fault = { code: status.UNAVAILABLE };
+    },
+    restart: async () => {
+      fault = undefined;
     },
     async stop() {
       await store.close();

@@ -33,7 +33,7 @@ test('Redis away: nothing is dead-lettered, /ready says why, and it goes on when
   };
   await load();
   const doctor = await sluice(['doctor', topology.file], stack.env);
-  assert.match(doctor.stdout, /table route of Redis at localhost:\d+ with agg, slots can be read/);
+  assert.match(doctor.stdout, /table route of redis at localhost:\d+ with agg, slots can be read/);
 
   const child = run(topology.file);
   await child.ready();

@@ -36,6 +36,8 @@ featureStoreConformance('Google’s Bigtable emulator', async () => {
     store,
     writer,
     stall: road.block,
+    crash: async () => road.block(),
+    restart: async () => road.open(),
     async stop() {
       await store.close();
       await writer.close();

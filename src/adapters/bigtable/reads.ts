@@ -47,7 +47,7 @@ export function createReads(deps: ReadsDeps, options: ReadsOptions): Reads {
     },
     { ...options, store: 'Bigtable' },
   );
-  telemetry.gauge('sluice_store_calls_allowed', {}, () => reads.allowed);
+  telemetry.gauge('sluice_store_calls_allowed', { store: 'bigtable' }, () => reads.allowed);
 
   /** One call for keys[from..to). */
   function readRows(

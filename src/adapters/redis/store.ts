@@ -57,7 +57,7 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
     },
     { store: `Redis at ${where}`, chunkKeys, maxCalls: concurrency },
   );
-  telemetry.gauge('sluice_store_calls_allowed', {}, () => reads.allowed);
+  telemetry.gauge('sluice_store_calls_allowed', { store: 'redis' }, () => reads.allowed);
 
   function drop(link: Promise<RedisLink>): void {
     if (connecting === link) connecting = undefined;

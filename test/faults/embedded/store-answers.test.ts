@@ -49,7 +49,7 @@ async function setUp(t: TestContext, fault: () => ReadFault | undefined) {
     await retry({ clock, random }, { initialMs: 5, maxMs: 20, onRetry }, () =>
       store.read({ ...common, into, timeoutMs: 1_500 }),
     );
-    allowed.push(telemetry.gauges.get('sluice_store_calls_allowed')?.() ?? Number.NaN);
+    allowed.push(telemetry.gauges.get('sluice_store_calls_allowed{store=bigtable}')?.() ?? Number.NaN);
     assert.deepEqual([...into.values], [1, 2]);
   };
   return { store, read, telemetry, allowed, calls: () => calls, common };
@@ -77,7 +77,7 @@ test('row 15: a store that fails in every way for a while is asked hardly more o
 test('row 15: a store that says it is overloaded is asked by fewer calls at a time, and by more again later', async (t) => {
   let overloaded = true;
   const bench = await setUp(t, () => (overloaded ? { code: status.RESOURCE_EXHAUSTED } : undefined));
-  const allowed = bench.telemetry.gauges.get('sluice_store_calls_allowed');
+  const allowed = bench.telemetry.gauges.get('sluice_store_calls_allowed{store=bigtable}');
   assert.equal(allowed?.(), 4);
   const reads = Promise.all(Array.from({ length: FRAMES }, bench.read));
   while ((allowed?.() as number) > 1) await new Promise((resolve) => setImmediate(resolve));
