@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { watchFiles } from '../../src/commands/dev/watch.ts';
 import type { SluiceError } from '../../src/kernel/errors.ts';
 import { EVENTS, project, start, type Told } from '../fixtures/dev.ts';
-import { Sluice } from '../fixtures/sluice.ts';
+import { ROOT, Sluice } from '../fixtures/sluice.ts';
 import { until } from '../fixtures/until.ts';
 
 describe('dev', { concurrency: 2 }, () => {
@@ -104,6 +104,19 @@ describe('dev', { concurrency: 2 }, () => {
     run.notice(mine.edit('Tacoma', 'New York', events));
     const later = (await run.until('prediction', 2)) as unknown as { value: { station: string } };
     assert.equal(later.value.station, 'New York');
+    run.signal('SIGINT');
+    assert.equal(await run.ended, 0);
+  });
+
+  test('a topology in TypeScript is run anew at each edit', async () => {
+    const mine = project();
+    const file = join(mine.folder, 'mine.ts');
+    copyFileSync(join(ROOT, 'topologies/hello.ts'), file);
+    const run = start(file);
+    await run.until('settled');
+    run.notice(mine.edit("'hello.late'", "'hello.later'", file));
+    assert.deepEqual((await run.until('topics', 2)).topics, ['hello.later']);
+    await run.until('settled', 2);
     run.signal('SIGINT');
     assert.equal(await run.ended, 0);
   });

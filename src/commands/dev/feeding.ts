@@ -79,10 +79,11 @@ export function startFeeding(
     const [published, letters, dropped] = (['published', 'dead-lettered', 'dropped'] as const).map((fate) =>
       settledRecords(telemetry, fate),
     );
+    const n = (figure: number): string => figure.toLocaleString('en');
     const left = refused === 0 ? '' : `; ${refused} lines were not sent`;
     report.tell(
       { event: 'settled', sent: feeder.produced, published, deadLettered: letters, dropped, notSent: refused },
-      `settled      ${feeder.produced.toLocaleString('en')} events: ${published} predictions, ${letters} dead letters, ${dropped} dropped${left}`,
+      `settled      ${n(feeder.produced)} events: ${n(published)} predictions, ${n(letters)} dead letters, ${n(dropped)} dropped${left}`,
     );
     return { refused };
   }
