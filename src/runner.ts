@@ -5,12 +5,13 @@ import { type Deadline, deadlineIn, within } from './kernel/deadline.ts';
 import { classify, type SluiceError } from './kernel/errors.ts';
 import type { Frame, Origin } from './kernel/frame.ts';
 import { Lifecycle, type State } from './kernel/lifecycle.ts';
+import { WAITS, type Wait, waitOf } from './kernel/waits.ts';
 import { Watermarks } from './offsets/watermark.ts';
 import type { Source, SourceListener } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
+import { createPartitions } from './runner/partitions.ts';
 import { UnderWay } from './runner/under-way.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
-import { createLagLookUp } from './stages/lag.ts';
 
 /** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
 export interface RunOutcome {
@@ -93,7 +94,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const underWay = new UnderWay(clock, options);
   const conditions = new Conditions(() => underWay.progress());
   const watermarks = new Watermarks();
-  const lagOf = createLagLookUp(clock, source);
+  const partitions = createPartitions({ clock, telemetry, source });
   const abandon = new AbortController();
   const commit = createCommit(
     { clock, telemetry, credit, watermarks, source, onFailed: fail },
@@ -120,6 +121,13 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
 
   telemetry.gauge('sluice_inflight_records', {}, () => credit.records);
   telemetry.gauge('sluice_inflight_bytes', {}, () => credit.bytes);
+  for (const what of WAITS) telemetry.gauge('sluice_waiting', { what }, () => Number(waitsFor(what)));
+
+  function waitsFor(what: Wait): boolean {
+    if (what === 'source') return lifecycle.state === 'running' && !source.health().ready;
+    if (what === 'unknown' && underWay.stall(conditions).reason !== '') return true;
+    return conditions.names().some((name) => waitOf(name) === what);
+  }
 
   function fail(thrown: unknown): void {
     // What was given up on at the end of the drain budget is no failure: it is unsettled, and said to be.
@@ -182,10 +190,12 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       return;
     }
     underWay.enter();
+    partitions.took(frame);
     driven.admit(frame);
     try {
       await driven.path(frame);
       underWay.leave();
+      partitions.left(frame);
     } catch (thrown) {
       underWay.leave();
       fail(thrown);
@@ -196,9 +206,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     onAssigned(origin) {
       watermarks.open(origin);
       const { topic, partition } = origin;
-      const labels = { topic, partition: String(partition) };
-      telemetry.gauge('sluice_lag_records', labels, () => lagOf(topic, partition)?.records ?? Number.NaN);
-      telemetry.gauge('sluice_lag_seconds', labels, () => lagOf(topic, partition)?.seconds ?? Number.NaN);
+      partitions.assigned(origin);
       telemetry.event('assigned', { topic, partition, epoch: origin.epoch });
     },
     onFrame(frame) {
@@ -217,9 +225,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       const replayed = watermarks.close(origin);
       if (!options.exactlyOnce) telemetry.counter('sluice_duplicates_possible_total').add(replayed);
       const { topic, partition } = origin;
-      const labels = { topic, partition: String(partition) };
-      telemetry.removeGauge('sluice_lag_records', labels);
-      telemetry.removeGauge('sluice_lag_seconds', labels);
+      partitions.revoked(origin);
       telemetry.event('revoked', { topic, partition, epoch: origin.epoch });
     },
     onEnd() {

@@ -41,6 +41,11 @@ export class Conditions {
     return this.list().join('; ');
   }
 
+  /** What is waited for. */
+  names(): string[] {
+    return [...this.current.keys()];
+  }
+
   /** Each by itself. */
   list(): string[] {
     return [...this.current].map(([what, waiting]) => `${what}: ${[...waiting.values()].at(-1)}`);

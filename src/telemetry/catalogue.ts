@@ -1,5 +1,6 @@
 import { DEGRADED } from '../kernel/degraded.ts';
 import { FATES, REASONS } from '../kernel/fate.ts';
+import { WAITS } from '../kernel/waits.ts';
 
 /**
  * Every metric that Sluice has, in one table: a name, label or label value that is not here does not exist.
@@ -62,10 +63,21 @@ export const METRICS = {
   }),
   sluice_lag_records: gauge('Records between our position and the end of the partition.', PARTITION, 128),
   sluice_lag_seconds: gauge(
-    'Seconds since the timestamp of the last record handed over; 0 when caught up, NaN before the first record.',
+    'Seconds since the timestamp of the last record handed over, or since it was last caught up, if that is less; 0 when caught up, NaN before the first record.',
     PARTITION,
     128,
   ),
+  sluice_lag_drain_seconds: gauge(
+    'Seconds until the partition is caught up, if it goes on as in the last minute; 0 when it is, absent when it never would be.',
+    PARTITION,
+    128,
+  ),
+  sluice_partition_still_seconds: gauge(
+    'For how long records of the partition have waited of which none settled; 0 when none waits. High: stuck, not slow.',
+    PARTITION,
+    128,
+  ),
+  sluice_waiting: gauge('1 while records wait for this, and /ready says why; 0 otherwise.', { what: WAITS }),
   sluice_inflight_records: gauge('Records taken in and not settled.'),
   sluice_inflight_bytes: gauge('Bytes of records taken in and not settled.'),
   sluice_inflight_limit_records: gauge('Records that may be taken in and not settled: flow.maxInFlight.'),

@@ -8,7 +8,7 @@ export type Share = readonly { readonly name: string; readonly series: readonly 
  * Of these gauges the highest is told: shares of time, ages, what is on or off, and what holds for each. Others are amounts (records, bytes, calls),
  * which add up; so do counters and the buckets of histograms. By their endings, so that a new metric has a rule.
  */
-const TELLS_HIGHEST = /_(seconds|ratio|step|device|placement|info|up|ready|batch_limit_rows)$/;
+const TELLS_HIGHEST = /_(seconds|ratio|step|device|placement|info|up|ready|waiting|batch_limit_rows)$/;
 
 /** What a store has counted, without what is the catalogue's, and without series that are still empty. */
 export function shareOf(store: Pick<MetricStore, 'snapshot'>): Share {

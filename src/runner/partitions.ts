@@ -1,0 +1,81 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Frame, Origin } from '../kernel/frame.ts';
+import type { Source } from '../ports/source.ts';
+import type { Labels, Telemetry } from '../ports/telemetry.ts';
+import { createLagLookUp } from './lag.ts';
+
+/** What there is to say of each partition that is ours: how far it is behind, for how long yet, and whether it stands still. */
+export interface Partitions {
+  assigned(origin: Origin): void;
+  revoked(origin: Origin): void;
+  took(frame: Frame): void;
+  left(frame: Frame): void;
+}
+
+interface Watched {
+  /** Frames under way. */
+  frames: number;
+  /** When something settled, or nothing waited. */
+  movedMs: number;
+}
+
+/**
+ * Gauges a partition. A pipeline whose other partitions go on looks well while one of them stands still (cause) → nobody would look at
+ * it (effect) → each tells for how long records have waited of which none settled (guard). A slow one settles now and
+ * then, however far behind; what all of them wait for is `sluice_waiting`.
+ */
+export function createPartitions(deps: {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly source: Pick<Source, 'lag'>;
+}): Partitions {
+  const { clock, telemetry } = deps;
+  const lags = createLagLookUp(clock, deps.source);
+  const watched = new Map<Origin, Watched>();
+
+  function stillSeconds({ topic, partition }: Origin, partitionOf: Watched): number {
+    const nowMs = clock.monotonicMs();
+    const { records } = lags.of(topic, partition);
+    // Where the end is not known, records may wait.
+    if (partitionOf.frames === 0 && records === 0) partitionOf.movedMs = nowMs;
+    return (nowMs - partitionOf.movedMs) / 1_000;
+  }
+
+  return {
+    assigned(origin) {
+      const { topic, partition } = origin;
+      const here: Watched = { frames: 0, movedMs: clock.monotonicMs() };
+      watched.set(origin, here);
+      const labels = labelsOf(origin);
+      telemetry.gauge('sluice_lag_records', labels, () => lags.of(topic, partition).records);
+      telemetry.gauge('sluice_lag_seconds', labels, () => lags.of(topic, partition).seconds);
+      telemetry.gauge('sluice_lag_drain_seconds', labels, () => lags.of(topic, partition).drainSeconds);
+      telemetry.gauge('sluice_partition_still_seconds', labels, () => stillSeconds(origin, here));
+    },
+    revoked(origin) {
+      watched.delete(origin);
+      lags.forget(origin.topic, origin.partition);
+      for (const name of [
+        'sluice_lag_records',
+        'sluice_lag_seconds',
+        'sluice_lag_drain_seconds',
+        'sluice_partition_still_seconds',
+      ])
+        telemetry.removeGauge(name, labelsOf(origin));
+    },
+    took({ origin }) {
+      const here = watched.get(origin);
+      if (here !== undefined && here.frames++ === 0) here.movedMs = clock.monotonicMs();
+    },
+    left({ origin }) {
+      const here = watched.get(origin);
+      if (here === undefined) return;
+      here.frames--;
+      here.movedMs = clock.monotonicMs();
+    },
+  };
+}
+
+function labelsOf({ topic, partition }: Origin): Labels {
+  return { topic, partition: String(partition) };
+}
