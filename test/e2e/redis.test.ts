@@ -7,6 +7,7 @@ import { FEATURES, flights, lazyExample, type Prediction } from '../contract/exa
 import { startEmbeddedStack } from '../fixtures/embedded-stack.ts';
 import { type RedisServer, redisMissing, startRedis } from '../fixtures/redis-server.ts';
 import { sluice } from '../fixtures/sluice.ts';
+import { decodeRisk } from '../fixtures/upstream.ts';
 
 const bench = lazyExample(startEmbeddedStack);
 const servers: RedisServer[] = [];
@@ -61,7 +62,14 @@ test('Redis away: nothing is dead-lettered, /ready says why, and it goes on when
     .split('\n')
     .map((line): Prediction => JSON.parse(line));
   assert.equal(expected.length, 600);
-  assert.equal((await read(topology.output)).length, 600);
+  const outputs = (await read(topology.output)).map(({ value }) => decodeRisk(value as Buffer));
+  const found = new Map(outputs.map(({ id, probability }) => [Number(id), probability]));
+  assert.equal(found.size, 600);
+  for (const { id, probability } of expected.slice(0, 300))
+    assert.ok(
+      Math.abs((found.get(id) as number) - probability) < 1e-6,
+      `${id}: ${found.get(id)}, by batch ${probability}`,
+    );
 });
 
 test('a password that is wrong ends the run and doctor says so, without showing it', { skip }, async () => {

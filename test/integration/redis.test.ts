@@ -9,7 +9,7 @@ import { createRedisStore } from '../../src/adapters/redis/store.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import { featureStoreConformance } from '../contract/feature-store.ts';
-import { isSluice } from '../contract/feature-store-parts.ts';
+import { AGG, blank, isSluice, sortedKeys } from '../contract/feature-store-parts.ts';
 import { REDIS_TRAITS, redisWorld } from '../contract/redis-store.ts';
 import { makeCertificates, type RedisServer, startRedis, startRedisCluster } from '../fixtures/redis-server.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
@@ -23,6 +23,23 @@ featureStoreConformance(
   },
   REDIS_TRAITS,
 );
+
+test('a cluster of which one node hangs gives no part of an answer', async (t) => {
+  const { nodes, stop } = await startRedisCluster();
+  const world = redisWorld(nodes, { cluster: true }, stop);
+  t.after(world.stop);
+  const keys = sortedKeys(Array.from({ length: 300 }, (_, i) => `k${1_000 + i}`));
+  const common = { table: 't', layout: 'packed', views: [AGG], rowWidth: 2, keys } as const;
+  const values = new Float64Array(600).fill(7);
+  await world.writer.write({ ...common, values, present: new Uint8Array(300).fill(1), timestampMs: 5 });
+  const whole = blank(300, 2, 1);
+  await world.store.read({ ...common, into: whole, timeoutMs: 20_000 });
+  assert.deepEqual(whole.values, values);
+  nodes[0].freeze();
+  const into = blank(300, 2, 1);
+  await assert.rejects(world.store.read({ ...common, into, timeoutMs: 500 }), isSluice('store-unavailable'));
+  assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-tls-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
