@@ -45,10 +45,13 @@ export const CLEANSING: readonly FunctionSpec[] = [
   {
     name: 'impute',
     signature: 'impute(x, default)',
-    doc: 'x, or where it is missing the default; the same as x ?? default.',
+    doc: 'x, or where it is missing the default: numbers, or text; the same as x ?? default.',
     formula: 'x, else default',
     missing: 'Missing only where both are.',
     example: { expression: 'impute(0 / 0, 7)', gives: 7 },
+    more: [
+      { expression: 'ordinal(impute(event.carrier, "none"), ["AA", "none"])', gives: 1, given: { carrier: null } },
+    ],
     build: (call) => {
       call.arity(2);
       return replaced(call);

@@ -171,8 +171,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
     example: { expression: '(0 / 0) ?? 569', gives: 569 },
     build: (call) => {
       call.arity(2);
-      if (call.args[0].kind !== 'string') return replaced(call);
-      return replacedText(call.args[0], textArgument(call, 1));
+      return replaced(call);
     },
   },
   {
@@ -190,7 +189,9 @@ export const OPERATORS: readonly FunctionSpec[] = [
 ];
 
 /** `x ?? y`: the one place where missing ends. */
-export function replaced(call: Call): NumericValue {
+export function replaced(call: Call): NumericValue | StringValue {
+  const [first] = call.args;
+  if (first.kind === 'string') return replacedText(first, textArgument(call, 1));
   const kept = call.map(2, (x, y) => `(${anyMissing(x)} ? ${y} : ${x})`);
   return { ...kept, missing: call.numeric(1).missing };
 }
