@@ -9,6 +9,7 @@ import type { Sink } from '../ports/sink.ts';
 import { Accumulator, type AccumulatorOptions, type Chunk } from './accumulator.ts';
 import { appendDeadLetter } from './dead-letter.ts';
 import { createDeadLetterLimit, type DeadLetterLimit } from './dead-letter-limit.ts';
+import { giveBack } from './loans.ts';
 import { OutputHeaders } from './output-headers.ts';
 import { createRefusals } from './refusals.ts';
 import { createSettlement, sourceOf } from './settlement.ts';
@@ -106,6 +107,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
           `record ${origin.topic}/${origin.partition}/${frame.offsets[i]} was not encoded; please report this`,
         );
     }
+    giveBack(frame);
     if (dropped > 0 || count === 0) settlement.settle(frame, 0, 0, dropped);
     pumpTouched();
   }
