@@ -63,7 +63,7 @@ ${declare}
 return function encodeRow(i, slab) {
 let bytes = ${fixedBytes};
 ${measure}let at = slab.reserve(bytes);
-const A = slab.arena;
+const A = slab.arena, V = slab.view;
 let v = 0, n = 0;
 ${write}slab.used = at;
 return true;
@@ -125,9 +125,9 @@ function columnCode(plan: ColumnPlan, k: number, symbols: (readonly Buffer[])[])
       };
     case 'string':
       return {
-        declare: `const b${k} = ${of}.bytes, s${k} = ${of}.start, e${k} = ${of}.end;\n`,
+        declare: `const b${k} = ${of}.bytes, s${k} = ${of}.start, e${k} = ${of}.end, t${k} = viewOf(b${k});\n`,
         measure: `if (s${k}[i] >= 0) bytes += e${k}[i] - s${k}[i];\n`,
-        write: otherwise(`s${k}[i] < 0`, textCode(type, `b${k}`, `s${k}[i]`, `e${k}[i]`, symbols)),
+        write: otherwise(`s${k}[i] < 0`, textCode(type, `b${k}`, `s${k}[i]`, `e${k}[i]`, symbols, `t${k}`)),
         maxBytes: 6,
       };
     case 'label':
@@ -170,9 +170,9 @@ function numberCode(type: AvroType): string {
     case 'long':
       return `if (!Number.isSafeInteger(v)) ${FAIL}\nat = putInteger(A, at, v);\n`;
     case 'float':
-      return `v = Math.fround(v);\nif (v - v !== 0) ${FAIL}\nat = putFloat(A, at, v);\n`;
+      return `v = Math.fround(v);\nif (v - v !== 0) ${FAIL}\nV.setFloat32(at, v, true);\nat += 4;\n`;
     default:
-      return `if (v - v !== 0) ${FAIL}\nat = putDouble(A, at, v);\n`;
+      return `if (v - v !== 0) ${FAIL}\nV.setFloat64(at, v, true);\nat += 8;\n`;
   }
 }
 
@@ -184,7 +184,15 @@ function longCode(type: AvroType, k: number): string {
   return `${toNumber}if (!Number.isSafeInteger(v)) ${FAIL}\n${numberCode(type)}`;
 }
 
-function textCode(type: AvroType, bytes: string, start: string, end: string, symbols: (readonly Buffer[])[]): string {
+/** `view`: of all of the bytes, where there is one. */
+function textCode(
+  type: AvroType,
+  bytes: string,
+  start: string,
+  end: string,
+  symbols: (readonly Buffer[])[],
+  view?: string,
+): string {
   if (type.type === 'enum') {
     symbols.push(type.symbols.map((symbol) => Buffer.from(symbol)));
     return `if ((n = symbolAt(symbols[${symbols.length - 1}], ${bytes}, ${start}, ${end})) < 0) ${FAIL}
@@ -194,7 +202,7 @@ at = putInteger(A, at, n);
   return `n = ${end} - ${start};
 if (n < 64) A[at++] = 2 * n;
 else at = putInteger(A, at, n);
-at = putBytes(A, at, ${bytes}, ${start}, ${end});\n`;
+${view === undefined ? `at = putBytes(A, at, ${bytes}, ${start}, ${end});` : `copyBytes(V, at, ${view}, ${start}, n);\nat += n;`}\n`;
 }
 
 /** A union's branch as a varint of one byte (planOutput refuses wider unions). */

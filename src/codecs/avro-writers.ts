@@ -1,3 +1,4 @@
+import { copyBytes } from '../kernel/copy-bytes.ts';
 import { symbolAt } from './symbols.ts';
 
 /**
@@ -6,12 +7,6 @@ import { symbolAt } from './symbols.ts';
 
 /** Below this length a loop beats a native copy. */
 const NATIVE_FROM_BYTES = 32;
-
-/** Little-endian scratch: cheaper than a view of every arena. */
-const FLOAT = new Float32Array(1);
-const DOUBLE = new Float64Array(1);
-const FLOAT_BYTES = new Uint8Array(FLOAT.buffer);
-const DOUBLE_BYTES = new Uint8Array(DOUBLE.buffer);
 
 /** A 64-bit integer, given as its halves, as a zigzag varint. */
 export function putLong(into: Buffer, at: number, low: number, high: number): number {
@@ -37,21 +32,6 @@ export function putInteger(into: Buffer, at: number, value: number): number {
   return putLong(into, at, value | 0, Math.floor(value / 4294967296));
 }
 
-export function putFloat(into: Buffer, at: number, value: number): number {
-  FLOAT[0] = value;
-  into[at] = FLOAT_BYTES[0];
-  into[at + 1] = FLOAT_BYTES[1];
-  into[at + 2] = FLOAT_BYTES[2];
-  into[at + 3] = FLOAT_BYTES[3];
-  return at + 4;
-}
-
-export function putDouble(into: Buffer, at: number, value: number): number {
-  DOUBLE[0] = value;
-  for (let k = 0; k < 8; k++) into[at + k] = DOUBLE_BYTES[k];
-  return at + 8;
-}
-
 /** bytes[start..end) as they are. */
 export function putBytes(into: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
   if (end - start >= NATIVE_FROM_BYTES) {
@@ -62,4 +42,9 @@ export function putBytes(into: Buffer, at: number, bytes: Buffer, start: number,
   return at;
 }
 
-export const WRITERS = { putLong, putInteger, putFloat, putDouble, putBytes, symbolAt };
+/** Of all of the bytes: made once a frame, for a column of text. */
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+export const WRITERS = { putLong, putInteger, putBytes, copyBytes, symbolAt, viewOf };

@@ -1,4 +1,5 @@
-import { RecordSlab, BYTES_A_ROW as SLAB_BYTES_A_ROW } from './record-slab.ts';
+import { RecordSlab } from './record-slab.ts';
+import { BYTES_A_ROW as SLAB_BYTES_A_ROW } from './slab-columns.ts';
 
 /** Memory of a source that all records of a frame lie in, in place of a copy. */
 export interface Shared {

@@ -221,21 +221,23 @@ export class FrameBuilder {
     const { slab, offsets, valueBytes } = this.memory;
     const shift = this.copyIn(range, from, to);
     const { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = slab;
+    const { keyStart: keyFrom, keyEnd: keyTo, valueStart: valueFrom, valueEnd: valueTo } = columns;
+    const { headersStart: headersFrom, headersEnd: headersTo, offsets: offsetsFrom, timestamps: times } = columns;
     let row = slab.count;
     for (let i = from; i < to; i++, row++) {
-      offsets[row] = columns.offsets[i];
-      timestamps[row] = columns.timestamps[i];
-      const key = columns.keyStart[i];
+      offsets[row] = offsetsFrom[i];
+      timestamps[row] = times[i];
+      const key = keyFrom[i];
       keyStart[row] = key < 0 ? -1 : key + shift;
-      keyEnd[row] = key < 0 ? -1 : columns.keyEnd[i] + shift;
-      const value = columns.valueStart[i];
-      const valueEnds = columns.valueEnd[i];
+      keyEnd[row] = key < 0 ? -1 : keyTo[i] + shift;
+      const value = valueFrom[i];
+      const valueEnds = valueTo[i];
       valueStart[row] = value < 0 ? -1 : value + shift;
       valueEnd[row] = value < 0 ? -1 : valueEnds + shift;
       valueBytes[row] = value < 0 ? 0 : valueEnds - value;
-      const headers = columns.headersStart[i];
+      const headers = headersFrom[i];
       headersStart[row] = headers < 0 ? -1 : headers + shift;
-      headersEnd[row] = headers < 0 ? -1 : columns.headersEnd[i] + shift;
+      headersEnd[row] = headers < 0 ? -1 : headersTo[i] + shift;
     }
     slab.count = row;
   }

@@ -1,4 +1,5 @@
 import { copyBytes } from './copy-bytes.ts';
+import { locateRecords, MAX_FRAMING, type SlabColumns, slabColumns, widen } from './slab-columns.ts';
 import { putVarint, varintBytes, zigzag } from './varints.ts';
 
 /** Headers of one record, in the layout of headers.ts; a byte at least. */
@@ -15,6 +16,10 @@ export interface HeaderBlock {
  * A row may lie there as it does in a Kafka record batch from the key on (length of the key, key, length of the value, value,
  * headers; varints, zigzag): it has a body. `appendRow` puts in front what a batch has there, so that rows that all came by it are
  * the records of a batch, to the byte, and go to the broker in one copy.
+ *
+ * Hazard: eight columns of each of a dozen slabs are more streams of memory than a processor foresees (cause) → a miss of its cache
+ * a row, for entries that nobody reads (effect) → entries of rows that are records of a batch are read off it when a column is
+ * asked for (guard). So: take a column from the slab after the rows are there, not before.
  */
 export class RecordSlab {
   arena: Buffer;
@@ -23,33 +28,54 @@ export class RecordSlab {
   /** Bytes of the arena in use. */
   used = 0;
   count = 0;
-  timestamps: Float64Array;
-  keyStart: Int32Array;
-  keyEnd: Int32Array;
-  valueStart: Int32Array;
-  valueEnd: Int32Array;
-  headersStart: Int32Array;
-  headersEnd: Int32Array;
-  /** Where its body begins, which ends with the value, or with the headers if there are any; -1 where the row has none. */
-  bodyStart: Int32Array;
+  private columns: SlabColumns;
   /** Rows, and bytes, at the beginning that are the records of a batch. */
   private framedRows = 0;
   private framedBytes = 0;
+  /** Of these, what the columns have. */
+  private locatedRows = 0;
+  private locatedBytes = 0;
+  /** Of the framed rows: the first one's, and the latest. */
+  private readonly times = new Float64Array(2);
 
   constructor(capacity: number, arenaBytes: number) {
     this.arena = Buffer.allocUnsafeSlow(arenaBytes);
     this.view = viewOf(this.arena);
-    // One piece of memory for all columns: eight would cost eight times as much to get, and to collect.
-    const rows = new ArrayBuffer(capacity * BYTES_A_ROW);
-    const column = (k: number): Int32Array => new Int32Array(rows, capacity * (8 + 4 * k), capacity);
-    this.timestamps = new Float64Array(rows, 0, capacity);
-    this.keyStart = column(0);
-    this.keyEnd = column(1);
-    this.valueStart = column(2);
-    this.valueEnd = column(3);
-    this.headersStart = column(4);
-    this.headersEnd = column(5);
-    this.bodyStart = column(6);
+    this.columns = slabColumns(capacity);
+  }
+
+  /** Wall ms. */
+  get timestamps(): Float64Array {
+    return this.located().timestamps;
+  }
+
+  get keyStart(): Int32Array {
+    return this.located().keyStart;
+  }
+
+  get keyEnd(): Int32Array {
+    return this.located().keyEnd;
+  }
+
+  get valueStart(): Int32Array {
+    return this.located().valueStart;
+  }
+
+  get valueEnd(): Int32Array {
+    return this.located().valueEnd;
+  }
+
+  get headersStart(): Int32Array {
+    return this.located().headersStart;
+  }
+
+  get headersEnd(): Int32Array {
+    return this.located().headersEnd;
+  }
+
+  /** Where its body begins, which ends with the value, or with the headers if there are any; -1 where the row has none. */
+  get bodyStart(): Int32Array {
+    return this.located().bodyStart;
   }
 
   /** The bytes in use are the records of a record batch: timestamps count from the first one's, offsets from 0. */
@@ -57,25 +83,53 @@ export class RecordSlab {
     return this.framedRows === this.count && this.framedBytes === this.used;
   }
 
+  /** Of the first row, and of the latest one, where `isBatch`: no column is looked at. */
+  get firstTimestamp(): number {
+    return this.times[0];
+  }
+
+  get latestTimestamp(): number {
+    return this.times[1];
+  }
+
   clear(): void {
     this.used = 0;
     this.count = 0;
     this.framedRows = 0;
     this.framedBytes = 0;
+    this.locatedRows = 0;
+    this.locatedBytes = 0;
   }
 
   /** Begins row `count`, every part null; the caller then writes parts and moves `used`. Returns the row. */
   begin(timestampMs: number): number {
     const i = this.count++;
-    if (i === this.timestamps.length) this.growRows();
-    this.timestamps[i] = timestampMs;
-    this.keyStart[i] = -1;
-    this.keyEnd[i] = -1;
-    this.valueStart[i] = -1;
-    this.valueEnd[i] = -1;
-    this.headersStart[i] = -1;
-    this.headersEnd[i] = -1;
-    this.bodyStart[i] = -1;
+    if (i >= this.columns.capacity) this.growRows();
+    const { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd, bodyStart } = this.columns;
+    timestamps[i] = timestampMs;
+    keyStart[i] = -1;
+    keyEnd[i] = -1;
+    valueStart[i] = -1;
+    valueEnd[i] = -1;
+    headersStart[i] = -1;
+    headersEnd[i] = -1;
+    bodyStart[i] = -1;
+    return i;
+  }
+
+  /** Row `count` is a body without headers, which begins at `body` and ends, with its value, at `used`: all that is there already. */
+  endBody(timestampMs: number, body: number, key: number, keyTo: number, value: number): number {
+    const i = this.count++;
+    if (i >= this.columns.capacity) this.growRows();
+    const { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd, bodyStart } = this.columns;
+    timestamps[i] = timestampMs;
+    keyStart[i] = key;
+    keyEnd[i] = keyTo;
+    valueStart[i] = value;
+    valueEnd[i] = this.used;
+    headersStart[i] = -1;
+    headersEnd[i] = -1;
+    bodyStart[i] = body;
     return i;
   }
 
@@ -93,32 +147,36 @@ export class RecordSlab {
 
   append(timestampMs: number, key: Buffer | null, value: Buffer | null, headers: Buffer | null): number {
     const i = this.begin(timestampMs);
+    const { keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = this.columns;
     if (key !== null) {
-      this.keyStart[i] = this.copyIn(key, 0, key.length);
-      this.keyEnd[i] = this.used;
+      keyStart[i] = this.copyIn(key, 0, key.length);
+      keyEnd[i] = this.used;
     }
     if (value !== null) {
-      this.valueStart[i] = this.copyIn(value, 0, value.length);
-      this.valueEnd[i] = this.used;
+      valueStart[i] = this.copyIn(value, 0, value.length);
+      valueEnd[i] = this.used;
     }
     if (headers !== null) {
-      this.headersStart[i] = this.copyIn(headers, 0, headers.length);
-      this.headersEnd[i] = this.used;
+      headersStart[i] = this.copyIn(headers, 0, headers.length);
+      headersEnd[i] = this.used;
     }
     return i;
   }
 
   /** Copies row `row` of another slab, with its own headers or those given, to the end of this one: as a record of a batch, where it has a body. */
   appendRow(from: RecordSlab, row: number, headers?: HeaderBlock): number {
-    const start = from.bodyStart[row];
+    const { timestamps, valueEnd, headersStart, headersEnd, bodyStart } = from.located();
+    const start = bodyStart[row];
     const i = this.count;
-    const delta = i === 0 ? 0 : from.timestamps[row] - this.timestamps[0];
-    if (start < 0 || !(delta > -SMALL_DELTA && delta < SMALL_DELTA)) return this.appendParts(from, row, headers);
-    const hasOwn = headers === undefined && from.headersEnd[row] > from.headersStart[row];
-    const own = hasOwn ? from.headersStart[row] : -1;
-    const bytes = (own < 0 ? from.valueEnd[row] : from.headersEnd[row]) - start;
+    const timestamp = timestamps[row];
+    const delta = i === 0 ? 0 : timestamp - this.times[0];
+    const isNext = this.framedRows === i && this.framedBytes === this.used;
+    if (start < 0 || !isNext || !(delta > -SMALL_DELTA && delta < SMALL_DELTA))
+      return this.appendParts(from, row, headers);
+    const own = headers === undefined && headersEnd[row] > headersStart[row];
+    const bytes = (own ? headersEnd[row] : valueEnd[row]) - start;
     // Without headers there is their count, which is none.
-    const rest = headers === undefined ? (own < 0 ? 1 : 0) : headers.length;
+    const rest = headers === undefined ? (own ? 0 : 1) : headers.length;
     const later = zigzag(delta);
     const offset = i * 2;
     const length = 1 + varintBytes(later) + varintBytes(offset) + bytes + rest;
@@ -131,46 +189,36 @@ export class RecordSlab {
     copyBytes(view, at, from.view, start, bytes);
     const end = at + bytes;
     if (headers !== undefined) copyBytes(view, end, headers.view, 0, rest);
-    else if (own < 0) arena[end] = 0;
+    else if (!own) arena[end] = 0;
     this.used = end + rest;
-    if (this.framedRows === i && this.framedBytes === first) {
-      this.framedRows++;
-      this.framedBytes = this.used;
-    }
-    const by = at - start;
-    this.count++;
-    if (i === this.timestamps.length) this.growRows();
-    const keyStart = from.keyStart[row];
-    this.timestamps[i] = from.timestamps[row];
-    this.keyStart[i] = keyStart < 0 ? -1 : keyStart + by;
-    this.keyEnd[i] = keyStart < 0 ? -1 : from.keyEnd[row] + by;
-    // A body is made of a value.
-    this.valueStart[i] = from.valueStart[row] + by;
-    this.valueEnd[i] = from.valueEnd[row] + by;
-    this.headersStart[i] = headers === undefined ? (own < 0 ? -1 : own + by) : end;
-    this.headersEnd[i] = headers === undefined && own < 0 ? -1 : this.used;
-    this.bodyStart[i] = at;
+    this.framedBytes = end + rest;
+    this.count = i + 1;
+    this.framedRows = i + 1;
+    if (i === 0) this.times[0] = this.times[1] = timestamp;
+    else if (timestamp > this.times[1]) this.times[1] = timestamp;
     return i;
   }
 
   private appendParts(from: RecordSlab, row: number, headers: HeaderBlock | undefined): number {
-    const i = this.begin(from.timestamps[row]);
-    if (from.keyStart[row] >= 0) {
-      this.keyStart[i] = this.copyIn(from.arena, from.keyStart[row], from.keyEnd[row]);
-      this.keyEnd[i] = this.used;
+    const source = from.located();
+    const i = this.begin(source.timestamps[row]);
+    const { keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = this.columns;
+    if (source.keyStart[row] >= 0) {
+      keyStart[i] = this.copyIn(from.arena, source.keyStart[row], source.keyEnd[row]);
+      keyEnd[i] = this.used;
     }
-    if (from.valueStart[row] >= 0) {
-      this.valueStart[i] = this.copyIn(from.arena, from.valueStart[row], from.valueEnd[row]);
-      this.valueEnd[i] = this.used;
+    if (source.valueStart[row] >= 0) {
+      valueStart[i] = this.copyIn(from.arena, source.valueStart[row], source.valueEnd[row]);
+      valueEnd[i] = this.used;
     }
     if (headers !== undefined) {
       const at = this.reserve(headers.length);
       copyBytes(this.view, at, headers.view, 0, headers.length);
-      this.headersStart[i] = at;
-      this.headersEnd[i] = this.used = at + headers.length;
-    } else if (from.headersStart[row] >= 0) {
-      this.headersStart[i] = this.copyIn(from.arena, from.headersStart[row], from.headersEnd[row]);
-      this.headersEnd[i] = this.used;
+      headersStart[i] = at;
+      headersEnd[i] = this.used = at + headers.length;
+    } else if (source.headersStart[row] >= 0) {
+      headersStart[i] = this.copyIn(from.arena, source.headersStart[row], source.headersEnd[row]);
+      headersEnd[i] = this.used;
     }
     return i;
   }
@@ -192,32 +240,26 @@ export class RecordSlab {
   }
 
   private growRows(): void {
-    const wider = new RecordSlab(Math.max(16, this.timestamps.length * 2), 0);
-    for (const name of COLUMNS) wider[name].set(this[name]);
-    this.timestamps = wider.timestamps;
-    this.keyStart = wider.keyStart;
-    this.keyEnd = wider.keyEnd;
-    this.valueStart = wider.valueStart;
-    this.valueEnd = wider.valueEnd;
-    this.headersStart = wider.headersStart;
-    this.headersEnd = wider.headersEnd;
-    this.bodyStart = wider.bodyStart;
+    this.columns = widen(this.columns, this.count);
+  }
+
+  /** The columns, with all rows in them. */
+  private located(): SlabColumns {
+    if (this.locatedRows < this.framedRows) this.locate();
+    return this.columns;
+  }
+
+  private locate(): void {
+    if (this.columns.capacity < this.framedRows) this.growRows();
+    locateRecords(this.arena, this.locatedBytes, this.columns, this.locatedRows, this.framedRows, this.times[0]);
+    this.locatedRows = this.framedRows;
+    this.locatedBytes = this.framedBytes;
   }
 }
 
-const COLUMNS = [
-  ...(['timestamps', 'keyStart', 'keyEnd', 'valueStart', 'valueEnd'] as const),
-  ...(['headersStart', 'headersEnd', 'bodyStart'] as const),
-] as const;
-
 /** Zigzagged, they are an int32. */
 const SMALL_DELTA = 2 ** 30;
-/** Length, attributes, timestamp and offset, each as long as it can be. */
-const MAX_FRAMING = 5 + 1 + 5 + 5;
 
 function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
-
-/** A float64 and seven int32. */
-export const BYTES_A_ROW = 8 + 7 * 4;

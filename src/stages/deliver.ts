@@ -90,11 +90,14 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     if (!limit.admits(frame)) return;
     const { fate, count, encoded, encodedAs, origin } = frame;
     const partitions = sink.partitionCount(output.topic);
+    const keys = encoded && { bytes: encoded.arena, start: encoded.keyStart, end: encoded.keyEnd };
+    const unkeyed = origin.partition % partitions;
     let dropped = 0;
     for (let i = 0; i < count; i++) {
-      if (fate[i] === OPEN && encoded !== undefined) {
+      if (fate[i] === OPEN && encoded !== undefined && keys !== undefined) {
         const row = encodedAs[i];
-        const partition = outputPartition(frame, row, partitions);
+        const key = keys.start[row];
+        const partition = key < 0 ? unkeyed : partitionOfKey(keys.bytes, key, keys.end[row], partitions);
         const target = outputs[partition] ?? accumulator(output.topic, partition);
         target.slab().appendRow(encoded, row, headers.of(frame, i));
         fate[i] = PUBLISHED;

@@ -33,7 +33,7 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   let lengthBytes = 1;
 
   return (frame) => {
-    const { count, fate } = frame;
+    const { count, fate, timestamps, keyStart, keyEnd } = frame;
     const lent = memory.lend(frame, count);
     const { slab } = lent;
     slab.clear();
@@ -44,14 +44,15 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
     for (let i = 0; i < count; i++) {
       if (fate[i] !== OPEN) continue;
       const body = slab.used;
-      const row = slab.begin(frame.timestamps[i]);
-      if (outputKey === undefined) {
-        if (frame.keyStart[i] < 0) putNullKey(slab);
-        else putKey(slab, row, source, frame.keyStart[i], frame.keyEnd[i]);
-      } else if (!putMadeKey(slab, row, outputKey, frame.columns, i)) {
-        fail(row, body, i);
-        continue;
-      }
+      let key = -1;
+      if (outputKey !== undefined) {
+        key = putMadeKey(slab, outputKey, frame.columns, i);
+        if (key < 0) {
+          fail(body, i);
+          continue;
+        }
+      } else if (keyStart[i] < 0) putNullKey(slab);
+      else key = putKey(slab, source, keyStart[i], keyEnd[i]);
       const lengthAt = slab.used;
       slab.used = lengthAt + lengthBytes;
       let isThere = value(i, slab);
@@ -62,21 +63,17 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
         isThere = value(i, slab);
       }
       if (!isThere) {
-        fail(row, body, i);
+        fail(body, i);
         continue;
       }
       const start = lengthAt + lengthBytes;
       putVarint(slab.arena, lengthAt, (slab.used - start) * 2);
-      slab.valueStart[row] = start;
-      slab.valueEnd[row] = slab.used;
-      slab.bodyStart[row] = body;
-      encodedAs[i] = row;
+      encodedAs[i] = slab.endBody(timestamps[i], body, key, key < 0 ? -1 : lengthAt, start);
     }
     frame.encoded = slab;
     frame.encodedAs = encodedAs;
 
-    function fail(row: number, usedBefore: number, i: number): void {
-      slab.count = row;
+    function fail(usedBefore: number, i: number): void {
       slab.used = usedBefore;
       decide(frame, i, DEAD_LETTERED, ENCODE_FAILED);
     }
@@ -90,36 +87,28 @@ function putNullKey(slab: RecordSlab): void {
   slab.used = at + 1;
 }
 
-function putKey(slab: RecordSlab, row: number, source: DataView, from: number, to: number): void {
+/** Returns where the key begins; it ends at `used`. */
+function putKey(slab: RecordSlab, source: DataView, from: number, to: number): number {
   const bytes = to - from;
   const at = slab.reserve(MAX_LENGTH_BYTES + bytes);
   const start = putVarint(slab.arena, at, bytes * 2);
   copyBytes(slab.view, start, source, from, bytes);
-  slab.keyStart[row] = start;
-  slab.keyEnd[row] = start + bytes;
   slab.used = start + bytes;
+  return start;
 }
 
-/** False where a part of it is missing. */
-function putMadeKey(
-  slab: RecordSlab,
-  row: number,
-  template: KeyTemplate,
-  columns: readonly Column[],
-  i: number,
-): boolean {
+/** As putKey; -1 where a part of it is missing. */
+function putMadeKey(slab: RecordSlab, template: KeyTemplate, columns: readonly Column[], i: number): number {
   const at = slab.reserve(MAX_LENGTH_BYTES + MAX_KEY_BYTES);
   // One byte says up to 63.
   for (let lengthBytes = 1; lengthBytes <= 2; lengthBytes++) {
     const start = at + lengthBytes;
     const end = writeKey(template, columns, i, slab.arena, start);
-    if (end <= start) return false;
+    if (end <= start) return -1;
     if (varintBytes((end - start) * 2) > lengthBytes) continue;
     putVarint(slab.arena, at, (end - start) * 2);
-    slab.keyStart[row] = start;
-    slab.keyEnd[row] = end;
     slab.used = end;
-    return true;
+    return start;
   }
-  return false;
+  return -1;
 }

@@ -61,11 +61,11 @@ export function writeBatch(
   sequence: number,
 ): number {
   const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-  const first = rows.timestamps[from];
-  let max = first;
-  for (let i = from; i < to; i++) if (rows.timestamps[i] > max) max = rows.timestamps[i];
+  const whole = isWhole(rows, from, to);
+  const first = whole ? rows.firstTimestamp : rows.timestamps[from];
+  const max = whole ? rows.latestTimestamp : latest(rows.timestamps, from, to);
   const records = at + HEADER_BYTES;
-  const end = isWhole(rows, from, to)
+  const end = whole
     ? records + rows.arena.copy(into, records, 0, rows.used)
     : writeRecords(into, view, records, rows, from, to);
   putInt64(view, at, 0); // base offset: the broker's
@@ -83,6 +83,12 @@ export function writeBatch(
   view.setInt32(at + 57, to - from);
   view.setUint32(at + 17, crc32c(into, at + ATTRIBUTES, end));
   return end;
+}
+
+function latest(timestamps: Float64Array, from: number, to: number): number {
+  let max = timestamps[from];
+  for (let i = from; i < to; i++) if (timestamps[i] > max) max = timestamps[i];
+  return max;
 }
 
 /** All that the slab has, and as it lies there. */
