@@ -1,10 +1,12 @@
 import type { Column } from '../kernel/columns.ts';
+import { OPEN } from '../kernel/fate.ts';
 import { encodeConstant } from './avro-defaults.ts';
 import type { AvroType } from './avro-schema.ts';
 import { WRITERS } from './avro-writers.ts';
+import { MAX_LENGTH_BYTES } from './bodies.ts';
 import { emptyColumn, keepCode } from './keep-code.ts';
 import { type ColumnPlan, checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
-import type { RowEncoder, ValueEncoder } from './types.ts';
+import type { BodiesEncoder, RowEncoder, ValueEncoder } from './types.ts';
 
 export interface AvroEncoderOptions extends EncoderOptions {
   /** Written in front of every value: see wire.ts; empty for plain values. */
@@ -60,28 +62,60 @@ export function compileAvroEncoder(options: AvroEncoderOptions): ValueEncoder {
 const { ${Object.keys(WRITERS).join(', ')} } = W;
 return function bind(columns) {
 ${declare}
-return function encodeRow(i, slab) {
+return {
+encodeRow(i, slab) {
 let bytes = ${fixedBytes};
 ${measure}let at = slab.reserve(bytes);
 const A = slab.arena, V = slab.view;
 let v = 0, n = 0;
 ${write}slab.used = at;
 return true;
+},
+encodeBodies(keys, timestamps, fate, slab, rows, from, to) {
+const { bytes: S, starts, ends } = keys;
+let A = slab.arena, V = slab.view, at = slab.used, lengthBytes = 1;
+let v = 0, n = 0;
+for (let i = from; i < to; i++) {
+if (fate[i] !== ${OPEN}) continue;
+const key = starts[i], keyBytes = key < 0 ? 0 : ends[i] - key;
+let bytes = ${fixedBytes + 2 * MAX_LENGTH_BYTES} + keyBytes;
+${measure}if (at + bytes > A.length) { slab.reserve(bytes); A = slab.arena; V = slab.view; }
+const body = at, keyAt = putVarint(A, at, key < 0 ? 1 : keyBytes * 2);
+if (keyBytes > 0) copyBytes(V, keyAt, S, key, keyBytes);
+const lengthAt = keyAt + keyBytes;
+at = lengthAt + lengthBytes;
+${write.replaceAll(FAIL, 'return i;')}n = (at - lengthAt - lengthBytes) * 2;
+if (varintBytes(n) !== lengthBytes) {
+const needed = varintBytes(n);
+A.copyWithin(lengthAt + needed, lengthAt + lengthBytes, at);
+at += needed - lengthBytes;
+lengthBytes = needed;
+}
+putVarint(A, lengthAt, n);
+slab.used = at;
+rows[i] = slab.endBody(timestamps[i], body, key < 0 ? -1 : keyAt, key < 0 ? -1 : lengthAt, lengthAt + lengthBytes);
+}
+return to;
+},
 };
 };`;
   const bind = new Function('W', 'K', 'symbols', source)(WRITERS, constants, symbols) as (
     columns: readonly Column[],
-  ) => RowEncoder;
+  ) => { readonly encodeRow: RowEncoder; readonly encodeBodies: BodiesEncoder };
 
-  const encoder: ValueEncoder = {
-    bind(events, predictions) {
-      const bound = columns.map((plan) => {
+  function bound(events: readonly Column[], predictions: readonly Column[]): ReturnType<typeof bind> {
+    return bind(
+      columns.map((plan) => {
         const column = (plan.from === 'event' ? events : predictions)[plan.slot];
         checkColumn(plan, column);
         return column;
-      });
-      return bind(bound);
-    },
+      }),
+    );
+  }
+
+  const encoder: ValueEncoder = {
+    bind: (events, predictions) => bound(events, predictions).encodeRow,
+    bindBodies: (events, predictions) => bound(events, predictions).encodeBodies,
   };
   return keepCode(encoder, bind(columns.map(({ column }) => emptyColumn(column))));
 }
@@ -96,6 +130,7 @@ interface ColumnCode {
   readonly maxBytes: number;
 }
 
+/** What generated code says of a value that does not fit; `used` is as before. */
 const FAIL = 'return false;';
 /** Constants up to this length stand in the code. */
 const MAX_INLINE_BYTES = 16;

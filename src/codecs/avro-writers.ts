@@ -1,4 +1,5 @@
 import { copyBytes } from '../kernel/copy-bytes.ts';
+import { putVarint, varintBytes } from '../kernel/varints.ts';
 import { symbolAt } from './symbols.ts';
 
 /**
@@ -47,4 +48,4 @@ function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-export const WRITERS = { putLong, putInteger, putBytes, copyBytes, symbolAt, viewOf };
+export const WRITERS = { putLong, putInteger, putBytes, putVarint, varintBytes, copyBytes, symbolAt, viewOf };

@@ -3,6 +3,7 @@ import type { RecordSlab } from '../kernel/record-slab.ts';
 import { checkConstant } from './avro-defaults.ts';
 import type { AvroType } from './avro-schema.ts';
 import { putBytes } from './avro-writers.ts';
+import { bodiesOf } from './bodies.ts';
 import { writeInteger, writeLongDigits } from './digits.ts';
 import { MAX_NUMBER_BYTES, writeFloat32, writeFloat64 } from './json-numbers.ts';
 import { FALSE, NULL, TRUE } from './json-scan.ts';
@@ -63,6 +64,7 @@ export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
       });
       return bindRows(bound, after);
     },
+    bindBodies: (events, predictions) => bodiesOf(encoder.bind(events, predictions)),
   };
   return keepCode(encoder, bindRows([], after));
 }

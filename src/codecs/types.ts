@@ -49,7 +49,30 @@ export interface OutputField {
 
 export interface ValueEncoder {
   bind(columns: readonly Column[], predictions: readonly Column[]): RowEncoder;
+  /** The same for many records a call, with their keys. */
+  bindBodies(columns: readonly Column[], predictions: readonly Column[]): BodiesEncoder;
 }
+
+/** Keys of records: that of record i is bytes[starts[i]..ends[i]), and null where it starts at -1. */
+export interface BodyKeys {
+  readonly bytes: DataView;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
+/**
+ * Appends a body (see RecordSlab) for every record in [from, to) whose fate is OPEN: its key, then its value; `rows[i]` is its row.
+ * Returns the first whose value does not fit the schema, of which nothing is left in the slab, or `to`.
+ */
+export type BodiesEncoder = (
+  keys: BodyKeys,
+  timestamps: Float64Array,
+  fate: Uint8Array,
+  slab: RecordSlab,
+  rows: Int32Array,
+  from: number,
+  to: number,
+) => number;
 
 /**
  * Appends record `i`'s value to the slab's arena (from `slab.used` on, moving `used`, growing by `slab.reserve`).

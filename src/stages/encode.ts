@@ -1,11 +1,8 @@
-import { MAX_KEY_BYTES, writeKey } from '../codecs/key-template.ts';
-import type { KeyTemplate, ValueEncoder } from '../codecs/types.ts';
-import type { Column } from '../kernel/columns.ts';
-import { copyBytes } from '../kernel/copy-bytes.ts';
+import { createKeysWriter, type RecordKeys } from '../codecs/key-writer.ts';
+import type { BodyKeys, ValueEncoder } from '../codecs/types.ts';
 import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
-import { decide } from '../kernel/frame.ts';
+import { decide, type Frame } from '../kernel/frame.ts';
 import { RecordSlab } from '../kernel/record-slab.ts';
-import { putVarint, varintBytes } from '../kernel/varints.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Pool } from './loans.ts';
 import type { SyncStage } from './types.ts';
@@ -13,8 +10,6 @@ import type { SyncStage } from './types.ts';
 const ENCODE_FAILED = reasonCode('encode-failed');
 /** First guess of an output's size; the slab grows where it is short. */
 const GUESS_BYTES = 96;
-/** Of a part, as a varint. */
-const MAX_LENGTH_BYTES = 5;
 
 /**
  * encode: predictions and event columns → output records (key, value, the input's timestamp), one an OPEN record; deliver puts the headers on.
@@ -23,92 +18,50 @@ const MAX_LENGTH_BYTES = 5;
  */
 export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   const { outputKey } = plan;
+  const writeKeys = outputKey && createKeysWriter(outputKey);
 
   const memory = new Pool((records) => ({
     slab: new RecordSlab(records, records * GUESS_BYTES),
     encodedAs: new Int32Array(records),
+    made: writeKeys && {
+      bytes: Buffer.alloc(0),
+      starts: new Int32Array(records),
+      ends: new Int32Array(records),
+    },
   }));
 
-  /** How many bytes a value's length takes is known when the value is there: as many as the last one's, mostly. */
-  let lengthBytes = 1;
+  /** The keys of the outputs. A record whose key has a missing part has none: it gets its fate here. */
+  function keysOf(frame: Frame, made: RecordKeys | undefined): BodyKeys {
+    if (made === undefined || writeKeys === undefined) {
+      return { bytes: viewOf(frame.arena), starts: frame.keyStart, ends: frame.keyEnd };
+    }
+    const { count, fate } = frame;
+    const { starts, ends } = made;
+    writeKeys(frame.columns, fate, count, made);
+    for (let i = 0; i < count; i++) {
+      if (fate[i] === OPEN && (starts[i] < 0 || ends[i] === starts[i])) decide(frame, i, DEAD_LETTERED, ENCODE_FAILED);
+    }
+    return { bytes: viewOf(made.bytes), starts, ends };
+  }
 
   return (frame) => {
-    const { count, fate, timestamps, keyStart, keyEnd } = frame;
+    const { count, fate, timestamps } = frame;
     const lent = memory.lend(frame, count);
     const { slab } = lent;
     slab.clear();
     const encodedAs = lent.encodedAs.length === count ? lent.encodedAs : lent.encodedAs.subarray(0, count);
     encodedAs.fill(-1);
-    const value = encoder.bind(frame.columns, frame.predictions);
-    const source = new DataView(frame.arena.buffer, frame.arena.byteOffset, frame.arena.byteLength);
-    for (let i = 0; i < count; i++) {
-      if (fate[i] !== OPEN) continue;
-      const body = slab.used;
-      let key = -1;
-      if (outputKey !== undefined) {
-        key = putMadeKey(slab, outputKey, frame.columns, i);
-        if (key < 0) {
-          fail(body, i);
-          continue;
-        }
-      } else if (keyStart[i] < 0) putNullKey(slab);
-      else key = putKey(slab, source, keyStart[i], keyEnd[i]);
-      const lengthAt = slab.used;
-      slab.used = lengthAt + lengthBytes;
-      let isThere = value(i, slab);
-      const needed = varintBytes((slab.used - lengthAt - lengthBytes) * 2);
-      if (isThere && needed !== lengthBytes) {
-        lengthBytes = needed;
-        slab.used = lengthAt + needed;
-        isThere = value(i, slab);
-      }
-      if (!isThere) {
-        fail(body, i);
-        continue;
-      }
-      const start = lengthAt + lengthBytes;
-      putVarint(slab.arena, lengthAt, (slab.used - start) * 2);
-      encodedAs[i] = slab.endBody(timestamps[i], body, key, key < 0 ? -1 : lengthAt, start);
+    const keys = keysOf(frame, lent.made);
+    const bodies = encoder.bindBodies(frame.columns, frame.predictions);
+    for (let from = 0; from < count; from++) {
+      from = bodies(keys, timestamps, fate, slab, encodedAs, from, count);
+      if (from < count) decide(frame, from, DEAD_LETTERED, ENCODE_FAILED);
     }
     frame.encoded = slab;
     frame.encodedAs = encodedAs;
-
-    function fail(usedBefore: number, i: number): void {
-      slab.used = usedBefore;
-      decide(frame, i, DEAD_LETTERED, ENCODE_FAILED);
-    }
   };
 }
 
-/** The length of a key that is null. */
-function putNullKey(slab: RecordSlab): void {
-  const at = slab.reserve(1);
-  slab.arena[at] = 1;
-  slab.used = at + 1;
-}
-
-/** Returns where the key begins; it ends at `used`. */
-function putKey(slab: RecordSlab, source: DataView, from: number, to: number): number {
-  const bytes = to - from;
-  const at = slab.reserve(MAX_LENGTH_BYTES + bytes);
-  const start = putVarint(slab.arena, at, bytes * 2);
-  copyBytes(slab.view, start, source, from, bytes);
-  slab.used = start + bytes;
-  return start;
-}
-
-/** As putKey; -1 where a part of it is missing. */
-function putMadeKey(slab: RecordSlab, template: KeyTemplate, columns: readonly Column[], i: number): number {
-  const at = slab.reserve(MAX_LENGTH_BYTES + MAX_KEY_BYTES);
-  // One byte says up to 63.
-  for (let lengthBytes = 1; lengthBytes <= 2; lengthBytes++) {
-    const start = at + lengthBytes;
-    const end = writeKey(template, columns, i, slab.arena, start);
-    if (end <= start) return -1;
-    if (varintBytes((end - start) * 2) > lengthBytes) continue;
-    putVarint(slab.arena, at, (end - start) * 2);
-    slab.used = end;
-    return start;
-  }
-  return -1;
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { assemble } from '../../src/assemble.ts';
+import { bodiesOf } from '../../src/codecs/bodies.ts';
 import { compileJsonEncoder } from '../../src/codecs/json-encoder.ts';
 import type { ValueEncoder } from '../../src/codecs/types.ts';
 import { confluentPrefix } from '../../src/codecs/wire.ts';
@@ -110,7 +111,7 @@ function encoderOf(plan: Plan, kinds: ReadonlyMap<number, string>, breaking: boo
     wants: plan.wants,
     predictions: plan.predictions.predictions,
   });
-  return {
+  const breakable: ValueEncoder = {
     bind(events, predictions) {
       const row = encoder.bind(events, predictions);
       return (i, slab) => {
@@ -119,7 +120,9 @@ function encoderOf(plan: Plan, kinds: ReadonlyMap<number, string>, breaking: boo
         return fits;
       };
     },
+    bindBodies: (events, predictions) => bodiesOf(breakable.bind(events, predictions)),
   };
+  return breakable;
 }
 
 class BrittleStore extends FakeStore {

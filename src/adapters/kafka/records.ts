@@ -110,12 +110,18 @@ class Reader {
       at++; // attributes
 
       raw = bytes[at++];
-      if (raw < 128) timestamps[row] = appendedAt ?? firstTimestamp + ((raw >>> 1) ^ -(raw & 1));
-      else {
-        const delta = this.varlong(at - 1, end);
+      const more = raw > 127 && at < end ? bytes[at] : 0;
+      if (raw < 128) timestamps[row] = firstTimestamp + ((raw >>> 1) ^ -(raw & 1));
+      else if (more > 0 && more < 128) {
+        // A result that is a double would be an object a record.
+        raw = (raw & 127) | (more << 7);
+        timestamps[row] = firstTimestamp + ((raw >>> 1) ^ -(raw & 1));
+        at++;
+      } else {
+        timestamps[row] = firstTimestamp + this.varlong(at - 1, end);
         at = this.at;
-        timestamps[row] = appendedAt ?? firstTimestamp + delta;
       }
+      if (appendedAt !== undefined) timestamps[row] = appendedAt;
 
       raw = at < end ? bytes[at++] : ended();
       if (raw > 127) {

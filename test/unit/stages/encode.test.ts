@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { bodiesOf } from '../../../src/codecs/bodies.ts';
 import { compileJsonEncoder } from '../../../src/codecs/json-encoder.ts';
 import { parseKeyTemplate } from '../../../src/codecs/key-template.ts';
 import type { ValueEncoder } from '../../../src/codecs/types.ts';
@@ -116,6 +117,7 @@ test('a row lies as in a record batch from the key on, whatever the lengths of k
       slab.used = slab.reserve(value.length) + value.copy(slab.arena, slab.used);
       return true;
     },
+    bindBodies: () => bodiesOf(encoder.bind([], [])),
   };
   for (const template of ['{tag}', undefined]) {
     const frame = scored(

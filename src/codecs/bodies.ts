@@ -1,0 +1,42 @@
+import { copyBytes } from '../kernel/copy-bytes.ts';
+import { OPEN } from '../kernel/fate.ts';
+import { putVarint, varintBytes } from '../kernel/varints.ts';
+import type { BodiesEncoder, RowEncoder } from './types.ts';
+
+/** Of a part, as a varint. */
+export const MAX_LENGTH_BYTES = 5;
+
+/** Bodies by an encoder that writes a value a call: what compileAvroEncoder generates as one loop. */
+export function bodiesOf(value: RowEncoder): BodiesEncoder {
+  /** How many bytes a value's length takes is known when the value is there: as many as the last one's, mostly. */
+  let lengthBytes = 1;
+  return (keys, timestamps, fate, slab, rows, from, to) => {
+    for (let i = from; i < to; i++) {
+      if (fate[i] !== OPEN) continue;
+      const body = slab.used;
+      const key = keys.starts[i];
+      const keyBytes = key < 0 ? 0 : keys.ends[i] - key;
+      slab.reserve(2 * MAX_LENGTH_BYTES + keyBytes);
+      // A null key's length, -1, is written as 1.
+      const keyAt = putVarint(slab.arena, body, key < 0 ? 1 : keyBytes * 2);
+      copyBytes(slab.view, keyAt, keys.bytes, key, keyBytes);
+      const lengthAt = keyAt + keyBytes;
+      slab.used = lengthAt + lengthBytes;
+      let isThere = value(i, slab);
+      const needed = varintBytes((slab.used - lengthAt - lengthBytes) * 2);
+      if (isThere && needed !== lengthBytes) {
+        lengthBytes = needed;
+        slab.used = lengthAt + needed;
+        isThere = value(i, slab);
+      }
+      if (!isThere) {
+        slab.used = body;
+        return i;
+      }
+      const start = lengthAt + lengthBytes;
+      putVarint(slab.arena, lengthAt, (slab.used - start) * 2);
+      rows[i] = slab.endBody(timestamps[i], body, key < 0 ? -1 : keyAt, key < 0 ? -1 : lengthAt, start);
+    }
+    return to;
+  };
+}
