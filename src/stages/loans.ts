@@ -24,7 +24,7 @@ export class Pool<T> {
     this.keepRecords = Math.min(KEEP_RECORDS, Math.floor(KEEP_BYTES / bytesARecord));
   }
 
-  /** For `count` records, until the frame is settled: `giveBack`. Once a frame and pool; a second call lends another one. */
+  /** For `count` records, until `giveBack`. Once a frame and pool; a second call lends another one. */
   lend(frame: Frame, count: number): T {
     const size = sizeFor(count);
     const found = this.free.get(size)?.pop();
@@ -53,7 +53,11 @@ interface Loan {
 /** By frame, not in it: a frame that never settles takes what it was lent with it. */
 const loans = new WeakMap<Frame, Loan[]>();
 
-/** The frame is settled and nobody looks at it any more. Called by commit alone. */
+/**
+ * What the frame was lent is the next one's: nobody looks at it any more. Called by deliver, whose chunks have copies of all rows,
+ * so that some frames' memory serves all that wait for their acknowledgement; and by commit, for frames that got there by
+ * other ways.
+ */
 export function giveBack(frame: Frame): void {
   const all = loans.get(frame);
   if (all === undefined) return;

@@ -17,7 +17,7 @@ const SLABS: Readonly<Record<InputDType, { new (length: number): Tensor; readonl
 
 /**
  * preprocess: columns and feature rows → the row-major slabs that become tensors, by the bundle's compiled expressions.
- * The slabs are lent to the frame until it is settled; one that a column of the event takes the place of is never made.
+ * The slabs are lent to the frame until it is delivered; one that a column of the event takes the place of is never made.
  */
 export function createPreprocess(deps: IsolateDeps, plan: Plan, releaseReads?: SyncStage): SyncStage {
   const { widths, fill } = plan.inputs;

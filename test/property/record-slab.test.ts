@@ -121,34 +121,50 @@ function blockOf(block: Buffer): HeaderBlock {
   return { view: new DataView(memory.buffer, memory.byteOffset, memory.length), length: block.length };
 }
 
-test('a row with a body is copied as it is, long or short, wherever both begin and end', () => {
+test('a row with a body is copied as it is, long or short, wherever both begin and end; columns are there when they are looked at', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(fc.option(part(30)), part(300), headersOf, fc.nat(3)), { minLength: 1, maxLength: 12 }),
-      fc.nat(7),
-      (given, before) => {
+      fc.array(fc.tuple(fc.option(part(30)), part(300), headersOf, fc.nat(3), fc.integer({ min: -9, max: 9_999 })), {
+        minLength: 1,
+        maxLength: 12,
+      }),
+      fc.option(fc.nat(7)),
+      fc.nat(12),
+      (given, before, lookedAt) => {
         const from = new RecordSlab(0, 0);
-        const expected = given.map(([key, value, headers, gap], n): Row => {
+        const expected = given.map(([key, value, headers, gap, timestampMs]): Row => {
           from.used = from.reserve(gap) + gap;
-          appendBody(from, n, key, value, headers?.are === 'own' ? headers.block : null);
-          return { timestampMs: n, key, value, headers: headers?.block ?? null };
+          appendBody(from, timestampMs, key, value, headers?.are === 'own' ? headers.block : null);
+          // A block that says that there are no headers is none.
+          const isNone = headers?.block[0] === 0 && before === null;
+          return { timestampMs, key, value, headers: isNone ? null : (headers?.block ?? null) };
         });
         // The last row ends where the arena does.
         from.arena = Buffer.from(new Uint8Array(from.arena.subarray(0, from.used)).buffer);
         from.view = new DataView(from.arena.buffer);
         const to = new RecordSlab(1, 5);
-        to.append(-1, null, Buffer.alloc(before, 7), null);
+        // What is left from an earlier use must not show.
+        for (let n = 0; n < given.length; n += 2) to.appendRow(from, n);
+        assert.equal(to.keyStart.length >= to.count, true);
+        to.clear();
+        const shift = before === null ? 0 : 1;
+        if (before !== null) to.append(-1, null, Buffer.alloc(before, 7), null);
         given.forEach(([, , headers], n) => {
           to.appendRow(from, n, headers?.are === 'given' ? blockOf(headers.block) : undefined);
+          if (n === lookedAt) assert.deepEqual(read(to, n + shift), expected[n]);
         });
-        expected.forEach((each, n) => {
-          assert.deepEqual(read(to, n + 1), each);
-        });
+        assert.equal(to.isBatch, before === null, 'the first row is none of a batch');
+        if (to.isBatch) {
+          const times = given.map(([, , , , timestampMs]) => timestampMs);
+          assert.deepEqual([to.firstTimestamp, to.latestTimestamp], [times[0], Math.max(...times)]);
+        }
         const again = new RecordSlab(1, 5);
         for (let n = 0; n < to.count; n++) again.appendRow(to, n);
+        expected.forEach((each, n) => {
+          assert.deepEqual(read(to, n + shift), each);
+        });
         for (let n = 0; n < to.count; n++) assert.deepEqual(read(again, n), read(to, n), 'a copy of a copy');
-        assert.deepEqual(read(to, 0).value, Buffer.alloc(before, 7));
-        assert.ok(!to.isBatch, 'the first row is none of a batch');
+        if (before !== null) assert.deepEqual(read(to, 0).value, Buffer.alloc(before, 7));
       },
     ),
     { seed: 12, numRuns: 300 },

@@ -7,6 +7,7 @@ import { encodeHeaders } from '../../../src/kernel/headers.ts';
 import { partitionOfKey } from '../../../src/kernel/murmur2.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { createDeliver } from '../../../src/stages/deliver.ts';
+import { Pool } from '../../../src/stages/loans.ts';
 import { FakeSink, Gate } from '../../fixtures/fakes.ts';
 import { frameOf } from '../../fixtures/frames.ts';
 import { testPlan } from '../../fixtures/plan.ts';
@@ -83,6 +84,21 @@ test('a frame is settled when its last record is, whichever way that goes', asyn
   assert.equal(frame.unsettled, 0);
   assert.deepEqual(deps.telemetry.observed.get('sluice_residence_seconds'), [1, 1, 1, 1]);
   assert.equal(deps.telemetry.observed.get('sluice_record_age_seconds')?.length, 4);
+});
+
+test('what a frame was lent goes back when its rows are in chunks: long before it is settled, for the next frames', async () => {
+  const { deps, sink, send } = start();
+  const pool = new Pool((records) => ({ records }));
+  const gate = new Gate();
+  gate.close();
+  sink.before = () => gate.through();
+  const frame = encoded(['a', 'b']);
+  const lent = pool.lend(frame, frame.count);
+  const done = send(frame);
+  assert.equal(pool.lend(encoded(['c']), 1), lent);
+  assert.equal(frame.unsettled, 2);
+  gate.open();
+  await deps.clock.run(done);
 });
 
 test('frames of which every record was dropped, and frames without records, settle too', async () => {
