@@ -41,7 +41,7 @@ test('an outage of the store: old rows, then none; frames that wait are let go, 
     [202, 'stale-cache'],
   ]);
   assert.deepEqual(inForce(world), ['stale-cache', 'default-features']);
-  assert.deepEqual(world.runner.health(), { live: true, ready: true, reason: '' }, 'it makes progress');
+  assert.deepEqual(world.runner.health(), { live: true, ready: true, reason: '', waits: [] }, 'it makes progress');
   const asked = world.store.reads.length;
   await feed(world, 4, 'b', 'a');
   assert.deepEqual(outputs(world), [
