@@ -7,9 +7,9 @@ import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openBrowser } from '../../test/integration/browser.ts';
 
-const [file, seconds = '240', scheme = 'light'] = process.argv.slice(2);
+const [file, seconds = '130', scheme = 'light'] = process.argv.slice(2);
 if (file === undefined) throw new Error('node docs/tools/console-picture.ts FILE.png [SECONDS [light|dark]]');
-const demo = spawn(process.execPath, ['src/main.ts', 'demo', '--rate', '2500', '--records', '100000000'], {
+const demo = spawn(process.execPath, ['src/main.ts', 'demo', '--rate', '2000', '--records', '100000000'], {
   stdio: ['ignore', 'ignore', 'pipe'],
 });
 const browser = await openBrowser();

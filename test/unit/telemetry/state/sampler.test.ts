@@ -167,6 +167,17 @@ test('a partition that has lag and is not read is told apart from one that is be
   assert.equal(records, 1_044);
 });
 
+test('a backlog of one timestamp that shrinks moves', async (context) => {
+  const { clock, stores, state } = watch(context);
+  const startMs = clock.wallMs();
+  const since = (): number => (clock.wallMs() - startMs) / 1000;
+  const labels = { topic: 'in', partition: '0' };
+  stores[0].gauge('sluice_lag_records', labels, () => 1_000_000 - 100 * since());
+  stores[0].gauge('sluice_lag_seconds', labels, () => 3_600 + since());
+  await clock.advance(30_000);
+  assert.deepEqual([state().lag.partitions[0].stuck, state().lag.partitions[0].stillSeconds], [false, 0]);
+});
+
 test('one from which no record has come yet is told apart too', async (context) => {
   const { clock, stores, state } = watch(context);
   const labels = { topic: 'in', partition: '0' };
