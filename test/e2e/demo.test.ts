@@ -16,6 +16,7 @@ describe('demo', { concurrency: 2 }, () => {
       /Embedded Kafka at 127\.0\.0\.1:\d+, schema registry at http:\S+, Bigtable at 127\.0\.0\.1:\d+/,
     );
     assert.match(stderr, /in memory, gone at the end/);
+    assert.match(stderr, /^Console: http:\/\/127\.0\.0\.1:\d+\/$/m);
     assert.match(stderr, /flights\.departed → flight-delay@1#[0-9a-f]{12} → flights\.delay-risk/);
     assert.match(
       stdout,

@@ -26,7 +26,7 @@ import { clock } from './format.js';
 
 export const SPAN_MS = 600_000;
 /** Minutes that are shown: no more than it takes, so that a young process does not have an empty page. */
-const MINUTES = [2, 5, 10];
+const MINUTES = [2, 3, 5, 10];
 const HEIGHT = 150;
 
 /**
