@@ -1,53 +1,11 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { shareOf } from '../../../../src/telemetry/merge.ts';
-import { createTelemetry, type MetricStore } from '../../../../src/telemetry/metrics.ts';
+import { createTelemetry } from '../../../../src/telemetry/metrics.ts';
 import { POINTS } from '../../../../src/telemetry/state/history.ts';
-import { keepLetters } from '../../../../src/telemetry/state/letters.ts';
-import { createSampler, type Parts, type Sampler } from '../../../../src/telemetry/state/sampler.ts';
-import type { State } from '../../../../src/telemetry/state/state.ts';
+import { createSampler } from '../../../../src/telemetry/state/sampler.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
-
-const READY = { live: true, ready: true, waits: [] };
-
-interface Watched {
-  readonly clock: FakeClock;
-  readonly stores: readonly MetricStore[];
-  readonly sampler: Sampler;
-  state(instance?: string): State;
-}
-
-/** One pipeline, or several with numbers; `parts` may change what is read. */
-function watch(context: TestContext, pipelines = 1, change: (parts: Parts) => Parts = (parts) => parts): Watched {
-  const clock = new FakeClock();
-  const made = Array.from({ length: pipelines }, () => {
-    const telemetry = createTelemetry({ clock, log: { log: () => undefined } });
-    return { telemetry, letters: keepLetters({ clock, telemetry }) };
-  });
-  const read = async (): Promise<Parts> =>
-    change({
-      process: [],
-      health: READY,
-      parts: made.map(({ telemetry, letters }, i) => ({
-        instance: pipelines === 1 ? '' : String(i + 1),
-        share: shareOf(telemetry),
-        health: READY,
-        letters: letters(),
-      })),
-    });
-  const sampler = createSampler({ clock, read }, { topology: 'flights' });
-  context.after(() => sampler.close());
-  return {
-    clock,
-    sampler,
-    stores: made.map(({ telemetry }) => telemetry),
-    state(instance = '') {
-      const state = sampler.state({ instance });
-      assert.ok(state !== undefined);
-      return state;
-    },
-  };
-}
+import { READY, watch } from './watch.ts';
 
 test('there is no state before the first reading, and none of an instance that is not there', async (context) => {
   const { clock, sampler } = watch(context);
@@ -129,69 +87,6 @@ test('ten minutes of history, a point every five seconds; a reader is told only 
   assert.deepEqual(bounds.rows.slice(0, 3), [1, 2, 4]);
   const later = sampler.state({ afterMs: points[POINTS - 3].atMs })?.history.points;
   assert.deepEqual(later, points.slice(-2));
-});
-
-test('a partition that has lag and is not read is told apart from one that is behind and moves', async (context) => {
-  const { clock, stores, state } = watch(context);
-  const startMs = clock.wallMs();
-  const read = { still: 0, moving: 0, idle: 0 };
-  const since = (): number => (clock.wallMs() - startMs) / 1000;
-  const partitions = {
-    // Nothing is handed over, and more arrives.
-    still: { records: () => 10 + since(), seconds: () => 60 + since() },
-    // Behind for good, at the same distance.
-    moving: { records: () => 1_000, seconds: () => 60 },
-    idle: { records: () => 0, seconds: () => 0 },
-  };
-  Object.keys(read).forEach((name, partition) => {
-    const labels = { topic: 'in', partition: String(partition) };
-    const { records, seconds } = partitions[name as keyof typeof partitions];
-    stores[0].gauge('sluice_lag_records', labels, records);
-    stores[0].gauge('sluice_lag_seconds', labels, seconds);
-  });
-  await clock.advance(9_000);
-  assert.deepEqual(
-    state().lag.partitions.map(({ stuck }) => stuck),
-    [false, false, false],
-  );
-  await clock.advance(25_000);
-  const { partitions: told, records } = state().lag;
-  assert.deepEqual(
-    told.map(({ stuck, stillSeconds }) => [stuck, stillSeconds]),
-    [
-      [true, 33],
-      [false, 0],
-      [false, 0],
-    ],
-  );
-  assert.equal(records, 1_044);
-});
-
-test('a backlog of one timestamp that shrinks moves', async (context) => {
-  const { clock, stores, state } = watch(context);
-  const startMs = clock.wallMs();
-  const since = (): number => (clock.wallMs() - startMs) / 1000;
-  const labels = { topic: 'in', partition: '0' };
-  stores[0].gauge('sluice_lag_records', labels, () => 1_000_000 - 100 * since());
-  stores[0].gauge('sluice_lag_seconds', labels, () => 3_600 + since());
-  await clock.advance(30_000);
-  assert.deepEqual([state().lag.partitions[0].stuck, state().lag.partitions[0].stillSeconds], [false, 0]);
-});
-
-test('one from which no record has come yet is told apart too', async (context) => {
-  const { clock, stores, state } = watch(context);
-  const labels = { topic: 'in', partition: '0' };
-  stores[0].gauge('sluice_lag_records', labels, () => 5);
-  stores[0].gauge('sluice_lag_seconds', labels, () => Number.NaN);
-  await clock.advance(12_000);
-  assert.deepEqual(state().lag.partitions[0], {
-    topic: 'in',
-    partition: 0,
-    records: 5,
-    seconds: null,
-    stillSeconds: 11,
-    stuck: true,
-  });
 });
 
 test('dead letters: the last fifty with address, reason and stage, the newest first, whatever the log holds back', async (context) => {
