@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -69,4 +69,26 @@ test('why it is not decoded, or not encoded: the field', async () => {
     /decode-failed in decode: its 8 bytes are no value of \S+flight-departed\.avsc/,
   );
   assert.match(String(await outcome('4')), /decode-failed in decode: field id is not what/);
+});
+
+test('why a value is not finite: a column of a view, by way of a let', async () => {
+  const bare = editedExample(
+    dir,
+    'bare',
+    (yaml) => yaml.replace('onMissing: impute', 'onMissing: dead-letter'),
+    (bundle) => bundle.replace('late: route.late_share ?? 0.2', 'late: route.late_share'),
+  );
+  const zeros = Array.from({ length: 96 }, () => 0);
+  const features = join(dir, 'features');
+  mkdirSync(features);
+  const route = { key: 'JFK#IAH', agg: { late_share: null, mean_delay: 1, per_day: 1 }, slots: { n: zeros, l: zeros } };
+  writeFileSync(join(features, 'route.jsonl'), JSON.stringify(route));
+  writeFileSync(join(features, 'airport.jsonl'), '');
+  const file = lines('bare', '{"id":1,"departed_at":991563000000,"origin":"JFK","destination":"IAH","distance":7}');
+  const args = ['explain', bare, '--input', file, '--line', '1', '--features', features, '--json'];
+  const { stdout, stderr } = await runHere(args);
+  const { reason, why, lookUps } = JSON.parse(stdout || `"${stderr}"`);
+  assert.equal(reason, 'feature-not-finite', stderr);
+  assert.match(why, /^column route_late_share \(late\) is missing, or not a number; route\.late_share is missing; /);
+  assert.equal(lookUps[2].views[0].columns.late_share, null);
 });

@@ -6,6 +6,7 @@ import { type ExampleBench, lazyExample, TOPOLOGY, type Topics } from '../contra
 import { editedExample } from '../fixtures/edited-example.ts';
 import { startEmbeddedStack } from '../fixtures/embedded-stack.ts';
 import { type Ran, runHere } from '../fixtures/io.ts';
+import { quietKafka } from '../fixtures/reader.ts';
 import { framed } from '../fixtures/upstream.ts';
 
 const EVENTS = 'examples/flight-delay/events-500.jsonl';
@@ -94,6 +95,7 @@ test('an output and a dead letter lead back to their inputs', async () => {
   assert.deepEqual(output.via, ['explained.delay-risk:0:0 was made of explained.departed:0:0']);
   const letter = await told(topology.file, 'explained.dead-letter:0:0');
   assert.equal(letter.record.topic, 'explained.departed');
+  assert.equal(letter.via.length, 1, 'its input is there');
   assert.match(letter.via[0], /^explained\.dead-letter:0:0 is a dead letter \(\S+\) of explained\.departed\/0\/\d$/);
 });
 
@@ -229,5 +231,23 @@ test('a record of a topic that is none of the pipeline', async () => {
   assert.match(
     stderr,
     /explained\.other:0:0 is no record of \S+: that reads explained\.departed, and the record has neither/,
+  );
+});
+
+test('an input that has expired: its dead letter has all of it, its output leads nowhere', async () => {
+  const admin = quietKafka(at.stack.env.KAFKA_BROKERS, 'expiry').admin();
+  await admin.connect();
+  await admin.fetchTopicOffsets(topology.input); // the client deletes only where it has looked before
+  await admin.deleteTopicRecords({ topic: topology.input, partitions: [{ partition: 0, offset: '2' }] });
+  await admin.disconnect();
+  const letters = await told(topology.file, 'explained.dead-letter:0:0');
+  assert.deepEqual([letters.record.offset, letters.reason, letters.event.id], [1, 'feature-missing', 77]);
+  assert.deepEqual(letters.record.headers, [{ name: 'note', value: 'kept' }]);
+  assert.match(letters.via[1], /^explained\.departed:0:1 is not there any more: its dead letter has all of it/);
+  const output = await explain(topology.file, 'explained.delay-risk:0:0');
+  assert.equal(output.code, 2);
+  assert.match(
+    output.stderr,
+    /there is no record explained\.departed:0:0: .* holds offsets 2 to 5; what is before that has expired/,
   );
 });

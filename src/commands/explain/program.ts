@@ -26,6 +26,7 @@ export function addExplain(root: Command, io: Io, done: (code: number) => void):
 The record goes through the very path that \`sluice run\` takes, up to the point of publishing; nothing is published and
 nothing committed. Features are as the store has them at this moment, so that an answer from before may differ:
 what was published then is looked for in the topics, from the timestamp of the input on.
+The model runs on the CPU, and nothing is given up under load. A let that may be missing, or is no number, is not shown.
 An address of an output or a dead letter leads to its input, by sluice-source or __dlq.errors.*.
 
 Examples:
