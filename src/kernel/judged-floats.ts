@@ -56,6 +56,8 @@ export function judgedRows({ buffer, byteOffset }: Float32Array, width: number, 
 }
 
 function inCourt(rows: number, bytes: number): Float32Array | undefined {
+  // As with `node --jitless`.
+  if (typeof WebAssembly === 'undefined') return undefined;
   const pages = Math.ceil((bytes + rows) / PAGE_BYTES);
   try {
     compiled ??= new WebAssembly.Module(JUDGE_MODULE);
