@@ -4,6 +4,8 @@ import type { Example } from '../../src/features/functions/spec.ts';
 import { FAMILIES } from '../../src/features/functions/table.ts';
 import { METRICS } from '../../src/telemetry/catalogue.ts';
 import { EVENTS } from '../../src/telemetry/events.ts';
+import { rulesFile } from './alerts.ts';
+import { dashboardFile } from './dashboard.ts';
 import { topologyRows } from './topology-page.ts';
 
 /** File from the repository root → its whole text. `read` gives a file as it stands. */
@@ -15,6 +17,8 @@ export function generated(
     ['docs/reference/expressions.md', expressions()],
     ['docs/reference/metrics.md', metrics()],
     ['docs/reference/events.md', events()],
+    ['deploy/prometheus/rules.yaml', rulesFile()],
+    ['deploy/grafana/sluice.json', dashboardFile()],
     [
       'ARCHITECTURE.md',
       withSection(read('ARCHITECTURE.md'), 'imports', importRules(read('test/architecture/rules.ts'))),

@@ -16,10 +16,10 @@ export interface Fence {
   readonly body: string;
 }
 
-/** Every page that people read: in the root, in docs, and the notes beside data and models. */
+/** Every page that people read: in the root, in docs, and the notes beside data, models and what deploys it. */
 export function pages(): readonly Page[] {
   const inRoot = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
-  const below = ['docs', 'examples', 'models'].flatMap((folder) =>
+  const below = ['deploy', 'docs', 'examples', 'models'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.md'))
       .map((name) => join(folder, name)),
