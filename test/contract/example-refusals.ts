@@ -49,7 +49,7 @@ const REFUSALS: readonly Refusal[] = [
     name: 'broker-down',
     code: 1,
     env: { KAFKA_BROKERS: NOWHERE },
-    says: [/127\.0\.0\.1:1 could be reached/, /check the addresses, and that the cluster runs/],
+    says: [/127\.0\.0\.1:1 could be reached/, /check the addresses, that the cluster runs/],
   },
   {
     name: 'misspelt-key',
