@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
 import { port, whole, wholeOrZero } from './arguments.ts';
+import { addBatch } from './batch/program.ts';
 import { addBench } from './bench/program.ts';
 import { addCompletion } from './completion/program.ts';
 import { addDev } from './dev/program.ts';
@@ -98,34 +99,6 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     });
 
   root
-    .command('batch')
-    .argument('<topology>', 'topology file')
-    .description('The same path over a file: one prediction a line, in input order.')
-    .requiredOption('--input <file>', 'JSON Lines, .gz too; - is standard input')
-    .requiredOption('--output <file>', 'JSON Lines, .gz too; - is standard output')
-    .option('--features <dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
-    .option('--dead-letters <file>', 'where records that cannot be scored go, a line each: reason, offset, value')
-    .addOption(
-      new Option('--limit <n>', 'stop after this many records')
-        .argParser(whole)
-        .default(Number.POSITIVE_INFINITY, 'all of them'),
-    )
-    .option('--json', 'the summary as JSON on standard output; with --output - on standard error', false)
-    .addHelpText(
-      'after',
-      `
-Example:
-  $ sluice batch topologies/flight-delay.yaml --features examples/flight-delay/features \\
-      --input examples/flight-delay/flights.jsonl.gz --output scored.jsonl --dead-letters bad.jsonl
-
-Lines are plain JSON, as the topology's schemas describe them. An offset is the number of a line, from 0.`,
-    )
-    .action(async (topology, options) => {
-      const { batch } = await import('./batch.ts');
-      code = await batch({ topology, ...options }, io);
-    });
-
-  root
     .command('check')
     .argument('<topology>', 'topology file')
     .description(
@@ -151,6 +124,7 @@ Lines are plain JSON, as the topology's schemas describe them. An offset is the 
   addTest(root, io, done);
   addTail(root, io, done);
   addTune(root, io, done);
+  addBatch(root, io, done);
   addBench(root, io, done);
 
   try {

@@ -124,6 +124,8 @@ export type ValueFormat =
       readonly wire: 'confluent' | 'plain';
       /** Ids that mean this schema when there is no registry; the first is written. */
       readonly ids: readonly number[];
+      /** With plain: the schema that values were written with, where it is another one. */
+      readonly writer?: unknown;
     }
   | { readonly kind: 'json'; readonly schemaFile: string; readonly schema: unknown };
 

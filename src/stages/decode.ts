@@ -35,7 +35,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
   function plainDecoder(): ValueDecoder {
     return value.kind === 'json'
       ? compileJsonDecoder({ schema: value.schema, wants })
-      : compileAvroDecoder({ writer: value.schema, reader: value.schema, wants });
+      : compileAvroDecoder({ writer: value.writer ?? value.schema, reader: value.schema, wants });
   }
 
   const float32 = float32Wants(value.schema, wants);

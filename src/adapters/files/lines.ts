@@ -1,60 +1,34 @@
-import { createReadStream, ReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { SluiceError } from '../../kernel/errors.ts';
+import { readUnpacked, type UnpackedOptions } from './unpacked.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-const READ_BYTES = 256 * 1024;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
-export interface LinesOptions {
-  /** Read instead of the file. */
-  readonly stdin?: NodeJS.ReadableStream | undefined;
-  /** Called with the bytes of the file read so far; packed bytes where it is packed. */
-  readonly onProgress: (readBytes: number) => void;
+export interface LinesOptions extends UnpackedOptions {
   /** A longer line is not kept. */
   readonly maxLineBytes: number;
-  /** Ends the reading. */
-  readonly signal?: AbortSignal;
 }
 
 /**
  * Lines of a file as bytes, without their ends (LF or CRLF) and without a byte order mark; a copy each, so that the read
- * buffer is free. `.gz` is unpacked. Instead of a line longer than `maxLineBytes` comes its length: memory holds no more
+ * buffer is free. `.gz` and `.zst` are unpacked. Instead of a line longer than `maxLineBytes` comes its length: memory holds no more
  * than one line of that size, whatever the file is.
  */
 export async function* readLines(file: string, options: LinesOptions): AsyncGenerator<Buffer | number> {
-  const { onProgress, signal, stdin } = options;
-  const raw: Readable =
-    stdin === undefined ? createReadStream(file, { highWaterMark: READ_BYTES }) : (stdin as Readable);
-  const chunks: Readable = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  let readBytes = 0;
-  // `pipe` does not pass errors on (cause): a file that cannot be read would hang its reader (effect); so they are (guard).
-  if (chunks !== raw) raw.on('error', (error) => chunks.destroy(error));
-  const giveUp = (): void => void chunks.destroy();
-  signal?.addEventListener('abort', giveUp, { once: true });
   const line = createLine(options.maxLineBytes);
-  try {
-    for await (const chunk of chunks as AsyncIterable<Buffer>) {
-      readBytes += chunk.length;
-      onProgress(raw instanceof ReadStream ? raw.bytesRead : readBytes);
-      let from = 0;
-      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-        line.add(chunk.subarray(from, end));
-        yield line.take();
-        from = end + 1;
-      }
-      // What goes on in the next chunk is copied, or it would keep all of this one.
-      if (from < chunk.length) line.add(Buffer.from(chunk.subarray(from)));
+  for await (const chunk of readUnpacked(file, options)) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      line.add(chunk.subarray(from, end));
+      yield line.take();
+      from = end + 1;
     }
-    if (line.bytes() > 0) yield line.take();
-  } finally {
-    signal?.removeEventListener('abort', giveUp);
-    raw.destroy();
-    chunks.destroy();
+    // What goes on in the next chunk is copied, or it would keep all of this one.
+    if (from < chunk.length) line.add(Buffer.from(chunk.subarray(from)));
   }
+  if (line.bytes() > 0) yield line.take();
 }
 
 /** The same where a line that is too long is a mistake of its author. */

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs, { CompressionTypes } from 'kafkajs';
+import { unsnappy } from '../../kernel/snappy.ts';
 import { unlz4 } from './lz4.ts';
-import { unsnappy } from './snappy.ts';
 
 /**
  * Codecs of record batches, for reading, bounded: a batch of 500 KB can inflate to 500 MB → the process dies of one record

@@ -7,7 +7,7 @@
  * clients compute that of the header wrongly).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { copyWithin, TURN_BYTES, tooLarge } from './snappy.ts';
+import { copyWithin, TURN_BYTES, tooLarge } from '../../kernel/snappy.ts';
 
 const MAGIC = 0x184d2204;
 const FIRST_OUTPUT_BYTES = 64 * 1024;

@@ -6,7 +6,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { CodecError, inflate } from '../../../../src/adapters/kafka/codecs.ts';
 import { crc32c } from '../../../../src/adapters/kafka/crc32c.ts';
 import { unlz4 } from '../../../../src/adapters/kafka/lz4.ts';
-import { unsnappy } from '../../../../src/adapters/kafka/snappy.ts';
+import { unsnappy } from '../../../../src/kernel/snappy.ts';
 import { seeded } from '../../../fixtures/random.ts';
 
 interface Vector {

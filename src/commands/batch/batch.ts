@@ -1,34 +1,38 @@
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { createFeatureFiles } from '../adapters/files/feature-files.ts';
-import { createJsonlSink } from '../adapters/files/jsonl-sink.ts';
-import { createJsonlSource } from '../adapters/files/jsonl-source.ts';
-import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
-import { createLog } from '../adapters/pino/log.ts';
-import { assemble } from '../assemble.ts';
-import { compileJsonEncoder } from '../codecs/json-encoder.ts';
-import { Credit } from '../kernel/credit.ts';
-import { classify, EXIT, SluiceError } from '../kernel/errors.ts';
-import type { Plan } from '../plan/plan.ts';
-import type { FeatureStore } from '../ports/feature-store.ts';
-import type { Sink } from '../ports/sink.ts';
-import type { Runner, RunOutcome } from '../runner.ts';
-import { createTelemetry } from '../telemetry/metrics.ts';
-import { asFiles, NO_SCHEMAS } from './as-files.ts';
-import { createBatchProgress } from './batch-progress.ts';
-import { conclude } from './conclude.ts';
-import type { Io } from './io.ts';
-import { loadModel } from './load-model.ts';
-import { NO_STORE } from './no-store.ts';
-import { preparePlan } from './prepare.ts';
-import { createStores, type StoreDeps } from './stores.ts';
+import { createFileSource } from '../../adapters/files/batch/file-source.ts';
+import { createFeatureFiles } from '../../adapters/files/feature-files.ts';
+import { createFileSink } from '../../adapters/files/file-sink.ts';
+import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
+import { createLog } from '../../adapters/pino/log.ts';
+import { assemble } from '../../assemble.ts';
+import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
+import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
+import { Credit } from '../../kernel/credit.ts';
+import { classify, EXIT, SluiceError } from '../../kernel/errors.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { FeatureStore } from '../../ports/feature-store.ts';
+import type { Sink } from '../../ports/sink.ts';
+import type { Runner, RunOutcome } from '../../runner.ts';
+import { createTelemetry } from '../../telemetry/metrics.ts';
+import { asFiles, NO_SCHEMAS } from '../as-files.ts';
+import { conclude } from '../conclude.ts';
+import type { Io } from '../io.ts';
+import { loadModel } from '../load-model.ts';
+import { NO_STORE } from '../no-store.ts';
+import { preparePlan } from '../prepare.ts';
+import { createStores, type StoreDeps } from '../stores.ts';
+import { type FileFormat, formatOf, openInput, rowFormatOf, valueKindOf } from './formats.ts';
+import { checkedSize } from './paths.ts';
+import { createBatchProgress } from './progress.ts';
 
 export interface BatchOptions {
   readonly topology: string;
-  /** JSON Lines; `.gz` is unpacked, `-` is standard input. */
+  /** `.gz` and `.zst` are unpacked, `-` is standard input. */
   readonly input: string;
-  /** JSON Lines; `.gz` is packed, `-` is standard output. */
+  /** `.gz` and `.zst` are packed, `-` is standard output. */
   readonly output: string;
+  /** What the files are, where their names do not say it. */
+  readonly inputFormat: FileFormat | undefined;
+  readonly outputFormat: FileFormat | undefined;
   readonly deadLetters: string | undefined;
   /** Folder of feature files, TABLE.jsonl[.gz]. */
   readonly features: string | undefined;
@@ -50,16 +54,25 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
   const log = createLog({ clock }, { level: 'warn', pretty: !options.json, write });
   const telemetry = createTelemetry({ clock, log });
   const runtime = createOnnxRuntime({ telemetry });
-  const plan = asFiles(await preparePlan(options.topology, runtime, io));
-  const { records, bytes } = plan.topology.flow.maxInFlight;
+  const checked = await preparePlan(options.topology, runtime, io);
+  const inputFormat = options.inputFormat ?? formatOf(options.input);
+  const outputFormat = options.outputFormat ?? formatOf(options.output);
+  const { records, bytes } = checked.topology.flow.maxInFlight;
   const credit = new Credit({ maxRecords: records, maxBytes: bytes });
   const report = options.output === '-' ? stderr : stdout;
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, { totalBytes, json: options.json });
+  const file = await openInput(options.input, inputFormat, checked, {
+    stdin: io.stdin,
+    onProgress: progress.read,
+    maxValueBytes: credit.maxBytes,
+  });
+  const plan = asFiles(checked, { writer: file.writer, output: valueKindOf(outputFormat) });
   const store = await openFeatures(plan, options.features, { clock, telemetry, env });
   const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores, env });
   const { output, deadLetter } = plan.topology;
-  const sink = createJsonlSink({
+  const sink = createFileSink({
     outputs: { [output.topic]: options.output },
+    format: rowFormatOf(outputFormat, output.value.schema),
     deadLetters: { topic: deadLetter.topic, file: options.deadLetters },
     stdout,
     onReaderGone: () => {
@@ -67,21 +80,18 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
     },
   });
   await sink.open([output.topic, deadLetter.topic]);
-  const source = createJsonlSource(
-    { clock, credit },
-    {
-      ...(options.input === '-' ? { file: 'stdin', stdin: io.stdin } : { file: options.input }),
-      frameRecords: FRAME_RECORDS,
-      limit: options.limit,
-      onProgress: progress.read,
-    },
-  );
-  const encoder = compileJsonEncoder({
+  const name = options.input === '-' ? 'stdin' : options.input;
+  const source = createFileSource({ clock, credit }, file, { name, frameRecords: FRAME_RECORDS, limit: options.limit });
+  const shape = {
     schema: output.value.schema,
     fields: plan.outputFields,
     wants: plan.wants,
     predictions: plan.predictions.predictions,
-  });
+  };
+  const encoder =
+    output.value.kind === 'json'
+      ? compileJsonEncoder(shape)
+      : compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
   const schemas = NO_SCHEMAS;
   const runner = assemble(plan, {
     clock,
@@ -143,44 +153,4 @@ async function openFeatures(plan: Plan, folder: string | undefined, deps: StoreD
   const store = createFeatureFiles({ folder, reads: plan.reads });
   await store.open(tables);
   return store;
-}
-
-/** The size of the input, 0 where nobody knows; throws where it cannot be read, or where a file would be written over that is still needed. */
-function checkedSize({ input, output, deadLetters }: BatchOptions): number {
-  const size = input === '-' ? 0 : sizeOf(input);
-  const named = [
-    { option: '--input', path: input === '-' ? 'standard input' : realPath(input) },
-    { option: '--output', path: realPath(output) },
-    ...(deadLetters === undefined ? [] : [{ option: '--dead-letters', path: realPath(deadLetters) }]),
-  ];
-  named.forEach(({ option, path }, i) => {
-    const same = named.slice(0, i).find((other) => other.path === path);
-    if (same === undefined || path === DISCARD) return;
-    throw new SluiceError(
-      'usage-invalid',
-      `${same.option} and ${option} are the same file, ${path}; give each its own`,
-    );
-  });
-  return size;
-}
-
-function sizeOf(file: string): number {
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined)
-    throw new SluiceError('file-missing', `there is no file ${file}; give --input a file of JSON Lines`);
-  if (found.isDirectory())
-    throw new SluiceError('usage-invalid', `${file} is a folder; give --input a file of JSON Lines`);
-  try {
-    accessSync(file, constants.R_OK);
-  } catch (thrown) {
-    throw new SluiceError('usage-invalid', `cannot read ${file}: ${(thrown as Error).message}`, thrown);
-  }
-  return found.isFile() ? found.size : 0;
-}
-
-const DISCARD = '/dev/null';
-
-function realPath(file: string): string {
-  if (file === '-') return 'standard output';
-  return statSync(file, { throwIfNoEntry: false }) === undefined ? resolve(file) : realpathSync(file);
 }

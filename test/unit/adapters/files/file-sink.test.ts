@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { createJsonlSink } from '../../../../src/adapters/files/jsonl-sink.ts';
+import { createFileSink } from '../../../../src/adapters/files/file-sink.ts';
 import { encodeHeaders } from '../../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
 import type { Sink } from '../../../../src/ports/sink.ts';
@@ -41,7 +41,7 @@ interface Setup {
 
 async function open(setup: Setup): Promise<{ sink: Sink; gone: () => number }> {
   let gone = 0;
-  const sink = createJsonlSink({
+  const sink = createFileSink({
     outputs: { out: setup.output },
     deadLetters: { topic: 'dead', file: setup.deadLetters },
     stdout: setup.stdout ?? new Slow(),

@@ -1,7 +1,7 @@
-import type { Timer } from '../kernel/clock.ts';
-import type { RunOutcome } from '../runner.ts';
-import type { MetricStore } from '../telemetry/metrics.ts';
-import type { Io } from './io.ts';
+import type { Timer } from '../../kernel/clock.ts';
+import type { RunOutcome } from '../../runner.ts';
+import type { MetricStore } from '../../telemetry/metrics.ts';
+import type { Io } from '../io.ts';
 
 export interface BatchProgress {
   read(bytes: number): void;

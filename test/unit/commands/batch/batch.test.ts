@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { providersFor } from '../../../src/adapters/onnx/providers.ts';
-import { type Ran, type RunSetup, runHere } from '../../fixtures/io.ts';
+import { providersFor } from '../../../../src/adapters/onnx/providers.ts';
+import { type Ran, type RunSetup, runHere } from '../../../fixtures/io.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-batch-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -169,8 +169,8 @@ test('a topology that looks features up says what it needs', async () => {
 });
 
 for (const [title, options, complaint] of [
-  ['is not there', { input: 'none.jsonl' }, /there is no file none\.jsonl; give --input a file of JSON Lines/],
-  ['is a folder', { input: 'examples' }, /examples is a folder; give --input a file of JSON Lines/],
+  ['is not there', { input: 'none.jsonl' }, /there is no file none\.jsonl; give --input a file of records/],
+  ['is a folder', { input: 'examples' }, /examples is a folder; give --input a file of records/],
   ['cannot be made', { output: 'none/out.jsonl' }, /cannot write none\/out\.jsonl: ENOENT/],
 ] as const) {
   test(`a file that ${title} is wrong usage`, async () => {

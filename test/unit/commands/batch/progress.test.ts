@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BatchProgress, createBatchProgress } from '../../../src/commands/batch-progress.ts';
-import { SluiceError } from '../../../src/kernel/errors.ts';
-import type { RunOutcome } from '../../../src/runner.ts';
-import { createTelemetry, type MetricStore } from '../../../src/telemetry/metrics.ts';
-import { FakeClock } from '../../fixtures/clock.ts';
-import { Text } from '../../fixtures/io.ts';
+import { type BatchProgress, createBatchProgress } from '../../../../src/commands/batch/progress.ts';
+import { SluiceError } from '../../../../src/kernel/errors.ts';
+import type { RunOutcome } from '../../../../src/runner.ts';
+import { createTelemetry, type MetricStore } from '../../../../src/telemetry/metrics.ts';
+import { FakeClock } from '../../../fixtures/clock.ts';
+import { Text } from '../../../fixtures/io.ts';
 
 const DONE: RunOutcome = { result: 'done', error: undefined, unsettledRecords: 0 };
 

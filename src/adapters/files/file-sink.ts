@@ -1,0 +1,66 @@
+import type { SluiceError } from '../../kernel/errors.ts';
+import type { Sink } from '../../ports/sink.ts';
+import { deadLetterLines } from './batch/dead-letter-lines.ts';
+import { fileOutlet, type Outlet, streamOutlet } from './batch/outlets.ts';
+import { LINES, type RowFormat } from './batch/row-formats.ts';
+
+export interface FileSinkOptions {
+  /** Topic → file that its values go to; `.gz` and `.zst` are packed on the way, `-` is stdout. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** How values become a file; JSON Lines where nothing is said. */
+  readonly format?: RowFormat;
+  /** Topic of dead letters → file, as JSON Lines; undefined counts them without keeping them. */
+  readonly deadLetters: { readonly topic: string; readonly file: string | undefined };
+  readonly stdout: NodeJS.WritableStream;
+  /** Whoever read stdout has gone (`| head`); told before the send fails for it. */
+  readonly onReaderGone: () => void;
+}
+
+/**
+ * Files as a sink: every topic one partition, so that output is in input order. Rows are acknowledged when the system has
+ * taken them, or while they wait to be packed with others, so a full disk may show only at the end: `close` rejects then, at
+ * every call, and whoever says that a file is whole has awaited it.
+ */
+export function createFileSink(options: FileSinkOptions): Sink {
+  const { deadLetters, format = LINES, stdout, onReaderGone } = options;
+  const outlets = new Map<string, Outlet>();
+  let closing: Promise<void> | undefined;
+
+  async function end(topic: string, outlet: Outlet): Promise<void> {
+    try {
+      if (topic !== deadLetters.topic) await writeSome(outlet, await format.end());
+    } finally {
+      await outlet.end();
+    }
+  }
+
+  return {
+    async open(topics) {
+      for (const topic of topics) {
+        const file = topic === deadLetters.topic ? deadLetters.file : options.outputs[topic];
+        if (file === undefined) continue;
+        const outlet = file === '-' ? streamOutlet(stdout, onReaderGone) : await fileOutlet(file);
+        outlets.set(topic, outlet);
+        if (topic !== deadLetters.topic) await writeSome(outlet, format.begin());
+      }
+    },
+    partitionCount: () => 1,
+    async send(topic, _partition, rows) {
+      const outlet = outlets.get(topic);
+      if (outlet === undefined) return;
+      const bytes = topic === deadLetters.topic ? Buffer.from(deadLetterLines(rows)) : format.rows(rows);
+      await writeSome(outlet, bytes instanceof Buffer ? bytes : await bytes);
+    },
+    close() {
+      closing ??= Promise.allSettled([...outlets].map(([topic, outlet]) => end(topic, outlet))).then((ends) => {
+        const failed = ends.find((ended) => ended.status === 'rejected');
+        if (failed !== undefined) throw failed.reason as SluiceError;
+      });
+      return closing;
+    },
+  };
+}
+
+async function writeSome(outlet: Outlet, bytes: Buffer): Promise<void> {
+  if (bytes.length > 0) await outlet.write(bytes);
+}
