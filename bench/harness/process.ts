@@ -38,12 +38,12 @@ process.on('exit', () => {
 process.once('SIGINT', () => process.exit(130));
 
 /** This process, and what it starts that is not a contestant: the broker, the store. */
-export function pinHarness(): void {
-  if (pinned) execFileSync('taskset', ['-acp', '1', String(process.pid)], { stdio: 'ignore' });
+export function pinHarness(cores = '1'): void {
+  if (pinned) execFileSync('taskset', ['-acp', cores, String(process.pid)], { stdio: 'ignore' });
 }
 
-export function contend({ file, args, env }: Command): Contender {
-  const words = pinned ? ['taskset', '-c', '0', file, ...args] : [file, ...args];
+export function contend({ file, args, env }: Command, cores = '0'): Contender {
+  const words = pinned ? ['taskset', '-c', cores, file, ...args] : [file, ...args];
   const child = spawn(words[0], words.slice(1), {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
