@@ -1,0 +1,48 @@
+import type { FileColumn } from '../../adapters/files/batch/cells.ts';
+import type { ParquetColumn } from '../../adapters/files/batch/parquet-rows.ts';
+import { branchesOf } from '../../codecs/avro-fields.ts';
+import { type AvroType, parseAvroRecord } from '../../codecs/avro-schema.ts';
+import { jsonFields } from '../../codecs/json-fields.ts';
+import type { ColumnWant } from '../../codecs/types.ts';
+
+const UNITS_PER_DAY: Readonly<Record<string, number>> = {
+  date: 1,
+  'timestamp-millis': 86_400_000,
+  'local-timestamp-millis': 86_400_000,
+  'timestamp-micros': 86_400_000_000,
+  'local-timestamp-micros': 86_400_000_000,
+};
+
+/** The columns that a plan wants of a file, by the topology's schema. */
+export function columnsOf(schema: unknown, wants: readonly ColumnWant[]): readonly FileColumn[] {
+  const record = parseAvroRecord(schema);
+  return jsonFields(record, wants).map((field): FileColumn => {
+    const type = record.fields.find(({ name }) => name === field.name)?.type;
+    const branches = type === undefined ? [] : branchesOf(type);
+    const logical = branches.flatMap((branch) => ('logicalType' in branch ? [branch.logicalType ?? ''] : []));
+    const unit = logical.find((name) => Object.hasOwn(UNITS_PER_DAY, name));
+    return {
+      name: field.name,
+      nullable: field.nullable,
+      optional: field.optional,
+      numbers: field.numbers !== 0,
+      booleans: field.allowsBoolean,
+      text: field.allowsText,
+      items: field.items !== 0,
+      unitsPerDay: unit === undefined ? undefined : UNITS_PER_DAY[unit],
+    };
+  });
+}
+
+const PARQUET: Readonly<Partial<Record<AvroType['type'], ParquetColumn['type']>>> = {
+  ...{ boolean: 'BOOLEAN', int: 'INT32', long: 'INT64', float: 'FLOAT', double: 'DOUBLE' },
+  ...{ string: 'STRING', enum: 'STRING' },
+};
+
+/** The columns of an output, by its schema; what no column holds as a value is JSON. */
+export function outputColumnsOf(schema: unknown): readonly ParquetColumn[] {
+  return parseAvroRecord(schema).fields.map(({ name, type }) => {
+    const branches = branchesOf(type);
+    return { name, type: (branches.length === 1 ? PARQUET[branches[0].type] : undefined) ?? 'JSON' };
+  });
+}
