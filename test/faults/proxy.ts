@@ -44,6 +44,15 @@ export interface TcpProxy {
 
 const BOTH: readonly Direction[] = ['up', 'down'];
 
+/**
+ * Hazard: libuv refuses to reset a connection whose writing side has ended, and Node takes it for closed all the same (cause) → at its exit
+ * the process waits for the handle in a loop without end (effect) → such a connection is closed (guard).
+ */
+function resetHard(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 export async function createProxy(
   target: () => string,
   options: { readonly port?: number; readonly random?: () => number } = {},
@@ -57,7 +66,7 @@ export async function createProxy(
 
   const cut = (pair: readonly [Socket, Socket], reset: boolean): void => {
     pairs.delete(pair);
-    for (const socket of pair) reset ? socket.resetAndDestroy() : socket.destroy();
+    for (const socket of pair) reset ? resetHard(socket) : socket.destroy();
   };
 
   /** Bytes one after the other from one side to the other, each held up as the toxic says. */
@@ -87,7 +96,7 @@ export async function createProxy(
   const server = createServer({ allowHalfOpen: true }, (near) => {
     connections++;
     const kind = toxics.up?.kind;
-    if (kind === 'reset' || kind === 'down') return void near.resetAndDestroy();
+    if (kind === 'reset' || kind === 'down') return void resetHard(near);
     const [, host, port] = /^(.*):(\d+)$/.exec(target()) as RegExpExecArray;
     const far = connect({ port: Number(port), host, allowHalfOpen: true });
     const pair = [near, far] as const;
