@@ -6,6 +6,7 @@ import { METRICS } from '../../src/telemetry/catalogue.ts';
 import { EVENTS } from '../../src/telemetry/events.ts';
 import { rulesFile } from './alerts.ts';
 import { dashboardFile } from './dashboard.ts';
+import { mistakesPage } from './mistakes-page.ts';
 import { topologyRows } from './topology-page.ts';
 
 /** File from the repository root → its whole text. `read` gives a file as it stands. */
@@ -19,6 +20,7 @@ export function generated(
     ['docs/reference/events.md', events()],
     ['deploy/prometheus/rules.yaml', rulesFile()],
     ['deploy/grafana/sluice.json', dashboardFile()],
+    ['docs/reference/mistakes.md', `${NOTICE}\n\n${mistakesPage()}`],
     [
       'ARCHITECTURE.md',
       withSection(read('ARCHITECTURE.md'), 'imports', importRules(read('test/architecture/rules.ts'))),

@@ -11,6 +11,10 @@ export interface RecordSchema {
   readonly document: YamlDocument;
 }
 
+const WHOLE = 'a value needs an Avro record schema: { "type": "record", "name": …, "fields": […] }';
+const ONE_FIELD =
+  'correct the type of this field: { "name": …, "type": "double" }, or ["null", "double"] where it may be missing';
+
 /** Reads a schema; what is not an Avro record becomes a finding in its file. */
 export function readRecordSchema(
   schema: unknown,
@@ -23,9 +27,7 @@ export function readRecordSchema(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const path = placeIn(schema, message);
-    findings.push(
-      document.at(path, message, 'a value needs an Avro record schema: { "type": "record", "name": …, "fields": […] }'),
-    );
+    findings.push(document.at(path, message, path.length > 0 ? ONE_FIELD : WHOLE));
     return undefined;
   }
 }

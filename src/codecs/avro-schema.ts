@@ -128,7 +128,11 @@ class SchemaParser {
     if (PRIMITIVES.has(name)) return primitive(name, undefined);
     const qualified = name.includes('.') || namespace === '' ? name : `${namespace}.${name}`;
     const known = this.named.get(qualified) ?? this.named.get(name);
-    if (known === undefined) throw this.bad(path, `names a type "${name}" that is not defined before it`);
+    if (known === undefined)
+      throw this.bad(
+        path,
+        `names a type "${name}" that is neither one of Avro (${[...PRIMITIVES].join(', ')}, …) nor defined before it`,
+      );
     return known;
   }
 

@@ -71,9 +71,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
     file,
     document,
     errors: [
-      ...[...document.errors, ...document.warnings].map((error) =>
-        finding(place(error.pos[0]), [], firstLine(error.message), 'repair the YAML at this place'),
-      ),
+      ...brokenBy(document, text).map(({ offset, message, remedy }) => finding(place(offset), [], message, remedy)),
       ...refused.map(({ offset, message, remedy }) => finding(place(offset), [], message, remedy)),
     ],
     toValue: () => document.toJS({ maxAliasCount: 0 }),
@@ -139,6 +137,29 @@ function child(node: Node | null, step: string | number): { key: Node | null; va
 function startOf(node: Node | null, otherwise: number): number {
   return node?.range?.[0] ?? otherwise;
 }
+
+/**
+ * What the parser could not take. One break makes the parser stumble over the lines behind it (cause) → a page of findings about
+ * what is sound (effect) → of those beside keys written twice, the first alone is told (guard).
+ */
+function brokenBy({ errors, warnings }: Document, text: string): { offset: number; message: string; remedy: string }[] {
+  const twice = errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  const [first] = [...errors.filter(({ code }) => code !== 'DUPLICATE_KEY'), ...warnings];
+  const found = twice.map(({ pos: [offset] }) => {
+    const key = /^["']?[\w.-]+["']?/.exec(text.slice(offset))?.[0] ?? 'this key';
+    return { offset, message: `the key ${key} is there twice`, remedy: 'keep one of the two' };
+  });
+  if (first === undefined) return found;
+  const hint = REPAIRS[first.code];
+  const remedy = `repair the YAML at this place${hint === undefined ? '' : `: ${hint}`}`;
+  return [...found, { offset: first.pos[0], message: firstLine(first.message), remedy }];
+}
+
+const REPAIRS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'indent with spaces',
+  BAD_INDENT: 'indent it as its neighbours, or close the bracket, brace or quote that is open above it',
+  MISSING_CHAR: 'write what is missing, here or where the value begins',
+};
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0];

@@ -178,8 +178,14 @@ export class Checker {
   }
 }
 
+/** More names than a person reads. */
+const MOST_LISTED = 40;
+
 function absent(what: string, word: string, known: readonly string[], at: number, makable = ''): ExpressionError {
-  const remedy = `${didYouMean(word, known)}known are ${known.join(', ')}${makable}`;
+  const meant = didYouMean(word, known);
+  const all =
+    known.length > MOST_LISTED ? 'docs/reference/expressions.md has them all' : `known are ${known.join(', ')}`;
+  const remedy = `${meant}${all}${makable}`;
   return new ExpressionError(at, `there is no ${what}`, remedy);
 }
 

@@ -8,14 +8,18 @@ export function didYouMean(word: string, known: readonly string[]): string {
   return best === undefined ? '' : `did you mean ${best.candidate}? `;
 }
 
-/** Insertions, deletions and substitutions that lead from one word to the other. */
+/** Insertions, deletions, substitutions and swaps of neighbours that lead from one word to the other. */
 function distance(a: string, b: string): number {
+  let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      const plain = Math.min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row.push(swapped ? Math.min(plain, beforeLast[j - 2] + 1) : plain);
     }
+    beforeLast = last;
     last = row;
   }
   return last[b.length];

@@ -63,7 +63,11 @@ export function parseExpression(text: string): Expr {
   } catch (thrown) {
     if (thrown instanceof ExpressionError) throw thrown;
     const { description, index } = thrown as { description?: string; index?: number };
-    throw new ExpressionError(index ?? 0, `syntax: ${description ?? String(thrown)}`, 'see the expression reference');
+    throw new ExpressionError(
+      index ?? 0,
+      `syntax: ${description ?? String(thrown)}`,
+      'complete the expression at this place; docs/reference/expressions.md shows each form',
+    );
   }
   return toExpr(tree, 1);
 }

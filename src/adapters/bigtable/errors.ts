@@ -28,7 +28,11 @@ export function translate(error: unknown, table: string): SluiceError {
     case status.UNIMPLEMENTED:
       return new SluiceError('store-refused', `Bigtable refused a request for table "${table}" (${said})`, error);
     default:
-      return new SluiceError('store-unavailable', `Bigtable did not answer for table "${table}" (${said})`, error);
+      return new SluiceError(
+        'store-unavailable',
+        `Bigtable did not answer for table "${table}" (${said}); check connections.bigtable, BIGTABLE_EMULATOR_HOST if it is set, and that it runs`,
+        error,
+      );
   }
 }
 

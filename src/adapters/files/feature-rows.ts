@@ -149,7 +149,8 @@ function fillColumn(column: ColumnSpec, value: unknown, values: Float64Array, pa
   let any = false;
   numbers.forEach((number, i) => {
     if (number === null) return;
-    if (typeof number !== 'number') fail(`${path} must be a number, it is ${nameOf(number)}`);
+    if (typeof number !== 'number')
+      fail(`${path} must be a number, it is ${nameOf(number)}; write a number, or null where there is none`);
     values[offset + i] = number;
     any = true;
   });

@@ -28,7 +28,10 @@ export function summary(results: readonly CaseResult[]): string {
   const updated = results.filter((result) => result.updated).length;
   const failed = results.filter(({ differences }) => differences.length > 0).length - updated;
   const said = [`${results.length - failed - updated} of ${results.length} cases pass`];
-  if (failed > 0) said.push(`${failed} ${failed === 1 ? 'fails' : 'fail'}`);
+  if (failed > 0)
+    said.push(
+      `${failed} ${failed === 1 ? 'fails' : 'fail'}: mend the bundle or the case; --update keeps what came out`,
+    );
   if (updated > 0) said.push(`${updated} written as they came out: look at the difference before you keep it`);
   return said.join(', ');
 }

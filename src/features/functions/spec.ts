@@ -82,7 +82,14 @@ export class Call {
   /** A number or a vector. */
   numeric(i: number): NumericValue {
     const value = this.args[i];
-    if (!isNumeric(value)) this.fail(`argument ${i + 1} is ${describe(value)}, not a number`, i);
+    if (!isNumeric(value)) {
+      const message = `${this.spec.name}: argument ${i + 1} is ${describe(value)}, not a number`;
+      const from =
+        value.kind === 'string' || value.kind === 'text'
+          ? '; text becomes numbers by oneHot, hashBucket, label or number'
+          : '';
+      throw new ExpressionError(this.placeOf(i), message, `write ${this.spec.signature}${from}`);
+    }
     return value;
   }
 

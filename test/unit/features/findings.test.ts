@@ -102,7 +102,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['nowhere', /there is no nowhere \| known are/],
   ['constructor', /there is no constructor/],
   ['process', /there is no process/],
-  ['eval("1")', /there is no function eval.*atLeast/],
+  ['eval("1")', /there is no function eval.*reference/],
   ['log1(event.a)', /there is no function log1 \| did you mean log1p\?/],
   ['toString(1)', /there is no function toString/],
   ['event', /there is no event/],

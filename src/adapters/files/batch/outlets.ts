@@ -24,7 +24,8 @@ export async function fileOutlet(file: string, keepBytes = 0): Promise<Outlet> {
     disk = await open(file, keepBytes > 0 ? 'r+' : 'w');
     if (keepBytes > 0) await disk.truncate(keepBytes);
   } catch (thrown) {
-    throw new SluiceError('file-invalid', `cannot write ${file}: ${(thrown as Error).message}`, thrown);
+    const remedy = 'make its folder, or name a file that this user may write';
+    throw new SluiceError('file-invalid', `cannot write ${file}: ${(thrown as Error).message}; ${remedy}`, thrown);
   }
   const pack = packerOf(file);
   let waiting: Buffer[] = [];

@@ -42,7 +42,7 @@ test('a case that fails says which field, what was expected, what came, and by h
     stdout,
     /✗ off {3}.*cases\.yaml:2:11\n {6}id {11}expected 2 ± 0\.00001, got 1, off by 1\n {6}probability {2}expected 0\.5 ± 0\.00001, got 0\.2855\d+, off by 0\.214\n/,
   );
-  assert.equal(stderr, '0 of 1 cases pass, 1 fails\n');
+  assert.equal(stderr, '0 of 1 cases pass, 1 fails: mend the bundle or the case; --update keeps what came out\n');
 });
 
 test('no case sees the rows of another, though the topology caches them', async () => {
