@@ -10,6 +10,9 @@ const METRICS = [
   'sluice_dead_letters_total',
   'sluice_lag_records',
   'sluice_lag_seconds',
+  'sluice_lag_drain_seconds',
+  'sluice_partition_still_seconds',
+  'sluice_waiting',
   'sluice_inflight_records',
   'sluice_inflight_bytes',
   'sluice_batch_rows',
@@ -32,6 +35,8 @@ const METRICS = [
 const WITH_VALUES: readonly (readonly [name: string, labels: Readonly<Record<string, string>>])[] = [
   ['sluice_lag_records', { topic: 'health.departed', partition: '0' }],
   ['sluice_lag_seconds', { topic: 'health.departed', partition: '1' }],
+  ['sluice_lag_drain_seconds', { topic: 'health.departed', partition: '0' }],
+  ['sluice_partition_still_seconds', { topic: 'health.departed', partition: '1' }],
   ['sluice_batch_rows_count', {}],
   ['sluice_stage_seconds_count', { stage: 'infer' }],
   ['sluice_record_age_seconds_count', {}],
@@ -77,6 +82,8 @@ export function exampleHealth(name: string, bench: () => Promise<ExampleBench>):
           const value = await child.metric(metric, labels);
           assert.ok(value >= 0, `${metric} ${JSON.stringify(labels)} is ${value}`);
         }
+        await child.until('no partition stands still', async () => (await stillest(child)) === 0);
+        assert.equal(await child.metric('sluice_waiting', { what: 'store' }), 0);
         assert.equal(await child.metric('sluice_records_total', { fate: 'published' }), events.length);
         assert.equal(await child.metric('sluice_batch_rows_sum'), events.length);
         assert.equal(await child.metric('sluice_residence_seconds_count'), events.length);
@@ -90,6 +97,9 @@ export function exampleHealth(name: string, bench: () => Promise<ExampleBench>):
         });
         assert.match(waiting.reason, /airport|route/);
         assert.equal((await child.health('/live')).status, 200, 'a restart would not help');
+        await child.until('it is told what is waited for, and that partitions stand still', async () => {
+          return (await child.metric('sluice_waiting', { what: 'store' })) === 1 && (await stillest(child)) > 0;
+        });
         const page = await child.until('the retries are counted', async () => {
           const text = await child.metrics();
           return text.includes('\nsluice_retries_total{') && text;
@@ -127,6 +137,12 @@ export function exampleHealth(name: string, bench: () => Promise<ExampleBench>):
       }
     });
   });
+}
+
+/** For how long the partition has waited that waits longest. */
+async function stillest(child: ReturnType<ExampleBench['run']>): Promise<number> {
+  const of = (partition: string): Promise<number> => child.metric('sluice_partition_still_seconds', { partition });
+  return Math.max(await of('0'), await of('1'));
 }
 
 /** A member that is busy with its first record, so that nobody joins the group before `release`. */
