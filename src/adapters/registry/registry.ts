@@ -5,6 +5,7 @@ import { askWeb } from '../../kernel/web.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { baseOf, type RegistryLogin, refusal, registryHeaders } from './address.ts';
+import { inlineReferences, MAX_REFERENCED, referencesOf } from './references.ts';
 
 export interface RegistryOptions {
   /** Without credentials. */
@@ -27,11 +28,14 @@ export const MAX_SCHEMA_BYTES = 8 * 1024 * 1024;
 const SCHEMA_NOT_FOUND = 40403;
 /** No such subject, no such schema in it. */
 const NOT_REGISTERED: ReadonlySet<unknown> = new Set([40401, SCHEMA_NOT_FOUND]);
+/** No such subject, version or schema. */
+const NOT_THERE: ReadonlySet<unknown> = new Set([40401, 40402, SCHEMA_NOT_FOUND]);
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
 
 /**
  * A Confluent-compatible schema registry. Answers are kept (a schema never changes under its id), unknown ids for a while,
- * concurrent questions for one id are one request. Time, size and rate of requests are bounded. Retries are the caller's.
+ * concurrent questions for one id are one request. Schemas that one refers to are fetched too, and stand in it where they are named.
+ * Time, size and rate of requests are bounded. Retries are the caller's.
  */
 export function createRegistrySchemas(
   deps: { readonly clock: Clock; readonly telemetry: Telemetry },
@@ -101,7 +105,9 @@ export function createRegistrySchemas(
   async function lookUp(id: number): Promise<unknown> {
     admitLookUp(id);
     const { status, json } = await ask('GET', `/schemas/ids/${id}`);
-    const answer = json as { schema?: unknown; schemaType?: unknown; error_code?: unknown } | undefined;
+    const answer = json as
+      | { schema?: unknown; schemaType?: unknown; references?: unknown; error_code?: unknown }
+      | undefined;
     // A gateway in front of a registry that is down answers 404 as well → whole topics would be dead-lettered → only the
     // registry's own word that there is no such schema counts.
     if (status === 404 && answer?.error_code === SCHEMA_NOT_FOUND) {
@@ -120,9 +126,46 @@ export function createRegistrySchemas(
     }
     const schema = parsed(answer.schema);
     if (schema === undefined) throw unknownSchema(id, `schema ${id} of ${base} is not JSON`);
-    keep(id, { schema, bytes: answer.schema.length });
+    const references = await fetchReferences(id, answer.references);
+    const whole = references.length === 0 ? schema : inlineReferences(schema, references);
+    keep(id, { schema: whole, bytes: references.length === 0 ? answer.schema.length : JSON.stringify(whole).length });
     telemetry.event('schema-fetched', { id });
-    return schema;
+    return whole;
+  }
+
+  /** All schemas that a schema refers to, and those that they refer to; each is asked for once, so a circle ends. */
+  async function fetchReferences(id: number, listed: unknown): Promise<readonly unknown[]> {
+    const found = new Map<string, unknown>();
+    const open = [listed];
+    while (open.length > 0) {
+      const references = referencesOf(open.pop());
+      if (references === undefined) throw unknownSchema(id, `schema ${id} of ${base} has references that are none`);
+      for (const { subject, version } of references) {
+        const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`;
+        if (found.has(path)) continue;
+        if (found.size >= MAX_REFERENCED) {
+          throw unknownSchema(id, `schema ${id} of ${base} refers to more than ${MAX_REFERENCED} others`);
+        }
+        const { status, json } = await ask('GET', path);
+        const answer = json as { schema?: unknown; references?: unknown; error_code?: unknown } | undefined;
+        if (status === 404 && NOT_THERE.has(answer?.error_code)) {
+          throw unknownSchema(
+            id,
+            `schema ${id} of ${base} refers to version ${version} of ${subject}, which is not there`,
+          );
+        }
+        const schema = typeof answer?.schema === 'string' ? parsed(answer.schema) : undefined;
+        if (status !== 200 || schema === undefined) {
+          throw new SluiceError(
+            'registry-unavailable',
+            `schema registry ${base} answers HTTP ${status} without a schema to GET ${path}`,
+          );
+        }
+        found.set(path, schema);
+        open.push(answer?.references);
+      }
+    }
+    return [...found.values()];
   }
 
   function keep(id: number, kept: Kept): void {
