@@ -6,8 +6,12 @@ import { JUDGE_MODULE } from './judge-module.ts';
  *
  * WebAssembly sees its own memory only, so the rows have to lie in it from the start: a Float32Array like any other to whoever
  * writes, copies or scores them. Each has a memory of its own that never grows, because what grows takes its views away.
- * Limits: a memory reserves addresses (not pages) by the gigabyte, so small ones are plain, and so are all where the machine
- * has no more to give; they are then judged by whoever asks, in JavaScript.
+ * Limits: a memory reserves addresses (not pages) by the gigabyte, so small ones are plain; they are judged by whoever asks, in
+ * JavaScript.
+ *
+ * Where addresses are limited (`ulimit -v`) V8 collects garbage again and again before it refuses (cause) → the loop stands still
+ * for a tenth of a second at each frame of another size (effect) → who was refused once does not ask again, and all are plain
+ * (guard).
  */
 const LEAST_BYTES = 128 * 1024;
 const PAGE_BYTES = 64 * 1024;
@@ -35,6 +39,7 @@ declare const WebAssembly: {
 
 const courts = new WeakMap<ArrayBufferLike, Court>();
 let compiled: object | undefined;
+let isRefused = false;
 
 /** Room for `rows` rows of `width`, all zero. */
 export function floatRows(rows: number, width: number): Float32Array {
@@ -57,7 +62,7 @@ export function judgedRows({ buffer, byteOffset }: Float32Array, width: number, 
 
 function inCourt(rows: number, bytes: number): Float32Array | undefined {
   // As with `node --jitless`.
-  if (typeof WebAssembly === 'undefined') return undefined;
+  if (isRefused || typeof WebAssembly === 'undefined') return undefined;
   const pages = Math.ceil((bytes + rows) / PAGE_BYTES);
   try {
     compiled ??= new WebAssembly.Module(JUDGE_MODULE);
@@ -66,7 +71,8 @@ function inCourt(rows: number, bytes: number): Float32Array | undefined {
     courts.set(memory.buffer, { judge, verdicts: new Uint8Array(memory.buffer, bytes, rows) });
     return new Float32Array(memory.buffer, 0, bytes / 4);
   } catch (thrown) {
-    if (thrown instanceof RangeError || thrown instanceof WebAssembly.CompileError) return undefined;
-    throw thrown;
+    if (!(thrown instanceof RangeError || thrown instanceof WebAssembly.CompileError)) throw thrown;
+    isRefused = true;
+    return undefined;
   }
 }
