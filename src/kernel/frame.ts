@@ -64,6 +64,8 @@ export class Frame {
 
   /** Record → the stage that broke on it, for records of reason `stage-failed`; made when the first one does. */
   failedIn: Map<number, string> | undefined = undefined;
+  /** decode: writer schema id → why its records cannot be read; made when the first one is refused. */
+  refusals: Map<number, string> | undefined = undefined;
   /** decode: writer schema id a record, -1 where there is none. */
   readonly schemaId: Int32Array;
   /** decode: one column for every field the plan wants, by slot. */

@@ -7,6 +7,7 @@ import { replayOf } from '../kernel/replay.ts';
 const PREFIX = '__dlq.';
 /** Where a header of the input that pretends to be ours is kept. */
 const FOREIGN_PREFIX = 'original.';
+const MAX_DETAIL_CHARS = 240;
 
 /**
  * What of a record its dead letter carries: all of it; all, dated now, for a topic that refuses the timestamp; or only where
@@ -24,7 +25,7 @@ export interface DeadLetterContext {
 /**
  * Appends record `i` as a dead letter: original key, value, headers and timestamp untouched, plus where it came from and why.
  * Headers of the input that begin with `__dlq.` are not trusted: they are kept under `original.`. No exception text, which
- * might carry a payload. A record that was replayed says which attempt this is, and of what. A record that was too large to keep goes by reference: no body, its size in `__dlq.errors.bytes`.
+ * might carry a payload; only where its schema is refused, `detail` says why, which is about the schema. A record that was replayed says which attempt this is, and of what. A record that was too large to keep goes by reference: no body, its size in `__dlq.errors.bytes`.
  */
 export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterContext, slab: RecordSlab): void {
   const { origin, arena } = frame;
@@ -46,6 +47,8 @@ export function appendDeadLetter(frame: Frame, i: number, context: DeadLetterCon
     ['instance', context.instance],
   ];
   if (replay !== undefined) errors.push(['first-attempt', replay.of]);
+  const why = frame.refusals?.get(frame.schemaId[i]);
+  if (why !== undefined) errors.push(['detail', why.slice(0, MAX_DETAIL_CHARS)]);
   if (byReference) errors.push(['bytes', String(frame.valueBytes[i])]);
   const headers: Header[] = [
     ...(context.form === 'reference' ? [] : original),

@@ -106,7 +106,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
       const error = classify(thrown);
       if (error.disposition !== 'dead-letter') throw error;
       const reason = error.code === 'schema-unknown' ? SCHEMA_UNKNOWN : DECODE_FAILED;
-      found = { reason, untilMs: deps.clock.monotonicMs() + REFUSED_FOR_MS };
+      found = { reason, why: error.message, untilMs: deps.clock.monotonicMs() + REFUSED_FOR_MS };
       deps.telemetry.event('schema-refused', { id, reason: error.message });
     }
     known.delete(id);
@@ -130,8 +130,12 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
         continue;
       }
       const entry = id < 0 ? undefined : (entries.get(id) as Known);
-      if (entry === undefined || 'reason' in entry) refuse(frame, entry?.reason ?? DECODE_FAILED, from, to);
-      else decodeRun(frame, entry.bindRows(frame.arena, frame.columns), CONFLUENT_PREFIX_BYTES, from, to);
+      if (entry === undefined) refuse(frame, DECODE_FAILED, from, to);
+      else if ('reason' in entry) {
+        frame.refusals ??= new Map();
+        frame.refusals.set(id, entry.why);
+        refuse(frame, entry.reason, from, to);
+      } else decodeRun(frame, entry.bindRows(frame.arena, frame.columns), CONFLUENT_PREFIX_BYTES, from, to);
     }
     endVectors(frame.columns);
   }
@@ -159,6 +163,8 @@ type Known = ValueDecoder | Refusal;
 /** A schema id whose records dead-letter, until it is asked for again. */
 interface Refusal {
   readonly reason: number;
+  /** Of the schema, not of the record: no payload is in it. */
+  readonly why: string;
   readonly untilMs: number;
 }
 

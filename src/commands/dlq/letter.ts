@@ -18,6 +18,8 @@ export interface Letter {
   /** topic/partition/offset of the first attempt; the record itself unless it was replayed. */
   readonly firstAttempt: string;
   readonly schemaId: string;
+  /** Why its schema is refused; empty for other reasons. */
+  readonly detail: string;
   readonly model: string;
   readonly instance: string;
   /** Without a body: it was too large, or its topic refused it; its size where it is known. */
@@ -52,6 +54,7 @@ export function letterOf(record: LogRecord): Letter | undefined {
     firstSeen: text('first-seen'),
     firstAttempt: text('first-attempt') || sourceText(source),
     schemaId: text('schema-id'),
+    detail: text('detail'),
     model: text('model'),
     instance: text('instance'),
     withoutBody: said.has('bytes'),

@@ -53,7 +53,7 @@ export type Listed = ReturnType<typeof plain>;
 
 export function plain(letter: Letter) {
   const { partition, offset, reason, stage, attempts, firstSeen, firstAttempt, schemaId, model, instance } = letter;
-  const { timestampMs, record } = letter;
+  const { timestampMs, record, detail } = letter;
   const { key, value } = record;
   return {
     at: `${partition}:${offset}`,
@@ -65,6 +65,7 @@ export function plain(letter: Letter) {
     firstAttempt,
     timestampMs,
     schemaId,
+    detail,
     model,
     instance,
     key: key?.toString('utf8') ?? null,

@@ -75,6 +75,7 @@ function print(letter: Letter, io: Io): void {
   const say = (name: string, text: string): void => void io.stdout.write(`${name.padEnd(15)}${inLine(text)}\n`);
   say('source', sourceText(letter.source));
   say('reason', `${letter.reason} (stage ${letter.stage})`);
+  if (letter.detail !== '') say('because', letter.detail);
   const first = letter.attempts > 1 ? `, the first was ${letter.firstAttempt}` : '';
   say('attempt', `${letter.attempts}${first}`);
   say('first seen', letter.firstSeen);

@@ -15,7 +15,7 @@ export const MAX_IN_FLIGHT = 150;
 const FIELDS = [
   { name: 'id', type: 'long' },
   { name: 'key', type: ['null', 'string'], default: null },
-  { name: 'x', type: ['null', 'double'], default: null },
+  { name: 'x', aliases: ['amount'], type: ['null', 'double'], default: null },
 ];
 /** Writers' schemas: the same fields, and another that nobody reads. Each has its own id. */
 export const WRITERS: readonly string[] = ['a', 'b', 'c'].map((name) =>
