@@ -228,5 +228,5 @@ test('wrong usage and help through the command itself', async () => {
   assert.match(wrong.stderr, /unknown command 'chekc'\n\(Did you mean check\?\)/);
   const help = await sluice(['help', 'batch']);
   assert.deepEqual([help.code, help.stderr], [0, '']);
-  assert.match(help.stdout, /\nExample:\n/);
+  assert.match(help.stdout, /\nExamples:\n/);
 });
