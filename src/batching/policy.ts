@@ -68,7 +68,10 @@ function rowsToRun(state: QueueState, model: LatencyModel, limits: PolicyLimits,
   const residualMs = marginMs(model, limits);
   const most = Math.min(limits.maxBatch, model.reachRows);
   const pays = Math.max(model.economicRows(most, FULL_OVERHEAD), model.largestWithin(SHORT * limits.budgetMs, most));
-  const bearsMs = Math.max(limits.budgetMs - residualMs, LATE_FACTOR * model.fixedMs);
+  // Interruptions longer than the budget left no room for any run (cause) → a backlog went row by row, slower than it grew,
+  // as long as they lasted (effect) → what nothing makes up for is not subtracted, nor is a deadline that is missed kept (guard).
+  const marginsMs = Math.min(residualMs, ABSORBED * limits.budgetMs);
+  const bearsMs = late ? Number.POSITIVE_INFINITY : Math.max(limits.budgetMs - marginsMs, LATE_FACTOR * model.fixedMs);
   const full = Math.min(rows, Math.max(aim, Math.min(pays, model.largestWithin(bearsMs, most))));
   const leftMs = state.oldestMs + limits.budgetMs - residualMs - state.nowMs;
   const trial = rows < aim ? 0 : model.untriedRows(Math.min(rows, limits.maxBatch));
