@@ -110,8 +110,8 @@ export class LatencyModel {
   }
 
   /** A size up to `max` that is worth a run to find out what it costs; 0 where there is none. See trials.ts. */
-  untriedRows(max: number): number {
-    return this.trials.size(max, this.seen, this.table);
+  untriedRows(max: number, late = false): number {
+    return this.trials.size(max, this.seen, this.table, late);
   }
 
   observe(rows: number, tookMs: number): void {

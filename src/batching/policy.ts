@@ -31,7 +31,9 @@ const FULL_OVERHEAD = 0.02;
  * outside of the run too, which the model does not know.
  */
 const SHORT = 0.02;
-/** Such a batch may take the whole budget, and this many times the fixed cost. */
+/** The same of a late backlog, where the line says that larger runs cost no more a row: a fixed cost is easily lost in noise. */
+const LATE_SHORT = 0.05;
+/** A batch may take the whole budget, or this many times the fixed cost; one that is late may take what it does. */
 const LATE_FACTOR = 10;
 /** What a row may cost more in a smaller batch that keeps the oldest row's deadline. */
 const SAVING = 1.02;
@@ -67,14 +69,15 @@ function rowsToRun(state: QueueState, model: LatencyModel, limits: PolicyLimits,
   const { rows } = state;
   const residualMs = marginMs(model, limits);
   const most = Math.min(limits.maxBatch, model.reachRows);
-  const pays = Math.max(model.economicRows(most, FULL_OVERHEAD), model.largestWithin(SHORT * limits.budgetMs, most));
+  const shortMs = (late && !model.isTable ? LATE_SHORT : SHORT) * limits.budgetMs;
+  const pays = Math.max(model.economicRows(most, FULL_OVERHEAD), model.largestWithin(shortMs, most));
   // Interruptions longer than the budget left no room for any run (cause) → a backlog went row by row, slower than it grew,
   // as long as they lasted (effect) → what nothing makes up for is not subtracted, nor is a deadline that is missed kept (guard).
   const marginsMs = Math.min(residualMs, ABSORBED * limits.budgetMs);
   const bearsMs = late ? Number.POSITIVE_INFINITY : Math.max(limits.budgetMs - marginsMs, LATE_FACTOR * model.fixedMs);
   const full = Math.min(rows, Math.max(aim, Math.min(pays, model.largestWithin(bearsMs, most))));
   const leftMs = state.oldestMs + limits.budgetMs - residualMs - state.nowMs;
-  const trial = rows < aim ? 0 : model.untriedRows(Math.min(rows, limits.maxBatch));
+  const trial = rows < aim ? 0 : model.untriedRows(Math.min(rows, limits.maxBatch), late);
   if (trial > 0 && (late || model.expectedMs(trial) <= leftMs)) return trial;
   const intime = Math.min(full, Math.max(aim, model.largestWithin(leftMs, most)));
   const saves = intime < full && model.expectedMs(intime) / intime <= (SAVING * model.expectedMs(full)) / full;

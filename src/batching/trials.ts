@@ -16,6 +16,8 @@ export class Trials {
   private next = FIRST_TRIAL;
   /** The size that was last said to be worth a trial. */
   private offered = 0;
+  /** Runs after which a late backlog doubts what is known of a class. */
+  private readonly doubtAfter = new Float64Array(32).fill(DOUBT_AFTER);
 
   /** `isOff`: what is known of a class does not fit the line. */
   constructor(sizes: SizeTable, isOff: (sizeClass: number) => boolean) {
@@ -23,8 +25,8 @@ export class Trials {
     this.isOff = isOff;
   }
 
-  /** A size up to `max`, or 0; `turn` counts runs. */
-  size(max: number, turn: number, isTable: boolean): number {
+  /** A size up to `max`, or 0; `turn` counts runs; `late`: a backlog waits whose deadlines are missed already. */
+  size(max: number, turn: number, isTable: boolean, late: boolean): number {
     if (turn < this.next) return 0;
     const top = Math.min(this.sizes.top + 1, classOf(max));
     let best = -1;
@@ -37,9 +39,11 @@ export class Trials {
       if (samples < Math.min(fewest, enough)) {
         best = k;
         fewest = samples;
-      } else if (isTable && best < 0 && turn - this.sizes.newest(k) > TRY_AGAIN_AFTER) best = k;
+      } else if (isTable && best < 0) {
+        if (turn - this.sizes.newest(k) > (late ? this.doubtAfter[k] : TRY_AGAIN_AFTER)) best = k;
+      }
     }
-    const share = fewest < TABLE_COUNTS ? NEW_SHARE : OLD_SHARE;
+    const share = late || fewest < TABLE_COUNTS ? NEW_SHARE : OLD_SHARE;
     if (best < 0 || this.wastedMs >= share * this.ranMs) return 0;
     this.offered = edgeOf(best);
     return this.offered;
@@ -47,13 +51,29 @@ export class Trials {
 
   /** A run is over; its rows would have cost `elsewhereMs` in a run of the best size. Before the sizes know of it. */
   ran(rows: number, tookMs: number, elsewhereMs: number, turn: number): void {
-    if (rows === this.offered) {
-      const isNew = this.sizes.samples(classOf(rows)) < TABLE_COUNTS;
-      this.next = turn + (isNew ? NEW_GAP : OLD_GAP);
-      this.wastedMs += Math.max(0, tookMs - elsewhereMs);
-    }
+    const k = classOf(rows);
+    this.ranMs = FADE * this.ranMs + tookMs;
+    this.wastedMs *= FADE;
+    if (rows === this.offered) this.tried(k, tookMs, elsewhereMs, turn);
+    else this.doubtAfter[k] = DOUBT_AFTER;
     this.offered = 0;
-    this.ranMs += tookMs;
+  }
+
+  /**
+   * A size that was measured while the machine was interrupted seems dear (cause) → nobody runs it any more, a backlog stays
+   * with small runs and grows (effect) → a trial that is far cheaper than its class is soon repeated, until the median of the
+   * class says so; one that is not, more and more rarely (guard).
+   */
+  private tried(k: number, tookMs: number, elsewhereMs: number, turn: number): void {
+    const isNew = this.sizes.samples(k) < TABLE_COUNTS;
+    const usualMs = isNew ? tookMs : this.sizes.localMs(this.offered);
+    const isSurprise = tookMs < SURPRISE * usualMs;
+    this.doubtAfter[k] = isSurprise
+      ? NEW_GAP
+      : Math.min(TRY_AGAIN_AFTER, 2 * Math.max(DOUBT_AFTER, this.doubtAfter[k]));
+    this.next = turn + (isNew || isSurprise ? NEW_GAP : OLD_GAP);
+    // An interruption would have come to any run.
+    this.wastedMs += Math.max(0, Math.min(tookMs, usualMs) - elsewhereMs);
   }
 }
 
@@ -65,8 +85,14 @@ const CLASSES = 6;
 const TABLE_COUNTS = 5;
 const LINE_COUNTS = 3;
 const TRY_AGAIN_AFTER = 1_000;
+/** The same, at first, where a late backlog waits; doubled by each trial that finds nothing new. */
+const DOUBT_AFTER = 32;
+/** A trial that takes less than this share of what its class is known for says that it is not. */
+const SURPRISE = 0.7;
 /** Share of the time, and runs between, for sizes that are hardly known, and for those that were not run for long. */
 const NEW_SHARE = 0.03;
 const OLD_SHARE = 0.01;
 const NEW_GAP = 2;
 const OLD_GAP = 50;
+/** By the run, of the time that counts as spent. */
+const FADE = 0.9995;
