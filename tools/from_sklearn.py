@@ -8,8 +8,8 @@ or, where the pipeline was fitted:
     export(pipeline, X, name="churn", out=".")
 
 writes models/churn/1 (bundle.yaml: the preprocessing as expressions with the fitted constants; model.onnx: the last step, by skl2onnx;
-golden.jsonl: records of X and what the pipeline predicts for them), schemas/churn.avsc and churn-prediction.avsc, and churn.yaml, a
-topology that maps the predictions to an output. Then: sluice check churn.yaml
+golden.jsonl: records of X and what the pipeline predicts for them), schemas/churn.avsc and churn-prediction.avsc, churn.yaml, a
+topology that maps the predictions to an output, and churn.events.jsonl, the same records as events. Then: sluice check churn.yaml
 
 Needs numpy, scikit-learn and skl2onnx; pandas where the pipeline was fitted on a DataFrame. A transformer that has no expression is
 refused by name. joblib.load runs whatever the file says: open only pipelines of your own.
@@ -34,10 +34,11 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
     """Writes bundle, schemas and topology below `out`; returns the bundle's folder.
 
     `X` is what the pipeline was fitted on, or records like it: types and golden records are taken from it, a column
-    without missing values is promised to have none. `id` names a column of X, no feature, that is passed on."""
+    without missing values is promised to have none. `id` names a column of X that is passed on; it is a feature only
+    where the pipeline was fitted with it."""
     fields = fields_of(X, pipeline, id)
     writer = Writer()
-    features = [Block(f"event.{field.name}", 1, field.name, field.text) for field in fields if not field.is_id]
+    features = [Block(f"event.{field.name}", 1, field.name, field.text) for field in fields if field.is_feature]
     steps, model = split(pipeline)
     for step in steps:
         features = writer.convert(step, features)
@@ -57,14 +58,18 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
     lines += ["prediction:"] + [f"  {key}: {yaml(expression)}" for key, (expression, _, _) in predictions.items()]
     lines += ["golden: golden.jsonl"]
     (folder / "bundle.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_golden(folder / "golden.jsonl", X, fields, pipeline, predictions, golden)
+    records = write_golden(folder / "golden.jsonl", X, fields, pipeline, predictions, golden)
+    (Path(out) / f"{name}.events.jsonl").write_text("".join(records), encoding="utf-8")
     write_topology(Path(out), name, fields, predictions)
     return folder
 
 
 class Field:
-    def __init__(self, column, name, is_text, nullable, is_id):
-        self.column, self.name, self.text, self.nullable, self.is_id = column, name, is_text, nullable, is_id
+    """A column of X, and its Avro type as a field of the event."""
+
+    def __init__(self, column, name, kind, nullable, is_id, is_feature):
+        self.column, self.name, self.kind, self.nullable, self.is_id, self.is_feature = column, name, kind, nullable, is_id, is_feature
+        self.text = kind == "string"
 
 
 def fields_of(X, pipeline, id):
@@ -72,24 +77,35 @@ def fields_of(X, pipeline, id):
     if id is not None and id not in columns:
         raise Refused(f"X has no column {id} for the id", f"name one of {', '.join(map(str, columns))}")
     expected = getattr(pipeline, "feature_names_in_", None)
+    fitted_with_id = expected is not None and id in expected
     if expected is not None:
         absent = [column for column in expected if column not in columns]
         if absent:
             raise Refused(f"X lacks the column {absent[0]}, which the pipeline was fitted on", "give X as it was in training")
-        columns = [*expected] + [column for column in columns if column == id]
+        columns = [*expected] + [column for column in columns if column == id and not fitted_with_id]
     fields = []
     for k, column in enumerate(columns):
         values = values_of(X, column, k)
         present = [value for value in values if not is_gone(value)]
-        is_text = any(isinstance(value, str) for value in present)
-        if is_text and not all(isinstance(value, str) for value in present):
+        kind = kind_of(present, column == id)
+        if kind != "string" and any(isinstance(value, str) for value in present):
             raise Refused(f"the column {column} holds texts and numbers", "make it all texts before fitting")
         safe = re.sub(r"\W", "_", str(column), flags=re.ASCII)
         safe = f"_{safe}" if not safe or safe[0].isdigit() else safe
         if any(field.name == safe for field in fields):
             raise Refused(f"two columns would be the field {safe}", "rename one")
-        fields.append(Field(column, safe, is_text, len(present) < len(values), column == id))
+        fields.append(Field(column, safe, kind, len(present) < len(values), column == id, column != id or fitted_with_id))
     return fields
+
+
+def kind_of(values, is_id):
+    """What senders of such values write. Numbers are double, whatever training had; an id of whole numbers is one, lest digits get lost."""
+    every = lambda *kinds: bool(values) and all(isinstance(value, kinds) for value in values)
+    if every(str):
+        return "string"
+    if every(bool, np.bool_):
+        return "boolean"
+    return "long" if is_id and every(int, np.integer) else "double"
 
 
 def values_of(X, column, k):
@@ -179,19 +195,24 @@ def yaml(expression):
 
 
 def write_golden(path, X, fields, pipeline, predictions, count):
-    """Records spread over X, and of those the ones with missing values first: they are where serving and training part."""
+    """Records spread over X, and of those the ones with missing values first: they are where serving and training part.
+    Returns them as lines of events."""
     total = len(X)
     holes = [k for k in range(total) if any(is_gone(v) for v in record_of(X, fields, k).values())]
     chosen = sorted({*holes[: count // 2], *np.linspace(0, total - 1, min(count, total)).astype(int).tolist()})[:count]
     sample = X.iloc[chosen] if hasattr(X, "iloc") else np.asarray(X, object)[chosen]
-    given = sample[[field.column for field in fields if not field.is_id]] if hasattr(X, "iloc") else sample
+    given = sample[[field.column for field in fields if field.is_feature]] if hasattr(X, "iloc") else sample
     answers = {name: ask(pipeline, given) for name, (_, _, ask) in predictions.items()}
+    events = []
     with path.open("w", encoding="utf-8") as file:
         for row, k in enumerate(chosen):
             expected = {name: plain(values[row]) for name, values in answers.items()}
-            record = {field: plain(value) for field, value in record_of(X, fields, k).items()}
+            values = record_of(X, fields, k)
+            record = {field.name: bool(values[field.name]) if field.kind == "boolean" and not is_gone(values[field.name]) else plain(values[field.name]) for field in fields}
             line = {"event": record, "features": {}, "expected": expected, "tolerance": TOLERANCE}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            events.append(json.dumps(record, ensure_ascii=False) + "\n")
+    return events
 
 
 def record_of(X, fields, k):
@@ -213,18 +234,15 @@ def write_topology(out, name, fields, predictions):
     def avro(kind, nullable):
         return {"type": ["null", kind], "default": None} if nullable else {"type": kind}
 
-    def kind_of(field):
-        return "string" if field.text else "double"
-
     schema = lambda title, rows: json.dumps({"type": "record", "name": title, "fields": rows}, indent=2, ensure_ascii=False) + "\n"
     title = re.sub(r"\W", "_", name, flags=re.ASCII)
     passed = [field for field in fields if field.is_id]
     (out / "schemas").mkdir(parents=True, exist_ok=True)
     (out / "schemas" / f"{name}.avsc").write_text(
-        schema(f"{title}_event", [{"name": field.name, **avro(kind_of(field), field.nullable)} for field in fields]), encoding="utf-8")
+        schema(f"{title}_event", [{"name": field.name, **avro(field.kind, field.nullable)} for field in fields]), encoding="utf-8")
     results = [{"name": key, "type": kind} for key, (_, kind, _) in predictions.items()]
     (out / "schemas" / f"{name}-prediction.avsc").write_text(
-        schema(f"{title}_prediction", [{"name": field.name, **avro(kind_of(field), field.nullable)} for field in passed] + results), encoding="utf-8")
+        schema(f"{title}_prediction", [{"name": field.name, **avro(field.kind, field.nullable)} for field in passed] + results), encoding="utf-8")
     mapping = [f"{field.name}: event.{field.name}" for field in passed] + [f"{key}: prediction.{key}" for key in predictions]
     (out / f"{name}.yaml").write_text(f"""# Made by from_sklearn.py: topics and names are suggestions, the rest fits the bundle.
 topology: {name}
@@ -254,7 +272,7 @@ def main():
     parser.add_argument("--name", required=True, help="name of bundle and topology")
     parser.add_argument("--out", default=".", help="folder for models/, schemas/ and the topology (.)")
     parser.add_argument("--version", default=1, help="name of the bundle's folder (1)")
-    parser.add_argument("--id", help="column that is passed on and is no feature")
+    parser.add_argument("--id", help="column that is passed on; a feature only where the pipeline was fitted with it")
     given = parser.parse_args()
     import joblib
     import pandas as pd
@@ -268,7 +286,8 @@ def main():
     except Refused as refused:
         print(f"from_sklearn: {refused}", file=sys.stderr)
         return 2
-    print(f"{folder} and {Path(given.out) / (given.name + '.yaml')}; next: sluice check {Path(given.out) / (given.name + '.yaml')}")
+    topology, events = (Path(given.out) / f"{given.name}{end}" for end in (".yaml", ".events.jsonl"))
+    print(f"{folder} and {topology}; next: sluice check {topology}, then sluice dev {topology} --events {events}")
     return 0
 
 

@@ -41,11 +41,12 @@ export function readableOutputs(
   return { refs, refused };
 }
 
-function problemOf({ dtype, shape }: TensorSpec): { what: string; remedy: string } | undefined {
+/** Why an output cannot be read as numbers a row, and what to do about it; undefined where it can. */
+export function problemOf({ dtype, shape }: TensorSpec): { what: string; remedy: string } | undefined {
   if (dtype === 'other' || dtype === 'string')
     return {
       what: dtype === 'string' ? 'holds strings' : 'is no numeric tensor',
-      remedy: 'use an output of numbers; export scikit-learn classifiers with zipmap: false',
+      remedy: 'use an output of numbers; export scikit-learn classifiers with options={"zipmap": False}',
     };
   if (!READABLE.includes(dtype))
     return { what: `has values of ${dtype}`, remedy: `export it as ${READABLE.join(', ')}` };

@@ -29,7 +29,8 @@ export async function replayGolden(
     plan.inputs.fill(frame);
     // ONNX Runtime takes no empty batch.
     const outputs = frame.rows === 0 ? [] : await session.run(frame.inputs, frame.rows);
-    frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number>));
+    // int64, as the labels of scikit-learn, comes as BigInt, which no typed array of numbers takes.
+    frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number | bigint>, Number));
     plan.predictions.predict(frame);
     return abridged(
       plan,

@@ -138,6 +138,11 @@ describe('dev', { concurrency: 2 }, () => {
     assert.equal(await run.ended, 0, run.stderr.text);
     const letter = run.told().find(({ event }) => event === 'dead-letter');
     assert.deepEqual([letter?.reason, letter?.stage, letter?.value], ['decode-failed', 'decode', 'nonsense']);
+    const why = run.told().filter(({ text }) => /^sluice explain /.test(String(text)));
+    assert.deepEqual(
+      why.map(({ text }) => text),
+      [`sluice explain ${mine.file} ${letter?.source}`],
+    );
     const { event, ...ledger } = run.told().at(-1) as Told;
     assert.equal(event, 'ended');
     assert.deepEqual(ledger, {

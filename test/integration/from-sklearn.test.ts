@@ -103,6 +103,25 @@ for (const [name, scoreOf] of Object.entries(SCORES)) {
   });
 }
 
+test('fields are of the types that senders write, and the golden records are events for dev', async () => {
+  const event = JSON.parse(await readFile(join(out, 'schemas/kinds.avsc'), 'utf8')) as {
+    fields: { name: string; type: unknown }[];
+  };
+  const types = new Map(event.fields.map(({ name, type }) => [name, type]));
+  assert.deepEqual(
+    [types.get('member'), types.get('month'), types.get('customer_id')],
+    ['boolean', 'double', 'string'],
+  );
+  const ids = event.fields.filter(({ name }) => name === 'customer_id');
+  assert.equal(ids.length, 1, 'an id that the pipeline was fitted with is one field');
+  const [golden, events] = await Promise.all([lines('models/kinds/1/golden.jsonl'), lines('kinds.events.jsonl')]);
+  assert.deepEqual(
+    events,
+    golden.map((record) => record.event),
+  );
+  assert.equal(typeof events[0].member, 'boolean');
+});
+
 test('what has no expression is refused by name, with what to do', async () => {
   const said = JSON.parse(await readFile(join(out, 'refusals.json'), 'utf8')) as Record<string, string>;
   assert.match(said.pca, /the transformer PCA has no expression; use one of Binarizer, .*StandardScaler/);
@@ -116,7 +135,10 @@ test('the command line writes the same bundle, and refuses with exit code 2', as
   const files = [join(out, 'value.joblib'), join(out, 'value.csv')];
   const named = ['--name', 'value', '--out', join(out, 'again'), '--id', 'customer id'];
   const { stdout } = await run(python, ['-W', 'ignore', tool, ...files, ...named]);
-  assert.match(stdout, /next: sluice check .*value\.yaml/);
+  assert.match(
+    stdout,
+    /next: sluice check .*value\.yaml, then sluice dev .*value\.yaml --events .*value\.events\.jsonl/,
+  );
   const [one, other] = await Promise.all(
     [out, join(out, 'again')].map((folder) => readFile(join(folder, 'models/value/1/bundle.yaml'), 'utf8')),
   );

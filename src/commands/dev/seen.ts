@@ -8,7 +8,10 @@ import type { DevReport } from './report.ts';
 
 const MAX_VALUE_TEXT = 160;
 
-/** A sink that tells the first `shown` predictions, and as many dead letters, once the broker has them. */
+/**
+ * A sink that tells the first `shown` predictions, and as many dead letters, once the broker has them. A dead letter does not carry
+ * what exactly was wrong with it: the first one is followed by the command that says so.
+ */
 export function createSeen(
   inner: Sink,
   { file, output, deadLetter }: Topology,
@@ -16,6 +19,7 @@ export function createSeen(
   report: DevReport,
 ): Sink {
   const read = createValueReader(output);
+  let explained = false;
 
   function prediction({ headers, key, value }: Row): void {
     const fields = value === null ? undefined : read(value);
@@ -36,6 +40,13 @@ export function createSeen(
       { event: 'dead-letter', source, reason: said('reason'), stage: said('stage'), value: text },
       `dead letter  ${source}  ${said('reason')} (in ${said('stage')})  ${text === null ? 'no value' : inLine(text)}`,
       true,
+    );
+    if (explained) return;
+    explained = true;
+    const command = `sluice explain ${file} ${source}`;
+    report.tell(
+      { event: 'note', text: command },
+      `why          ${command}   (with the exports above, while this runs)`,
     );
   }
 

@@ -86,7 +86,9 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     }
   }
   const missing = texts.fitted.inputs.map(missingColumns).filter((each) => each !== undefined);
-  say({ topology, events, wrote, findings, missing, ready: plan !== undefined }, bundle('bundle.yaml'), options, io);
+  const { unreadable } = texts.outputs;
+  const made: Made = { topology, events, wrote, findings, missing, unreadable, ready: plan !== undefined };
+  say(made, bundle('bundle.yaml'), options, io);
   return EXIT.done;
 }
 
@@ -192,14 +194,16 @@ interface Made {
   readonly wrote: readonly string[];
   readonly findings: readonly CheckFinding[];
   readonly missing: readonly string[];
+  /** Outputs of the model that are no predictions. */
+  readonly unreadable: readonly string[];
   readonly ready: boolean;
 }
 
 function say(made: Made, bundleFile: string, { json }: InitOptions, { stdout, stderr }: Io): void {
-  const { topology, events, wrote, findings, missing, ready } = made;
+  const { topology, events, wrote, findings, missing, unreadable, ready } = made;
   const next = [`sluice check ${topology}`, `sluice test ${topology}`, `sluice dev ${topology} --events ${events}`];
   if (json) {
-    stdout.write(`${JSON.stringify({ ready, topology, wrote, missing, findings, next }, null, 2)}\n`);
+    stdout.write(`${JSON.stringify({ ready, topology, wrote, missing, unreadable, findings, next }, null, 2)}\n`);
     return;
   }
   for (const file of wrote) stdout.write(`wrote ${file}\n`);
@@ -208,5 +212,6 @@ function say(made: Made, bundleFile: string, { json }: InitOptions, { stdout, st
     for (const what of missing) stderr.write(`  ${what}\n`);
     if (missing.length === 0) stderr.write('  what stands above\n');
   } else stderr.write('\nIt fits. Whether its columns are those that the model was trained on, you must say.\n');
+  for (const what of unreadable) stderr.write(`Left out of the predictions: ${what}\n`);
   stderr.write(`Next:\n${next.map((command) => `  $ ${command}\n`).join('')}`);
 }

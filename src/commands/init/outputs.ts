@@ -1,3 +1,4 @@
+import { problemOf } from '../../check/model-outputs.ts';
 import type { AvroField, AvroRecord } from '../../codecs/avro-schema.ts';
 import type { TensorSpec } from '../../ports/model.ts';
 import type { Line } from './columns.ts';
@@ -12,13 +13,11 @@ export interface Prediction {
 
 export interface ProposedOutputs {
   readonly predictions: readonly Prediction[];
-  /** Outputs that cannot be read, and why. */
+  /** Outputs that cannot be read, why, and what to do. */
   readonly unreadable: readonly string[];
   /** Fields of the event that say which record an output belongs to. */
   readonly keys: readonly AvroField[];
 }
-
-const READABLE: ReadonlySet<string> = new Set(['float32', 'float64', 'int32', 'int64', 'uint8', 'bool']);
 
 /** Model outputs → predictions and fields of the output: a number each, a list where an output has more. */
 export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord): ProposedOutputs {
@@ -27,11 +26,12 @@ export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord
   const unreadable: string[] = [];
   const predictions: Prediction[] = [];
   for (const tensor of tensors) {
-    const axes = tensor.shape.slice(1);
-    if (!READABLE.has(tensor.dtype) || tensor.shape.length === 0 || !axes.every(isFixed)) {
-      unreadable.push(`${tensor.name} (${tensor.dtype}, [${tensor.shape.join(', ')}]) cannot be read as numbers a row`);
+    const problem = problemOf(tensor);
+    if (problem !== undefined) {
+      unreadable.push(`${tensor.name} ${problem.what}: ${problem.remedy}`);
       continue;
     }
+    const axes = tensor.shape.slice(1);
     const name = unique(identifier(tensor.name), taken);
     const width = (axes as number[]).reduce((all, axis) => all * axis, 1);
     const expression = /^[A-Za-z_]\w*$/.test(tensor.name) ? tensor.name : `output(${JSON.stringify(tensor.name)})`;
@@ -74,8 +74,4 @@ function unique(name: string, taken: Set<string>): string {
   for (let n = 2; taken.has(free); n++) free = n === 2 ? `predicted_${name}` : `predicted_${name}_${n}`;
   taken.add(free);
   return free;
-}
-
-function isFixed(axis: number | string): boolean {
-  return typeof axis === 'number' && axis > 0;
 }

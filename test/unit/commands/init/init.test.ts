@@ -183,13 +183,27 @@ test('too many columns are said to be too many', async () => {
 test('an output that cannot be read is named, beside those that can', async () => {
   const all = { op: 'ReduceMax', inputs: ['x'], output: 'all', ints: { keepdims: 0 } };
   const one = model([f32('x', 'N', 1)], [f32('y', 'N', 1)]);
-  const { bundle, code } = await init([NUMBER], {
+  const text = { op: 'Cast', inputs: ['x'], output: 'text', ints: { to: 8 } };
+  const { bundle, code, stderr } = await init([NUMBER], {
     ...one,
-    outputs: [...one.outputs, f32('all')],
-    nodes: [...one.nodes, all],
+    outputs: [...one.outputs, f32('all'), { name: 'text', dtype: 'string', shape: ['N', 1] }],
+    nodes: [...one.nodes, all, text],
   });
   assert.equal(code, 0);
-  assert.match(bundle, /# all \(float32, \[\]\) cannot be read as numbers a row\n {2}y: y\n/);
+  assert.match(bundle, /# all is one value a run, not one a row: export .*\n {2}# text holds strings: .*\n {2}y: y\n/);
+  assert.match(stderr, /^Left out of the predictions: text holds strings: .*options=\{"zipmap": False\}$/m);
+});
+
+test('labels of int64, as scikit-learn has them, agree with their golden records', async () => {
+  const label = { op: 'Cast', inputs: ['x'], output: 'label', ints: { to: 7 } };
+  const { topology, bundle } = await init([NUMBER], {
+    inputs: [f32('x', 'N', 1)],
+    outputs: [{ name: 'label', dtype: 'int64', shape: ['N', 1] }],
+    nodes: [label],
+  });
+  assert.match(bundle, /^golden: golden\.jsonl$/m);
+  const { code, stderr } = await runHere(['check', topology]);
+  assert.equal(code, 0, stderr);
 });
 
 test('nothing is written over without --force, and nothing at all then', async () => {
