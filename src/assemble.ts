@@ -17,6 +17,7 @@ import { createStageCounts } from './stages/counted.ts';
 import { createDecode } from './stages/decode.ts';
 import { createDeliver, type Deliver } from './stages/deliver.ts';
 import { createDeliverOnce } from './stages/deliver-once.ts';
+import { createDetails } from './stages/details.ts';
 import { createEncode } from './stages/encode.ts';
 import { createEnrich } from './stages/enrich.ts';
 import { FeatureReader } from './stages/feature-reader.ts';
@@ -64,12 +65,17 @@ export interface World {
   readonly instance: string;
 }
 
+/** A pipeline that looks nothing up by what it predicts tells of no such stage. */
+function stagesOf({ details }: Plan): readonly TimedStage[] {
+  return TIMED_STAGES.filter((stage) => stage !== 'details' || details !== undefined);
+}
+
 const COMMIT_EVERY_MS = 1_000;
 
 /** Puts a plan and a world together: the one place that knows every stage. */
 export function assemble(plan: Plan, world: World): Runner {
   const { clock, telemetry, credit, source } = world;
-  const timers = createStageTimers(telemetry, clock, TIMED_STAGES);
+  const timers = createStageTimers(telemetry, clock, stagesOf(plan));
   const counts = createStageCounts(telemetry);
   telemetry.gauge('sluice_inflight_limit_records', {}, () => credit.maxRecords);
   telemetry.gauge('sluice_inflight_limit_bytes', {}, () => credit.maxBytes);
@@ -121,6 +127,8 @@ export function assemble(plan: Plan, world: World): Runner {
             preprocess: sync('preprocess', createPreprocess(deps, scoring, enrich.release)),
             infer: counts.counted('infer', infer),
             postprocess: sync('postprocess', isolateSync(deps, 'postprocess', createPostprocess(scoring))),
+            details:
+              scoring.details === undefined ? () => undefined : stage('details', createDetails(deps, scoring, readers)),
             encode: sync('encode', isolateSync(deps, 'encode', createEncode(scoring, encoder))),
             deliver: counts.counted('deliver', deliver),
             commit,

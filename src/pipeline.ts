@@ -8,6 +8,7 @@ export interface Path {
   readonly preprocess: SyncStage;
   readonly infer: Stage;
   readonly postprocess: SyncStage;
+  readonly details: Stage;
   readonly encode: SyncStage;
   readonly deliver: Stage;
   readonly commit: SyncStage;
@@ -18,13 +19,14 @@ export interface Path {
  * A record at fault is an entry in the frame's fate column; a rejection means that the program or the world is, and ends the run.
  */
 export function createPipeline(path: Path): (frame: Frame) => Promise<void> {
-  const { decode, enrich, preprocess, infer, postprocess, encode, deliver, commit } = path;
+  const { decode, enrich, preprocess, infer, postprocess, details, encode, deliver, commit } = path;
   return async (frame) => {
     await decode(frame);
     await enrich(frame);
     preprocess(frame);
     await infer(frame); // micro-batched with the rows of other frames
     postprocess(frame);
+    await details(frame);
     encode(frame);
     await deliver(frame); // resolves when every record is settled
     commit(frame);

@@ -6,6 +6,7 @@ import type { Topology } from '../plan/topology.ts';
 import type { TensorSpec } from '../ports/model.ts';
 import type { TopologySource } from '../topology/load.ts';
 import { compileBundle } from './bundle-program.ts';
+import { compileDetails, detailsPlan, type NamedDetail, namedDetails } from './details.ts';
 import { eventScope, readRecordSchema } from './event-schema.ts';
 import { compileKey } from './keys.ts';
 import { resolveOutputFields } from './output-fields.ts';
@@ -60,12 +61,18 @@ export function checkContract(parts: ContractParts): CheckedContract {
   });
   const outputKey =
     topology.output.key === undefined ? undefined : compileKey(topology.output.key, ['output', 'key'], keys);
+  const mergedDetails = mergeReads(topology.details ?? []);
+  const asked: NamedDetail[] = [];
   const outputFields = resolveOutputFields(topology.output.fields, {
     ...keys,
     output,
     bundle,
     predictions: program.predictions?.predictions,
+    details: namedDetails(mergedDetails, merged.length),
+    asked,
   });
+  const looked =
+    program.predictions === undefined ? [] : compileDetails(mergedDetails, program.predictions.predictions, keys);
 
   const { inputs, predictions, feeds } = program;
   if (inputs === undefined || predictions === undefined || hasErrors(findings)) return { plan: undefined, findings };
@@ -73,7 +80,8 @@ export function checkContract(parts: ContractParts): CheckedContract {
     topology,
     bundle,
     wants: Object.freeze([...wants.wants]),
-    reads: reads.filter((read) => read !== undefined),
+    reads: [...reads, ...looked].filter((read) => read !== undefined),
+    ...(looked.length > 0 && { details: detailsPlan(merged.length, asked) }),
     inputs,
     feeds,
     predictions,

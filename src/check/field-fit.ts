@@ -1,6 +1,7 @@
 import { branchesOf, describe, isNullable, isNumber } from '../codecs/avro-fields.ts';
 import type { AvroType } from '../codecs/avro-schema.ts';
 import type { PredictionField } from '../features/types.ts';
+import type { DetailColumn } from '../plan/plan.ts';
 
 /** Whether values from one source can stand in a field of the output schema: undefined where they can, else why not and the remedy. */
 export interface Misfit {
@@ -70,6 +71,28 @@ export function predictionMisfit(
     ? 'declare the field as float, or round in the bundle, for example floor(…)'
     : 'declare the field as float';
   return { message: `${name} is a number${whole ? ' that may have a fraction' : ''}, and ${field}`, remedy };
+}
+
+/** What a store holds are numbers, any of them; `nullable`: a row that is not there leaves nothing. */
+export function detailMisfit(
+  { name, kind, width }: Pick<DetailColumn, 'name' | 'kind' | 'width'>,
+  nullable: boolean,
+  to: AvroType,
+  where: string,
+): Misfit | undefined {
+  const field = `the field is ${describe(to)} (${where})`;
+  const fits = (target: AvroType) =>
+    kind === 'vector' ? target.type === 'array' && isFloating(target.items) : isFloating(target);
+  if (!valuesOf(to).some(fits)) {
+    const [what, type] =
+      kind === 'vector' ? [`a vector of ${width}`, 'an array of float'] : ['a number', 'float or double'];
+    return { message: `${name} is ${what}, and ${field}`, remedy: `declare the field as ${type}` };
+  }
+  if (!nullable || isNullable(to)) return undefined;
+  return {
+    message: `${name} is null where no row is found, and the field (${where}) allows none: such records would dead-letter`,
+    remedy: `declare the field as ["null", ${quoted(to)}], or write onMissing: dead-letter (and no onStale: missing)`,
+  };
 }
 
 export function textMisfit(name: string, value: string, to: AvroType, where: string): Misfit | undefined {

@@ -14,8 +14,16 @@ export interface KeyContext {
   readonly findings: CheckFinding[];
 }
 
+/** Names beyond those of the event: their slot; undefined where it is none. */
+export type OwnSlot = (name: string, report: (message: string, remedy: string) => number) => number | undefined;
+
 /** Compiles a key template over fields of the event. Text and whole numbers make keys; anything else is a finding. */
-export function compileKey(text: string, path: Path, context: KeyContext): KeyTemplate | undefined {
+export function compileKey(
+  text: string,
+  path: Path,
+  context: KeyContext,
+  ownSlot: OwnSlot = notKnownYet,
+): KeyTemplate | undefined {
   const { yaml, event, wants, findings } = context;
   const before = findings.length;
   const report = (message: string, remedy: string): number => {
@@ -24,6 +32,8 @@ export function compileKey(text: string, path: Path, context: KeyContext): KeyTe
   };
 
   function slotOf(field: string): number {
+    const own = ownSlot(field, report);
+    if (own !== undefined) return own;
     const known = event.record.fields.find((candidate) => candidate.name === field);
     if (known === undefined) {
       const names = [...event.fields.keys()];
@@ -48,3 +58,8 @@ export function compileKey(text: string, path: Path, context: KeyContext): KeyTe
     return undefined;
   }
 }
+
+const notKnownYet: OwnSlot = (name, report) =>
+  name.startsWith('prediction.')
+    ? report(`{${name}} is known after the model only`, 'use fields of the event, or look it up under details')
+    : undefined;

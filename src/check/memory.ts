@@ -1,3 +1,4 @@
+import { predictedColumns } from '../plan/look-ups.ts';
 import type { InputDType, Plan, ReadPlan } from '../plan/plan.ts';
 
 /**
@@ -163,13 +164,14 @@ function threadsTerm(placement: string | undefined, sessions: number, modelBytes
 }
 
 /** What one record in flight takes beside its bytes. */
-function perRecordBytes({ wants, reads, feeds, predictions }: Plan): number {
+function perRecordBytes(plan: Plan): number {
+  const { wants, reads, feeds } = plan;
   let bytes = RECORD_BYTES;
   for (const { kind, width } of wants) bytes += kind === 'vector' ? width * 8 + 1 : 17;
   // In the frame, and in the call to the store that brought it.
   for (const { rowWidth, views } of reads) bytes += 2 * 8 * (rowWidth + views.length) + STORE_ROW_BYTES;
   for (const { rowShape, dtype } of feeds) bytes += rowShape.reduce((a, b) => a * b, 1) * DTYPE_BYTES[dtype];
-  for (const { width } of predictions.predictions) bytes += 8 * Math.max(1, width);
+  for (const { width } of predictedColumns(plan)) bytes += 8 * Math.max(1, width);
   return bytes;
 }
 

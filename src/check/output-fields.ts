@@ -7,8 +7,9 @@ import type { YamlDocument } from '../documents/yaml-document.ts';
 import { parseExpression } from '../features/syntax.ts';
 import type { PredictionField } from '../features/types.ts';
 import type { Bundle } from '../plan/bundle.ts';
+import type { NamedDetail } from './details.ts';
 import { placeOf, type RecordSchema } from './event-schema.ts';
-import { eventMisfit, type Misfit, predictionMisfit, textMisfit } from './field-fit.ts';
+import { detailMisfit, eventMisfit, type Misfit, predictionMisfit, textMisfit } from './field-fit.ts';
 import type { WantList } from './wants.ts';
 
 export interface OutputContext {
@@ -18,6 +19,10 @@ export interface OutputContext {
   readonly bundle: Bundle;
   /** Undefined where they did not compile: fields that name predictions are then passed over. */
   readonly predictions: readonly PredictionField[] | undefined;
+  /** What details read. */
+  readonly details: readonly NamedDetail[];
+  /** Those of them that fields name, in the order of their slots behind the predictions: filled here. */
+  readonly asked: NamedDetail[];
   readonly wants: WantList;
   readonly findings: CheckFinding[];
 }
@@ -57,10 +62,11 @@ export function resolveOutputFields(
 type Resolved = FieldSource | Misfit | { readonly from: 'nothing' };
 
 function resolveSource(source: string, target: AvroField, context: OutputContext): Resolved {
-  const [owner, name] = source.split('.');
+  const [owner, name, column] = source.split('.');
   const where = placeOf(context.output, target.name);
   if (owner === 'event') return resolveEvent(name, target, where, context);
   if (owner === 'prediction') return resolvePrediction(name, target, where, context);
+  if (owner === 'details') return resolveDetail(name, column, target, where, context);
   const value = modelText(name, context.bundle);
   return textMisfit(source, value, target.type, where) ?? { from: 'constant', value };
 }
@@ -112,6 +118,34 @@ function resolvePrediction(
   }
   const misfit = predictionMisfit(predictions[slot], isWhole(name, bundle), target.type, where);
   return misfit ?? { from: 'prediction', slot };
+}
+
+function resolveDetail(
+  view: string,
+  column: string,
+  target: AvroField,
+  where: string,
+  { details, asked, predictions }: OutputContext,
+): Resolved {
+  const detail = details.find((each) => each.view === view && each.column === column);
+  if (detail === undefined) {
+    const known = details.map(({ name }) => name);
+    if (known.length === 0)
+      return {
+        message: `details.${view}.${column} is read by nothing`,
+        remedy: 'add an entry under details: with that view and column',
+      };
+    const hint = didYouMean(`details.${view}.${column}`, known);
+    return {
+      message: `no entry of details reads column "${column}" in a view "${view}"${hint}`,
+      remedy: `they read ${known.join(', ')}`,
+    };
+  }
+  const misfit = detailMisfit(detail, detail.nullable, target.type, where);
+  if (misfit !== undefined) return misfit;
+  if (predictions === undefined) return { from: 'nothing' };
+  if (!asked.includes(detail)) asked.push(detail);
+  return { from: 'prediction', slot: predictions.length + asked.indexOf(detail) };
 }
 
 /** Functions whose result is a whole number. */

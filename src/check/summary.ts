@@ -118,8 +118,12 @@ function keyText(key: KeyTemplate | undefined): string | null {
   return key?.source ?? null;
 }
 
-function sourceText(source: FieldSource, { wants, predictions }: Plan): string {
+function sourceText(source: FieldSource, { wants, predictions, details }: Plan): string {
   if (source.from === 'event') return `event.${wants[source.slot].field}`;
-  if (source.from === 'prediction') return `prediction.${predictions.predictions[source.slot].name}`;
+  if (source.from === 'prediction') {
+    const made = predictions.predictions;
+    const detail = details?.columns[source.slot - made.length];
+    return detail?.name ?? `prediction.${made[source.slot].name}`;
+  }
   return JSON.stringify(source.value);
 }

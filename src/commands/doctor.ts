@@ -8,6 +8,7 @@ import { createRegistrySchemas } from '../adapters/registry/registry.ts';
 import { prepare } from '../check/prepare.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import { EXIT } from '../kernel/errors.ts';
+import { lookUpsOf } from '../plan/look-ups.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -126,7 +127,7 @@ async function kafka(
   }
   const connection = kafkaConnection({ clientId: 'sluice', ...named, brokers }, telemetry, io);
   const { clientId } = connection;
-  const changes = topology?.enrich.flatMap(({ cache }) => cache?.invalidateBy ?? []) ?? [];
+  const changes = topology === undefined ? [] : lookUpsOf(topology).flatMap(({ cache }) => cache?.invalidateBy ?? []);
   const found = await checkKafka(
     {
       brokers,

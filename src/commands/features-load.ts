@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { familiesOf } from '../kernel/feature-cells.ts';
 import type { ColumnSpec, FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
+import { lookUpsOf } from '../plan/look-ups.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { FeatureWrite, FeatureWriter } from '../ports/feature-store.ts';
 
@@ -42,7 +43,7 @@ export async function featuresLoad(
   deps: FeaturesLoadDeps,
 ): Promise<{ readonly tables: readonly LoadedTable[] }> {
   const { topology, dir, columns, from } = options;
-  const mine = topology.enrich.filter((entry) => from === undefined || entry.from === from);
+  const mine = lookUpsOf(topology).filter((entry) => from === undefined || entry.from === from);
   const layouts = new Map(
     mine.map(({ table, layout, feast }) => [JSON.stringify([table, layout, feast]), { table, layout, feast }]),
   );
@@ -106,7 +107,7 @@ async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps
 /** `--columns` for one table: of the families that the topology reads from it, and of those it reads from no table. */
 function namedColumns(table: string, names: readonly string[], topology: Topology): TableRead {
   const read = (family: string, from?: string): readonly ViewSpec[] => {
-    const entries = topology.enrich.filter((entry) => from === undefined || entry.table === from);
+    const entries = lookUpsOf(topology).filter((entry) => from === undefined || entry.table === from);
     return entries.flatMap(({ views }) => views).filter((view) => view.family === family);
   };
   const views = names.flatMap((text) => {

@@ -1,5 +1,6 @@
 import { createLog } from '../adapters/pino/log.ts';
 import { EXIT, SluiceError } from '../kernel/errors.ts';
+import { lookUpsOf } from '../plan/look-ups.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
 import { featuresLoad, type LoadedTable } from './features-load.ts';
 import type { Io } from './io.ts';
@@ -18,9 +19,9 @@ export async function runFeaturesLoad(options: FeaturesLoadOptions, io: Io): Pro
   const { clock, random, env, stderr, stdout } = io;
   const topology = readTopology(options.topology, env);
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: !options.json }) });
-  const stores = storesOf(topology.enrich).filter((from) => from !== 'file');
+  const stores = storesOf(lookUpsOf(topology)).filter((from) => from !== 'file');
   if (stores.length === 0) {
-    const what = topology.enrich.length === 0 ? 'looks nothing up' : 'reads features from files as they are';
+    const what = lookUpsOf(topology).length === 0 ? 'looks nothing up' : 'reads features from files as they are';
     throw new SluiceError('topology-invalid', `${options.topology} ${what}: there is nothing to load`);
   }
   const writers = stores.map((from) => createWriter(from, topology, { clock, telemetry, random, env }));

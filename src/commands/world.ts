@@ -12,6 +12,7 @@ import type { ValueEncoder } from '../codecs/types.ts';
 import { confluentPrefix } from '../codecs/wire.ts';
 import { Credit } from '../kernel/credit.ts';
 import { SluiceError } from '../kernel/errors.ts';
+import { predictedColumns } from '../plan/look-ups.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
@@ -128,7 +129,7 @@ async function createEncoder(
     schema: value.schema,
     fields: plan.outputFields,
     wants: plan.wants,
-    predictions: plan.predictions.predictions,
+    predictions: predictedColumns(plan),
   };
   if (value.kind === 'json') return compileJsonEncoder(shape);
   if (value.wire === 'plain') return compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });

@@ -28,6 +28,8 @@ export const REASONS = [
   'quarantined',
   'batch-unreadable',
   'skipped',
+  'details-missing',
+  'details-stale',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -58,4 +60,6 @@ export const STAGE_OF_REASON: Readonly<Record<Reason, string>> = Object.freeze({
   quarantined: 'source',
   'batch-unreadable': 'source',
   skipped: 'source',
+  'details-missing': 'details',
+  'details-stale': 'details',
 });

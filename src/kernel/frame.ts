@@ -88,7 +88,7 @@ export class Frame {
   outputs: readonly Float64Array[] = [];
   /** infer: the model that scored this frame, NAME@VERSION#digest12. */
   model = '';
-  /** postprocess: one column a named prediction, entry by record. */
+  /** postprocess: one column a named prediction, entry by record; details: behind them one a column that was looked up. */
   predictions: readonly Column[] = [];
   /** encode: one output record an OPEN record, row = record index; see `encodedAs`. */
   encoded: RecordSlab | undefined = undefined;

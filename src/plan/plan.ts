@@ -10,7 +10,10 @@ export interface Plan {
   readonly bundle: Bundle;
   /** decode: event columns by slot; the first `inputs.wants.length` are the bundle's, then keys, then output fields. */
   readonly wants: readonly ColumnWant[];
+  /** Those of enrich, then those of details. */
   readonly reads: readonly ReadPlan[];
+  /** Undefined: nothing is looked up by what was predicted. */
+  readonly details?: DetailsPlan;
   readonly inputs: CompiledInputs;
   /** Shape of one row, dtype and name of each ONNX input, in the order of frame.inputs. */
   readonly feeds: readonly {
@@ -27,6 +30,25 @@ export interface Plan {
 }
 
 export type InputDType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
+
+/** What is looked up after the model. */
+export interface DetailsPlan {
+  /** Index of its first read in `reads`. Slots of their keys count the predictions, then the event columns. */
+  readonly from: number;
+  /** Columns for output fields: they stand behind the predictions. */
+  readonly columns: readonly DetailColumn[];
+}
+
+export interface DetailColumn {
+  /** As output fields say it: `details.VIEW.COLUMN`. */
+  readonly name: string;
+  readonly kind: 'number' | 'vector';
+  readonly width: number;
+  /** Index into `reads`. */
+  readonly read: number;
+  /** Where its first number lies in a row. */
+  readonly offset: number;
+}
 
 /** One look-up a record: entries of the topology with the same table and key share it. */
 export interface ReadPlan {

@@ -10,6 +10,8 @@ export interface Topology {
   readonly connections: Connections;
   readonly source: SourceSettings;
   readonly enrich: readonly EnrichSettings[];
+  /** Looked up by what was predicted; their keys may name `prediction.NAME`. */
+  readonly details?: readonly EnrichSettings[];
   readonly model: ModelSettings;
   readonly flow: FlowSettings;
   /** Undefined: overload means lag, an outage of the store a pause. */
@@ -182,6 +184,6 @@ export interface OutputSettings {
   /** Template over event fields; undefined: the input's key. */
   readonly key: string | undefined;
   readonly value: ValueFormat;
-  /** Output field → `event.x`, `prediction.x`, `model.digest`, `model.name`, `model.version`. */
+  /** Output field → `event.x`, `prediction.x`, `details.view.column`, `model.digest`, `model.name`, `model.version`. */
   readonly fields: Readonly<Record<string, string>>;
 }

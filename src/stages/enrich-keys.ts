@@ -1,6 +1,7 @@
 import { MAX_KEY_BYTES } from '../codecs/key-template.ts';
 import { createKeysWriter, type KeysWriter, type RecordKeys } from '../codecs/key-writer.ts';
 import type { KeyTemplate } from '../codecs/types.ts';
+import type { Column } from '../kernel/columns.ts';
 import { OPEN } from '../kernel/fate.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { murmur2 } from '../kernel/murmur2.ts';
@@ -29,9 +30,8 @@ export class KeyTable {
     this.write = createKeysWriter(template);
   }
 
-  /** Record → distinct key + 1; 0 where the key is missing (null, empty, too long) or the record is not OPEN. */
-  gather(frame: Frame): Int32Array {
-    const { count, fate, columns } = frame;
+  /** Record → distinct key + 1; 0 where the key is missing (null, empty, too long) or the record is not OPEN. `columns`: what the template's slots count. */
+  gather({ count, fate, columns: decoded }: Frame, columns: readonly Column[] = decoded): Int32Array {
     this.begin(count);
     const index = new Int32Array(count);
     const [part, ...others] = this.template.parts;

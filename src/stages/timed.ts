@@ -5,7 +5,16 @@ import type { StageTimers } from '../telemetry/busy.ts';
 import type { Stage, SyncStage } from './types.ts';
 
 /** The stages that are timed, in the order of the path; the busiest is the bottleneck. */
-export const TIMED_STAGES = ['decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'encode', 'deliver'] as const;
+export const TIMED_STAGES = [
+  'decode',
+  'enrich',
+  'preprocess',
+  'infer',
+  'postprocess',
+  'details',
+  'encode',
+  'deliver',
+] as const;
 
 export type TimedStage = (typeof TIMED_STAGES)[number];
 

@@ -7,6 +7,7 @@ import type {
   ValueFormat,
   ViewSettings,
 } from '../plan/topology.ts';
+import { asEnrich } from './look-ups.ts';
 import { maxBatchOf } from './max-batch.ts';
 import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
 import { separatorOf } from './store-rules.ts';
@@ -40,6 +41,7 @@ export function buildTopology(
       onTombstone: source.onTombstone,
     },
     enrich: parsed.enrich.map(buildEnrich),
+    details: parsed.details.map((entry) => buildEnrich(asEnrich(entry))),
     model: {
       bundle: files.bundle,
       device: model.device,

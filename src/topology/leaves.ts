@@ -84,6 +84,13 @@ export function share(example: number) {
   return z.number({ error }).gt(0, { error }).lte(1, { error });
 }
 
+/** `null`, or one of a few words. */
+export function nullOr<Word extends z.ZodType>(word: Word, example: string) {
+  return z.union([z.null(), word], {
+    error: (issue) => said(`${shown(issue.input)} is not null and not ${example}`, `write null, or ${example}`),
+  });
+}
+
 /** `off`, or a map of keys. */
 export function offOr<Keys extends z.ZodType>(keys: Keys, example: string) {
   return z.union([choice(['off']), keys], {

@@ -1,5 +1,6 @@
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path } from '../documents/yaml-document.ts';
+import { lookUpsIn, type PlacedLookUp } from './look-ups.ts';
 import type { TopologyFile } from './schema.ts';
 import { formatDuration } from './units.ts';
 
@@ -10,7 +11,8 @@ type Report = (path: Path, message: string, remedy: string, severity?: CheckFind
  * turn an outage into dead letters or drops, is an error here.
  */
 export function checkOverload(file: TopologyFile, report: Report): void {
-  const { onOverload: steps, enrich, flow, model } = file;
+  const { onOverload: steps, flow, model } = file;
+  const lookUps = lookUpsIn(file);
   if (steps === undefined) return;
   const { lag, largerBatches, staleCache, defaultFeatures, smallerModel, skipToLatest } = steps;
   const at = (key: string): Path => ['onOverload', key];
@@ -31,13 +33,13 @@ export function checkOverload(file: TopologyFile, report: Report): void {
     const message = `is ${largerBatches}, and only ${flow.maxInFlight.records} records may be in flight: a batch could never fill`;
     report(at('largerBatches'), message, 'lower it, or raise flow.maxInFlight.records');
   }
-  if (enrich.length === 0) {
+  if (lookUps.length === 0) {
     const remedy = 'leave it out';
     if (staleCache !== undefined) report(at('staleCache'), 'needs features, and enrich names none', remedy);
     if (defaultFeatures === true) report(at('defaultFeatures'), 'needs features, and enrich names none', remedy);
   } else {
-    if (staleCache !== undefined) checkStaleCache(staleCache, enrich, report);
-    if (defaultFeatures === true) checkDefaults(enrich, report);
+    if (staleCache !== undefined) checkStaleCache(staleCache, lookUps, report);
+    if (defaultFeatures === true) checkDefaults(lookUps, report);
   }
   if (smallerModel !== undefined && smallerModel === model.bundle) {
     report(at('smallerModel'), `is model.bundle, "${smallerModel}", itself`, 'name another bundle, or leave it out');
@@ -48,9 +50,9 @@ export function checkOverload(file: TopologyFile, report: Report): void {
   }
 }
 
-function checkStaleCache(limit: number, enrich: TopologyFile['enrich'], report: Report): void {
+function checkStaleCache(limit: number, lookUps: readonly PlacedLookUp[], report: Report): void {
   const path = ['onOverload', 'staleCache'];
-  const caches = enrich.flatMap(({ cache }) => (cache === undefined ? [] : [cache]));
+  const caches = lookUps.flatMap(({ entry: { cache } }) => (cache === undefined ? [] : [cache]));
   if (caches.length === 0) {
     report(
       path,
@@ -63,23 +65,26 @@ function checkStaleCache(limit: number, enrich: TopologyFile['enrich'], report: 
     const message = `is ${formatDuration(limit)}, and rows are fresh for ${formatDuration(longest)} anyway`;
     report(path, message, 'write the greatest age that a row may be used at, above every ttl');
   }
-  enrich.forEach(({ cache, views }, i) => {
+  for (const { list, i, entry } of lookUps) {
+    const { cache, views } = entry;
     for (const [name, { onStale }] of Object.entries(views)) {
       if (cache === undefined || onStale !== 'dead-letter') continue;
       const message =
         'is dead-letter, and onOverload.staleCache keeps rows for longer: an outage would dead-letter the topic';
-      report(['enrich', i, 'views', name, 'onStale'], message, 'write use or missing, or leave staleCache out');
+      report([list, i, 'views', name, 'onStale'], message, 'write use or missing, or leave staleCache out');
     }
-  });
+  }
 }
 
-function checkDefaults(enrich: TopologyFile['enrich'], report: Report): void {
-  enrich.forEach(({ onMissing }, i) => {
-    if (onMissing === 'impute') return;
+function checkDefaults(lookUps: readonly PlacedLookUp[], report: Report): void {
+  for (const { list, i, entry } of lookUps) {
+    const { onMissing } = entry;
+    if (onMissing === 'impute') continue;
     const does = onMissing === 'drop' ? 'drop' : 'dead-letter';
     const message = `is ${onMissing}, and onOverload.defaultFeatures makes rows missing: an outage would ${does} the topic`;
-    report(['enrich', i, 'onMissing'], message, 'write impute, or leave defaultFeatures out');
-  });
+    const instead = list === 'enrich' ? 'impute' : 'null';
+    report([list, i, 'onMissing'], message, `write ${instead}, or leave defaultFeatures out`);
+  }
 }
 
 function isAbsent(value: unknown): boolean {

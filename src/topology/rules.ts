@@ -2,6 +2,7 @@ import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import { checkDevices } from './device-rules.ts';
+import { lookUpsIn } from './look-ups.ts';
 import { checkOverload } from './overload-rules.ts';
 import type { TopologyFile } from './schema.ts';
 import { checkStores } from './store-rules.ts';
@@ -18,7 +19,7 @@ const STORE_KEYS = {
   file: ['files', '{ folder: … }'],
 } as const;
 
-const RESERVED_NAMES = ['event', 'prediction', 'model'];
+const RESERVED_NAMES = ['event', 'prediction', 'details', 'model'];
 
 export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding[] {
   const findings: CheckFinding[] = [];
@@ -40,12 +41,14 @@ export function checkRules(file: TopologyFile, yaml: YamlDocument): CheckFinding
   return findings;
 }
 
-function checkConnections({ connections, enrich }: TopologyFile, report: Report): void {
-  enrich.forEach(({ from }, i) => {
+function checkConnections(file: TopologyFile, report: Report): void {
+  const { connections } = file;
+  const lookUps = lookUpsIn(file);
+  lookUps.forEach(({ list, i, entry: { from } }, k) => {
     const [key, example] = STORE_KEYS[from];
-    if (connections[key] !== undefined || enrich.findIndex((entry) => entry.from === from) < i) return;
+    if (connections[key] !== undefined || lookUps.findIndex(({ entry }) => entry.from === from) < k) return;
     report(
-      ['enrich', i, 'from'],
+      [list, i, 'from'],
       `reads from ${from}, and connections ${from === 'file' ? `has no ${key}` : 'names none'}`,
       `add connections.${key}: ${example}; without it only \`batch --features\` can run`,
       'warning',
@@ -118,12 +121,12 @@ function checkValue(file: TopologyFile, value: TopologyFile['source']['value'], 
   }
 }
 
-function checkViews({ enrich }: TopologyFile, report: Report): void {
+function checkViews(file: TopologyFile, report: Report): void {
   const seen = new Map<string, string>();
-  enrich.forEach((entry, i) => {
-    checkKey(entry.key, ['enrich', i, 'key'], report);
+  for (const { list, i, entry } of lookUpsIn(file)) {
+    checkKey(entry.key, [list, i, 'key'], report);
     for (const [name, view] of Object.entries(entry.views)) {
-      const path = ['enrich', i, 'views', name];
+      const path = [list, i, 'views', name];
       const other = seen.get(name);
       if (RESERVED_NAMES.includes(name)) {
         report(
@@ -134,7 +137,7 @@ function checkViews({ enrich }: TopologyFile, report: Report): void {
       } else if (other !== undefined) {
         report(path, `view "${name}" exists already, in ${other}`, 'give each view a name of its own');
       }
-      seen.set(name, `enrich[${i}]`);
+      seen.set(name, `${list}[${i}]`);
       if (view.onStale !== undefined && view.maxAge === undefined) {
         report(
           [...path, 'onStale'],
@@ -148,40 +151,42 @@ function checkViews({ enrich }: TopologyFile, report: Report): void {
           report([...path, 'columns', k], `column "${column}" is named twice`, 'name each column once');
       });
     }
-  });
+  }
 }
 
-function checkSharedReads({ enrich }: TopologyFile, report: Report): void {
-  enrich.forEach((entry, i) => {
-    const shared = enrich.findIndex(
-      (other) =>
+function checkSharedReads(file: TopologyFile, report: Report): void {
+  const lookUps = lookUpsIn(file);
+  for (const { list, i, entry } of lookUps) {
+    const shared = lookUps.find(
+      ({ list: owner, entry: other }) =>
+        owner === list &&
         other.from === entry.from &&
         other.table === entry.table &&
         other.key === entry.key &&
         other.layout === entry.layout,
     );
-    if (shared === i || entry.cache === undefined) return;
-    const first = enrich[shared].cache;
-    if (JSON.stringify(first) !== JSON.stringify(entry.cache)) {
-      const message = `shares one read with enrich[${shared}] (same table and key), which says otherwise about its cache`;
-      report(['enrich', i, 'cache'], message, 'say the same in both, or in the first only');
+    if (shared === undefined || shared.i === i || entry.cache === undefined) continue;
+    if (JSON.stringify(shared.entry.cache) !== JSON.stringify(entry.cache)) {
+      const message = `shares one read with ${list}[${shared.i}] (same table and key), which says otherwise about its cache`;
+      report([list, i, 'cache'], message, 'say the same in both, or in the first only');
     }
-  });
+  }
 }
 
-function checkCaches({ enrich, output, deadLetter }: TopologyFile, report: Report): void {
-  enrich.forEach(({ cache }, i) => {
-    if (cache === undefined) return;
-    const { refreshAfter, ttl, invalidateBy } = cache;
+function checkCaches(file: TopologyFile, report: Report): void {
+  const { output, deadLetter } = file;
+  for (const { list, i, entry } of lookUpsIn(file)) {
+    if (entry.cache === undefined) continue;
+    const { refreshAfter, ttl, invalidateBy } = entry.cache;
     if (refreshAfter !== undefined && refreshAfter >= ttl) {
       const message = `is ${formatDuration(refreshAfter)}, and a row is gone after its ttl, ${formatDuration(ttl)}: none would ever be read ahead`;
-      report(['enrich', i, 'cache', 'refreshAfter'], message, 'write less than the ttl, for example four fifths of it');
+      report([list, i, 'cache', 'refreshAfter'], message, 'write less than the ttl, for example four fifths of it');
     }
     if (invalidateBy !== undefined && (invalidateBy === output.topic || invalidateBy === deadLetter.topic)) {
       const message = `"${invalidateBy}" is written by this topology: its keys are no row keys`;
-      report(['enrich', i, 'cache', 'invalidateBy'], message, 'name the topic that says which rows have changed');
+      report([list, i, 'cache', 'invalidateBy'], message, 'name the topic that says which rows have changed');
     }
-  });
+  }
 }
 
 function checkFlow({ flow, connections }: TopologyFile, report: Report): void {

@@ -12,6 +12,7 @@ import {
   list,
   mapOf,
   matching,
+  nullOr,
   offOr,
   share,
   size,
@@ -28,7 +29,7 @@ import { filesSchema, redisSchema } from './store-connections.ts';
 const BIGTABLE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,49}$/;
 const BIGTABLE_FAMILY = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 const FIELD_SOURCE =
-  /^(event\.[A-Za-z_][A-Za-z0-9_]*|prediction\.[A-Za-z_][A-Za-z0-9_]*|model\.(digest|label|name|version))$/;
+  /^(event\.[A-Za-z_][A-Za-z0-9_]*|prediction\.[A-Za-z_][A-Za-z0-9_]*|details(\.[A-Za-z_][A-Za-z0-9_]*){2}|model\.(digest|label|name|version))$/;
 export const VIEW_COLUMN = /^([A-Za-z_][A-Za-z0-9_]*)(?:\[([1-9]\d{0,4})\])?$/;
 
 const value = () =>
@@ -119,6 +120,16 @@ const enrich = strict({
     .default('packed'),
   feast: feast.describe('with layout: feast; what Feast makes the name of a row of').optional(),
   cache: cache.optional(),
+});
+
+const details = strict({
+  ...enrich.shape,
+  key: text('a template over predictions and fields of the event', '"{prediction.label}"').describe(
+    'braces name fields of the event, or prediction.NAME: a label, or a whole number',
+  ),
+  onMissing: nullOr(choice(['dead-letter']), 'dead-letter')
+    .describe('null: what was not found is null in the output, whose fields must allow it')
+    .default(null),
 });
 
 const maxInFlight = strict({
@@ -225,6 +236,10 @@ export const topologySchema = strict({
       .describe('with isolation: process; a run that has not answered by then hangs and is killed (10s)')
       .optional(),
   }),
+  details: z
+    .array(details, { error: () => 'is not a list\nwrite a list of { from, table, key, views }' })
+    .describe('what is looked up by what was predicted, for output.fields: details.VIEW.COLUMN')
+    .default([]),
   flow: flow.prefault({}),
   onOverload: onOverload
     .describe('what may be given up to keep up, a step after the other; without it records wait')
@@ -237,12 +252,14 @@ export const topologySchema = strict({
       identifier('an output field', 'probability'),
       matching(
         FIELD_SOURCE,
-        'event.FIELD, prediction.NAME, or model.digest, .label, .name, .version',
+        'event.FIELD, prediction.NAME, details.VIEW.COLUMN, or model.digest, .label, .name, .version',
         'prediction.probability',
       ),
       'output fields',
       '{ probability: prediction.probability }',
-    ).describe('field of the output schema → event.FIELD, prediction.NAME, model.digest, .label, .name or .version'),
+    ).describe(
+      'field of the output schema → event.FIELD, prediction.NAME, details.VIEW.COLUMN, model.digest, .label, .name or .version',
+    ),
   }),
   deadLetter: strict({
     topic: topic(),

@@ -4,23 +4,25 @@ import type { CheckFinding } from '../documents/finding.ts';
 import type { Path } from '../documents/yaml-document.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
+import { type LookUpEntry, lookUpsIn } from './look-ups.ts';
 import type { TopologyFile } from './schema.ts';
 import { buildRedis, type RedisFile } from './store-connections.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
 /** What a look-up's layout, its views and the numbers in its cells may say together. */
-export function checkStores({ enrich, connections }: TopologyFile, report: Report): void {
-  if (connections.redis !== undefined) checkRedis(connections.redis, report);
+export function checkStores(file: TopologyFile, report: Report): void {
+  const { redis } = file.connections;
+  if (redis !== undefined) checkRedis(redis, report);
   const encodings = new Map<string, string>();
-  enrich.forEach((entry, i) => {
-    checkFeast(entry, ['enrich', i], report);
+  for (const { list, i, entry } of lookUpsIn(file)) {
+    checkFeast(entry, [list, i], report);
     if (entry.from === 'file' && entry.cache !== undefined) {
       const message = 'keeps rows that a file has brought into memory already';
-      report(['enrich', i, 'cache'], message, 'leave cache out');
+      report([list, i, 'cache'], message, 'leave cache out');
     }
     for (const [name, view] of Object.entries(entry.views)) {
-      const path = ['enrich', i, 'views', name];
+      const path = [list, i, 'views', name];
       if (entry.from === 'file' && view.maxAge !== undefined) {
         const message = 'is an age, and feature files do not say when a row was written';
         report([...path, 'maxAge'], message, 'leave maxAge out, or read from a store that knows');
@@ -37,7 +39,7 @@ export function checkStores({ enrich, connections }: TopologyFile, report: Repor
         encodings.set(cell, other);
       }
     }
-  });
+  }
 }
 
 const REDIS: Path = ['connections', 'redis'];
@@ -85,7 +87,7 @@ function checkRedis(redis: RedisFile, report: Report): void {
   }
 }
 
-type Entry = TopologyFile['enrich'][number];
+type Entry = LookUpEntry;
 
 function checkFeast({ layout, feast, from, key }: Entry, path: Path, report: Report): void {
   if (layout !== 'feast') {

@@ -8,6 +8,7 @@ import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
 import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
 import { Credit } from '../../kernel/credit.ts';
 import { classify, EXIT, SluiceError } from '../../kernel/errors.ts';
+import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 import type { Sink } from '../../ports/sink.ts';
@@ -86,7 +87,7 @@ export async function batch(options: BatchOptions, io: Io): Promise<number> {
     schema: output.value.schema,
     fields: plan.outputFields,
     wants: plan.wants,
-    predictions: plan.predictions.predictions,
+    predictions: predictedColumns(plan),
   };
   const encoder =
     output.value.kind === 'json'

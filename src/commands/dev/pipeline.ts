@@ -3,6 +3,7 @@ import { createLog } from '../../adapters/pino/log.ts';
 import { assemble } from '../../assemble.ts';
 import { prepare } from '../../check/prepare.ts';
 import { SluiceError } from '../../kernel/errors.ts';
+import { lookUpsOf } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Log } from '../../ports/telemetry.ts';
@@ -125,7 +126,7 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   if (elsewhere) note(`${topology.file} names the brokers ${elsewhere}; the embedded one is used instead`);
   if (registry !== undefined && registry.url !== env.SCHEMA_REGISTRY_URL)
     note(`${topology.file} names another schema registry; the embedded one is used instead`);
-  for (const { table, from } of topology.enrich) {
+  for (const { table, from } of lookUpsOf(topology)) {
     if (from !== 'bigtable') note(`table ${table} is read from ${from} as the file says: only Bigtable is embedded`);
   }
   if (topology.flow.delivery === 'exactly-once')

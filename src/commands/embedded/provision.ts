@@ -5,6 +5,7 @@ import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
 import type { Registry } from '../../devstack/registry.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { familiesOf } from '../../kernel/feature-cells.ts';
+import { lookUpsOf } from '../../plan/look-ups.ts';
 import type { Topology, ValueFormat } from '../../plan/topology.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { featuresLoad } from '../features-load.ts';
@@ -56,7 +57,7 @@ export async function loadTables(
 ): Promise<readonly Provisioned[]> {
   const { bigtable } = topology.connections;
   // Redis and files are not embedded: they are where the topology says.
-  const looked = topology.enrich.filter(({ from }) => from === 'bigtable');
+  const looked = lookUpsOf(topology).filter(({ from }) => from === 'bigtable');
   if (looked.length === 0 || bigtable === undefined) return [];
   if (folder !== undefined && !existsSync(folder))
     throw new SluiceError('file-missing', `there is no folder ${folder}; give --features a folder of feature files`);
@@ -78,7 +79,10 @@ export async function loadTables(
         provisioned.push({ table, rows: 0, file });
         continue;
       }
-      const { tables } = await featuresLoad({ topology: { ...topology, enrich }, dir: folder }, { writer, clock });
+      const { tables } = await featuresLoad(
+        { topology: { ...topology, enrich, details: [] }, dir: folder },
+        { writer, clock },
+      );
       provisioned.push({ table, rows: tables.reduce((sum, { rows }) => sum + rows, 0), file });
     }
     return provisioned;

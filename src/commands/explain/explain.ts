@@ -130,7 +130,10 @@ async function explained(plan: Plan, { topic, place, record, via }: Found, at: E
       via,
       event,
       undecoded,
-      let: frame.columns.length === 0 || frame.reads.length < plan.reads.length ? {} : await letsOf(scored.plan, probe),
+      let:
+        frame.columns.length === 0 || frame.reads.length < (plan.details?.from ?? plan.reads.length)
+          ? {}
+          : await letsOf(scored.plan, probe),
       why: isOpen ? '' : await whyOf(described.reason, scored, { schemas, probe, views }),
       deadLetterTopic: plan.topology.deadLetter.topic,
       searched: [],

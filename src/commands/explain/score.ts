@@ -5,12 +5,14 @@ import { Conditions } from '../../kernel/conditions.ts';
 import { type Frame, FrameBuilder } from '../../kernel/frame.ts';
 import { encodeHeaders } from '../../kernel/headers.ts';
 import { createPipeline } from '../../pipeline.ts';
+import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { LogRecord } from '../../ports/topic-log.ts';
 import { createDecode } from '../../stages/decode.ts';
+import { createDetails } from '../../stages/details.ts';
 import { createEncode } from '../../stages/encode.ts';
 import { createEnrich } from '../../stages/enrich.ts';
 import { createInfer } from '../../stages/infer.ts';
@@ -88,6 +90,7 @@ export async function scoreRecord(whole: Plan, topic: string, record: LogRecord,
       preprocess: createPreprocess(deps, plan),
       infer,
       postprocess: isolateSync(deps, 'postprocess', createPostprocess(plan)),
+      details: isolate(deps, 'details', createDetails({ ...deps, store }, plan)),
       encode: isolateSync(deps, 'encode', createEncode(plan, encoderOf(plan))),
       deliver: () => undefined,
       commit: () => undefined,
@@ -132,7 +135,7 @@ function encoderOf(plan: Plan): ReturnType<typeof compileJsonEncoder> {
     schema: value.schema,
     fields: plan.outputFields,
     wants: plan.wants,
-    predictions: plan.predictions.predictions,
+    predictions: predictedColumns(plan),
   };
   return value.kind === 'json' ? compileJsonEncoder(shape) : compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
 }

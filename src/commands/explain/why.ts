@@ -31,6 +31,8 @@ export async function whyOf(reason: Reason, scored: Scored, deps: WhyDeps): Prom
       return whyUndecoded(scored, deps);
     case 'feature-missing':
     case 'feature-stale':
+    case 'details-missing':
+    case 'details-stale':
       return whyFeatures(reason, scored, deps);
     case 'feature-not-finite':
       return whyNotFinite(scored, deps);
@@ -84,15 +86,18 @@ function tried(attempt: () => boolean): boolean {
 }
 
 function whyFeatures(reason: Reason, { plan, heard }: Scored, { views }: WhyDeps): string {
+  const { from = plan.reads.length } = plan.details ?? {};
+  const [ofDetails, ofStale] = [reason.startsWith('details-'), reason.endsWith('-stale')];
   const found = plan.reads.flatMap(({ table, onMissing, key }, k) =>
     views[k].flatMap((view, v) => {
+      if (k >= from !== ofDetails) return [];
       const row = heard[k];
       const where =
-        row === undefined ? `no key: a field of ${key.source} is missing` : `row ${row.key.toString('utf8')}`;
+        row === undefined ? `no key: a part of ${key.source} is missing` : `row ${row.key.toString('utf8')}`;
       const stale = view.stale
         ? `is ${duration(view.ageMs ?? 0)} old, and maxAge is ${duration(view.maxAgeMs ?? 0)}`
         : undefined;
-      if (reason === 'feature-stale') {
+      if (ofStale) {
         return stale && view.onStale === 'dead-letter' ? [`view ${view.view} ${stale} (table ${table}, ${where})`] : [];
       }
       const isMissing = !view.found || (view.stale && view.onStale === 'missing');
@@ -100,10 +105,9 @@ function whyFeatures(reason: Reason, { plan, heard }: Scored, { views }: WhyDeps
       return [`view ${view.view} is missing (table ${table}, ${where}${stale === undefined ? '' : `; it ${stale}`})`];
     }),
   );
-  const remedy =
-    reason === 'feature-missing'
-      ? 'load it, or let onMissing be impute, and the bundle say with what'
-      : 'load it anew, or let onStale be use or missing';
+  const remedy = !ofStale
+    ? `load it, or let onMissing be ${ofDetails ? 'null' : 'impute, and the bundle say with what'}`
+    : 'load it anew, or let onStale be use or missing';
   return `${found.join('; ')}; ${remedy}`;
 }
 

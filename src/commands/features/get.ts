@@ -6,6 +6,7 @@ import { type MergedRead, mergeReads } from '../../check/reads.ts';
 import { didYouMean } from '../../documents/did-you-mean.ts';
 import { formatFindings } from '../../documents/finding.ts';
 import { EXIT, SluiceError } from '../../kernel/errors.ts';
+import { lookUpsOf } from '../../plan/look-ups.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
@@ -73,9 +74,13 @@ export async function featuresGet(options: FeaturesGetOptions, io: Io): Promise<
 }
 
 /** The look-ups of the topology, as far as `--table` and `--view` want them. */
-function chosen({ topology }: Loaded, { table, view }: FeaturesGetOptions): MergedRead[] {
-  const all = mergeReads(topology.enrich);
-  if (all.length === 0) throw new SluiceError('usage-invalid', `${topology.file} looks nothing up: it has no enrich`);
+function chosen({ topology }: Loaded, { table, view, event }: FeaturesGetOptions): MergedRead[] {
+  // An event says nothing of what will be predicted.
+  const all = mergeReads(event === undefined ? lookUpsOf(topology) : topology.enrich);
+  if (all.length === 0) {
+    const none = event === undefined ? 'has no enrich and no details' : 'has no enrich';
+    throw new SluiceError('usage-invalid', `${topology.file} looks nothing up: it ${none}`);
+  }
   checkNames(
     '--table',
     table,

@@ -8,6 +8,7 @@ import { Credit } from '../../kernel/credit.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, REASONS, STAGE_OF_REASON } from '../../kernel/fate.ts';
 import type { Frame } from '../../kernel/frame.ts';
+import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Sink } from '../../ports/sink.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
@@ -61,7 +62,7 @@ export async function scoreCases(whole: Plan, file: string, cases: readonly Case
       schema: output.value.schema,
       fields: plan.outputFields,
       wants: plan.wants,
-      predictions: plan.predictions.predictions,
+      predictions: predictedColumns(plan),
     }),
     sink: createCaseSink(output.topic, published),
     instance: io.instance,

@@ -7,6 +7,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { Credit } from '../../kernel/credit.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Tensor } from '../../kernel/frame.ts';
+import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../../ports/model.ts';
 import type { MetricStore } from '../../telemetry/metrics.ts';
@@ -38,7 +39,7 @@ export interface PathCost {
 
 /** Any id: the source and the output of the path without a broker agree on it. */
 export const SCHEMA_ID = 1;
-const ON_THREAD = ['decode', 'enrich', 'preprocess', 'postprocess', 'encode'] as const;
+const ON_THREAD = ['decode', 'enrich', 'preprocess', 'postprocess', 'details', 'encode'] as const;
 
 /** Rows as the model gets them, and what it says to them: so that runs can be timed, and the path without the model. */
 export interface Captured {
@@ -92,7 +93,9 @@ export async function drivePath(
   const us = (deps.cpuUs() - cpuUs) / counts.records;
   const share = (us * counts.records) / 1000 / Math.max(1e-9, clock.monotonicMs() - startedMs);
   const after = stageSeconds(telemetry);
-  const stages = ON_THREAD.map((stage) => [stage, ((after[stage] - before[stage]) * 1e6) / counts.records] as const);
+  const stages = ON_THREAD.filter((stage) => stage in after).map(
+    (stage) => [stage, ((after[stage] - before[stage]) * 1e6) / counts.records] as const,
+  );
   return {
     us,
     share,
@@ -108,7 +111,7 @@ export function encoderOf(plan: Plan): ValueEncoder {
     schema: value.schema,
     fields: plan.outputFields,
     wants: plan.wants,
-    predictions: plan.predictions.predictions,
+    predictions: predictedColumns(plan),
   };
   if (value.kind === 'json') return compileJsonEncoder(shape);
   const prefix = value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { added, figure, mean, perSecond, type Reading } from './reading.ts';
 import type { PathState, StageState } from './state.ts';
 
-/** The path as it is told everywhere, in its order; `batcher` is part of infer. */
+/** The path as it is told everywhere, in its order; `batcher` is part of infer; without details in the topology there is no such stage. */
 export const PATH = [
   'source',
   'decode',
@@ -9,6 +9,7 @@ export const PATH = [
   'preprocess',
   'infer',
   'postprocess',
+  'details',
   'encode',
   'deliver',
   'commit',
@@ -18,7 +19,9 @@ export const PATH = [
 const IDLE_RATIO = 0.005;
 
 export function pathState(now: Reading, before: Reading): PathState {
-  const stages = PATH.map((stage) => stageState(stage, now, before));
+  const stages = PATH.filter((stage) => stage !== 'details' || throughOf(stage, now) !== null).map((stage) =>
+    stageState(stage, now, before),
+  );
   let bottleneck = '';
   let highest = IDLE_RATIO;
   for (const { stage, busyRatio } of stages) {

@@ -117,7 +117,18 @@ test('every reason names the stage that gave it', () => {
     assert.equal(found.get('__dlq.errors.stage'), STAGE_OF_REASON[reason]);
     return found.get('__dlq.errors.stage');
   });
-  const known = ['source', 'decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'encode', 'deliver', 'unknown'];
+  const known = [
+    'source',
+    'decode',
+    'enrich',
+    'preprocess',
+    'infer',
+    'postprocess',
+    'details',
+    'encode',
+    'deliver',
+    'unknown',
+  ];
   assert.deepEqual([...new Set(stages)].sort(), known.sort());
 });
 

@@ -19,7 +19,18 @@ test('the committed JSON Schema is up to date (node src/topology/write-json-sche
 
 test('it names every key, refuses others, and does not offer what is refused', () => {
   const schema: Node = JSON.parse(topologyJsonSchema());
-  const keys = ['topology', 'connections', 'source', 'enrich', 'model', 'flow', 'onOverload', 'output', 'deadLetter'];
+  const keys = [
+    'topology',
+    'connections',
+    'source',
+    'enrich',
+    'model',
+    'details',
+    'flow',
+    'onOverload',
+    'output',
+    'deadLetter',
+  ];
   assert.deepEqual(Object.keys(schema.properties ?? {}), keys);
   const kafka = schema.properties?.connections.properties?.kafka;
   assert.deepEqual(Object.keys(kafka?.properties ?? {}), [
