@@ -42,6 +42,7 @@ function descend(node: Node, at: string, rows: string[][]): void {
 function holds(node: Node): string {
   // The other branch is a `${NAME}` reference, which every value may be.
   const own = node.anyOf?.[0] ?? node;
+  if (own.type === 'null') return ['`null`', ...(node.anyOf?.slice(1).map(holds) ?? [])].join(', ');
   if (own.anyOf !== undefined) return node.anyOf?.map(holds).join(', or ') ?? '';
   if (own.enum !== undefined) return own.enum.map((value) => `\`${value}\``).join(', ');
   if (own.type === 'array') return `list: ${holds(own.items ?? {})}`;
@@ -56,6 +57,7 @@ function holds(node: Node): string {
 
 function defaultOf(node: Node): string {
   const given = node.default;
+  if (given === null) return '`null`';
   if (given === undefined || typeof given === 'object') return '';
   return `\`${given}\``;
 }

@@ -137,7 +137,7 @@ function resolveDetail(
       };
     const hint = didYouMean(`details.${view}.${column}`, known);
     return {
-      message: `no entry of details reads column "${column}" in a view "${view}"${hint}`,
+      message: `details reads no column "${column}" in view "${view}"${hint}`,
       remedy: `they read ${known.join(', ')}`,
     };
   }

@@ -80,6 +80,7 @@ test('every key arrives in the units of the program', () => {
         cache: { entries: 100_000, ttlMs: 600_000, negativeTtlMs: 60_000 },
       },
     ],
+    details: [],
     model: {
       bundle: 'models/flight-delay',
       device: 'auto',
