@@ -3,7 +3,17 @@ import { dim, type Line, type Piece, plain } from './line.ts';
 import type { DisplayState } from './state.ts';
 
 /** The path as it is told everywhere; `batcher` is timed as part of infer. */
-export const PATH = ['source', 'decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'encode', 'deliver'] as const;
+export const PATH = [
+  'source',
+  'decode',
+  'enrich',
+  'preprocess',
+  'infer',
+  'postprocess',
+  'details',
+  'encode',
+  'deliver',
+] as const;
 
 const SHORT: Readonly<Record<string, string>> = { preprocess: 'prep', postprocess: 'post' };
 const ARROW = ' → ';
@@ -11,23 +21,28 @@ const LISTED_WHEN_NARROW = 4;
 
 /** A picture of the path with how busy each stage is: three lines where there is room, else a list of the busiest. */
 export function pathLines(state: DisplayState, columns: number): Line[] {
-  const full = PATH.map((stage) => stage as string);
-  if (lengthOf(full) <= columns) return picture(state, full);
-  const short = full.map((stage) => SHORT[stage] ?? stage);
-  if (lengthOf(short) <= columns) return picture(state, short);
+  const path = stagesOf(state);
+  if (lengthOf(path) <= columns) return picture(state, path, path);
+  const short = path.map((stage) => SHORT[stage] ?? stage);
+  if (lengthOf(short) <= columns) return picture(state, path, short);
   return list(state, columns);
+}
+
+/** A pipeline that looks nothing up by what it predicts has no such stage. */
+function stagesOf({ busy }: DisplayState): readonly string[] {
+  return PATH.filter((stage) => stage !== 'details' || busy.some((one) => one.stage === stage));
 }
 
 function lengthOf(names: readonly string[]): number {
   return names.join(ARROW).length + 1;
 }
 
-function picture(state: DisplayState, names: readonly string[]): Line[] {
+function picture(state: DisplayState, path: readonly string[], names: readonly string[]): Line[] {
   const ratios = ratiosOf(state);
   const labels: Piece[] = [plain(' ')];
   const bars: Piece[] = [plain(' ')];
   const shares: Piece[] = [plain(' ')];
-  PATH.forEach((stage, i) => {
+  path.forEach((stage, i) => {
     const name = names[i];
     const ratio = ratios.get(stage);
     const slowest = stage === state.bottleneck;
