@@ -147,6 +147,11 @@ test('enrich reads what is its own, and details date no record', async () => {
   await deps.clock.run(createEnrich({ ...deps, store }, plan)(frame) as Promise<void>);
   assert.deepEqual([store.reads, frame.reads.length], [[['a']], 1]);
   const dated = Array.from(frame.featuresAtMs);
+  const read = store.read.bind(store);
+  store.read = async (asked) => {
+    await read(asked);
+    asked.into.writtenAtMs.fill(0.5);
+  };
   await deps.clock.run(createDetails({ ...deps, store }, plan)(frame) as Promise<void>);
   assert.deepEqual([looked(frame), Array.from(frame.featuresAtMs)], [[70], dated]);
 });
