@@ -72,7 +72,19 @@ test('the functions that a record flows through are in the code', () => {
   const rows = tableOf(read('ARCHITECTURE.md'), '## How a record flows');
   assert.deepEqual(
     rows.map(([step]) => step),
-    ['arrive', 'admit', 'decode', 'enrich', 'preprocess', 'infer', 'postprocess', 'details', 'encode', 'deliver', 'commit'],
+    [
+      'arrive',
+      'admit',
+      'decode',
+      'enrich',
+      'preprocess',
+      'infer',
+      'postprocess',
+      'details',
+      'encode',
+      'deliver',
+      'commit',
+    ],
   );
   const names = rows.flatMap(([, ...cells]) => [...cells.join(' ').matchAll(/`([\w.()]+)`/g)].map(([, name]) => name));
   assert.ok(names.length > 25);
