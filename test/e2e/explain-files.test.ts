@@ -58,7 +58,7 @@ test('why it is not decoded, or not encoded: the field', async () => {
     /^outcome {4}(.*)$/m.exec((await ofFile(keyed, '--input', file, '--line', line)).stdout)?.[1];
   assert.match(
     String(await outcome('1')),
-    /decode-failed in decode: field origin is not what \S+flight-departed\.avsc says/,
+    /decode-failed in decode: field origin is not what \S+flight-departed\.avsc says: 7 is no value for the field "origin", /,
   );
   assert.match(
     String(await outcome('2')),
@@ -68,7 +68,10 @@ test('why it is not decoded, or not encoded: the field', async () => {
     String(await outcome('3')),
     /decode-failed in decode: its 8 bytes are no value of \S+flight-departed\.avsc/,
   );
-  assert.match(String(await outcome('4')), /decode-failed in decode: field id is not what/);
+  assert.match(
+    String(await outcome('4')),
+    /field id is not what .*: the value has no "id", and the schema no default for it$/,
+  );
 });
 
 test('why a value is not finite: a column of a view, by way of a let', async () => {

@@ -11,6 +11,7 @@ import type { Reason } from '../../kernel/fate.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import { duration } from '../display/format.ts';
 import type { ShownView } from '../look/rows.ts';
+import { misfitOf } from './misfit.ts';
 import { brokenLines, type Probe } from './probe.ts';
 import type { Scored } from './score.ts';
 
@@ -73,7 +74,11 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   const as = confluent ? `schema ${id}, which it names` : value.schemaFile;
   if (!tried(() => decodes([]))) return `its ${bytes.length} bytes are no value of ${as}`;
   const names = [...new Set(fields.map(({ field }) => field))];
-  return `field ${names.join(', ')} is not what ${value.schemaFile} says: another type, null where it allows none, out of range, or not there`;
+  const text = value.kind === 'json' ? bytes.toString('utf8') : undefined;
+  const misfits = text === undefined ? [] : names.flatMap((name) => misfitOf(text, name, value.schema) ?? []);
+  const which =
+    misfits.length > 0 ? misfits.join('; ') : 'another type, null where it allows none, out of range, or not there';
+  return `field ${names.join(', ')} is not what ${value.schemaFile} says: ${which}`;
 }
 
 function tried(attempt: () => boolean): boolean {

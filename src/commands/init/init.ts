@@ -109,7 +109,8 @@ function readEvent(file: string): AvroRecord {
     const { code, message } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT')
       throw new SluiceError('file-missing', `there is no file ${file}; give --event an .avsc file`);
-    throw new SluiceError('file-invalid', `${file} cannot be read as an Avro schema: ${message}`, thrown);
+    const remedy = 'give --event the .avsc file that describes the events, not the events';
+    throw new SluiceError('file-invalid', `${file} cannot be read as an Avro schema: ${message}; ${remedy}`, thrown);
   }
   try {
     return parseAvroRecord(schema, 'file-invalid');
@@ -126,7 +127,11 @@ async function readModel(
   try {
     return await runtime.inspect(file);
   } catch (thrown) {
-    throw new SluiceError('file-invalid', `${file} cannot be read as a model: ${(thrown as Error).message}`, thrown);
+    const remedy = /\.(joblib|pkl|pickle)$/.test(file)
+      ? 'tools/from_sklearn.py makes a pipeline of it: docs/from-sklearn.md'
+      : 'give --model a model in the format ONNX';
+    const message = `${file} cannot be read as a model: ${(thrown as Error).message}; ${remedy}`;
+    throw new SluiceError('file-invalid', message, thrown);
   }
 }
 

@@ -247,10 +247,19 @@ test('files that are not there, or are something else, are said to be', async ()
     runHere(['init', join(folder, 'none'), '--event', event, '--model', file, '--name', name]);
   assert.match((await run('no.avsc', onnx)).stderr, /there is no file no\.avsc; give --event an \.avsc file/);
   assert.match((await run(avsc, onnx)).stderr, /text\.avsc: .*a value must be an Avro record/);
-  assert.match((await run(onnx, onnx)).stderr, /cannot be read as an Avro schema/);
+  assert.match(
+    (await run(onnx, onnx)).stderr,
+    /cannot be read as an Avro schema: .*; give --event the \.avsc file that describes/,
+  );
   const events = 'schemas/flight-departed.avsc';
   assert.match((await run(events, 'no.onnx')).stderr, /there is no file no\.onnx; give --model an \.onnx file/);
-  assert.match((await run(events, avsc)).stderr, /text\.avsc cannot be read as a model/);
+  assert.match(
+    (await run(events, avsc)).stderr,
+    /text\.avsc cannot be read as a model: .*; give --model a model in the format ONNX/,
+  );
+  const pickled = join(folder, 'fitted.joblib');
+  writeFileSync(pickled, 'nothing');
+  assert.match((await run(events, pickled)).stderr, /; tools\/from_sklearn\.py makes a pipeline of it/);
   const named = await run(events, onnx, '../x');
   assert.equal(named.code, 2);
   assert.match(named.stderr, /"\.\.\/x" is no name of a topology/);
