@@ -32,7 +32,7 @@ Examples:
 
 Lines are plain JSON, as the topology's schemas describe them; an offset is the number of a line, from 0. An Avro container
 is read by the schema in it, resolved to the topology's; it may be packed by deflate, zstandard or snappy.
-CSV has a header line; a field that is empty is null. Of Parquet only the columns that are wanted are read.`,
+CSV has a header line; a field that is empty is missing. Of Parquet only the columns that are wanted are read.`,
     )
     .action(async (topology, options) => {
       const { batch } = await import('./batch.ts');
