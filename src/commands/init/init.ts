@@ -12,6 +12,7 @@ import { EXIT, SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelRuntime, TensorSpec } from '../../ports/model.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
+import { inLine } from '../dlq/text.ts';
 import type { Io } from '../io.ts';
 import { scoreCases } from '../test/score.ts';
 import { proposals } from './columns.ts';
@@ -110,7 +111,11 @@ function readEvent(file: string): AvroRecord {
     if (code === 'ENOENT')
       throw new SluiceError('file-missing', `there is no file ${file}; give --event an .avsc file`);
     const remedy = 'give --event the .avsc file that describes the events, not the events';
-    throw new SluiceError('file-invalid', `${file} cannot be read as an Avro schema: ${message}; ${remedy}`, thrown);
+    throw new SluiceError(
+      'file-invalid',
+      `${file} cannot be read as an Avro schema: ${inLine(message)}; ${remedy}`,
+      thrown,
+    );
   }
   try {
     return parseAvroRecord(schema, 'file-invalid');
