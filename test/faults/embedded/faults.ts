@@ -62,6 +62,9 @@ const STORMS: Readonly<Record<string, { readonly calls: readonly number[]; reado
   'registry-failing': { calls: [], faults: [] },
 };
 const STORE_CODES = [4, 8, 10, 14];
+/** Strikes heartbeats only: where the machine is busy and the group re-forms all the time, the first one may come after healing. */
+const SELDOM = 'group-fenced';
+const LATE_MS = 5_000;
 
 export type Act =
   | {
@@ -167,10 +170,11 @@ export class Nemesis {
 
   private struck(matches: (what: string) => boolean): string | undefined {
     const nowMs = this.nowMs();
-    if (!this.isLoose || nowMs >= HEAL_AT_MS) return undefined;
+    if (!this.isLoose || nowMs >= HEAL_AT_MS + LATE_MS) return undefined;
     for (const storm of this.storms) {
       const { what, atMs, forMs, share } = storm;
       if (nowMs < atMs || !matches(what)) continue;
+      if (nowMs >= HEAL_AT_MS && what !== SELDOM) continue;
       const isOver = nowMs > atMs + forMs;
       if (isOver ? this.spent.has(storm) : this.random() >= share) continue;
       this.spent.add(storm);
