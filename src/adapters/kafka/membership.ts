@@ -136,20 +136,26 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     if (isClosing) throw closed();
     await recovery.join(join, () => isClosing || gate.reasons.includes('failed'));
     broken = false;
-    // The client cannot stop a join under way: closed meanwhile, it would stay in the group, its partitions with it, and
-    // read nothing → it leaves at once, and the rejection ends what the client would begin.
-    if (isClosing) {
-      await member.leave();
-      throw closed();
-    }
+    if (isClosing) await leaveAgain(member);
     deps.onAnswered();
     deps.onActivity();
     // A coordinator of offsets or transactions that is away takes longer to be found than a session: the next fetch would find
     // us fenced. What heartbeats hear of the group, it hears again.
     await heartbeats.during(member, positions.ensure(member), () => undefined).catch(failed);
+    // Last of all: what is closed from here on, the client knows to be running, and stops.
+    if (isClosing) await leaveAgain(member);
     gate.reopen(REJOINING);
     gate.reopen('not joined');
     deps.onJoined();
+  }
+
+  /**
+   * The client cannot stop a join under way: closed meanwhile, it would stay in the group, its partitions with it, read nothing, and
+   * keep its process alive → it leaves at once, and the rejection ends what the client would begin.
+   */
+  async function leaveAgain(member: ConsumerGroup): Promise<never> {
+    await member.leave();
+    throw closed();
   }
 
   const closed = (): SluiceError =>

@@ -30,6 +30,7 @@ async function bench() {
     refuses: undefined as Error | undefined,
     heartbeats: 0,
     searchMs: 0,
+    leave: async () => void log.push('leave'),
     heartbeat: async () => {
       client.heartbeats++;
       if (client.refuses) throw client.refuses;
@@ -72,7 +73,7 @@ async function bench() {
     });
   await clock.run(join('first'));
   log.length = 0;
-  return { clock, client, log, join };
+  return { clock, client, log, join, membership };
 }
 
 test('a member that is fenced while it drains says nothing of its next epochs when the drain ends', async () => {
@@ -98,5 +99,18 @@ test('the membership is kept while it takes long to find where to begin', async 
   const before = client.heartbeats;
   await clock.run(join('second'));
   assert.ok(client.heartbeats - before >= 20_000 / 30, `${client.heartbeats - before} heartbeats`);
+  assert.equal(clock.timers, 0);
+});
+
+test('closed while it looks for where to begin, a member leaves the group again, and the join is none', async () => {
+  const { clock, client, log, join, membership } = await bench();
+  client.searchMs = 500;
+  const refused = assert.rejects(join('first'), /group g was left again: the source was closed while it joined/);
+  // Behind the drain and the join, before the answer.
+  await clock.advance(DRAIN_MS + 100);
+  assert.equal(log.at(-1), 'join');
+  membership.closing();
+  await clock.run(refused);
+  assert.deepEqual(log.slice(1), ['join', 'release', '-1', 'leave']);
   assert.equal(clock.timers, 0);
 });
