@@ -28,7 +28,7 @@ function roll(password: string): void {
   renameSync(`${file}.new`, file);
 }
 
-test('row 32: a login that is refused while it runs holds the records, is said and counted, and is made good without a restart', async () => {
+test('row 32: a login that is refused while it runs holds the records, is said and counted, and is made good without a restart', async (t) => {
   const { services, saslSsl, dir } = secured;
   const topics = ['hello.flights', 'hello.late', 'hello.dead-letter'];
   const kafka = quietKafka(services.brokers, 'upstream');
@@ -36,7 +36,6 @@ test('row 32: a login that is refused while it runs holds the records, is said a
   await admin.connect();
   await admin.createTopics({ waitForLeaders: false, topics: topics.map((topic) => ({ topic, numPartitions: 2 })) });
   for (const topic of topics) await untilLed(admin, topic, 2);
-  await admin.disconnect();
   roll(PASSWORD);
   const file = join(dir, 'topology.yaml');
   const login = `sasl: { mechanism: scram-sha-512, username: alice, password: "\${file:rolled}" }`;
@@ -56,9 +55,14 @@ test('row 32: a login that is refused while it runs holds the records, is said a
   const answered = async (): Promise<number> =>
     (await endOffsets(services.brokers, topics[1])).reduce((a, b) => a + b, 0);
   const child = new Sluice(['run', file, '--listen', '127.0.0.1:0', '--json'], {});
+  let countedAsPossible = Number.NaN;
   try {
     await send(50);
     await child.until('the first are answered', async () => (await answered()) >= sent);
+    await child.until('and committed', async () => {
+      const [{ partitions }] = await admin.fetchOffsets({ groupId: 'hello', topics: [topics[0]] });
+      return partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0) >= sent;
+    });
 
     roll('another');
     const { reason } = await child.until('/ready says why', async () => {
@@ -74,8 +78,10 @@ test('row 32: a login that is refused while it runs holds the records, is said a
     roll(PASSWORD);
     await child.until('all are answered', async () => (await answered()) >= sent);
     await child.ready();
+    countedAsPossible = await child.metric('sluice_duplicates_possible_total', {});
   } finally {
     await producer.disconnect();
+    await admin.disconnect();
   }
   assert.equal(await child.stop(), 0);
   const ids = (await readTopic(services.brokers, topics[1])).map(({ value }) => JSON.parse(String(value)).id as number);
@@ -83,5 +89,8 @@ test('row 32: a login that is refused while it runs holds the records, is said a
     [...new Set(ids)].sort((a, b) => a - b),
     Array.from({ length: sent }, (_, id) => id),
   );
-  assert.equal(ids.length, sent, 'and none twice');
+  // A client that is logged out starts anew: what was answered and could not be committed any more comes again, and is counted.
+  const twice = ids.length - sent;
+  assert.ok(twice <= countedAsPossible, `${twice} came twice, ${countedAsPossible} were counted as possibly so`);
+  t.diagnostic(`${sent} sent, ${twice} twice, ${countedAsPossible} counted as possibly so`);
 });

@@ -63,7 +63,9 @@ test(`row 8: exactly once: ${KILLS} kills and a zombie, and readers of committed
       await progress();
       stalls.push(Math.round(performance.now() - killedMs));
     }
-    // A zombie: its partitions are taken over meanwhile, and what it holds in its hands is not to be seen.
+    // A zombie: its partitions are taken over meanwhile, and what it holds in its hands is not to be seen. One that is only
+    // starting holds none.
+    await instances[0].ready();
     process.kill(instances[0].pid, 'SIGSTOP');
     await progress();
     process.kill(instances[0].pid, 'SIGCONT');
@@ -73,6 +75,8 @@ test(`row 8: exactly once: ${KILLS} kills and a zombie, and readers of committed
     const ends = Array.from({ length: PARTITIONS }, (_, p) => Math.ceil((sent - p) / PARTITIONS));
     // An event that upstream had to send twice is two inputs.
     await until('everything is committed', async () => (await bench.committed()).every((at, p) => at >= ends[p]));
+    // Before it has begun a process knows no signals.
+    for (const instance of instances) await instance.ready();
     for (const instance of instances) assert.equal(await instance.stop(), 0, instance.stderr.slice(-2_000));
 
     const outputs = await bench.outputs();
