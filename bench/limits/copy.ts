@@ -71,7 +71,10 @@ function lent(frame: Frame): RecordSlab {
   const { arena, count, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = frame;
   const columns = { timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd };
   const view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
-  return Object.assign(new RecordSlab(0, 0), { arena, view, count, used: frame.bytes, ...columns });
+  const slab = Object.assign(new RecordSlab(0, 0), { arena, view, count, used: frame.bytes });
+  // In place of those that a slab reads off its bytes.
+  for (const [name, value] of Object.entries(columns)) Object.defineProperty(slab, name, { value });
+  return slab;
 }
 
 async function commit(): Promise<void> {
