@@ -1,19 +1,10 @@
+import { PATH as WHOLE_PATH } from '../../telemetry/state/stages.ts';
 import { bar, fit, percent } from './format.ts';
 import { dim, type Line, type Piece, plain } from './line.ts';
 import type { DisplayState } from './state.ts';
 
-/** The path as it is told everywhere; `batcher` is timed as part of infer. */
-export const PATH = [
-  'source',
-  'decode',
-  'enrich',
-  'preprocess',
-  'infer',
-  'postprocess',
-  'details',
-  'encode',
-  'deliver',
-] as const;
+/** Without commit, which is timed nowhere. */
+export const PATH = WHOLE_PATH.slice(0, -1);
 
 const SHORT: Readonly<Record<string, string>> = { preprocess: 'prep', postprocess: 'post' };
 const ARROW = ' → ';
