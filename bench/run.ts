@@ -9,7 +9,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { chart } from './harness/chart.ts';
 import { CONTESTANTS } from './harness/contestants.ts';
 import { judge } from './harness/guard.ts';
-import { named, positive, readOptions } from './harness/options.ts';
+import { named, positive, readOptions, refuse } from './harness/options.ts';
 import { pinHarness, pinned } from './harness/process.ts';
 import { asJson, type Result, tables } from './harness/report.ts';
 import { openStage } from './harness/stage.ts';
@@ -33,6 +33,7 @@ scripts of the integration tests), and prints tables of ratios. Microseconds are
   npm run bench -- --workload ffnn-avro,heavy         other workloads, every peer that is installed
   npm run bench -- --peers java,python --rounds 5     two peers; the best of five rounds counts
   npm run bench -- --mode paced --rate 5000           how late, at 5,000 records a second
+  npm run bench -- --load 20,40,60,80 --peers sluice  misses and latency up to 80 % of what it can take
   npm run bench -- --guard                            exit 1 where Sluice has become clearly slower, beside a peer
 
 Options:
@@ -44,6 +45,7 @@ Options:
   --rounds N       each contestant's turns (3)
   --records N      the backlog; each workload has its own
   --rate N         records a second of paced mode; each workload has its own
+  --load A,B       paced at these shares, %, of the rate at which each contestant itself drained (drains first)
   --seconds N      how long paced mode goes on (20)
   --json           JSON in place of tables
   --svg FILE       a chart of the first workload
@@ -68,6 +70,7 @@ const { options } = readOptions(USAGE, {
   rounds: { type: 'string' },
   records: { type: 'string' },
   rate: { type: 'string' },
+  load: { type: 'string' },
   seconds: { type: 'string', default: '20' },
   json: { type: 'boolean', default: false },
   svg: { type: 'string' },
@@ -81,8 +84,11 @@ const workloads = options.workload.split(',').map((name) => {
 });
 const names = options.peers?.split(',') ?? (short ? ['kafkajs-batch'] : CONTESTANTS.map(({ name }) => name));
 const contestants = ['sluice', ...names.filter((name) => name !== 'sluice')].map((name) => named('peer', name, peers));
+const loads = options.load?.split(',').map((percent) => positive('load', percent) / 100) ?? [];
+if (loads.length > 0 && options.rate !== undefined) refuse('--load and --rate say the same thing twice; leave one out');
 const wanted: Wanted = {
-  modes: options.mode.split(',').filter((mode) => named('mode', mode, MODES)),
+  modes: loads.length > 0 ? [...MODES.keys()] : options.mode.split(',').filter((mode) => named('mode', mode, MODES)),
+  loads,
   rounds: positive('rounds', options.rounds ?? (options.quick ? '1' : '3')),
   records: options.records === undefined ? undefined : positive('records', options.records),
   rate: options.rate === undefined ? undefined : positive('rate', options.rate),

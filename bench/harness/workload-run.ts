@@ -16,6 +16,8 @@ export interface Wanted {
   readonly rounds: number;
   readonly records?: number;
   readonly rate?: number;
+  /** Shares of the rate at which a contestant itself drained in this run; the rate where there are none. */
+  readonly loads?: readonly number[];
   readonly seconds: number;
   readonly quick: boolean;
 }
@@ -57,22 +59,30 @@ export async function runWorkload(
         });
         await stage.dropTopic(turnJob.output).catch(() => undefined);
       }
-      if (wanted.modes.includes('paced') && contestant.bare !== true && found.has(contestant)) {
+      if (!wanted.modes.includes('paced') || contestant.bare === true) continue;
+      for (const perSecond of ratesOf(workload, wanted, figures.drained)) {
+        if (!found.has(contestant)) break;
         await attempt(contestant, say, found, async () => {
-          const paced = `${input}.paced-${turn}`;
+          const paced = `${input}.paced-${turn}-${perSecond}`;
           const turnJob = { ...job, input: paced, output: `${paced}.out`, group: paced, records: 0 };
-          const perSecond = wanted.rate ?? workload.rate;
           const options = { perSecond, warmSeconds: WARM_SECONDS, seconds: wanted.seconds, budgetMs: BUDGET_MS };
           const result = await pace(stage, contestant, turnJob, pool, options);
           figures.paced.push(result);
           say(
-            `  ${turn}: p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms, misses ${(result.misses * 100).toFixed(2)} %`,
+            `  ${turn}, ${perSecond} records/s: p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms, misses ${(result.misses * 100).toFixed(2)} %`,
           );
+          for (const topic of [turnJob.input, turnJob.output]) await stage.dropTopic(topic).catch(() => undefined);
         });
       }
     }
   }
   return { workload, rows: [...found].map(([contestant, figures]) => ({ contestant, ...figures })) };
+}
+
+/** The same in every round, so that rounds can be compared: loads are of the first round's rate. */
+function ratesOf(workload: Workload, { loads = [], rate }: Wanted, drained: readonly Drained[]): number[] {
+  if (loads.length === 0) return [rate ?? workload.rate];
+  return loads.map((load) => Math.round(load * (drained[0]?.recordsPerSecond ?? 0)));
 }
 
 /** A peer that fails is left out with its reason; Sluice may not. */

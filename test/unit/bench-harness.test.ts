@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import avsc from 'avsc';
 import { arrivalsOf } from '../../bench/harness/arrivals.ts';
 import { encodeBatch, type ReadRecord, readBatches } from '../../bench/harness/batches.ts';
+import type { Contestant } from '../../bench/harness/contestants.ts';
 import { judge } from '../../bench/harness/guard.ts';
-import type { Result } from '../../bench/harness/report.ts';
+import { type Result, tables } from '../../bench/harness/report.ts';
 import { samples, stamp } from '../../bench/workloads/records.ts';
 import { WORKLOADS, type Workload } from '../../bench/workloads/workloads.ts';
 
@@ -80,4 +81,28 @@ test('the guard passes a ratio like that on file, and fails one and a half times
     1,
   );
   assert.match(said[1], /a regression/);
+});
+
+test('paced at several loads, each has a line of its own: that of its best round', () => {
+  const paced = (perSecond: number, p99Ms: number) => ({
+    perSecond,
+    p50Ms: 1,
+    p99Ms,
+    p999Ms: p99Ms,
+    maxMs: p99Ms,
+    misses: 0.0012,
+    cpuUsPerRecord: 10,
+    peakRssBytes: 2 ** 20,
+    generatorLateMs: 1,
+  });
+  const contestant = { name: 'sluice' } as Contestant;
+  const rounds = [paced(200, 9), paced(800, 30), paced(200, 7), paced(800, 33)];
+  const table = tables({ workload: workload('light'), rows: [{ contestant, drained: [], paced: rounds }] });
+  assert.deepEqual(
+    table.split('\n').filter((line) => line.startsWith('| sluice')),
+    [
+      '| sluice | 200 | 1 | 7 | 7 | 0.12 % | 10.0 | 1 | – | 1 |',
+      '| sluice | 800 | 1 | 30 | 30 | 0.12 % | 10.0 | 1 | – | 1 |',
+    ],
+  );
 });
