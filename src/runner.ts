@@ -1,7 +1,6 @@
-import { type Clock, pause } from './kernel/clock.ts';
+import type { Clock } from './kernel/clock.ts';
 import { Conditions } from './kernel/conditions.ts';
 import type { Credit } from './kernel/credit.ts';
-import { type Deadline, deadlineIn, within } from './kernel/deadline.ts';
 import { classify, type SluiceError } from './kernel/errors.ts';
 import type { Frame, Origin } from './kernel/frame.ts';
 import { Lifecycle, type State } from './kernel/lifecycle.ts';
@@ -9,7 +8,9 @@ import { WAITS, type Wait, waitOf } from './kernel/waits.ts';
 import { Watermarks } from './offsets/watermark.ts';
 import type { Source, SourceListener } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
+import { createDrain } from './runner/drain.ts';
 import { createPartitions } from './runner/partitions.ts';
+import { shutDown } from './runner/shut-down.ts';
 import { UnderWay } from './runner/under-way.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
 
@@ -70,10 +71,6 @@ export interface RunnerParts {
   readonly isCurrent: (origin: Origin) => boolean;
 }
 
-/** How long a drain waits before it asks again to store its positions. */
-const COMMIT_AGAIN_MS = 100;
-/** Kept of the drain budget for leaving the group and closing: a quarter, at most this. */
-const LEAVE_MS = 1_000;
 export interface RunnerOptions {
   readonly drainMs: number;
   readonly commitEveryMs: number;
@@ -85,7 +82,7 @@ export interface RunnerOptions {
  * Runs a pipeline from start to end: admits frames, drains before every re-join and at the end, fails as a whole.
  *
  * Promises: a frame that was handed over either settles or stays uncommitted; the end comes within the drain budget,
- * whatever hangs (law L8), one deadline for all its steps; after a failure nothing further is published or committed but
+ * whatever hangs (law L8: runner/shut-down.ts); after a failure nothing further is published or committed but
  * what was settled before it; a stall is told (runner/under-way.ts).
  */
 export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
@@ -102,8 +99,15 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   );
   const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
   const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
-  /** Those for whom nothing may wait for company: drains, and frames that go alone. */
-  let hurrying = 0;
+  const drain = createDrain({
+    clock,
+    underWay,
+    watermarks,
+    commit,
+    setFlushing: (flushing) => driven.setFlushing(flushing),
+    standstill: driven.standstill,
+    abandoned: abandon.signal,
+  });
   let failure: SluiceError | undefined;
   let end: (() => void) | undefined;
   const ended = new Promise<void>((resolve) => {
@@ -112,11 +116,6 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   let cutShort: ((outcome: RunOutcome) => void) | undefined;
   const aborted = new Promise<RunOutcome>((resolve) => {
     cutShort = resolve;
-  });
-
-  let standsStill: SluiceError | undefined;
-  const standstill = driven.standstill?.then((error) => {
-    standsStill = error;
   });
 
   telemetry.gauge('sluice_inflight_records', {}, () => credit.records);
@@ -160,28 +159,6 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     if (!ending()) fail(thrown);
   }
 
-  async function hurried<T>(work: () => Promise<T>): Promise<T> {
-    if (hurrying++ === 0) driven.setFlushing(true);
-    try {
-      return await work();
-    } finally {
-      if (--hurrying === 0) driven.setFlushing(false);
-    }
-  }
-
-  /** Everything handed over is settled and committed: true; the deadline came first: false. */
-  async function settleAll(deadline: Deadline): Promise<boolean> {
-    const quiet = standstill === undefined ? underWay.none() : Promise.race([underWay.none(), standstill]);
-    const settled = (await hurried(() => within(clock, deadline, quiet))) && standsStill === undefined;
-    let stored = await within(clock, deadline, commit.now());
-    // A coordinator that moves refuses for a moment; to leave without the positions would be to read the records again.
-    while (watermarks.committable().length > 0 && !deadline.passed() && !abandon.signal.aborted) {
-      await pause(clock, Math.min(COMMIT_AGAIN_MS, deadline.remainingMs()), abandon.signal);
-      stored = await within(clock, deadline, commit.now());
-    }
-    return settled && stored && watermarks.committable().length === 0;
-  }
-
   /** Resolves when the frame is settled, or will never be. */
   async function take(frame: Frame): Promise<void> {
     // A response that arrives after the stop must not be processed: it would be published here and read again elsewhere.
@@ -212,11 +189,11 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     onFrame(frame) {
       void take(frame);
     },
-    onAlone: (frame) => hurried(() => take(frame)),
+    onAlone: (frame) => drain.hurried(() => take(frame)),
     isHeld: () => !conditions.none,
     async onRevoking(deadline) {
-      const clean = await settleAll(deadline);
-      const result = clean ? 'clean' : standsStill === undefined ? 'deadline' : 'held';
+      const clean = await drain.settleAll(deadline);
+      const result = clean ? 'clean' : drain.standsStill() === undefined ? 'deadline' : 'held';
       telemetry.counter('sluice_drains_total', { result }).add(1);
       if (result === 'deadline') telemetry.event('rebalance-deadline-missed', { records: credit.records });
       return clean;
@@ -236,32 +213,16 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     onFailed: fail,
   };
 
-  /** One deadline for everything that the end takes. */
-  async function shutDown(): Promise<RunOutcome> {
-    const deadline = deadlineIn(clock, options.drainMs);
-    const bounded = async (step: string, work: () => Promise<unknown>): Promise<boolean> => {
-      try {
-        return await within(clock, deadline, work());
-      } catch (thrown) {
-        telemetry.event('close-failed', { step, reason: classify(thrown).message });
-        return true;
-      }
-    };
-    commit.stop();
-    const halting = bounded('halt', () => source.halt());
-    // A drain that takes all its time would leave the group unasked: it would wait for us until our session is over.
-    const settling = deadlineIn(clock, options.drainMs - Math.min(LEAVE_MS, options.drainMs / 4));
-    const clean = failure === undefined ? await settleAll(settling) : await bounded('commit', () => commit.now());
-    // It waits for a person, whom `/ready` has not reached: the exit code says it again.
-    if (standsStill !== undefined) fail(standsStill);
-    if (!clean) abandon.abort();
-    const halted = await halting;
-    const left = await bounded('leave', () => source.close());
-    const closed = await bounded('close', () => driven.close());
+  async function finish(): Promise<RunOutcome> {
+    const hasFailed = () => failure !== undefined;
+    const close = () => driven.close();
+    const done = await shutDown(
+      { clock, telemetry, source, commit, drain, close, abandon, hasFailed, onFailed: fail },
+      options.drainMs,
+    );
     const unsettledRecords = credit.records;
     if (failure !== undefined) return { result: 'failed', error: failure, unsettledRecords };
     lifecycle.on('done');
-    const done = clean && halted && left && closed;
     telemetry.event(done ? 'drained' : 'drain-budget-exceeded', { records: unsettledRecords });
     return { result: done ? 'done' : 'drain-budget', error: undefined, unsettledRecords };
   }
@@ -273,7 +234,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
         if (lifecycle.on('ready')) telemetry.event('ready');
       }, startFailed);
       await ended;
-      return Promise.race([shutDown(), aborted]);
+      return Promise.race([finish(), aborted]);
     },
     stop,
     abort,

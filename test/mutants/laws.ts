@@ -60,7 +60,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     law: 'L8',
     what: 'the steps of the shutdown have no deadline',
-    file: 'src/runner.ts',
+    file: 'src/runner/shut-down.ts',
     find: 'return await within(clock, deadline, work());',
     replace: 'return (await work(), true);',
   },

@@ -1,0 +1,67 @@
+import { type Clock, pause } from '../kernel/clock.ts';
+import { type Deadline, within } from '../kernel/deadline.ts';
+import type { SluiceError } from '../kernel/errors.ts';
+import type { Watermarks } from '../offsets/watermark.ts';
+import type { Commit } from '../stages/commit.ts';
+import type { UnderWay } from './under-way.ts';
+
+/** How long a drain waits before it asks again to store its positions. */
+const COMMIT_AGAIN_MS = 100;
+
+export interface DrainDeps {
+  readonly clock: Clock;
+  readonly underWay: UnderWay;
+  readonly watermarks: Watermarks;
+  readonly commit: Commit;
+  /** Nothing waits for company or lingers while true. */
+  readonly setFlushing: (flushing: boolean) => void;
+  /** Resolves when to wait for what is under way is in vain. */
+  readonly standstill: Promise<SluiceError> | undefined;
+  /** Everything is given up: nothing is asked for again. */
+  readonly abandoned: AbortSignal;
+}
+
+export interface Drain {
+  /** Nothing waits for company while `work` is under way: a drain, or a frame that goes alone. */
+  hurried<T>(work: () => Promise<T>): Promise<T>;
+  /** Everything handed over is settled and committed: true; the deadline came first, or waiting is in vain: false. */
+  settleAll(deadline: Deadline): Promise<boolean>;
+  /** Why nothing that is under way will settle any more, though nothing failed. */
+  standsStill(): SluiceError | undefined;
+}
+
+/** What a re-join and the end have in common: what was handed over settles, and its positions are stored. */
+export function createDrain(deps: DrainDeps): Drain {
+  const { clock, underWay, watermarks, commit, abandoned } = deps;
+  /** Those for whom nothing may wait for company. */
+  let hurrying = 0;
+  let standsStill: SluiceError | undefined;
+  const standstill = deps.standstill?.then((error) => {
+    standsStill = error;
+  });
+
+  async function hurried<T>(work: () => Promise<T>): Promise<T> {
+    if (hurrying++ === 0) deps.setFlushing(true);
+    try {
+      return await work();
+    } finally {
+      if (--hurrying === 0) deps.setFlushing(false);
+    }
+  }
+
+  return {
+    hurried,
+    async settleAll(deadline) {
+      const quiet = standstill === undefined ? underWay.none() : Promise.race([underWay.none(), standstill]);
+      const settled = (await hurried(() => within(clock, deadline, quiet))) && standsStill === undefined;
+      let stored = await within(clock, deadline, commit.now());
+      // A coordinator that moves refuses for a moment; to leave without the positions would be to read the records again.
+      while (watermarks.committable().length > 0 && !deadline.passed() && !abandoned.aborted) {
+        await pause(clock, Math.min(COMMIT_AGAIN_MS, deadline.remainingMs()), abandoned);
+        stored = await within(clock, deadline, commit.now());
+      }
+      return settled && stored && watermarks.committable().length === 0;
+    },
+    standsStill: () => standsStill,
+  };
+}
