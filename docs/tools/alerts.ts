@@ -4,7 +4,8 @@
  */
 import { stringify } from 'yaml';
 
-const RUNBOOK = 'https://github.com/OWNER/sluice/blob/main/docs/runbook.md';
+/** Where the runbook lies, as long as nobody says where their copy does: in this repository. */
+const RUNBOOK = 'docs/runbook.md';
 
 export interface Recording {
   readonly record: string;
@@ -201,19 +202,40 @@ export function anchorOf(chapter: string): string {
     .replaceAll(' ', '-');
 }
 
-export function rulesFile(): string {
+/** The base that rules were written with: they remember it, so that writing them anew does not forget it. */
+export function runbookOf(rules: string): string {
+  return /^# Runbook: (\S+)$/m.exec(rules)?.[1] ?? RUNBOOK;
+}
+
+/** `text` as a base: an address or a path, which the chapter is put behind. */
+export function runbookBase(text: string): string {
+  if (/^(https?:\/\/[^\s#?]+|[\w./-]+)$/.test(text)) return text;
+  throw new Error(`--runbook-base ${text}: give the address of your copy of docs/runbook.md, without # and ?`);
+}
+
+/** The tests of the rules, which expect whole annotations, with that base. */
+export function rulesTestFile(tests: string, runbook: string): string {
+  return tests.replaceAll(/(runbook_url: '?)[^#\s']+#/g, (_, before: string) => `${before}${runbook}#`);
+}
+
+export function rulesFile(runbook: string): string {
   const alerts = ALERTS.map(({ alert, expr, for: lasting, severity, summary, description, chapter }) => ({
     alert,
     expr,
     ...(lasting !== undefined && { for: lasting }),
     labels: { severity },
-    annotations: { summary, description, runbook_url: `${RUNBOOK}#${anchorOf(chapter)}` },
+    annotations: { summary, description, runbook_url: `${runbook}#${anchorOf(chapter)}` },
   }));
   const groups = [
     { name: 'sluice.recording', interval: '15s', rules: RECORDINGS },
     { name: 'sluice.alerts', rules: alerts },
   ];
-  return `# Generated from docs/tools/alerts.ts by npm run docs. Say where your copy of the runbook is: replace OWNER.\n${stringify({ groups }, { lineWidth: 0 })}`;
+  const notice = [
+    '# Generated from docs/tools/alerts.ts by npm run docs.',
+    `# Runbook: ${runbook}`,
+    '# Where your people open it, say so once: npm run -s docs -- --runbook-base URL',
+  ].join('\n');
+  return `${notice}\n${stringify({ groups }, { lineWidth: 0 })}`;
 }
 
 /** Every metric that an expression names, with the label values that it compares, to hold them against the catalogue. */

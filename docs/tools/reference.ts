@@ -4,21 +4,29 @@ import type { Example } from '../../src/features/functions/spec.ts';
 import { FAMILIES } from '../../src/features/functions/table.ts';
 import { METRICS } from '../../src/telemetry/catalogue.ts';
 import { EVENTS } from '../../src/telemetry/events.ts';
-import { rulesFile } from './alerts.ts';
+import { rulesFile, rulesTestFile, runbookOf } from './alerts.ts';
 import { dashboardFile } from './dashboard.ts';
 import { mistakesPage } from './mistakes-page.ts';
 import { topologyRows } from './topology-page.ts';
 
-/** File from the repository root → its whole text. `read` gives a file as it stands. */
+const RULES = 'deploy/prometheus/rules.yaml';
+const RULE_TESTS = 'deploy/prometheus/rules.test.yaml';
+
+/**
+ * File from the repository root → its whole text. `read` gives a file as it stands. Alerts lead to the runbook at `runbook`, if not given
+ * where they did before.
+ */
 export function generated(
   read: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+  runbook: string = runbookOf(read(RULES)),
 ): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/topology.md', topology()],
     ['docs/reference/expressions.md', expressions()],
     ['docs/reference/metrics.md', metrics()],
     ['docs/reference/events.md', events()],
-    ['deploy/prometheus/rules.yaml', rulesFile()],
+    [RULES, rulesFile(runbook)],
+    [RULE_TESTS, rulesTestFile(read(RULE_TESTS), runbook)],
     ['deploy/grafana/sluice.json', dashboardFile()],
     ['docs/reference/mistakes.md', `${NOTICE}\n\n${mistakesPage()}`],
     [

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ALERTS, namesIn, RECORDINGS } from '../../docs/tools/alerts.ts';
+import { ALERTS, namesIn, RECORDINGS, runbookBase, runbookOf } from '../../docs/tools/alerts.ts';
 import { ROWS } from '../../docs/tools/dashboard.ts';
+import { generated } from '../../docs/tools/reference.ts';
 import { METRICS, type MetricSpec } from '../../src/telemetry/catalogue.ts';
 import { ROOT, read } from './pages.ts';
 
@@ -60,6 +61,21 @@ test('each alert says in short and at length what is the matter; each is played 
     assert.ok(tests.includes(alert), `${alert} is in no test of ${RULE_TESTS}`);
   }
   assert.equal(new Set(ALERTS.map(({ alert }) => alert)).size, ALERTS.length);
+});
+
+test('where the runbook lies is said once, for rules and their tests, and remembered', () => {
+  const base = 'https://docs.example.org/sluice/docs/runbook.html';
+  const written = generated(read, runbookBase(base));
+  const [rules, tests] = [RULES, RULE_TESTS].map((path) => written.get(path) ?? '');
+  for (const text of [rules, tests]) {
+    const urls = [...text.matchAll(/runbook_url: '?([^#\s']+)#[a-z-]+/g)].map(([, url]) => url);
+    assert.ok(urls.length >= 10);
+    assert.deepEqual(new Set(urls), new Set([base]));
+  }
+  assert.equal(runbookOf(rules), base);
+  const again = generated((path) => written.get(path) ?? read(path));
+  assert.deepEqual([again.get(RULES), again.get(RULE_TESTS)], [rules, tests]);
+  assert.throws(() => runbookBase('https://docs.example.org/#runbook'), /--runbook-base .*without #/);
 });
 
 test('the dashboard is one that Grafana can place: panels do not overlap, each has an id of its own', () => {

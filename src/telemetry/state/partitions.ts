@@ -3,6 +3,8 @@ import type { Figure, LagState, PartitionState } from './state.ts';
 
 /** A partition with lag of which nothing is taken in for so long is told apart. */
 export const STUCK_MS = 10_000;
+/** So long after a partition was first seen, it is known how its lag goes: the gauge has no figure before five seconds. */
+const KNOWN_MS = 6_000;
 /** Lag is looked at every so often, not at the instant of a reading. */
 const TOLERANCE_MS = 300;
 
@@ -11,11 +13,13 @@ interface Seen {
   /** Wall time of the last record that was handed over; null before the first. */
   handedOverMs: Figure;
   movedAtMs: number;
+  /** First seen with this owner. */
+  readonly sinceMs: number;
 }
 
 /**
- * Lag by partition, and which of them stand still: there are records, and none was taken in. Seen from reading to reading: lag that
- * grew less than its seconds, or shrank, has moved. Limit: records of one and the same timestamp that come as fast as they
+ * Lag by partition, how long it takes at the present rate, and which of them stand still: there are records, and none was taken in.
+ * Seen from reading to reading: lag that grew less than its seconds, or shrank, has moved. Limit: records of one and the same timestamp that come as fast as they
  * are taken look as if they stood still.
  */
 export class Partitions {
@@ -23,7 +27,7 @@ export class Partitions {
 
   look(reading: Reading, wallMs: number): void {
     const seen = new Map<string, Seen>();
-    const seconds = secondsOf(reading);
+    const seconds = byPartition(reading, 'sluice_lag_seconds');
     for (const { labels, value } of reading.series('sluice_lag_records')) {
       const key = keyOf(labels);
       const behind = seconds.get(key);
@@ -34,30 +38,39 @@ export class Partitions {
         value === 0 ||
         value < (before.records ?? 0) ||
         isOther(handedOverMs, before.handedOverMs);
-      if (moved) seen.set(key, { records: value, handedOverMs, movedAtMs: wallMs });
+      const sinceMs = before?.sinceMs ?? wallMs;
+      if (moved) seen.set(key, { records: value, handedOverMs, movedAtMs: wallMs, sinceMs });
       else seen.set(key, { ...before, records: value });
     }
     this.seen = seen;
   }
 
   state(reading: Reading, wallMs: number): LagState {
-    const seconds = secondsOf(reading);
+    const seconds = byPartition(reading, 'sluice_lag_seconds');
+    const drains = byPartition(reading, 'sluice_lag_drain_seconds');
     const partitions = reading.series('sluice_lag_records').map(({ labels, value }): PartitionState => {
       const key = keyOf(labels);
-      const stillMs = value > 0 ? wallMs - (this.seen.get(key)?.movedAtMs ?? wallMs) : 0;
+      const seen = this.seen.get(key);
+      const stillMs = value > 0 ? wallMs - (seen?.movedAtMs ?? wallMs) : 0;
+      const drainSeconds = drains.get(key) ?? null;
       return {
         topic: labels.topic,
         partition: Number(labels.partition),
         records: value,
         seconds: seconds.get(key) ?? null,
+        drainSeconds,
+        neverDrains: drainSeconds === null && value > 0 && wallMs - (seen?.sinceMs ?? wallMs) >= KNOWN_MS,
         stillSeconds: Math.round(stillMs / 1000),
         stuck: stillMs >= STUCK_MS,
       };
     });
     partitions.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
+    const all = partitions.length > 0 && partitions.every(({ drainSeconds }) => drainSeconds !== null);
     return {
       records: reading.sum('sluice_lag_records'),
       seconds: reading.highest('sluice_lag_seconds'),
+      drainSeconds: all ? reading.highest('sluice_lag_drain_seconds') : null,
+      neverDrains: partitions.some(({ neverDrains }) => neverDrains),
       partitions,
     };
   }
@@ -68,8 +81,8 @@ function isOther(one: Figure, other: Figure): boolean {
   return Math.abs(one - other) > TOLERANCE_MS;
 }
 
-function secondsOf(reading: Reading): ReadonlyMap<string, number> {
-  return new Map(reading.series('sluice_lag_seconds').map(({ labels, value }) => [keyOf(labels), value]));
+function byPartition(reading: Reading, name: string): ReadonlyMap<string, number> {
+  return new Map(reading.series(name).map(({ labels, value }) => [keyOf(labels), value]));
 }
 
 function keyOf({ topic, partition }: Readonly<Record<string, string>>): string {

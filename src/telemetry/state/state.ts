@@ -117,6 +117,10 @@ export interface Quantiles {
 export interface LagState {
   readonly records: Figure;
   readonly seconds: Figure;
+  /** Until all are caught up: the longest of `partitions`; null where one of them never is, or it is not known. */
+  readonly drainSeconds: Figure;
+  /** Of one of them at least. */
+  readonly neverDrains: boolean;
   readonly partitions: readonly PartitionState[];
 }
 
@@ -125,6 +129,10 @@ export interface PartitionState {
   readonly partition: number;
   readonly records: Figure;
   readonly seconds: Figure;
+  /** Until it is caught up, going on as in the last minute, as `sluice_lag_drain_seconds` says; null: never, or not known yet. */
+  readonly drainSeconds: Figure;
+  /** Its lag does not shrink: going on like this it is never caught up. */
+  readonly neverDrains: boolean;
   /** It has lag, and no record of it was taken in for so long; 0 when one was lately, or there is none to take. */
   readonly stillSeconds: number;
   /** Still for so long that somebody should look. */

@@ -32,6 +32,14 @@ export function duration(seconds) {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
+/**
+ * Until lag is gone.
+ * @param {{ readonly drainSeconds: Figure, readonly neverDrains: boolean }} lag
+ */
+export function drain({ drainSeconds, neverDrains }) {
+  return neverDrains ? 'never' : duration(drainSeconds);
+}
+
 /** @param {Figure} ratio */
 export function percent(ratio) {
   if (ratio === null || ratio === undefined) return UNKNOWN;

@@ -1,6 +1,6 @@
 // @ts-check
 import { h, put, s } from './dom.js';
-import { bytes, clock, count, duration, percent, rate } from './format.js';
+import { bytes, clock, count, drain, duration, percent, rate } from './format.js';
 
 /** @typedef {import('../../../telemetry/state/state.ts').State} State */
 /** @typedef {import('../../../telemetry/state/state.ts').PartitionState} Partition */
@@ -83,7 +83,8 @@ function bar(ratio) {
 }
 
 /** @param {State['lag']} lag */
-function lagTable({ partitions, records, seconds }) {
+function lagTable(lag) {
+  const { partitions, records, seconds } = lag;
   const title = 'Lag by partition';
   if (partitions.length === 0) return card(title, nothing('no partition is assigned'));
   const many = partitions.length > MOST;
@@ -94,11 +95,13 @@ function lagTable({ partitions, records, seconds }) {
     h(
       'p',
       { class: 'quiet' },
-      `${count(partitions.length)} partitions, ${count(records)} records, ${duration(seconds)}`,
+      `${count(partitions.length)} partitions, ${count(records)} records, ${duration(seconds)} behind${
+        records === 0 ? '' : `; caught up in: ${drain(lag)}`
+      }`,
     ),
     table(
       title,
-      ['partition', '|', 'records#', 'behind#', 'state'],
+      ['partition', '|', 'records#', 'behind#', 'caught up in#', 'state'],
       shown.map((partition) =>
         h(
           'tr',
@@ -107,6 +110,7 @@ function lagTable({ partitions, records, seconds }) {
           bar((partition.records ?? 0) / most),
           number(count(partition.records)),
           number(duration(partition.seconds)),
+          number(drain(partition)),
           h('td', { class: 'nowrap' }, stateOf(partition)),
         ),
       ),

@@ -1,6 +1,6 @@
 // @ts-check
 import { at, h, put } from './dom.js';
-import { clock, count, duration, percent, rate } from './format.js';
+import { clock, count, drain, duration, percent, rate } from './format.js';
 
 /** @typedef {import('../../../telemetry/state/state.ts').State} State */
 
@@ -80,8 +80,10 @@ function tiles({ records, latency, lag, credit, batches }) {
 }
 
 /** @param {State['lag']} lag */
-function lagText({ records, seconds }) {
-  return records === 0 ? 'records: caught up' : `records, ${duration(seconds)} behind`;
+function lagText(lag) {
+  if (lag.records === 0) return 'records: caught up';
+  const rest = lag.neverDrains ? 'does not shrink' : `gone in ${drain(lag)}`;
+  return `records, ${duration(lag.seconds)} behind; ${rest}`;
 }
 
 /**

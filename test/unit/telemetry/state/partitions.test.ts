@@ -60,7 +60,34 @@ test('one from which no record has come yet is told apart too', async (context) 
     partition: 0,
     records: 5,
     seconds: null,
+    drainSeconds: null,
+    neverDrains: true,
     stillSeconds: 11,
     stuck: true,
   });
+});
+
+test('drain time is what the metric says; without it, after a while, never', async (context) => {
+  const { clock, stores, state } = watch(context);
+  const drains = [120, 30, Number.NaN, 0];
+  const lags = [2_400, 300, 7, 0];
+  lags.forEach((_, partition) => {
+    const labels = { topic: 'in', partition: String(partition) };
+    stores[0].gauge('sluice_lag_records', labels, () => lags[partition]);
+    stores[0].gauge('sluice_lag_drain_seconds', labels, () => drains[partition]);
+  });
+  const told = () => state().lag.partitions.map(({ drainSeconds, neverDrains }) => [drainSeconds, neverDrains]);
+  const known = [
+    [120, false],
+    [30, false],
+  ];
+  await clock.advance(2_000);
+  assert.deepEqual(told(), [...known, [null, false], [0, false]], 'nothing is known of a rate yet');
+  assert.deepEqual([state().lag.drainSeconds, state().lag.neverDrains], [null, false]);
+  await clock.advance(6_000);
+  assert.deepEqual(told(), [...known, [null, true], [0, false]]);
+  assert.deepEqual([state().lag.drainSeconds, state().lag.neverDrains], [null, true], 'one of them is never caught up');
+  drains[2] = 45;
+  await clock.advance(1_000);
+  assert.deepEqual([state().lag.drainSeconds, state().lag.neverDrains], [120, false], 'the longest of all');
 });
