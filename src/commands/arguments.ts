@@ -18,6 +18,19 @@ export function gather(text: string, all: readonly string[]): readonly string[] 
   return [...all, text];
 }
 
+/** HOST:PORT of --listen, an IPv6 address in brackets. */
+export function address(text: string): { host: string; port: number } {
+  const [, host, port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || Number(port) > 65_535)
+    throw new InvalidArgumentError('give HOST:PORT, such as 127.0.0.1:9464.');
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+/** As it was given, the default, or none. */
+export function listenOf(given: unknown): { host: string; port: number } | undefined {
+  return typeof given === 'string' ? address(given) : (given as ReturnType<typeof address>) || undefined;
+}
+
 export function port(text: string): number {
   const value = wholeOrZero(text);
   if (value > 65_535) throw new InvalidArgumentError('give a port, 0 to 65535.');

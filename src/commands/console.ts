@@ -23,9 +23,10 @@ export interface Listen {
   readonly port: number;
 }
 
-/** Serves metrics, health and the console of whatever is watched. */
-export async function serve({ clock, metrics, parts, health, topology }: Watched, listen: Listen): Promise<Admin> {
-  const sampler = createSampler({ clock, read: parts }, { topology });
+/** Serves metrics, health and the console of whatever is watched; `topology` is read whenever it is asked for. */
+export async function serve(watched: Watched, listen: Listen): Promise<Admin> {
+  const { clock, metrics, parts, health } = watched;
+  const sampler = createSampler({ clock, read: parts }, watched);
   const exposition = createExposition({ clock, telemetry: metrics });
   try {
     const admin = await createAdmin({ clock, metrics: exposition, health, console: sampler }, listen);

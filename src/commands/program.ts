@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { classify, EXIT, exitCodeOf } from '../kernel/errors.ts';
-import { port, whole, wholeOrZero } from './arguments.ts';
+import { address, listenOf, port, whole, wholeOrZero } from './arguments.ts';
 import { addBatch } from './batch/program.ts';
 import { addBench } from './bench/program.ts';
 import { addCompletion } from './completion/program.ts';
@@ -159,16 +159,4 @@ function instances(text: string): number {
   const value = whole(text);
   if (value > 64) throw new InvalidArgumentError('give a number of pipelines, 1 to 64: no more than there are cores.');
   return value;
-}
-
-/** As it was given, the default, or none. */
-function listenOf(given: unknown): { host: string; port: number } | undefined {
-  return typeof given === 'string' ? address(given) : (given as ReturnType<typeof address>) || undefined;
-}
-
-function address(text: string): { host: string; port: number } {
-  const [, host, port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65_535)
-    throw new InvalidArgumentError('give HOST:PORT, such as 127.0.0.1:9464.');
-  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }

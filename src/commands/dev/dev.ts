@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { EXIT, SluiceError } from '../../kernel/errors.ts';
 import { startServices } from '../embedded/services.ts';
 import type { Io } from '../io.ts';
+import { openDevConsole } from './console.ts';
 import type { DevOptions } from './options.ts';
 import { createDevReport } from './report.ts';
 import { createSession } from './session.ts';
@@ -42,22 +43,29 @@ export async function dev(
     watch: options.exit ? () => ({ close: () => undefined }) : watch,
     lost: (reason) => report.tell({ event: 'note', text: reason }, `note         changes are not noticed: ${reason}`),
   });
-  const session = createSession(options, { io: embedded, services, report, changes });
-  const forget = io.onSignal(session.onSignal);
   try {
-    report.tell({ event: 'listening', env: services.env }, listening(services.env));
-    return (await session.run()) ?? EXIT.done;
+    const console = await openDevConsole(io, options);
+    const session = createSession(options, { io: embedded, services, report, changes, console });
+    const forget = io.onSignal(session.onSignal);
+    try {
+      const { env } = services;
+      report.tell({ event: 'listening', env, console: console.url }, listening(env, console.url));
+      return (await session.run()) ?? EXIT.done;
+    } finally {
+      forget();
+      await console.close();
+    }
   } finally {
-    forget();
     changes.close();
     await services.close();
   }
 }
 
 /** Lines to be copied into another terminal. */
-function listening(env: Readonly<Record<string, string>>): string {
+function listening(env: Readonly<Record<string, string>>, url: string | undefined): string {
   return [
     'Kafka, a schema registry and Bigtable, in this process, in memory, gone at the end:',
     ...Object.entries(env).map(([name, value]) => `  export ${name}=${value}`),
+    ...(url === undefined ? [] : [`Console: ${url}`]),
   ].join('\n');
 }

@@ -1,3 +1,5 @@
+import type { Listen } from '../console.ts';
+
 export interface DevOptions {
   readonly topology: string;
   readonly features: string | undefined;
@@ -9,6 +11,8 @@ export interface DevOptions {
   readonly kafkaPort: number;
   readonly registryPort: number;
   readonly bigtablePort: number;
+  /** Where the console is; undefined for nowhere. */
+  readonly listen: Listen | undefined;
   /** Predictions, and dead letters, told after each start. */
   readonly show: number;
   readonly exit: boolean;

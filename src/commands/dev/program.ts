@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { port, wholeOrZero } from '../arguments.ts';
+import { address, listenOf, port, wholeOrZero } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 /** `sluice dev`; `done` is told the exit code. */
@@ -23,6 +23,12 @@ export function addDev(root: Command, io: Io, done: (code: number) => void): voi
     .addOption(free('--kafka-port <n>', 'port of the embedded broker'))
     .addOption(free('--registry-port <n>', 'port of the embedded schema registry'))
     .addOption(free('--bigtable-port <n>', 'port of the embedded Bigtable'))
+    .addOption(
+      new Option('--listen <host:port>', 'console, metrics, health')
+        .default('127.0.0.1:0', 'a port that is free')
+        .argParser(address),
+    )
+    .option('--no-listen', 'no HTTP')
     .option('--show <n>', 'predictions, and dead letters, to show after each start', wholeOrZero, 5)
     .option('--exit', 'end when all events are settled, after checking that each was answered exactly once', false)
     .option('--json', 'what happens as JSON lines on standard output', false)
@@ -42,6 +48,6 @@ Examples:
     )
     .action(async (topology, options) => {
       const { dev } = await import('./dev.ts');
-      done(await dev({ topology, ...options }, io));
+      done(await dev({ topology, ...options, listen: listenOf(options.listen) }, io));
     });
 }

@@ -4,7 +4,11 @@ import type { Io } from '../io.ts';
 
 /** What happens in `sluice dev`, in the order in which it does; with `--json` each is a line on standard output. */
 export type DevEvent =
-  | { readonly event: 'listening'; readonly env: Readonly<Record<string, string>> }
+  | {
+      readonly event: 'listening';
+      readonly env: Readonly<Record<string, string>>;
+      readonly console: string | undefined;
+    }
   | { readonly event: 'topics'; readonly topics: readonly string[]; readonly partitions: number }
   | { readonly event: 'schemas'; readonly subjects: readonly { readonly subject: string; readonly id: number }[] }
   | {

@@ -5,6 +5,7 @@ import { describeLedger, readLedger, sound } from '../embedded/ledger.ts';
 import { settledRecords } from '../embedded/settled.ts';
 import { aborted } from '../embedded/waiting.ts';
 import { tellCases } from './cases.ts';
+import type { DevConsole } from './console.ts';
 import { type Feeding, startFeeding } from './feeding.ts';
 import type { DevOptions } from './options.ts';
 import { type DevPipeline, openPipeline, type PipelineDeps } from './pipeline.ts';
@@ -28,7 +29,10 @@ interface Running {
  * before still runs; only then is that one drained and the next one started. So an edit that does not work changes nothing.
  * After each start the events go in again, from the first: what an edit does is to be seen.
  */
-export function createSession(options: DevOptions, deps: PipelineDeps & { readonly changes: Changes }): Session {
+export function createSession(
+  options: DevOptions,
+  deps: PipelineDeps & { readonly changes: Changes; readonly console: Pick<DevConsole, 'show'> },
+): Session {
   const { report, services, changes } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -47,6 +51,7 @@ export function createSession(options: DevOptions, deps: PipelineDeps & { readon
 
   function start(pipeline: DevPipeline, again: boolean): Running {
     const { topology, bundle } = pipeline.plan;
+    deps.console.show(pipeline);
     const ended = pipeline.runner.run();
     report.tell(
       { event: 'running', topology: topology.name, model: bundle.label, again },

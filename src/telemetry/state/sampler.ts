@@ -38,9 +38,9 @@ const ALL = '';
 
 /**
  * Reads the metrics once a second, whether somebody looks or not, and keeps what it takes to tell rates and the last ten minutes:
- * who opens the console after something happened still sees it. Memory is bounded: six readings and 120 points a pipeline.
+ * who opens the console after something happened still sees it. `about` is read at every question: `sluice dev` may rename it. Memory is bounded: six readings and 120 points a pipeline.
  */
-export function createSampler({ clock, read }: SamplerDeps, { topology }: { readonly topology: string }): Sampler {
+export function createSampler({ clock, read }: SamplerDeps, about: { readonly topology: string }): Sampler {
   const pipelines = new Map<string, Recent>([[ALL, new Recent()]]);
   let instances: readonly Part[] = [];
   let timer: Timer | undefined;
@@ -107,7 +107,7 @@ export function createSampler({ clock, read }: SamplerDeps, { topology }: { read
       return {
         version: 1,
         atMs: Math.round(clock.wallMs()),
-        topology,
+        topology: about.topology,
         process: processState(),
         instances: instances.map(instanceState),
         instance,
