@@ -1,6 +1,6 @@
 import { didYouMean } from '../../documents/did-you-mean.ts';
 import type { Extent, LogRecord } from '../../ports/topic-log.ts';
-import { extentText } from './from.ts';
+import { extentText } from '../look/bounds.ts';
 import type { Where } from './where.ts';
 
 /** Why nothing is shown, where that is so: an empty topic looks like a filter that fits nothing. */

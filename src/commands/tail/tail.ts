@@ -1,13 +1,13 @@
 import { pause } from '../../kernel/clock.ts';
-import { classify, EXIT, SluiceError } from '../../kernel/errors.ts';
+import { classify, EXIT } from '../../kernel/errors.ts';
 import type { Extent, LogRecord, Range } from '../../ports/topic-log.ts';
 import type { Io } from '../io.ts';
+import { type Bound, noPartition, offsetsOf, parseBound } from '../look/bounds.ts';
 import { readByTime } from '../look/by-time.ts';
 import { type Look, withLook } from '../look/connect.ts';
 import { paintFor } from '../look/paint.ts';
 import { plainRecord, recordLine } from '../look/show.ts';
 import { readTopology } from '../prepare.ts';
-import { type From, parseFrom, startsOf } from './from.ts';
 import { createMisses, type Misses } from './misses.ts';
 import { parseWhere, type Where } from './where.ts';
 
@@ -32,7 +32,7 @@ const SHOWN_AT_FIRST = 10;
 /** `sluice tail`: records of a topic as lines. Joins no group and commits nothing. Resolves with the exit code. */
 export async function tail(options: TailOptions, io: Io): Promise<number> {
   const where = options.where.map(parseWhere);
-  const from = parseFrom(options.from ?? defaultFrom(options), io.clock.wallMs());
+  const from = parseBound('--from', options.from ?? defaultFrom(options), io.clock.wallMs());
   const topology = options.topology === undefined ? undefined : readTopology(options.topology, io.env);
   const { brokers, registry } = options;
   const stopping = new AbortController();
@@ -63,17 +63,17 @@ interface Showing {
   readonly io: Io;
   readonly look: Look;
   readonly where: readonly Where[];
-  readonly from: From;
+  readonly from: Bound;
   readonly signal: AbortSignal;
 }
 
 async function show(options: TailOptions, showing: Showing): Promise<number> {
   const { topic, limit, exit } = options;
   const { io, look, from, signal } = showing;
-  const partitions = async (): Promise<Map<number, Extent>> => chosen(options, await look.extents(topic));
+  const partitions = async (): Promise<Map<number, Extent>> => chosen(options, from, await look.extents(topic));
   const follow = options.follow || (limit === undefined && !exit);
   let ends = await partitions();
-  const positions = await startsOf(from, topic, ends, look.log);
+  const positions = await offsetsOf(from, '--from', topic, ends, look.log);
   const misses = createMisses(topic, showing.where);
   const lines = createLines(options, showing, misses);
   // Of several partitions more than asked for are before their ends: which of them are the last is known when all are read.
@@ -136,12 +136,13 @@ export function rangesFrom(
   return ranges;
 }
 
-function chosen({ topic, partition }: TailOptions, extents: readonly Extent[]): Map<number, Extent> {
-  if (partition === undefined) return new Map(extents.entries());
-  const extent = extents[partition];
-  if (extent !== undefined) return new Map([[partition, extent]]);
-  const there = extents.length === 1 ? 'it has partition 0 only' : `it has partitions 0 to ${extents.length - 1}`;
-  throw new SluiceError('usage-invalid', `--partition: topic "${topic}" has no partition ${partition}; ${there}`);
+function chosen({ topic, partition }: TailOptions, from: Bound, extents: readonly Extent[]): Map<number, Extent> {
+  const named = partition === undefined ? [] : [partition];
+  const meant = from.kind === 'offsets' ? [...from.offsets.keys()] : [...extents.keys()];
+  const option = partition === undefined ? '--from' : '--partition';
+  const missing = [...named, ...meant].find((each) => extents[each] === undefined);
+  if (missing !== undefined) throw noPartition(option, topic, missing, extents.length);
+  return new Map([...extents.entries()].filter(([each]) => meant.includes(each) && (named[0] ?? each) === each));
 }
 
 interface Lines {
