@@ -106,7 +106,8 @@ export async function createWorld(
   };
 }
 
-function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
+/** The registry that the topology names, or its files. */
+export function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
   const { source, output, connections } = plan.topology;
   if (connections.registry !== undefined) {
     return createRegistrySchemas({ clock: io.clock, telemetry }, connections.registry);
@@ -118,7 +119,8 @@ function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
   return createFileSchemas({ ids });
 }
 
-async function createEncoder(
+/** Outputs as the topology says, with the id of their schema in front where it asks for one. */
+export async function createEncoder(
   plan: Plan,
   schemas: SchemaSource,
   telemetry: Telemetry,

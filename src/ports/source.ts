@@ -33,6 +33,12 @@ export interface Source {
   health(): SourceHealth;
 }
 
+/** A source that ends by itself. */
+export interface BoundedSource extends Source {
+  /** By partition the next offset, everything before being settled: as of the last commit. */
+  settled(): ReadonlyMap<number, number>;
+}
+
 export interface SourceDeps {
   readonly credit: Credit;
 }

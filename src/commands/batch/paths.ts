@@ -1,21 +1,17 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SluiceError } from '../../kernel/errors.ts';
+import type { Ends } from './ends.ts';
 
-export interface BatchPaths {
-  readonly input: string;
-  readonly output: string;
-  readonly deadLetters: string | undefined;
-}
-
-/** The size of the input, 0 where nobody knows; throws where it cannot be read, or where a file would be written over that is still needed. */
-export function checkedSize({ input, output, deadLetters }: BatchPaths): number {
-  const size = input === '-' ? 0 : sizeOf(input);
-  const named = [
-    { option: '--input', path: input === '-' ? 'standard input' : realPath(input) },
-    { option: '--output', path: realPath(output) },
-    ...(deadLetters === undefined ? [] : [{ option: '--dead-letters', path: realPath(deadLetters) }]),
-  ];
+/** The size of the input, 0 where nobody knows, or it is a topic; throws where it cannot be read, or where a file would be written over that is still needed. */
+export function checkedSize({ input, output }: Ends, deadLetters: string | undefined): number {
+  const size = input.kind === 'topic' || input.file === '-' ? 0 : sizeOf(input.file);
+  const named: { readonly option: string; readonly path: string }[] = [];
+  if (input.kind === 'file') {
+    named.push({ option: '--input', path: input.file === '-' ? 'standard input' : realPath(input.file) });
+  }
+  if (output.kind === 'file') named.push({ option: '--output', path: realPath(output.file) });
+  if (deadLetters !== undefined) named.push({ option: '--dead-letters', path: realPath(deadLetters) });
   named.forEach(({ option, path }, i) => {
     const same = named.slice(0, i).find((other) => other.path === path);
     if (same === undefined || path === DISCARD) return;

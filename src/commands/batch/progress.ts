@@ -1,11 +1,20 @@
 import type { Timer } from '../../kernel/clock.ts';
 import type { RunOutcome } from '../../runner.ts';
 import type { MetricStore } from '../../telemetry/metrics.ts';
+import { count, duration } from '../display/format.ts';
 import type { Io } from '../io.ts';
 
+/** How much there is to read. */
+export interface Extent {
+  /** 0: nobody knows. */
+  readonly total: number;
+  readonly unit: 'bytes' | 'offsets';
+}
+
 export interface BatchProgress {
-  read(bytes: number): void;
-  start(): void;
+  /** So many bytes or offsets are read. */
+  read(count: number): void;
+  start(extent: Extent): void;
   /** Ends with a summary; `stoppedBy` is the signal that came before the end of the input. */
   stop(outcome: RunOutcome, stoppedBy: string | undefined): void;
   /** Ends without a word. */
@@ -21,13 +30,13 @@ export function createBatchProgress(
     readonly report: NodeJS.WritableStream;
   },
   telemetry: MetricStore,
-  /** `totalBytes` 0: nobody knows. */
-  options: { readonly totalBytes: number; readonly json: boolean },
+  options: { readonly limit: number; readonly json: boolean },
 ): BatchProgress {
   const { clock, stderr, report } = io;
   const startedMs = clock.monotonicMs();
   const tty = stderr.isTTY === true && !options.json;
-  let readBytes = 0;
+  let read = 0;
+  let extent: Extent = { total: 0, unit: 'bytes' };
   let timer: Timer | undefined;
   let ticks = 0;
 
@@ -40,14 +49,27 @@ export function createBatchProgress(
   };
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
 
+  /** Of the input, or of what the limit lets of it; NaN where nobody knows. */
+  function shareOf(records: number): number {
+    const { limit } = options;
+    const { total } = extent;
+    const shares = [records / limit, total > 0 ? Math.min(read, total) / total : 0];
+    return total > 0 || Number.isFinite(limit) ? Math.max(...shares) : Number.NaN;
+  }
+
   function line(): string {
     const counts = fates();
     const records = counts.published + counts['dead-lettered'] + counts.dropped;
-    const read =
-      options.totalBytes > 0
-        ? `${Math.floor((100 * Math.min(readBytes, options.totalBytes)) / options.totalBytes)} %`
-        : `${(readBytes / 1e6).toFixed(1)} MB`;
-    return `${read} read, ${records.toLocaleString('en')} records, ${Math.round(records / seconds()).toLocaleString('en')} a second`;
+    const share = shareOf(records);
+    const parts = [
+      Number.isNaN(share)
+        ? `${extent.unit === 'bytes' ? `${(read / 1e6).toFixed(1)} MB` : count(read)} read`
+        : `${Math.floor(100 * share)} % read`,
+      `${count(records)} records`,
+      `${count(records / seconds())} a second`,
+    ];
+    if (share > 0 && share < 1) parts.push(`${duration((1_000 * seconds() * (1 - share)) / share)} left`);
+    return parts.join(', ');
   }
 
   function tick(): void {
@@ -58,10 +80,11 @@ export function createBatchProgress(
   }
 
   return {
-    read(bytes) {
-      readBytes = bytes;
+    read(count) {
+      read = count;
     },
-    start: () => {
+    start(whole) {
+      extent = whole;
       timer = clock.after(EVERY_MS, tick);
     },
     cancel: () => timer?.cancel(),
@@ -102,6 +125,6 @@ function endOf(result: RunOutcome['result'], error: RunOutcome['error'], stopped
   return stoppedBy === undefined ? '' : `; stopped by ${stoppedBy}: the rest of the input is not scored`;
 }
 
-function many(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+function many(n: number, noun: string): string {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
 }

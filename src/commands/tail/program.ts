@@ -13,7 +13,10 @@ export function addTail(root: Command, io: Io, done: (code: number) => void): vo
       text.split(','),
     )
     .option('--registry <url>', 'schema registry in place of the topology’s, or of SCHEMA_REGISTRY_URL')
-    .option('--from <place>', 'earliest, latest, an offset, -N for the last N, a time ago (-10m) or an ISO time')
+    .option(
+      '--from <place>',
+      'earliest, latest, an offset, PARTITION:OFFSET,…, -N for the last N, a time ago (-10m) or an ISO time',
+    )
     .addOption(new Option('--partition <n>', 'this one alone').argParser(wholeOrZero))
     .addOption(new Option('--limit <n>', 'so many records, then end').argParser(whole))
     .option('--where <test>', 'FIELD=VALUE, !=, <, >, <=, >=, ~ (contains), or header:NAME=VALUE; all hold', gather, [])

@@ -1,7 +1,8 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Credit } from '../../../kernel/credit.ts';
 import { FrameBuilder, type Origin } from '../../../kernel/frame.ts';
-import type { Source, SourceListener } from '../../../ports/source.ts';
+import { type Answered, HandOver, type Stops } from '../../../kernel/hand-over.ts';
+import type { BoundedSource, SourceListener } from '../../../ports/source.ts';
 import { fileError } from '../file-error.ts';
 import type { RecordFile } from './records.ts';
 
@@ -12,6 +13,10 @@ export interface FileSourceOptions {
   readonly frameRecords: number;
   /** Stop after this many records. */
   readonly limit: number;
+  /** Records before this offset are passed over; 0, if not given. */
+  readonly from?: number;
+  readonly answered?: Answered | undefined;
+  readonly stops?: Stops | undefined;
 }
 
 /** A frame is closed at this many bytes, so that a few long records do not hold the whole credit. */
@@ -27,49 +32,57 @@ export function createFileSource(
   deps: { readonly clock: Clock; readonly credit: Credit },
   file: RecordFile,
   options: FileSourceOptions,
-): Source {
+): BoundedSource {
   const { clock, credit } = deps;
+  const { from = 0, limit, answered, stops } = options;
   const origin: Origin = { topic: options.name, partition: 0, epoch: 0 };
   const frameRecords = Math.min(options.frameRecords, credit.maxRecords);
   const frameBytes = Math.min(credit.maxBytes, FRAME_BYTES);
   const stopping = new AbortController();
   const { signal } = stopping;
+  let settled = from;
 
   async function read(listener: SourceListener): Promise<void> {
+    const handing = new HandOver({ credit, signal, listener, stops }, new Map([[0, from]]));
     let values: (Buffer | number)[] = [];
     let offsets: number[] = [];
     let bytes = 0;
     let taken = 0;
 
     const handOver = async (): Promise<void> => {
-      if (values.length === 0 || !(await credit.take(values.length, bytes, signal))) return;
-      // Granted in the same turn as the halt: nothing may be handed over after that.
-      if (signal.aborted) return credit.give(values.length, bytes);
+      if (values.length === 0 || !(await handing.take(values.length, bytes))) return;
       const builder = new FrameBuilder(origin, values.length, bytes);
       const nowMs = clock.wallMs();
       values.forEach((value, i) => {
         if (typeof value === 'number') builder.appendReference(offsets[i], nowMs, value);
         else builder.append(offsets[i], nowMs, null, value, null);
       });
-      listener.onFrame(builder.build(offsets[offsets.length - 1] + 1, nowMs, clock.monotonicMs()));
+      const frame = builder.build(offsets[offsets.length - 1] + 1, nowMs, clock.monotonicMs());
       values = [];
       offsets = [];
       bytes = 0;
+      await handing.give(frame);
     };
 
     reading: for await (const run of file.runs(signal)) {
       for (let i = 0; i < run.values.length; i++) {
-        if (taken >= options.limit) break reading;
+        const offset = run.offsets[i];
+        if (offset < from) continue;
+        if (taken >= limit) break reading;
+        if (answered?.next(0, offset) === offset) {
+          taken++;
+          continue;
+        }
         const value = run.values[i];
         const size = typeof value === 'number' ? 0 : value.length;
         if (values.length === frameRecords || bytes + size > frameBytes) await handOver();
         if (signal.aborted) return;
         values.push(value);
-        offsets.push(run.offsets[i]);
+        offsets.push(offset);
         bytes += size;
         taken++;
       }
-      if (taken >= options.limit) break;
+      if (taken >= limit) break;
     }
     await handOver();
     if (!signal.aborted) listener.onEnd();
@@ -83,7 +96,10 @@ export function createFileSource(
         if (!signal.aborted) listener.onFailed(fileError(options.name, thrown));
       });
     },
-    commit: () => Promise.resolve(),
+    async commit(positions) {
+      for (const { offset } of positions) settled = offset;
+    },
+    settled: () => new Map([[0, settled]]),
     // A read of a pipe that nobody writes to cannot be ended: nothing waits for it.
     async halt() {
       stopping.abort();

@@ -17,13 +17,19 @@ interface Setup {
   readonly progress: BatchProgress;
 }
 
-function setUp({ tty = false, json = false, totalBytes = 1_000 } = {}): Setup {
+function setUp({
+  tty = false,
+  json = false,
+  total = 1_000,
+  limit = Number.POSITIVE_INFINITY,
+  unit = 'bytes' as 'bytes' | 'offsets',
+} = {}): Setup {
   const clock = new FakeClock();
   const [stderr, report] = [new Text(), new Text()];
   stderr.isTTY = tty;
   const telemetry = createTelemetry({ clock, log: { log: () => undefined } });
-  const progress = createBatchProgress({ clock, stderr, report }, telemetry, { totalBytes, json });
-  progress.start();
+  const progress = createBatchProgress({ clock, stderr, report }, telemetry, { limit, json });
+  progress.start({ total, unit });
   return { clock, stderr, report, telemetry, progress };
 }
 
@@ -38,7 +44,7 @@ test('a log gets a line every ten seconds', async () => {
   await clock.advance(9_999);
   assert.equal(stderr.text, '');
   await clock.advance(1);
-  assert.equal(stderr.text, '25 % read, 50,000 records, 5,000 a second\n');
+  assert.equal(stderr.text, '25 % read, 50,000 records, 5,000 a second, 30 s left\n');
 });
 
 test('a terminal gets the line in place, every second, and it is gone at the end', async () => {
@@ -52,10 +58,24 @@ test('a terminal gets the line in place, every second, and it is gone at the end
 });
 
 test('of a pipe nobody knows how long it is', async () => {
-  const { clock, stderr, progress } = setUp({ totalBytes: 0 });
+  const { clock, stderr, progress } = setUp({ total: 0 });
   progress.read(2_000_000);
   await clock.advance(10_000);
   assert.equal(stderr.text, '2.0 MB read, 0 records, 0 a second\n');
+});
+
+test('the end that comes first counts: that of the input, or the limit', async () => {
+  const { clock, stderr, telemetry, progress } = setUp({ limit: 2_000, unit: 'offsets' });
+  progress.read(100);
+  settle(telemetry, 'published', 500);
+  await clock.advance(10_000);
+  assert.equal(stderr.text, '25 % read, 500 records, 50 a second, 30 s left\n');
+  progress.read(900);
+  await clock.advance(10_000);
+  assert.match(stderr.text, /\n90 % read, 500 records, 25 a second, 2\.22 s left\n$/);
+  progress.read(1_000);
+  await clock.advance(10_000);
+  assert.match(stderr.text, /\n100 % read, 500 records, 17 a second\n$/);
 });
 
 test('the summary counts what became of the records, and says how it ended', async () => {

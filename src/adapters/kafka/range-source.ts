@@ -1,0 +1,204 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pause } from '../../kernel/clock.ts';
+import type { Credit } from '../../kernel/credit.ts';
+import { classify, SluiceError } from '../../kernel/errors.ts';
+import type { Origin } from '../../kernel/frame.ts';
+import { FramePool } from '../../kernel/frame-memory.ts';
+import { type Answered, HandOver, type Stops } from '../../kernel/hand-over.ts';
+import { retry } from '../../kernel/retry.ts';
+import type { BoundedSource, SourceListener } from '../../ports/source.ts';
+import type { Range } from '../../ports/topic-log.ts';
+import type { ConnectionDeps, KafkaConnection } from './connection.ts';
+import { fetchMemory } from './fetch-memory.ts';
+import { BEGINNING, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './frames.ts';
+import type { FetchedBatch } from './internals.ts';
+import { createLogReader } from './log-reader.ts';
+import { countBefore } from './range-cut.ts';
+
+export interface RangeSourceOptions extends KafkaConnection {
+  readonly topic: string;
+  /** By partition: which offsets. */
+  readonly ranges: ReadonlyMap<number, Range>;
+  /** Stop after this many records. */
+  readonly limit: number;
+  /** Called now and then: how many offsets of the ranges are behind us. */
+  readonly onProgress: (readOffsets: number) => void;
+  /** Told where an open transaction holds back the rest of a range, which is then left out. */
+  readonly onHeldBack: (partition: number, offset: number) => void;
+  readonly answered?: Answered | undefined;
+  readonly stops?: Stops | undefined;
+  readonly frameRecords?: number;
+  readonly frameBytes?: number;
+  /** How long an open transaction is waited for. */
+  readonly heldWithinMs?: number;
+}
+
+export interface RangeSourceDeps extends ConnectionDeps {
+  readonly credit: Credit;
+}
+
+const AGAIN_MS = 200;
+const RETRY = { initialMs: 100, maxMs: 5_000 };
+const EMPTY = { from: BEGINNING, to: BEGINNING, count: 0, bytes: 0 };
+
+/**
+ * Ranges of a topic as a source that ends: no group, no commits, committed records only, columns from the fetch on.
+ *
+ * Promise: partitions come one behind the other, each in the order of its offsets, the next one once all of the one before is
+ * written, so that the same ranges make the same file. Brokers that are away are waited for. Limits: one fetch in advance;
+ * what is deleted while it is read ends the run, as nothing may be left out unsaid.
+ */
+export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOptions): BoundedSource {
+  const { clock, credit, telemetry } = deps;
+  const { topic, ranges, answered } = options;
+  const reader = createLogReader(deps, { ...options, whole: true });
+  const limits: CutLimits = {
+    maxRecords: Math.min(options.frameRecords ?? 1024, credit.maxRecords),
+    maxBytes: Math.min(options.frameBytes ?? 512 * 1024, credit.maxBytes),
+    maxRecordBytes: credit.maxBytes,
+  };
+  const pool = new FramePool();
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const starts = new Map([...ranges].map(([partition, { from }]) => [partition, from]));
+  const settled = new Map(starts);
+  let left = options.limit;
+  let readBefore = 0;
+
+  function fetch(partition: number, offset: number): Promise<FetchedBatch | undefined> {
+    let isAway = false;
+    const what = `topic ${topic}`;
+    const fetched = retry(
+      deps,
+      {
+        ...RETRY,
+        signal,
+        onRetry: ({ code, message }, attempts, delayMs) => {
+          telemetry.counter('sluice_retries_total', { what: 'kafka-read', reason: code }).add(1);
+          if (!isAway) telemetry.event('outage', { what, reason: message, attempts, delayMs });
+          isAway = true;
+        },
+      },
+      () => reader.fetch(topic, partition, offset),
+    ).then((batch) => {
+      if (isAway) telemetry.event('outage-over', { what });
+      return batch;
+    });
+    // One in advance may fail before anybody waits for it.
+    fetched.catch(() => undefined);
+    return fetched;
+  }
+
+  /** Hands over what a batch has of the range; resolves with false once no more is wanted. */
+  async function handOver(handing: HandOver, origin: Origin, batch: FetchedBatch, range: Range): Promise<boolean> {
+    const { messages } = batch;
+    const { partition } = origin;
+    const receivedAtMs = clock.wallMs();
+    const receivedMonotonicMs = clock.monotonicMs();
+    for (let from = firstFrom(messages, Number(batch.fetchedOffset)); from.message < messages.length; ) {
+      const offset = offsetBehind(batch, from);
+      if (offset >= range.to || left <= 0 || signal.aborted) return false;
+      const until = Math.min(range.to, answered?.next(partition, offset) ?? range.to);
+      if (until === offset) {
+        left--;
+        from = firstFrom(messages, offset + 1);
+        continue;
+      }
+      const count = countBefore(messages, from, until, Math.min(limits.maxRecords, left));
+      const next = cut(messages, from, { ...limits, maxRecords: count });
+      if (!(await handing.take(next.count, next.bytes))) return false;
+      const nextOffset = Math.min(range.to, offsetBehind(batch, next.to));
+      const at = { nextOffset, receivedAtMs, receivedMonotonicMs };
+      const frame = fill(origin, messages, next, limits, at, pool);
+      left -= next.count;
+      await handing.give(frame);
+      options.onProgress(readBefore + nextOffset - range.from);
+      from = next.to;
+      // One fetch holds thousands of records: without a break the stages would see nothing until all of it is cut.
+      if (from.message < messages.length) await nextTurn();
+    }
+    return true;
+  }
+
+  async function expired(partition: number, offset: number): Promise<SluiceError> {
+    const start = (await reader.extents(topic))[partition]?.start;
+    const there = start === undefined ? 'has no such partition any more' : `begins at offset ${start}`;
+    return new SluiceError(
+      'offset-out-of-range',
+      `${topic}/${partition} was read up to offset ${offset}, and ${there}: what is between was deleted meanwhile, by retention or a purge; begin anew, which reads what is left`,
+    );
+  }
+
+  async function readRange(handing: HandOver, origin: Origin, range: Range): Promise<void> {
+    const { partition } = origin;
+    let offset = range.from;
+    let ahead = offset < range.to ? fetch(partition, offset) : undefined;
+    let end = range.to;
+    let heldSinceMs: number | undefined;
+    while (ahead !== undefined && offset < range.to && !signal.aborted) {
+      const batch = await ahead;
+      if (batch === undefined) throw await expired(partition, offset);
+      fetchMemory.begin([batch]);
+      if (batch.rawMessages.length === 0) {
+        // Below the end there is always something, unless an open transaction holds it back, or a broker slows us down.
+        heldSinceMs ??= clock.monotonicMs();
+        if (clock.monotonicMs() - heldSinceMs >= (options.heldWithinMs ?? 10_000)) {
+          options.onHeldBack(partition, offset);
+          end = offset;
+          break;
+        }
+        await pause(clock, AGAIN_MS, signal);
+        ahead = fetch(partition, offset);
+        continue;
+      }
+      heldSinceMs = undefined;
+      offset = Math.max(offset + 1, endOf(batch));
+      ahead = offset < range.to && left > 0 ? fetch(partition, offset) : undefined;
+      tellLeftBehind(origin, batch);
+      const goesOn = await handOver(handing, origin, batch, range);
+      fetchMemory.end(batch);
+      if (!goesOn) break;
+    }
+    if (signal.aborted || left <= 0) return;
+    // What has no records, at the end too, is behind us as well; and so the next partition begins behind this one.
+    const at = { nextOffset: end, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
+    await handing.alone(fill(origin, [], EMPTY, limits, at));
+  }
+
+  function tellLeftBehind({ partition }: Origin, batch: FetchedBatch): void {
+    const first = batch.messages.find(({ unread }) => unread !== undefined);
+    if (first?.unread === undefined) return;
+    const { offset, unread } = first;
+    telemetry.event('batch-unreadable', { topic, partition, offset: Number(offset), error: unread.text });
+  }
+
+  async function read(listener: SourceListener): Promise<void> {
+    const handing = new HandOver({ credit, signal, listener, stops: options.stops }, starts);
+    for (const [partition, range] of ranges) {
+      if (signal.aborted || left <= 0) break;
+      const origin: Origin = { topic, partition, epoch: 0 };
+      listener.onAssigned(origin);
+      await readRange(handing, origin, range);
+      readBefore += range.to - range.from;
+    }
+    if (!signal.aborted) listener.onEnd();
+  }
+
+  return {
+    async start(listener) {
+      read(listener).catch((thrown) => {
+        if (!signal.aborted) listener.onFailed(classify(thrown));
+      });
+    },
+    async commit(positions) {
+      for (const { origin, offset } of positions) settled.set(origin.partition, offset);
+    },
+    settled: () => settled,
+    async halt() {
+      stopping.abort();
+    },
+    close: () => reader.close(),
+    lag: () => [],
+    health: () => ({ ready: true, reason: '', live: true }),
+  };
+}

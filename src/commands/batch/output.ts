@@ -1,0 +1,83 @@
+import { createFileSink } from '../../adapters/files/file-sink.ts';
+import { createKafkaSink } from '../../adapters/kafka/sink.ts';
+import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
+import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
+import type { ValueEncoder } from '../../codecs/types.ts';
+import { predictedColumns } from '../../plan/look-ups.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { SchemaSource } from '../../ports/schemas.ts';
+import type { Sink } from '../../ports/sink.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Io } from '../io.ts';
+import { kafkaConnection } from '../kafka-connection.ts';
+import { reach } from '../reach.ts';
+import { createEncoder } from '../world.ts';
+import type { End } from './ends.ts';
+import { type FileFormat, rowFormatOf } from './formats.ts';
+import { routed } from './routes.ts';
+
+export interface BatchOutput {
+  readonly encoder: ValueEncoder;
+  readonly sink: Sink;
+}
+
+export interface OutputDeps {
+  readonly io: Io;
+  readonly telemetry: Telemetry;
+  readonly schemas: SchemaSource;
+  /** Whoever read standard output has gone. */
+  readonly onReaderGone: () => void;
+}
+
+export interface OutputOptions {
+  readonly output: End;
+  readonly format: FileFormat;
+  readonly deadLetters: string | undefined;
+}
+
+/** Opens where outputs go, and the file of dead letters. */
+export async function openOutput(plan: Plan, options: OutputOptions, deps: OutputDeps): Promise<BatchOutput> {
+  const { io, telemetry } = deps;
+  const { output, deadLetter, connections } = plan.topology;
+  const toFile = options.output.kind === 'file' ? { [output.topic]: options.output.file } : {};
+  const files = createFileSink({
+    outputs: toFile,
+    format: rowFormatOf(options.format, output.value.schema),
+    deadLetters: { topic: deadLetter.topic, file: options.deadLetters },
+    stdout: io.stdout,
+    onReaderGone: deps.onReaderGone,
+  });
+  const topics = [output.topic, deadLetter.topic];
+  if (options.output.kind === 'file') {
+    await files.open(topics);
+    return { encoder: fileEncoder(plan), sink: files };
+  }
+  const { kafka } = connections;
+  const connection = kafkaConnection({ clientId: 'sluice-batch', brokers: [], ...kafka }, telemetry, io);
+  const { clock, random } = io;
+  const encoder = await reach({ clock, random, telemetry }, 'schema registry', () =>
+    createEncoder(plan, deps.schemas, telemetry, true),
+  );
+  const sink = routed(
+    new Map([
+      [
+        output.topic,
+        createKafkaSink({ clock, telemetry, random }, { ...connection, stock: kafka?.client === 'stock' }),
+      ],
+      [deadLetter.topic, files],
+    ]),
+  );
+  await sink.open(topics);
+  return { encoder, sink };
+}
+
+function fileEncoder(plan: Plan): ValueEncoder {
+  const { value } = plan.topology.output;
+  const shape = {
+    schema: value.schema,
+    fields: plan.outputFields,
+    wants: plan.wants,
+    predictions: predictedColumns(plan),
+  };
+  return value.kind === 'json' ? compileJsonEncoder(shape) : compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
+}

@@ -1,0 +1,89 @@
+import type { Credit } from './credit.ts';
+import type { Frame } from './frame.ts';
+
+/** Records that were answered by a run before this one, by partition in the order of their offsets: they are passed over. */
+export class Answered {
+  private readonly offsets = new Map<number, Float64Array>();
+  private readonly passed = new Map<number, number>();
+  /** How many of them are still ahead. */
+  left = 0;
+
+  constructor(offsets: ReadonlyMap<number, ReadonlySet<number>>) {
+    for (const [partition, set] of offsets) {
+      this.offsets.set(partition, Float64Array.from(set).sort());
+      this.left += set.size;
+    }
+  }
+
+  /** The first of them at `offset` or behind it; none: infinity. What lies before is passed. */
+  next(partition: number, offset: number): number {
+    const all = this.offsets.get(partition);
+    if (all === undefined) return Number.POSITIVE_INFINITY;
+    let at = this.passed.get(partition) ?? 0;
+    for (; at < all.length && all[at] < offset; at++) this.left--;
+    this.passed.set(partition, at);
+    return at < all.length ? all[at] : Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Where a bounded source waits until all that it handed over is settled, so that somebody can write down how far it is. */
+export interface Stops {
+  /** Asked between two frames. */
+  due(): boolean;
+  /** Partition → next offset: what is before is settled, of what is behind nothing was handed over. It goes on once this resolves. */
+  at(next: ReadonlyMap<number, number>): Promise<void>;
+}
+
+export interface HandOverDeps {
+  readonly credit: Credit;
+  readonly signal: AbortSignal;
+  readonly listener: { onFrame(frame: Frame): void; onAlone(frame: Frame): Promise<void> };
+  readonly stops: Stops | undefined;
+}
+
+/** How sources that end hand frames over: with credit, and with stops in between. */
+export class HandOver {
+  private readonly deps: HandOverDeps;
+  private readonly next: Map<number, number>;
+
+  constructor(deps: HandOverDeps, starts: ReadonlyMap<number, number>) {
+    this.deps = deps;
+    this.next = new Map(starts);
+  }
+
+  /** True when granted; then the frame must be made and handed over, in the same turn. */
+  async take(records: number, bytes: number): Promise<boolean> {
+    const { credit, signal } = this.deps;
+    if (!(await credit.take(records, bytes, signal))) return false;
+    // Granted in the same turn as the halt: nothing may be handed over after that.
+    if (signal.aborted) credit.give(records, bytes);
+    return !signal.aborted;
+  }
+
+  async give(frame: Frame): Promise<void> {
+    const { listener, stops } = this.deps;
+    this.next.set(frame.origin.partition, frame.nextOffset);
+    if (stops === undefined || !stops.due()) {
+      listener.onFrame(frame);
+      return;
+    }
+    await listener.onAlone(frame);
+    // A pipeline that ends takes no frame, and gives the credit back (cause) → it would look as if all were settled, and the
+    // frame be passed over for ever (effect) → a frame that was not settled is no stop (guard).
+    if ((await this.isQuiet()) && frame.unsettled === 0) await stops.at(new Map(this.next));
+  }
+
+  /** A frame that all before it go in front of; resolves when it is settled, or will never be. */
+  async alone(frame: Frame): Promise<void> {
+    await this.deps.listener.onAlone(frame);
+    this.next.set(frame.origin.partition, frame.nextOffset);
+  }
+
+  /** Resolves true once nothing is under way: all credit is to be had. False when halted. */
+  private async isQuiet(): Promise<boolean> {
+    const { credit, signal } = this.deps;
+    if (!(await credit.take(credit.maxRecords, credit.maxBytes, signal))) return false;
+    credit.give(credit.maxRecords, credit.maxBytes);
+    return !signal.aborted;
+  }
+}
