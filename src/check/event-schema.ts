@@ -39,12 +39,12 @@ export function placeOf({ record, document }: RecordSchema, field: string): stri
   return `${document.file}:${line}:${column}`;
 }
 
-/** What `event.x` means in expressions. Fields that cannot be columns are left out. */
+/** What `event.x` means in expressions; of fields that cannot be columns, that they are there. */
 export function eventScope({ fields }: Pick<RecordSchema, 'fields'>): ReadonlyMap<string, EventField> {
   const scope = new Map<string, EventField>();
-  for (const { name, kind, nullable, width } of fields.values()) {
-    if (kind === 'other') continue;
-    scope.set(name, { kind: kind === 'long' ? 'number' : kind, nullable, width });
+  for (const { name, kind, nullable, width, parts, avroType, logicalType } of fields.values()) {
+    const as = kind === 'long' ? 'number' : kind === 'other' ? (parts.length > 0 ? 'mixed' : 'none') : kind;
+    scope.set(name, { kind: as, nullable, width, parts, avroType, ...(logicalType !== undefined && { logicalType }) });
   }
   return scope;
 }

@@ -1,22 +1,33 @@
 import { SluiceError } from '../kernel/errors.ts';
-import { type AvroField, type AvroRecord, type AvroType, parseAvroRecord } from './avro-schema.ts';
+import {
+  type AvroField,
+  type AvroFixed,
+  type AvroRecord,
+  type AvroType,
+  type Decimal,
+  parseAvroRecord,
+} from './avro-schema.ts';
 import type { ColumnWant } from './types.ts';
 
 /** A field of a record, as somebody who wants a column of it sees it. */
 export interface FieldSummary {
   readonly name: string;
   /**
-   * number: int, float, double, boolean, and unions of numbers. long: also readable as a number. string: string, enum.
-   * vector: array of numbers, bytes or fixed (float32 LE). other: cannot become a column.
+   * number: int, float, double, boolean, decimal, and unions of them. long: also readable as a number. string: string, enum.
+   * vector: array of numbers, bytes or fixed (float32 LE), duration (months, days, milliseconds). other: cannot become a column.
    */
   readonly kind: 'number' | 'long' | 'string' | 'vector' | 'other';
   readonly nullable: boolean;
+  /** Of a union that is `other` as a whole: kinds that some of its branches are; a value of another branch is missing there. */
+  readonly parts: readonly ('number' | 'string')[];
   /** Values of a vector where the schema fixes them (fixed); 0: whoever wants it says; 1 for what is not a vector. */
   readonly width: number;
   /** For people: `long`, `null | string`, `array of float`. */
   readonly avroType: string;
   readonly logicalType: string | undefined;
 }
+
+const PARTS = ['number', 'string'] as const;
 
 type ScalarKind = 'number' | 'long' | 'string' | 'vector';
 
@@ -36,6 +47,7 @@ function summary(field: AvroField): FieldSummary {
     name: field.name,
     kind,
     nullable: isNullable(field.type),
+    parts: kind === 'other' ? PARTS.filter((part) => values.some((branch) => serves(branch, part))) : [],
     width: kind !== 'vector' ? 1 : only?.type === 'fixed' ? only.size / 4 : 0,
     avroType: describe(field.type),
     logicalType: only !== undefined && 'logicalType' in only ? only.logicalType : undefined,
@@ -63,11 +75,26 @@ function kindOf(type: AvroType): ScalarKind | 'other' {
 
 /** Whether a value of this type (not a union) can be an entry of a column of that kind. */
 export function serves(type: AvroType, kind: ScalarKind): boolean {
-  if (kind === 'number') return isNumber(type) || type.type === 'boolean';
+  if (kind === 'number') return isNumber(type) || type.type === 'boolean' || decimalOf(type) !== undefined;
   if (kind === 'long') return type.type === 'int' || type.type === 'long';
   if (kind === 'string') return type.type === 'string' || type.type === 'enum';
   if (type.type === 'array') return isNumber(type.items);
-  return type.type === 'bytes' || (type.type === 'fixed' && type.size % 4 === 0);
+  if (decimalOf(type) !== undefined) return false;
+  return type.type === 'bytes' || (type.type === 'fixed' && type.size % 4 === 0 && !isUuid(type));
+}
+
+export function decimalOf(type: AvroType): Decimal | undefined {
+  return type.type === 'bytes' || type.type === 'fixed' ? type.decimal : undefined;
+}
+
+/** Months, days and milliseconds, each an unsigned integer of 32 bits, little endian. */
+export function isDuration(type: AvroType): boolean {
+  return type.type === 'fixed' && type.size === 12 && type.logicalType === 'duration';
+}
+
+/** A uuid as its 16 bytes, which are no numbers. */
+function isUuid({ size, logicalType }: AvroFixed): boolean {
+  return size === 16 && logicalType === 'uuid';
 }
 
 /** The field that a want names. Throws `contract-broken` where there is none or it cannot be a column of that kind. */
@@ -91,11 +118,13 @@ export function holdsFloat32(schema: unknown, name: string): boolean {
   const field = parseAvroRecord(schema).fields.find((candidate) => candidate.name === name);
   if (field === undefined) return false;
   const vectors = branchesOf(field.type).filter((branch) => serves(branch, 'vector'));
-  return vectors.every((branch) => branch.type !== 'array' || branch.items.type === 'float');
+  return vectors.every((branch) => (branch.type === 'array' ? branch.items.type === 'float' : !isDuration(branch)));
 }
 
 /** A type in words. */
 export function describe(type: AvroType): string {
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) return `decimal(${decimal.precision}, ${decimal.scale})`;
   switch (type.type) {
     case 'union':
       return type.branches.map(describe).join(' | ');

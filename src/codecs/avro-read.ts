@@ -1,6 +1,6 @@
-import { branchesOf } from './avro-fields.ts';
+import { branchesOf, decimalOf, isDuration } from './avro-fields.ts';
 import { readAs } from './avro-resolve.ts';
-import type { AvroType } from './avro-schema.ts';
+import type { AvroType, Decimal } from './avro-schema.ts';
 import { advance, readIndexCode, readLengthCode, type SkipWriter } from './avro-skip.ts';
 import type { ColumnWant } from './types.ts';
 
@@ -40,7 +40,7 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
   }
   const chosen = readAs(written, reader, target.want.kind);
   if (chosen === undefined) return `${FAIL}\n`;
-  if (chosen.type === 'null') return '';
+  if (chosen.type === 'null') return target.skips.skip(written, FAIL, '0');
   switch (target.want.kind) {
     case 'number':
       return `${numberCode(written, chosen, target.isRead)}c${target.slot}[i] = v;\n`;
@@ -55,6 +55,8 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
 
 /** Reads a number into `v`, rounded to float32 where the reader says float. */
 function numberCode(written: AvroType, reader: AvroType, isRead = false): string {
+  const decimal = decimalOf(reader);
+  if (decimal !== undefined) return decimalCode(written, decimal);
   const round = reader.type === 'float' ? 'v = Math.fround(v);\n' : '';
   switch (written.type) {
     case 'boolean':
@@ -73,6 +75,16 @@ ${round}`;
     default:
       return `${advance('8', FAIL)}v = D.getFloat64(at - 8, true);\n`;
   }
+}
+
+/** One division by a power of ten: of exact operands, which rounds as the decimal would, up to 2^53 and 22 places. */
+function decimalCode(written: AvroType, { scale }: Decimal): string {
+  const length =
+    written.type === 'fixed' ? `n = ${written.size};\n${advance('n', FAIL)}` : `${readLengthCode(FAIL)}at += n;\n`;
+  return `${length}if (n === 0) ${FAIL}
+readUnscaled(A, at - n, at);
+v = UNSCALED[0]${scale === 0 ? '' : ` / 1e${scale}`};
+`;
 }
 
 function longCode(written: AvroType, slot: number, isRead: boolean): string {
@@ -136,6 +148,11 @@ p${slot}[i] = 1;
   }
   const length =
     written.type === 'fixed' ? `n = ${written.size};\n${advance('n', FAIL)}` : `${readLengthCode(FAIL)}at += n;\n`;
+  if (isDuration(reader)) {
+    return `${length}for (n = 0; n < ${width}; n++) x${slot}[i * ${width} + n] = D.getUint32(at + 4 * (n - ${width}), true);
+p${slot}[i] = 1;
+`;
+  }
   return `${length}if (n !== ${4 * width}) ${FAIL}
 if (y${slot} !== undefined && ${width} > ${MAX_ITEMWISE}) A.copy(y${slot}, 4 * ${width} * i, at - ${4 * width}, at);
 else for (n = 0; n < ${width}; n++) x${slot}[i * ${width} + n] = D.getFloat32(at + 4 * (n - ${width}), true);

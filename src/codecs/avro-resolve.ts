@@ -1,12 +1,13 @@
 import { SluiceError } from '../kernel/errors.ts';
-import { branchesOf, describe, serves, wantedField } from './avro-fields.ts';
+import { branchesOf, decimalOf, describe, serves, wantedField } from './avro-fields.ts';
 import type { AvroField, AvroRecord, AvroType } from './avro-schema.ts';
 import type { ColumnWant } from './types.ts';
 
 /**
  * Writer and reader schemas brought together, after "Schema Resolution" of the Avro specification, for the fields that
  * somebody wants; the others are skipped, so whether they fit does not matter. More lenient than the specification in one
- * point: names of records, enums and fixed types are not compared, because producers rarely agree on namespaces.
+ * point: names of records, enums and fixed types need not agree, because producers rarely agree on namespaces; in a union the
+ * branch of the same name comes first. Stricter in another: see `clashes`.
  */
 
 /** Where the values of a want come from. */
@@ -47,16 +48,24 @@ function findWriterField(writer: AvroRecord, field: AvroField): number {
 
 /**
  * The branch of the reader's type that a value of the writer's type (not a union) becomes: the same type first, then the first
- * that it can be promoted to. Undefined: none, or none that can be an entry of a column of that kind. null stands for missing.
+ * that it can be promoted to. Undefined: none, or the type is no union and no entry of a column of that kind. null stands for
+ * missing.
  */
 export function readAs(written: AvroType, reader: AvroType, kind: ColumnWant['kind']): AvroType | undefined {
   const branches = branchesOf(reader);
+  const same = (named: boolean) => (branch: AvroType) =>
+    branch.type === written.type && (!named || nameOf(branch) === nameOf(written)) && promotes(written, branch);
   const chosen =
-    branches.find((branch) => branch.type === written.type && promotes(written, branch)) ??
-    branches.find((branch) => promotes(written, branch));
-  if (chosen === undefined || chosen.type === 'null') return chosen;
-  return serves(chosen, kind) ? chosen : undefined;
+    branches.find(same(true)) ?? branches.find(same(false)) ?? branches.find((branch) => promotes(written, branch));
+  if (chosen?.type === 'null' || (chosen !== undefined && serves(chosen, kind))) return chosen;
+  // Records and maps are not compared any further where nobody reads them.
+  const other = chosen ?? branches.find((branch) => branch.type === written.type);
+  const isOther = other !== undefined && !serves(other, kind) && branches.some((branch) => serves(branch, kind));
+  return isOther ? NOT_OF_KIND : undefined;
 }
+
+/** A value of the reader's union that the column cannot hold, and another branch of it could: missing. */
+const NOT_OF_KIND: AvroType = Object.freeze({ type: 'null', logicalType: undefined });
 
 const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   int: ['long', 'float', 'double'],
@@ -66,7 +75,36 @@ const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   bytes: ['string'],
 };
 
+/** Without its namespace; undefined for what has none. */
+function nameOf(type: AvroType): string | undefined {
+  return 'name' in type ? type.name.slice(type.name.lastIndexOf('.') + 1) : undefined;
+}
+
+/** Of times: what one is counts of. */
+const TIME_UNITS: ReadonlySet<string | undefined> = new Set([
+  ...['date', 'time-millis', 'time-micros'],
+  ...['millis', 'micros', 'nanos'].flatMap((unit) => [`timestamp-${unit}`, `local-timestamp-${unit}`]),
+]);
+
+/**
+ * Whether both say what their values are, and say otherwise: decimals of another scale, times of another unit. The
+ * specification lets such times pass → a million where a thousand is meant, for ever and unseen → they are refused.
+ */
+function clashes(written: AvroType, reader: AvroType): boolean {
+  const [from, to] = [decimalOf(written), decimalOf(reader)];
+  if (from !== undefined && to !== undefined) return from.scale !== to.scale;
+  if (from !== undefined || to !== undefined) return written.type !== reader.type;
+  const [was, is] = [unitOf(written), unitOf(reader)];
+  return was !== undefined && is !== undefined && was !== is;
+}
+
+function unitOf(type: AvroType): string | undefined {
+  const logical = 'logicalType' in type && TIME_UNITS.has(type.logicalType) ? type.logicalType : undefined;
+  return logical?.replace('local-', '');
+}
+
 function promotes(written: AvroType, reader: AvroType): boolean {
+  if (clashes(written, reader)) return false;
   if (written.type === 'fixed') return reader.type === 'fixed' && reader.size === written.size;
   if (written.type === 'array') return reader.type === 'array' && promotes(written.items, reader.items);
   if (written.type === 'map' || written.type === 'record') return false;

@@ -12,6 +12,9 @@ export const HALVES = new Int32Array(2);
 /** Items in the last block of an array or map, and where the block ends (-1: it does not say). */
 export const BLOCK = new Float64Array(2);
 
+/** The last decimal, unscaled. */
+export const UNSCALED = new Float64Array(1);
+
 /** Items without bytes (nulls) that one block may claim: they cost nothing to send. */
 const MAX_EMPTY_ITEMS = 65_536;
 
@@ -164,4 +167,30 @@ export function readBlock(bytes: Buffer, at: number, end: number, itemBytes: num
   return at;
 }
 
-export const RUNTIME = { HALVES, BLOCK, readLong, readInt, skipLong, skipInt, readLength, readBlock, validUtf8 };
+/**
+ * Bytes [at, end), at least one, as a big-endian integer in two's complement → UNSCALED: exact within ±2^53, beyond within 2^-51
+ * of its size.
+ */
+export function readUnscaled(bytes: Buffer, at: number, end: number): void {
+  let value = bytes[at] > 127 ? -1 : 0;
+  for (let odd = (end - at) & 3; odd > 0; odd--) value = value * 256 + bytes[at++];
+  for (; at < end; at += 4) {
+    const low = (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+    value = value * 4294967296 + (bytes[at] * 16777216 + low);
+  }
+  UNSCALED[0] = value;
+}
+
+export const RUNTIME = {
+  HALVES,
+  BLOCK,
+  readLong,
+  readInt,
+  skipLong,
+  skipInt,
+  readLength,
+  readBlock,
+  readUnscaled,
+  UNSCALED,
+  validUtf8,
+};

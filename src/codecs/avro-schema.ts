@@ -6,13 +6,20 @@ import { type ErrorCode, SluiceError } from '../kernel/errors.ts';
  * Promise: total over any JSON; what is not a schema throws with the path of the bad part. A named type is one object
  * wherever it is used, so a tree of a recursive schema has cycles: walk it by identity.
  * Limits: 64 levels of nesting. Defaults are kept as JSON and looked at where one is needed (avro-defaults.ts).
- * Unknown attributes and unknown logical types are ignored, as the specification asks.
+ * Unknown attributes and unknown logical types are ignored, as the specification asks; so is a decimal that is none.
  */
 export type AvroType = AvroPrimitive | AvroFixed | AvroEnum | AvroArray | AvroMap | AvroUnion | AvroRecord;
 
 export interface AvroPrimitive {
   readonly type: 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
   readonly logicalType: string | undefined;
+  readonly decimal?: Decimal | undefined;
+}
+
+/** What bytes or a fixed are the unscaled value of, big-endian two's complement: `unscaled / 10 ** scale`. */
+export interface Decimal {
+  readonly precision: number;
+  readonly scale: number;
 }
 
 export interface AvroFixed {
@@ -20,6 +27,7 @@ export interface AvroFixed {
   readonly name: string;
   readonly size: number;
   readonly logicalType: string | undefined;
+  readonly decimal?: Decimal | undefined;
 }
 
 export interface AvroEnum {
@@ -120,7 +128,7 @@ class SchemaParser {
       default:
         if (typeof type !== 'string') throw this.bad(path, 'has no "type"');
         if (!PRIMITIVES.has(type)) return this.reference(type, namespace, path);
-        return primitive(type, schema.logicalType);
+        return primitive(type, schema.logicalType, type === 'bytes' ? decimalOf(schema) : undefined);
     }
   }
 
@@ -155,7 +163,11 @@ class SchemaParser {
       throw this.bad(path, 'is a fixed whose "size" is not a number of bytes');
     }
     const name = this.name(schema, namespace, path);
-    return this.define(name, Object.freeze({ type: 'fixed', name, size, logicalType: text(schema.logicalType) }));
+    const decimal = decimalOf(schema, size);
+    return this.define(
+      name,
+      Object.freeze({ type: 'fixed', name, size, logicalType: text(schema.logicalType), decimal }),
+    );
   }
 
   private enumeration(schema: Json, namespace: string, path: string): AvroEnum {
@@ -234,8 +246,19 @@ class SchemaParser {
   }
 }
 
-function primitive(type: string, logicalType: unknown): AvroPrimitive {
-  return Object.freeze({ type: type as AvroPrimitive['type'], logicalType: text(logicalType) });
+function primitive(type: string, logicalType: unknown, decimal?: Decimal): AvroPrimitive {
+  return Object.freeze({ type: type as AvroPrimitive['type'], logicalType: text(logicalType), decimal });
+}
+
+/** Undefined: not a decimal, or one that the specification has ignored; `size` in bytes limits the digits of a fixed. */
+function decimalOf({ logicalType, precision, scale = 0 }: Json, size?: number): Decimal | undefined {
+  if (logicalType !== 'decimal' || !isCount(precision) || !isCount(scale) || precision < 1) return undefined;
+  const most = size === undefined ? Number.POSITIVE_INFINITY : Math.floor((8 * size - 1) * Math.log10(2));
+  return scale > precision || precision > most ? undefined : Object.freeze({ precision, scale });
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
 }
 
 function text(json: unknown): string | undefined {

@@ -1,8 +1,9 @@
 import type { Column } from '../kernel/columns.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { defaultBranch } from './avro-defaults.ts';
-import { describe, serves } from './avro-fields.ts';
-import type { AvroField } from './avro-schema.ts';
+import { branchesOf, decimalOf, describe, isDuration, serves } from './avro-fields.ts';
+import { readUnscaled, UNSCALED } from './avro-runtime.ts';
+import type { AvroField, Decimal } from './avro-schema.ts';
 import type { ColumnWant } from './types.ts';
 
 /** A field's default as a column's entry. */
@@ -31,15 +32,30 @@ export function defaultEntry(field: AvroField, want: ColumnWant): DefaultEntry |
   const branch = defaultBranch(field);
   if (branch.type === 'null') return undefined;
   const json = field.default;
-  if (!serves(branch, want.kind)) throw unfit(field, want);
+  if (!serves(branch, want.kind)) {
+    if (branchesOf(field.type).some((other) => serves(other, want.kind))) return undefined;
+    throw unfit(field, want);
+  }
   if (want.kind === 'string') return { ...NOTHING, text: Buffer.from(json as string) };
   if (want.kind !== 'vector') {
-    const number = branch.type === 'float' ? Math.fround(json as number) : Number(json);
+    const decimal = decimalOf(branch);
+    const number =
+      decimal !== undefined
+        ? decimalValue(json as string, decimal)
+        : branch.type === 'float'
+          ? Math.fround(json as number)
+          : Number(json);
+    if (Number.isNaN(number)) throw unfit(field, want);
     const words = new Int32Array(2);
     if (want.kind === 'long') new BigInt64Array(words.buffer)[0] = BigInt(number);
     return { ...NOTHING, number, low: words[0], high: words[1] };
   }
-  const vector = branch.type === 'array' ? Float64Array.from(json as number[]) : floats(json as string);
+  const vector =
+    branch.type === 'array'
+      ? Float64Array.from(json as number[])
+      : isDuration(branch)
+        ? Float64Array.from(new Uint32Array(new Uint8Array(Buffer.from(json as string, 'latin1')).buffer))
+        : floats(json as string);
   if (branch.type === 'array' && branch.items.type === 'float') vector.set(new Float32Array(vector));
   if (vector.length !== want.width) throw unfit(field, want);
   return { ...NOTHING, vector };
@@ -64,6 +80,14 @@ export function putDefault(column: Column, entry: DefaultEntry, textBase: number
       column.values.set(entry.vector, i * column.width);
       column.present[i] = 1;
   }
+}
+
+/** Characters as bytes as an unscaled value; NaN: there are none. */
+function decimalValue(latin1: string, { scale }: Decimal): number {
+  const bytes = Buffer.from(latin1, 'latin1');
+  if (bytes.length === 0) return Number.NaN;
+  readUnscaled(bytes, 0, bytes.length);
+  return UNSCALED[0] / 10 ** scale;
 }
 
 /** Characters as bytes as float32, little endian; a length that is not a multiple of four yields a wrong width. */

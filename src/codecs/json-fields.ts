@@ -1,6 +1,7 @@
-import { branchesOf, isNullable, wantedField } from './avro-fields.ts';
+import { branchesOf, decimalOf, isDuration, isNullable, wantedField } from './avro-fields.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 import { type DefaultEntry, defaultEntry } from './default-entry.ts';
+import { type TimeText, timeTextOf } from './json-times.ts';
 import { symbolAt } from './symbols.ts';
 import type { ColumnWant } from './types.ts';
 
@@ -25,8 +26,14 @@ export interface JsonField {
   readonly allowsBoolean: boolean;
   readonly numbers: number;
   readonly allowsText: boolean;
+  /** Numbers as text, where text is nothing else: decimals, and times of the kind that is named. */
+  readonly quotedDecimal: boolean;
+  readonly quotedTime: TimeText | undefined;
   /** Symbols, where text must be one. */
   readonly symbols: readonly Buffer[] | undefined;
+  /** What a branch that is none for some of the columns may begin with: an object, a list. */
+  readonly allowsObject: boolean;
+  readonly allowsList: boolean;
   /** Numeric types of the items of a vector. */
   readonly items: number;
   /** Columns that it goes to, and the entry that each gets where the field is absent (undefined: missing). */
@@ -54,7 +61,11 @@ export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): re
       allowsBoolean: branches.some((branch) => branch.type === 'boolean'),
       numbers: numericBits(branches),
       allowsText: anyText || enums.length > 0,
+      quotedDecimal: !anyText && enums.length === 0 && branches.some((branch) => decimalOf(branch) !== undefined),
+      quotedTime: anyText || enums.length > 0 ? undefined : branches.map(timeTextOf).find((time) => time !== undefined),
       symbols: anyText ? undefined : enums.map((symbol) => Buffer.from(symbol)),
+      allowsObject: branches.some(({ type }) => type === 'record' || type === 'map'),
+      allowsList: branches.some(({ type }) => type === 'array' || type === 'bytes' || type === 'fixed'),
       items: numericBits(branches.map(itemType)),
       slots,
       fallback: slots.map((slot) => (hasDefault ? defaultEntry(field, wants[slot]) : undefined)),
@@ -76,12 +87,14 @@ export function textFits(field: JsonField, bytes: Buffer, start: number, end: nu
 }
 
 function numericBits(types: readonly AvroType[]): number {
-  return types.reduce((bits, type) => bits | (NUMERIC[type.type] ?? 0), 0);
+  return types.reduce((bits, type) => bits | (decimalOf(type) !== undefined ? DOUBLE : (NUMERIC[type.type] ?? 0)), 0);
 }
 
 /** What the items of a vector are; bytes and fixed hold float32, and are arrays of numbers in plain JSON. */
 function itemType(type: AvroType): AvroType {
   if (type.type === 'array') return type.items;
+  if (isDuration(type)) return { type: 'long', logicalType: undefined };
+  if (decimalOf(type) !== undefined) return { type: 'null', logicalType: undefined };
   if (type.type === 'bytes' || type.type === 'fixed') return { type: 'float', logicalType: undefined };
   return { type: 'null', logicalType: undefined };
 }

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { Column, LongColumn, StringColumn, VectorColumn } from '../kernel/columns.ts';
 import { putDefault } from './default-entry.ts';
-import { fitNumber, INT, type JsonField, LONG, textFits } from './json-fields.ts';
+import { DOUBLE, fitNumber, INT, type JsonField, LONG, textFits } from './json-fields.ts';
 import { FALSE, JsonCursor, NULL, TRUE } from './json-scan.ts';
 import { readLongDigits, resolveEscapes } from './json-text.ts';
+import { readTime } from './json-times.ts';
 import { readItems } from './json-vector.ts';
 
 const OPEN_BRACE = 0x7b;
@@ -15,6 +16,9 @@ const QUOTE = 0x22;
 const LOWER_T = 0x74;
 const LOWER_F = 0x66;
 const LOWER_N = 0x6e;
+
+/** A time that goes to a column of longs. */
+const COUNT = new Float64Array(1);
 
 /** Containers open around a member's value, and around an item of a vector. */
 const IN_OBJECT = 1;
@@ -121,15 +125,20 @@ export class JsonRowReader {
   }
 
   private readEntry(field: JsonField, column: Column, byte: number, i: number): boolean {
+    if (isOther(field, column.kind, byte)) {
+      putMissing(column, i);
+      return this.cursor.skip(IN_OBJECT);
+    }
     switch (column.kind) {
       case 'number':
         if (byte === LOWER_T || byte === LOWER_F) {
           column.values[i] = byte === LOWER_T ? 1 : 0;
           return field.allowsBoolean && this.cursor.literal(byte === LOWER_T ? TRUE : FALSE);
         }
+        if (byte === QUOTE) return this.readQuoted(field, column.values, i);
         return this.readNumber(field.numbers, column.values, i);
       case 'long':
-        return this.readLong(field.numbers, column, i);
+        return this.readLong(field, column, i, byte);
       case 'string':
         return byte === QUOTE && field.allowsText && this.readText(field, column, i);
       case 'vector':
@@ -146,8 +155,31 @@ export class JsonRowReader {
     return !Number.isNaN(value);
   }
 
-  private readLong(types: number, column: LongColumn, i: number): boolean {
+  /** A number that JSON has as text: a decimal, a time. */
+  private readQuoted({ quotedDecimal, quotedTime }: JsonField, into: Float64Array, at: number): boolean {
+    const { cursor, arena } = this;
+    if ((!quotedDecimal && quotedTime === undefined) || !cursor.string() || cursor.escaped) return false;
+    const { at: next, end, textStart, textEnd } = cursor;
+    if (quotedTime !== undefined && readTime(arena, textStart, textEnd, quotedTime, into, at)) return true;
+    if (!quotedDecimal || textStart === textEnd) return false;
+    cursor.at = textStart;
+    cursor.end = textEnd;
+    const isThere = this.readNumber(DOUBLE, into, at) && cursor.at === textEnd;
+    cursor.at = next;
+    cursor.end = end;
+    return isThere;
+  }
+
+  private readLong({ numbers: types, quotedTime }: JsonField, column: LongColumn, i: number, byte: number): boolean {
     const { cursor } = this;
+    if (byte === QUOTE && quotedTime !== undefined) {
+      if (!cursor.string() || cursor.escaped) return false;
+      if (!readTime(this.arena, cursor.textStart, cursor.textEnd, quotedTime, COUNT, 0)) return false;
+      column.words[2 * i] = (COUNT[0] % 4294967296) | 0;
+      column.words[2 * i + 1] = Math.floor(COUNT[0] / 4294967296);
+      column.present[i] = 1;
+      return true;
+    }
     if ((types & (INT | LONG)) === 0 || !cursor.number()) return false;
     column.present[i] = 1;
     if (cursor.isInteger && (types & LONG) !== 0) {
@@ -201,6 +233,15 @@ export class JsonRowReader {
     }
     return true;
   }
+}
+
+/** Whether a value that begins with `byte` is of a branch of the field's union that such a column does not hold. */
+function isOther(field: JsonField, kind: Column['kind'], byte: number): boolean {
+  if (byte === OPEN_BRACE) return field.allowsObject;
+  if (byte === OPEN_BRACKET) return kind !== 'vector' && field.allowsList;
+  if (byte === QUOTE) return kind !== 'string' && field.allowsText;
+  if (byte === LOWER_T || byte === LOWER_F) return kind !== 'number' && field.allowsBoolean;
+  return (kind === 'string' || kind === 'vector') && field.numbers !== 0;
 }
 
 /** A null after a value, in an object that names a field twice, takes the value back. */

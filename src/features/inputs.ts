@@ -87,7 +87,10 @@ function typeInput(checker: Checker, input: InputProgram): readonly TypedLine[] 
     seen.add(line.name);
     if (value === undefined) continue;
     if (!isNumeric(value)) {
-      const remedy = 'compare text with ==, turn views into columns, use labels in predictions';
+      const remedy =
+        value.kind === 'mixed'
+          ? `write number(…) ?? DEFAULT: number(…) and text(…) take their part of a union`
+          : 'compare text with ==, turn views into columns, use labels in predictions';
       checker.error(line, `an input takes numbers, not ${describe(value)}`, remedy);
       continue;
     }

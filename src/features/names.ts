@@ -4,7 +4,7 @@ import type { Names } from './check.ts';
 import { type Block, type Index, indexSum } from './emit.ts';
 import { BrokenName, type Expr, ExpressionError } from './syntax.ts';
 import type { EventField, Scope, ViewRef } from './types.ts';
-import type { Absence, NumericValue, StringValue, TextPlace, Value } from './value.ts';
+import type { Absence, MixedValue, NumericValue, StringValue, TextPlace, Value } from './value.ts';
 
 /** Event columns that generated code reads, in the order in which it first does: the slots of `frame.columns`. */
 export class Wants {
@@ -45,6 +45,12 @@ export class InputNames implements Names {
     }
     const field = this.scope.event.get(name);
     if (field === undefined) return undefined;
+    if (field.kind === 'none') {
+      const type = field.avroType ?? 'of another type';
+      const remedy =
+        'expressions read numbers, text and lists of numbers: let the producer put what the model needs into such a field';
+      throw new ExpressionError(at, `event.${name} is ${type}, which no expression reads`, remedy);
+    }
     if (field.kind === 'vector' && field.width === 0) {
       throw new ExpressionError(at, `event.${name} is a vector of unknown width`, `write event.${name}[WIDTH]`);
     }
@@ -60,7 +66,8 @@ export class InputNames implements Names {
   }
 
   known(): readonly string[] {
-    const fields = [...this.scope.event.keys()].map((field) => `event.${field}`);
+    const readable = [...this.scope.event].filter(([, { kind }]) => kind !== 'none');
+    const fields = readable.map(([field]) => `event.${field}`);
     const columns = [...this.scope.views].flatMap(([view, { spec }]) =>
       spec.columns.map(({ name }) => `${view}.${name}`),
     );
@@ -71,9 +78,26 @@ export class InputNames implements Names {
     return this.scope.views.has(view) ? `; or add ${column} to the columns of view ${view} in the topology` : '';
   }
 
-  private eventField(name: string, field: EventField, width: number): NumericValue | StringValue {
+  private eventField(name: string, field: EventField, width: number): NumericValue | StringValue | MixedValue {
+    if (field.kind === 'mixed') {
+      const part = (kind: 'number' | 'string'): NumericValue | StringValue | undefined => {
+        if (field.parts?.includes(kind) !== true) return undefined;
+        return this.column(name, { kind, nullable: false, width: 1 }, 1);
+      };
+      return {
+        kind: 'mixed',
+        avroType: field.avroType ?? 'several types',
+        number: part('number') as NumericValue | undefined,
+        text: part('string') as StringValue | undefined,
+      };
+    }
+    return this.column(name, field, width);
+  }
+
+  private column(name: string, field: EventField, width: number): NumericValue | StringValue {
     const missing = field.nullable ? [nullable(`event.${name}`)] : [];
-    const slot = (): number => this.wants.slot(name, field.kind, field.kind === 'vector' ? width : 1);
+    const kind = field.kind as 'number' | 'string' | 'vector';
+    const slot = (): number => this.wants.slot(name, kind, kind === 'vector' ? width : 1);
     if (field.kind === 'string') {
       const place = ({ program, root }: Block): TextPlace => {
         const part = (of: string): string => program.hoist(`columns[${slot()}].${of}`);

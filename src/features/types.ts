@@ -11,7 +11,13 @@ export interface Scope {
 
 /** A field of the event's schema, as the expression language sees it. */
 export interface EventField {
-  readonly kind: 'number' | 'string' | 'vector';
+  /** mixed: a union whose values may be of several kinds; none: a type that no expression reads. */
+  readonly kind: 'number' | 'string' | 'vector' | 'mixed' | 'none';
+  /** Of what is mixed. */
+  readonly parts?: readonly ('number' | 'string')[];
+  /** For messages. */
+  readonly avroType?: string;
+  readonly logicalType?: string;
   readonly nullable: boolean;
   /** Width of a vector; 0 when the expression must say it, `event.image[784]`. */
   readonly width: number;

@@ -5,7 +5,7 @@ import type { ViewRef } from './types.ts';
  * What an expression means once its names and types are known: what it is, when it can be missing, how its code is made.
  * Numbers are float64, missing is NaN, booleans are 0 and 1.
  */
-export type Value = NumericValue | TextValue | TextsValue | StringValue | LabelValue | ViewValue;
+export type Value = NumericValue | TextValue | TextsValue | StringValue | LabelValue | ViewValue | MixedValue;
 
 /** A way in which a value can be missing: whoever uses it says `??`, or hears of it. */
 export interface Absence {
@@ -72,6 +72,14 @@ export interface LabelValue {
   code(block: Block): string;
 }
 
+/** A union of the event: number(…) and text(…) take of it what they can; a value of another branch is missing there. */
+export interface MixedValue {
+  readonly kind: 'mixed';
+  readonly avroType: string;
+  readonly number: NumericValue | undefined;
+  readonly text: StringValue | undefined;
+}
+
 export interface ViewValue {
   readonly kind: 'view';
   readonly name: string;
@@ -97,6 +105,8 @@ export function describe(value: Value): string {
       return 'a label';
     case 'view':
       return `the view ${value.name}`;
+    case 'mixed':
+      return `a union (${value.avroType})`;
   }
 }
 

@@ -1,5 +1,6 @@
 import { anyMissing } from '../emit.ts';
 import {
+  describe,
   isNumeric,
   type LabelValue,
   type NumericValue,
@@ -56,7 +57,8 @@ function textEquality(call: Call, left: Value, right: Value): NumericValue | und
   if (left.kind === 'string' && (right.kind === 'string' || right.kind === 'text'))
     return sameText(left, textArgument(call, call.args[0] === left ? 1 : 0));
   if (left.kind === 'label' && right.kind === 'text') return sameAsLabel(call, left, right.text);
-  return call.fail('compares numbers with numbers and text with text');
+  const [one, other] = call.args.map(describe);
+  return call.fail(`compares numbers with numbers and text with text, not ${one} with ${other}`);
 }
 
 function sameText(one: StringValue, other: StringValue): NumericValue {

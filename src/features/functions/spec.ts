@@ -35,6 +35,9 @@ export interface Example {
   readonly given?: Readonly<Record<string, number | string | null | readonly number[]>>;
 }
 
+/** What helps whoever has a union. */
+export const OF_UNION = '; number(…) and text(…) take their part of a union';
+
 /** A function at the place where it is called. Its methods end in an ExpressionError where the arguments do not fit. */
 export class Call {
   readonly spec: FunctionSpec;
@@ -68,7 +71,12 @@ export class Call {
 
   fail(message: string, argument?: number): never {
     const at = argument === undefined ? this.at : this.placeOf(argument);
-    throw new ExpressionError(at, `${this.spec.name}: ${message}`, `write ${this.spec.signature}`);
+    throw new ExpressionError(at, `${this.spec.name}: ${message}`, `write ${this.spec.signature}${this.ofUnion()}`);
+  }
+
+  /** For the remedy, where an argument is one. */
+  private ofUnion(): string {
+    return this.args.some(({ kind }) => kind === 'mixed') ? OF_UNION : '';
   }
 
   arity(least: number, most = least): void {
@@ -87,7 +95,7 @@ export class Call {
       const from =
         value.kind === 'string' || value.kind === 'text'
           ? '; text becomes numbers by oneHot, hashBucket, label or number'
-          : '';
+          : this.ofUnion();
       throw new ExpressionError(this.placeOf(i), message, `write ${this.spec.signature}${from}`);
     }
     return value;

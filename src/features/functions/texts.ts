@@ -1,5 +1,5 @@
 import type { Block } from '../emit.ts';
-import { describe, type StringValue, scalar, type TextPlace, union, type Value } from '../value.ts';
+import { describe, read, type StringValue, scalar, type TextPlace, union, type Value } from '../value.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
 /** Text as arguments: compared, looked at and cut where its bytes lie; nothing here makes a string of a record. */
@@ -41,6 +41,8 @@ export function replacedText(one: StringValue, other: StringValue): StringValue 
     },
   };
 }
+
+const NO_NUMBER = 'is missing where the union holds nothing that is a number';
 
 function predicate(name: string, doc: string, gives: number, helper: string): FunctionSpec {
   const signature = `${name}(text, "part")`;
@@ -108,25 +110,47 @@ export const TEXTS: readonly FunctionSpec[] = [
     },
   },
   {
+    name: 'text',
+    signature: 'text(union)',
+    doc: 'The text in a union of text and other types, for whatever takes one; of a text, the text.',
+    formula: 'x where it is text',
+    missing: 'Missing where the union holds something else.',
+    example: { expression: 'length(text(event.city))', gives: 6, given: { city: 'Zürich' } },
+    build: (call) => {
+      call.arity(1);
+      const [value] = call.args;
+      if (value.kind !== 'mixed') return textArgument(call, 0);
+      if (value.text === undefined) return call.fail(`argument 1 is ${describe(value)} without text`, 0);
+      return { ...value.text, missing: [call.absence('is missing where the union holds no text')] };
+    },
+  },
+  {
     name: 'number',
     signature: 'number(text)',
-    doc: 'A text as a decimal number: sign, digits, point and exponent, nothing beside them. Read to 15 significant digits; what follows counts as 0.',
+    doc: 'A text as a decimal number: sign, digits, point and exponent, nothing beside them. Read to 15 significant digits; what follows counts as 0. Of a union of numbers and other types, the number, or what the text in it spells.',
     formula: 'the number that the text spells',
-    missing: `${STAYS} So does text that is no number.`,
+    missing: `${STAYS} So does text that is no number, and what else a union may hold.`,
     example: { expression: 'number(event.price)', gives: -12.5, given: { price: '-12.5' } },
     more: [{ expression: 'number(event.price) ?? 0', gives: 0, given: { price: '12,5' } }],
     build: (call) => {
       call.arity(1);
-      const text = textArgument(call, 0);
-      const wrong = call.absence('is missing where the text is no number');
+      const [value] = call.args;
+      const whole = value.kind === 'mixed' ? value.number : undefined;
+      if (whole !== undefined && value.kind === 'mixed' && value.text === undefined)
+        return { ...whole, missing: [call.absence(NO_NUMBER)] };
+      const text = value.kind === 'mixed' ? (value.text as StringValue) : textArgument(call, 0);
+      const wrong = call.absence(value.kind === 'mixed' ? NO_NUMBER : 'is missing where the text is no number');
       return scalar(union(text.missing, [wrong]), (root) => {
         const { bytes, start, end } = text.place(root);
         const parts = root.program.scratch(2);
         // Digits and exponent come back in a scratch vector: a fraction that a function returns is an object.
         const state = root.bind(`${start} < 0 ? 0 : $decimal(${bytes}, ${start}, ${end}, ${parts})`);
         const [digits, power] = [root.bind(`${parts}[0]`), root.bind(`${parts}[1]`)];
-        const value = `${power} < -300 ? ${digits} / 1e300 / Math.pow(10, -300 - ${power}) : ${power} < 0 ? ${digits} / Math.pow(10, -${power}) : ${digits} * Math.pow(10, ${power})`;
-        return `(${state} === 0 ? NaN : ${value})`;
+        const spells = `${power} < -300 ? ${digits} / 1e300 / Math.pow(10, -300 - ${power}) : ${power} < 0 ? ${digits} / Math.pow(10, -${power}) : ${digits} * Math.pow(10, ${power})`;
+        const spelt = `(${state} === 0 ? NaN : ${spells})`;
+        if (whole === undefined) return spelt;
+        const number = read(whole, root, 0);
+        return `(${number} === ${number} ? ${number} : ${spelt})`;
       });
     },
   },
