@@ -3,8 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+/** What it takes to be the same for exactly-once pipelines as Kafka is; a broker without would run them as others. */
+const TRANSACTIONS = 450;
 /** The embedded services are small, or they would be a second product: this many lines, all of them counted. */
-const BUDGET = { broker: 1_200, registry: 150, bigtable: 250 };
+const BUDGET = { broker: 1_200 + TRANSACTIONS, registry: 150, bigtable: 250 };
 
 const FOLDER = fileURLToPath(new URL('../../src/devstack/', import.meta.url));
 

@@ -2,6 +2,7 @@ import { groupConformance } from './group-conformance.ts';
 import { sinkConformance } from './sink-conformance.ts';
 import { sourceConformance } from './source-conformance.ts';
 import { topicLogConformance } from './topic-log-conformance.ts';
+import { transactionConformance } from './transaction-conformance.ts';
 
 /** A broker to run against. */
 export interface BrokerUnderTest {
@@ -9,13 +10,11 @@ export interface BrokerUnderTest {
   readonly brokers: string;
   /** Shortest session timeout the broker allows. */
   readonly minSessionMs?: number;
-  /** Whether it knows transactions. */
-  readonly transactions?: boolean;
   stop(): Promise<void>;
 }
 
 /**
- * What source, sink and topic log promise, shown against any broker that the client can speak to.
+ * What source, sink and topic log promise, and transactions beneath them, shown against any broker that the client can speak to.
  * `start` is called once; topics and groups get names of their own.
  */
 export function sourceSinkConformance(name: string, start: () => Promise<BrokerUnderTest>): void {
@@ -23,4 +22,5 @@ export function sourceSinkConformance(name: string, start: () => Promise<BrokerU
   groupConformance(name, start);
   sinkConformance(name, start);
   topicLogConformance(name, start);
+  transactionConformance(name, start);
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Sluice, sluice } from '../fixtures/sluice.ts';
+import { editedExample } from '../fixtures/edited-example.ts';
+import { ROOT, Sluice, sluice } from '../fixtures/sluice.ts';
 
 const DEMO = ['demo', '--records', '5000', '--rate', '0', '--exit'];
 /** A CSI sequence, as terminals take them. */
@@ -40,6 +44,29 @@ describe('demo', { concurrency: 2 }, () => {
       duplicates: 0,
     });
     assert.equal(stdout.trim().split('\n').length, 1);
+  });
+
+  test('a topology that asks for exactly once gets it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'sluice-demo-'));
+    try {
+      const file = editedExample(dir, 'once', (text) =>
+        text.replace('delivery: at-least-once', 'delivery: exactly-once').replaceAll('schemas/', `${ROOT}/schemas/`),
+      );
+      const { code, stdout, stderr } = await sluice([
+        'demo',
+        '--records',
+        '500',
+        '--rate',
+        '0',
+        '--exit',
+        '--topology',
+        file,
+      ]);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /500 inputs = 500 outputs \+ 0 dead letters; every input exactly once$/m);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

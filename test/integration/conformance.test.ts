@@ -21,7 +21,7 @@ after(async () => {
 
 sourceSinkConformance('Apache Kafka', async () => {
   const { brokers } = await services();
-  return { brokers, minSessionMs: 1_000, transactions: true, stop: async () => {} };
+  return { brokers, minSessionMs: 1_000, stop: async () => {} };
 });
 
 featureStoreConformance('Google’s Bigtable emulator', async () => {

@@ -81,7 +81,7 @@ export function createTransactionWire(kafka: Kafka, options: WireOptions): Trans
     throw new SluiceError(
       'topology-invalid',
       `flow.delivery: exactly-once needs transactions, which ${options.brokers.join(', ')} does not have (no ${missing.join(', ')}); ` +
-        'the embedded broker has none: run against Apache Kafka, or write delivery: at-least-once',
+        'run against a broker that has them, as Apache Kafka, or write delivery: at-least-once',
     );
   }
 

@@ -7,7 +7,6 @@ import { assemble } from '../../assemble.ts';
 import { EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
-import { isTransactional } from '../../ports/transactions.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import { type Listen, watch } from '../console.ts';
 import { createRecentState, readDisplayState } from '../display/state.ts';
@@ -80,12 +79,6 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   welcome(services, plan, tables, watched.url, io);
 
   const world = await createWorld(plan, runtime, telemetry, io);
-  if (isTransactional(world.sink)) {
-    throw new SluiceError(
-      'topology-invalid',
-      `${topology.file} asks for flow.delivery: exactly-once, and the demo's broker has no transactions`,
-    );
-  }
   const samples = createSamples(world.sink, topology.output);
   const runner = assemble(plan, { ...world, sink: samples.sink });
   watched.health = runner.health;

@@ -2,12 +2,10 @@ import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { createLog } from '../../adapters/pino/log.ts';
 import { assemble } from '../../assemble.ts';
 import { prepare } from '../../check/prepare.ts';
-import { SluiceError } from '../../kernel/errors.ts';
 import { lookUpsOf } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Log } from '../../ports/telemetry.ts';
-import { isTransactional } from '../../ports/transactions.ts';
 import type { Runner } from '../../runner.ts';
 import { EVENTS } from '../../telemetry/events.ts';
 import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
@@ -97,7 +95,6 @@ export async function openPipeline(
   }
 
   const world = await createWorld(plan, runtime, telemetry, io);
-  if (isTransactional(world.sink)) throw new SluiceError('invariant-broken', 'dev runs at-least-once');
   const sink = createSeen(world.sink, topology, options.show, report);
   return {
     plan,
@@ -129,16 +126,13 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   for (const { table, from } of lookUpsOf(topology)) {
     if (from !== 'bigtable') note(`table ${table} is read from ${from} as the file says: only Bigtable is embedded`);
   }
-  if (topology.flow.delivery === 'exactly-once')
-    note('the embedded broker has no transactions: delivery is at-least-once here, exactly-once in `sluice run`');
   const connections = {
     ...topology.connections,
     // The embedded services have neither TLS nor logins, and nothing secret is sent to them.
     kafka: kafka && { ...kafka, brokers, ssl: undefined, sasl: undefined },
     registry: registry && { url: env.SCHEMA_REGISTRY_URL },
   };
-  const flow = { ...topology.flow, delivery: 'at-least-once' as const };
-  return { ...plan, topology: { ...topology, connections, flow } };
+  return { ...plan, topology: { ...topology, connections } };
 }
 
 function idOf(

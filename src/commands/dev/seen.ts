@@ -2,7 +2,9 @@ import { decodeHeaders } from '../../kernel/headers.ts';
 import type { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';
+import type { TransactionalSink } from '../../ports/transactions.ts';
 import { inLine, isText } from '../dlq/text.ts';
+import { tellDelivered } from '../embedded/delivered.ts';
 import { createValueReader, valueLine } from '../embedded/samples.ts';
 import type { DevReport } from './report.ts';
 
@@ -13,11 +15,11 @@ const MAX_VALUE_TEXT = 160;
  * what exactly was wrong with it: the first one is followed by the command that says so.
  */
 export function createSeen(
-  inner: Sink,
+  inner: Sink | TransactionalSink,
   { file, output, deadLetter }: Topology,
   shown: number,
   report: DevReport,
-): Sink {
+): Sink | TransactionalSink {
   const read = createValueReader(output);
   let explained = false;
 
@@ -55,21 +57,15 @@ export function createSeen(
     { topic: deadLetter.topic, tell: letter, seen: 0, rest: `sluice dlq list ${file}` },
   ];
 
-  return {
-    open: (topics) => inner.open(topics),
-    partitionCount: (topic) => inner.partitionCount(topic),
-    close: () => inner.close(),
-    async send(topic, partition, rows) {
-      await inner.send(topic, partition, rows);
-      for (const each of topics) {
-        if (each.topic !== topic || each.seen > shown) continue;
-        for (let i = 0; i < rows.count && each.seen <= shown; i++) {
-          if (each.seen++ < shown) each.tell(rowOf(rows, i));
-          else report.tell({ event: 'note', text: each.rest }, `…            and more of them: ${each.rest}`);
-        }
+  return tellDelivered(inner, (topic, rows) => {
+    for (const each of topics) {
+      if (each.topic !== topic || each.seen > shown) continue;
+      for (let i = 0; i < rows.count && each.seen <= shown; i++) {
+        if (each.seen++ < shown) each.tell(rowOf(rows, i));
+        else report.tell({ event: 'note', text: each.rest }, `…            and more of them: ${each.rest}`);
       }
-    },
-  };
+    }
+  });
 }
 
 interface Row {

@@ -1,5 +1,5 @@
 import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
-import { readRecords } from './records.ts';
+import { offsetsOf, readRecords } from './records.ts';
 
 /** What became of the inputs, read from the topics themselves. */
 export interface Ledger {
@@ -16,7 +16,8 @@ export interface Ledger {
 
 /**
  * Reads the logs of the embedded broker with a reader that shares no code with the path, and holds every input offset
- * against the `sluice-source` headers of the outputs and the `__dlq.errors.*` headers of the dead letters.
+ * against the `sluice-source` headers of the outputs and the `__dlq.errors.*` headers of the dead letters. What transactions wrote that
+ * are open or aborted is none of it.
  */
 export function readLedger(
   broker: EmbeddedBroker,
@@ -44,10 +45,10 @@ export function readLedger(
   let waiting = 0;
   const committed = broker.groupOffsets(topics.group);
   for (const topic of topics.inputs) {
-    broker.endOffsets(topic).forEach((end, partition) => {
-      inputs += end;
+    broker.endOffsets(topic).forEach((_, partition) => {
       const read = committed[topic]?.[partition] ?? 0;
-      for (let offset = 0; offset < end; offset++) {
+      for (const offset of broker.committed(topic, partition).flatMap(offsetsOf)) {
+        inputs++;
         if (answers.has(`${topic}/${partition}/${offset}`)) continue;
         if (offset < read) lost++;
         else waiting++;
@@ -66,7 +67,7 @@ function count(answers: Map<string, number>, source: string): void {
 function* headersOf(broker: EmbeddedBroker, topic: string): Generator<ReadonlyMap<string, string>> {
   const partitions = broker.endOffsets(topic).length;
   for (let partition = 0; partition < partitions; partition++) {
-    for (const batch of broker.read(topic, partition)) {
+    for (const batch of broker.committed(topic, partition)) {
       for (const { headers } of readRecords(batch)) {
         yield new Map(headers.map(({ name, value }) => [name, value?.toString('utf8') ?? '']));
       }

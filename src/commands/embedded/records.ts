@@ -10,10 +10,17 @@ export type StoredRecord = {
 };
 
 const ATTRIBUTES_AT = 21;
+const LAST_OFFSET_DELTA_AT = 23;
 const COUNT_AT = 57;
 const RECORDS_AT = 61;
 const COMPRESSION_MASK = 7;
 const CONTROL_BIT = 32;
+
+/** Of all records of a batch, compressed ones, too. */
+export function offsetsOf(batch: Buffer): number[] {
+  const base = Number(batch.readBigInt64BE(0));
+  return Array.from({ length: batch.readInt32BE(LAST_OFFSET_DELTA_AT) + 1 }, (_, delta) => base + delta);
+}
 
 export function* readRecords(batch: Buffer): Generator<StoredRecord> {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT);

@@ -2,6 +2,8 @@ import { createAvroReader } from '../../codecs/avro-value.ts';
 import { CONFLUENT_PREFIX_BYTES } from '../../codecs/wire.ts';
 import type { OutputSettings } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';
+import type { TransactionalSink } from '../../ports/transactions.ts';
+import { tellDelivered } from './delivered.ts';
 
 const KEPT = 5;
 /** Of a list, in a line. */
@@ -35,25 +37,19 @@ function shown(entry: unknown): string {
 
 /** A sink that remembers the latest predictions on their way through, for people to look at; decoded only when they look. */
 export function createSamples(
-  inner: Sink,
+  inner: Sink | TransactionalSink,
   output: OutputSettings,
-): { readonly sink: Sink; readonly read: () => string[] } {
+): { readonly sink: Sink | TransactionalSink; readonly read: () => string[] } {
   const read = createValueReader(output);
   const latest: Buffer[] = [];
 
   return {
-    sink: {
-      open: (topics) => inner.open(topics),
-      partitionCount: (name) => inner.partitionCount(name),
-      close: () => inner.close(),
-      async send(name, partition, rows) {
-        await inner.send(name, partition, rows);
-        if (name !== output.topic || rows.count === 0) return;
-        const last = rows.count - 1;
-        latest.push(Buffer.from(rows.arena.subarray(rows.valueStart[last], rows.valueEnd[last])));
-        if (latest.length > KEPT) latest.shift();
-      },
-    },
+    sink: tellDelivered(inner, (name, rows) => {
+      if (name !== output.topic || rows.count === 0) return;
+      const last = rows.count - 1;
+      latest.push(Buffer.from(rows.arena.subarray(rows.valueStart[last], rows.valueEnd[last])));
+      if (latest.length > KEPT) latest.shift();
+    }),
     read: () => latest.map((bytes) => valueLine(read(bytes))),
   };
 }

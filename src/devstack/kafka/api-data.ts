@@ -1,15 +1,17 @@
-/** The calls that carry records: Produce, Fetch, ListOffsets, DeleteRecords, InitProducerId. */
+/** The calls that carry records: Produce, Fetch, ListOffsets, DeleteRecords. */
+import { producerEpoch, producerId } from './batch.ts';
 import type { Cluster } from './cluster.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { ERROR, mirrorPartitions } from './protocol.ts';
 import type { Call } from './server.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
+const READ_COMMITTED = 1;
 const NOWHERE = { offset: -1, timestampMs: -1, startOffset: -1 };
 
 export function produce(call: Call, cluster: Cluster): void {
   const { r, w } = call;
-  r.nullableStr(); // transactional id
+  const id = r.str(); // transactional, or none
   const acks = r.i16();
   r.i32(); // timeout: there are no replicas to wait for
   let failure = 0;
@@ -17,7 +19,9 @@ export function produce(call: Call, cluster: Cluster): void {
     const batch = r.blob();
     const log = acks < -1 || acks > 1 ? ERROR.invalidRequiredAcks : cluster.led(call, topic, partition);
     const maxBytes = cluster.topics.get(topic)?.configs.get('max.message.bytes') ?? cluster.options.maxMessageBytes;
-    const result = typeof log === 'number' ? log : log.append(batch, Number(maxBytes));
+    const transaction = (to: PartitionLog) => (found: Buffer) =>
+      cluster.transactions.check({ id, producerId: producerId(found), producerEpoch: producerEpoch(found) }, to);
+    const result = typeof log === 'number' ? log : log.append(batch, Number(maxBytes), transaction(log));
     const errorCode = typeof result === 'number' ? result : ERROR.none;
     const { offset, timestampMs, startOffset } = typeof result === 'number' ? NOWHERE : result;
     failure ||= errorCode;
@@ -36,7 +40,7 @@ export async function fetch(call: Call, cluster: Cluster): Promise<void> {
   const { r, w } = call;
   r.i32(); // replica id
   const [maxWaitMs, minBytes, maxBytes] = [r.i32(), r.i32(), r.i32()];
-  r.i8(); // isolation level: there are no transactions
+  const committed = r.i8() === READ_COMMITTED;
   r.i64(); // session id and epoch: every fetch is a full one
   const topics = r.array(() => ({ name: r.str(), wanted: r.array(() => readWanted(call)) }));
   const hasEnough = (): boolean => {
@@ -45,7 +49,7 @@ export async function fetch(call: Call, cluster: Cluster): Promise<void> {
       for (const { partition, offset } of wanted) {
         const log = cluster.led(call, name, partition);
         if (typeof log === 'number' || !holds(log, offset)) return true;
-        missing -= log.bytesFrom(offset, missing);
+        missing -= log.bytesFrom(offset, endFor(log, committed), missing);
       }
     }
     return missing <= 0;
@@ -68,7 +72,7 @@ export async function fetch(call: Call, cluster: Cluster): Promise<void> {
   w.array(topics, ({ name, wanted }) =>
     w.str(name).array(wanted, (each) => {
       // The first batch goes out whatever its size, or a reader could stand before it for ever.
-      left -= answerFetch(call, cluster.led(call, name, each.partition), each, left, left === maxBytes);
+      left -= answerFetch(call, cluster.led(call, name, each.partition), each, committed, left, left === maxBytes);
     }),
   );
 }
@@ -82,28 +86,38 @@ function readWanted({ r }: Call): Wanted {
 }
 
 /** Returns how many bytes of records it wrote. */
-function answerFetch({ w }: Call, log: PartitionLog | number, wanted: Wanted, left: number, always: boolean): number {
+function answerFetch(
+  { w }: Call,
+  log: PartitionLog | number,
+  wanted: Wanted,
+  committed: boolean,
+  left: number,
+  always: boolean,
+): number {
   const { partition, offset, maxBytes } = wanted;
   const readable = typeof log !== 'number' && holds(log, offset);
-  const [start, end] = readable ? [log.startOffset, log.endOffset] : [-1, -1];
+  const [start, stable, end] = readable ? [log.startOffset, log.stableOffset, log.endOffset] : [-1, -1, -1];
   w.i32(partition).i16(readable ? ERROR.none : typeof log === 'number' ? log : ERROR.offsetOutOfRange);
-  w.i64(end).i64(end).i64(start); // high watermark, last stable offset
-  w.i32(0).i32(-1); // no aborted transactions, no preferred replica
-  const batches = readable ? log.read(offset, Math.min(maxBytes, left), always) : NOTHING;
+  w.i64(end).i64(stable).i64(start);
+  const below = readable ? endFor(log, committed) : end;
+  const aborted = readable && committed ? log.aborted(offset, below) : [];
+  w.array(aborted, ({ producerId, first }) => w.i64(producerId).i64(first)).i32(-1); // no preferred replica
+  const batches = readable ? log.read(offset, below, Math.min(maxBytes, left), always) : NOTHING;
   w.blob(batches);
   return batches.length;
 }
 
+const endFor = (log: PartitionLog, committed: boolean): number => (committed ? log.stableOffset : log.endOffset);
 const holds = (log: PartitionLog, offset: number): boolean => offset >= log.startOffset && offset <= log.endOffset;
 
 export function listOffsets(call: Call, cluster: Cluster): void {
   const { r, w } = call;
   r.i32(); // replica id
-  r.i8(); // isolation level
+  const committed = r.i8() === READ_COMMITTED;
   mirrorPartitions(call, (topic, partition) => {
     const wantedMs = r.i64();
     const log = cluster.led(call, topic, partition);
-    const found = typeof log === 'number' ? null : log.find(wantedMs);
+    const found = typeof log === 'number' ? null : log.find(wantedMs, endFor(log, committed));
     w.i16(typeof log === 'number' ? log : ERROR.none);
     w.i64(found?.timestampMs ?? -1).i64(found?.offset ?? -1);
   });
@@ -117,11 +131,4 @@ export function deleteRecords(call: Call, cluster: Cluster): void {
     if (typeof log !== 'number') log.truncateBefore(wanted === -1 ? log.endOffset : wanted);
     call.w.i64(typeof log === 'number' ? -1 : log.startOffset).i16(typeof log === 'number' ? log : ERROR.none);
   });
-}
-
-/** Idempotence only: a transactional id is refused. */
-export function initProducerId({ r, w }: Call, cluster: Cluster): void {
-  const refused = r.nullableStr() !== null;
-  w.i16(refused ? ERROR.invalidRequest : ERROR.none);
-  w.i64(refused ? -1 : cluster.nextProducerId++).i16(refused ? -1 : 0);
 }

@@ -1,7 +1,8 @@
 /** The calls of consumer groups: finding the coordinator, membership, offsets, and a look from outside. */
 import { randomUUID } from 'node:crypto';
 import type { Cluster } from './cluster.ts';
-import type { Committed, Group } from './group.ts';
+import type { Group } from './group.ts';
+import type { Committed } from './offsets.ts';
 import { ERROR, mirror, mirrorPartitions } from './protocol.ts';
 import { type Call, HOST } from './server.ts';
 
@@ -81,7 +82,7 @@ export function offsetCommit(call: Call, cluster: Cluster): void {
     const committed = { offset: r.i64(), metadata: r.str() };
     const exists = cluster.topics.get(topic)?.partitions[partition] !== undefined;
     const errorCode = refused || (exists ? ERROR.none : ERROR.unknownTopicOrPartition);
-    if (typeof group !== 'number' && errorCode === ERROR.none) group.commit(topic, partition, committed);
+    if (typeof group !== 'number' && errorCode === ERROR.none) group.offsets.commit(topic, partition, committed);
     w.i16(errorCode);
   });
 }
@@ -89,7 +90,7 @@ export function offsetCommit(call: Call, cluster: Cluster): void {
 export function offsetFetch(call: Call, cluster: Cluster): void {
   const { r, w } = call;
   const group = cluster.coordinated(call, r.str());
-  const [refused, offsets] = typeof group === 'number' ? [group] : [ERROR.none, group.offsets];
+  const [refused, offsets] = typeof group === 'number' ? [group] : [ERROR.none, group.offsets.committed];
   const asked = r.nullableArray(() => ({ topic: r.str(), partitions: r.array(() => r.i32()) }));
   const all = [...(offsets ?? [])].map(([topic, partitions]) => ({ topic, partitions: [...partitions.keys()] }));
   w.array(asked ?? all, ({ topic, partitions }) =>

@@ -7,6 +7,8 @@ import { ERROR } from './protocol.ts';
 
 const HEADER_BYTES = 61;
 const CODEC_BITS = 7;
+const TRANSACTIONAL_BIT = 16;
+const CONTROL_BIT = 32;
 
 /** The error code for what a client wants appended: exactly one whole, undamaged batch. */
 export function checkBatch(batch: Buffer, maxBytes: number): number {
@@ -17,7 +19,7 @@ export function checkBatch(batch: Buffer, maxBytes: number): number {
   if (size > maxBytes) return ERROR.messageTooLarge;
   if (batch.readUInt32BE(17) !== crc32c(batch, 21, size)) return ERROR.corruptMessage;
   const count = batch.readInt32BE(57);
-  return count > 0 && count === recordSpan(batch) ? ERROR.none : ERROR.invalidRecord;
+  return count > 0 && !isControl(batch) && count === recordSpan(batch) ? ERROR.none : ERROR.invalidRecord;
 }
 
 export type Found = { readonly offset: number; readonly timestampMs: number };
@@ -25,6 +27,8 @@ export type Found = { readonly offset: number; readonly timestampMs: number };
 /** How many offsets the batch takes. */
 export const recordSpan = (batch: Buffer): number => batch.readInt32BE(23) + 1;
 export const baseOffset = (batch: Buffer): number => Number(batch.readBigInt64BE(0));
+export const isTransactional = (batch: Buffer): boolean => (batch.readInt16BE(21) & TRANSACTIONAL_BIT) !== 0;
+export const isControl = (batch: Buffer): boolean => (batch.readInt16BE(21) & CONTROL_BIT) !== 0;
 export const maxTimestamp = (batch: Buffer): number => Number(batch.readBigInt64BE(35));
 export const producerId = (batch: Buffer): number => Number(batch.readBigInt64BE(43));
 export const producerEpoch = (batch: Buffer): number => batch.readInt16BE(51);

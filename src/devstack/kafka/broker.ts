@@ -1,7 +1,7 @@
 /**
  * A Kafka broker in this process, for development and tests: the real wire protocol over 127.0.0.1, any number of
  * nodes with a port each over one shared log. Everything is in memory and gone at `close`. There are no replicas,
- * transactions, TLS or authentication; consumer groups are of the classic protocol; record batches are version 2.
+ * TLS or authentication; consumer groups are of the classic protocol; record batches are version 2.
  */
 import { dispatch } from './calls.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
@@ -21,14 +21,17 @@ export type EmbeddedBroker = {
   /** host:port of each node. */
   readonly brokers: string[];
   createTopic(name: string, options?: { partitions?: number }): void;
-  /** The stored record batches of a partition, a buffer each. */
+  /** The stored record batches of a partition, a buffer each: also what is open or aborted, and the markers of transactions. */
   read(topic: string, partition: number): Buffer[];
+  /** Those that readers of committed records see. */
+  committed(topic: string, partition: number): Buffer[];
   /** Log end offset of each partition. */
   endOffsets(topic: string): number[];
   /** Committed offsets by topic and partition. */
   groupOffsets(groupId: string): Record<string, Record<number, number>>;
   moveLeader(topic: string, partition: number, nodeId: number): void;
-  moveCoordinator(groupId: string, nodeId: number): void;
+  /** Of a group, or of a transactional id. */
+  moveCoordinator(name: string, nodeId: number): void;
   close(): Promise<void>;
 };
 
@@ -38,12 +41,13 @@ const unrefTimer: After = (delayMs, fire) => {
 };
 
 export async function createBroker(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
-  const { brokers = 1, port = 0, hooks, maxMessageBytes = 1 << 20, after = unrefTimer } = options;
+  const { brokers = 1, port = 0, hooks, maxMessageBytes = 1 << 20, after = unrefTimer, without = [] } = options;
   const { log = (line) => process.stderr.write(`kafka devstack: ${line}\n`) } = options;
-  const cluster = new Cluster({ maxMessageBytes, after });
+  const cluster = new Cluster({ maxMessageBytes, after, without });
   const handle = (call: Call): void | Promise<void> => dispatch(call, cluster);
   const close = async (): Promise<void> => {
     for (const group of cluster.groups.values()) group.close();
+    cluster.transactions.close();
     await Promise.all(cluster.nodes.map((node) => node.close()));
   };
   for (let nodeId = 1; nodeId <= brokers; nodeId++) {
@@ -67,15 +71,16 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Embedde
       if (errorCode !== ERROR.none) throw new Error(`topic ${name} cannot be created: Kafka error ${errorCode}`);
     },
     read: (topic, partition) => [...logOf(topic, partition).batches],
+    committed: (topic, partition) => logOf(topic, partition).committed(),
     endOffsets: (topic) => cluster.topics.get(topic)?.partitions.map((partition) => partition.endOffset) ?? [],
     groupOffsets(groupId) {
-      const topics = [...(cluster.groups.get(groupId)?.offsets ?? [])];
+      const topics = [...(cluster.groups.get(groupId)?.offsets.committed ?? [])];
       const plain = (partitions: ReadonlyMap<number, { offset: number }>): Record<number, number> =>
         Object.fromEntries([...partitions].map(([partition, { offset }]) => [partition, offset]));
       return Object.fromEntries(topics.map(([topic, partitions]) => [topic, plain(partitions)]));
     },
     moveLeader: (topic, partition, nodeId) => logOf(topic, partition).lead(nodeId),
-    moveCoordinator: (groupId, nodeId) => cluster.moveCoordinator(groupId, nodeId),
+    moveCoordinator: (name, nodeId) => cluster.moveCoordinator(name, nodeId),
     close,
   };
 }

@@ -2,6 +2,7 @@
 import * as admin from './api-admin.ts';
 import * as data from './api-data.ts';
 import * as groups from './api-groups.ts';
+import * as transactions from './api-transactions.ts';
 import type { Cluster } from './cluster.ts';
 import { ERROR } from './protocol.ts';
 import type { Call } from './server.ts';
@@ -35,7 +36,11 @@ const CALLS: ReadonlyMap<number, readonly [min: number, max: number, handler: Ha
   [19, [2, 3, admin.createTopics]],
   [20, [1, 1, admin.deleteTopics]],
   [21, [0, 1, data.deleteRecords]],
-  [22, [0, 1, data.initProducerId]],
+  [22, [0, 1, transactions.initProducerId]],
+  [24, [0, 0, transactions.addPartitionsToTxn]],
+  [25, [0, 0, transactions.addOffsetsToTxn]],
+  [26, [0, 1, transactions.endTxn]],
+  [28, [0, 1, transactions.txnOffsetCommit]],
   [32, [1, 2, admin.describeConfigs]],
 ]);
 
@@ -52,9 +57,10 @@ export function dispatch(call: Call, cluster: Cluster): void | Promise<void> {
   return handler(call, cluster);
 }
 
-function apiVersions({ apiVersion, w }: Call): void {
+function apiVersions({ apiVersion, w }: Call, { options }: Cluster): void {
   const known = apiVersion <= 2; // an unknown version is answered in the first form, whereupon clients ask again
   w.i16(known ? ERROR.none : ERROR.unsupportedVersion);
-  w.array([...CALLS], ([apiKey, [min, max]]) => w.i16(apiKey).i16(min).i16(max));
+  const announced = [...CALLS].filter(([apiKey]) => !options.without.includes(apiKey));
+  w.array(announced, ([apiKey, [min, max]]) => w.i16(apiKey).i16(min).i16(max));
   if (known && apiVersion >= 1) w.i32(0);
 }

@@ -4,12 +4,15 @@ import { Group } from './group.ts';
 import { PartitionLog } from './partition-log.ts';
 import { ERROR } from './protocol.ts';
 import type { After, Call, Server } from './server.ts';
+import { Transactions } from './transactions.ts';
 
 export type Topic = { readonly partitions: readonly PartitionLog[]; readonly configs: ReadonlyMap<string, string> };
 export type ClusterOptions = {
   /** Largest record batch, unless the topic has its own `max.message.bytes`. */
   readonly maxMessageBytes: number;
   readonly after: After;
+  /** Calls by their keys that are not announced, as those of a broker that is older. */
+  readonly without: readonly number[];
 };
 
 export class Cluster {
@@ -18,6 +21,7 @@ export class Cluster {
   readonly nodes: Server[] = [];
   readonly topics = new Map<string, Topic>();
   readonly groups = new Map<string, Group>();
+  readonly transactions: Transactions;
   nextProducerId = 1000;
   /** Called when the answer to a waiting fetch may have changed. */
   readonly watchers = new Set<() => void>();
@@ -25,6 +29,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.options = options;
+    this.transactions = new Transactions(options.after, () => this.nextProducerId++);
   }
 
   createTopic(name: string, partitions: number, configs: ReadonlyMap<string, string> = new Map()): number {
@@ -56,21 +61,32 @@ export class Cluster {
     return log.leaderId === call.nodeId ? log : ERROR.notLeaderOrFollower;
   }
 
-  coordinatorOf(groupId: string): Server {
-    const index = crc32c(Buffer.from(groupId)) % this.nodes.length;
-    return this.nodes.find(({ id }) => id === this.#coordinators.get(groupId)) ?? this.nodes[index];
+  /** Of a group, or of a transactional id. */
+  coordinatorOf(name: string): Server {
+    const index = crc32c(Buffer.from(name)) % this.nodes.length;
+    return this.nodes.find(({ id }) => id === this.#coordinators.get(name)) ?? this.nodes[index];
   }
 
-  moveCoordinator(groupId: string, nodeId: number): void {
-    this.#coordinators.set(groupId, nodeId);
-    this.groups.get(groupId)?.sendAway(ERROR.notCoordinator);
+  moveCoordinator(name: string, nodeId: number): void {
+    this.#coordinators.set(name, nodeId);
+    this.groups.get(name)?.sendAway(ERROR.notCoordinator);
   }
 
-  /** The group, made if need be; or the error code: an injected one, or that this node does not coordinate it. */
+  /** Why this node does not coordinate what has this name: an injected error, or that another one does; or 0. */
+  refusal(call: Call, name: string): number {
+    if (call.fault !== ERROR.none) return call.fault;
+    return this.coordinatorOf(name).id === call.nodeId ? ERROR.none : ERROR.notCoordinator;
+  }
+
+  /** The group, or the error code. */
   coordinated(call: Call, groupId: string): Group | number {
     if (call.fault !== ERROR.none) return call.fault;
     if (groupId === '') return ERROR.invalidGroupId;
-    if (this.coordinatorOf(groupId).id !== call.nodeId) return ERROR.notCoordinator;
+    return this.refusal(call, groupId) || this.group(groupId);
+  }
+
+  /** Made if need be. */
+  group(groupId: string): Group {
     const group = this.groups.get(groupId) ?? new Group(this.options.after);
     this.groups.set(groupId, group);
     return group;

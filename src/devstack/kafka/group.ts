@@ -8,10 +8,10 @@
  * Methods return an error code; 0 from `join` and `sync` means that the callback is told, now or later.
  * There are no static members: group instance ids are not looked at.
  */
+import { Offsets } from './offsets.ts';
 import { ERROR } from './protocol.ts';
 import type { After, Timer } from './server.ts';
 
-export type Committed = { readonly offset: number; readonly metadata: string };
 type OnJoined = (errorCode: number, group?: Group) => void;
 type OnSynced = (errorCode: number, assignment?: Buffer) => void;
 /** What a client says of itself when it joins; protocols (assignors) in its order of preference. */
@@ -40,8 +40,7 @@ export class Group {
   protocol = '';
   leaderId = '';
   readonly members = new Map<string, Member>();
-  /** By topic and partition. */
-  readonly offsets = new Map<string, Map<number, Committed>>();
+  readonly offsets = new Offsets();
   /** Ids handed out whose owners have still to join with them; a rebalance waits for them. */
   readonly #promised = new Map<string, Timer>();
   #deadline: Timer | undefined;
@@ -114,11 +113,6 @@ export class Group {
     if (generation < 0 && this.state === 'Empty') return ERROR.none;
     const tooEarly = this.state === 'CompletingRebalance';
     return this.#hear(memberId, generation) || (tooEarly ? ERROR.rebalanceInProgress : ERROR.none);
-  }
-
-  commit(topic: string, partition: number, committed: Committed): void {
-    const partitions = this.offsets.get(topic) ?? new Map<number, Committed>();
-    this.offsets.set(topic, partitions.set(partition, committed));
   }
 
   /** Gives everyone who waits this answer, as a coordinator that moves does. */

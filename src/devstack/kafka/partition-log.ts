@@ -1,7 +1,19 @@
 /** The log of one partition, in memory: batches as they came. Nothing is dropped but by `truncateBefore`. */
-import { baseOffset, checkBatch, type Found, firstAtOrAfter, maxTimestamp, producerId, recordSpan } from './batch.ts';
+import {
+  baseOffset,
+  checkBatch,
+  type Found,
+  firstAtOrAfter,
+  isControl,
+  isTransactional,
+  maxTimestamp,
+  producerId,
+  recordSpan,
+} from './batch.ts';
+import { endMarker } from './marker.ts';
 import { Producers } from './producers.ts';
 import { ERROR } from './protocol.ts';
+import { type Aborted, Stability } from './stability.ts';
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -14,6 +26,7 @@ export class PartitionLog {
   /** What is left, from the batch that holds the start offset. */
   readonly batches: Buffer[] = [];
   readonly #producers = new Producers();
+  readonly #stability = new Stability();
   readonly #changed: () => void;
 
   constructor(leaderId: number, changed: () => void) {
@@ -21,9 +34,21 @@ export class PartitionLog {
     this.#changed = changed;
   }
 
-  /** Where the batch went, or an error code. */
-  append(received: Buffer, maxBytes: number): (Found & { readonly startOffset: number }) | number {
-    const errorCode = checkBatch(received, maxBytes);
+  /** Readers of committed records are served up to here. */
+  get stableOffset(): number {
+    return Math.max(this.startOffset, this.#stability.stableOffset(this.endOffset));
+  }
+
+  /** Where the batch went, or an error code; `transaction` says whether one that belongs to a transaction may be written. */
+  append(
+    received: Buffer,
+    maxBytes: number,
+    transaction: (batch: Buffer) => number = () => ERROR.invalidTransactionState,
+  ): (Found & { readonly startOffset: number }) | number {
+    const open = (batch: Buffer): number =>
+      this.#stability.isOpen(producerId(batch)) ? ERROR.invalidTransactionState : 0;
+    const errorCode =
+      checkBatch(received, maxBytes) || (isTransactional(received) ? transaction(received) : open(received));
     if (errorCode !== ERROR.none) return errorCode;
     const { startOffset, endOffset: offset } = this;
     if (producerId(received) >= 0) {
@@ -33,39 +58,68 @@ export class PartitionLog {
       if (earlier !== ERROR.none) return earlier;
       this.#producers.appended(received, offset);
     }
-    const batch = Buffer.from(received); // a view would keep everything that arrived together with it
-    batch.writeBigInt64BE(BigInt(offset));
-    this.batches.push(batch);
-    this.endOffset += recordSpan(batch);
-    this.#changed();
+    if (isTransactional(received)) this.#stability.wrote(producerId(received), offset);
+    this.#write(Buffer.from(received)); // a view would keep everything that arrived together with it
     return { offset, timestampMs: -1, startOffset };
   }
 
-  /** Whole batches from the one that holds `offset`; `always`: at least that one, however large. */
-  read(offset: number, maxBytes: number, always: boolean): Buffer {
+  /** Ends what a producer wrote in its transaction, for all that a marker says. */
+  end(id: number, epoch: number, committed: boolean): void {
+    this.#producers.ended(id, epoch);
+    this.#stability.ended(id, this.endOffset, committed);
+    const last = this.batches.at(-1);
+    this.#write(endMarker(id, epoch, committed, last === undefined ? 0 : maxTimestamp(last)));
+  }
+
+  #write(batch: Buffer): void {
+    batch.writeBigInt64BE(BigInt(this.endOffset));
+    this.batches.push(batch);
+    this.endOffset += recordSpan(batch);
+    this.#changed();
+  }
+
+  /** Whole batches from the one that holds `offset`, below `end`; `always`: at least that one, however large. */
+  read(offset: number, end: number, maxBytes: number, always: boolean): Buffer {
     const from = this.#indexOf(offset);
     let to = from;
-    for (let left = maxBytes; to < this.batches.length; to++) {
+    for (let left = maxBytes; to < this.batches.length && baseOffset(this.batches[to]) < end; to++) {
       left -= this.batches[to].length;
       if (left < 0 && !(always && to === from)) break;
     }
     return to - from === 1 ? this.batches[from] : Buffer.concat(this.batches.slice(from, to));
   }
 
-  /** How many bytes a reader at `offset` has in front of it, counted until there are `enough`. */
-  bytesFrom(offset: number, enough: number): number {
+  /** How many bytes a reader at `offset` has in front of it below `end`, counted until there are `enough`. */
+  bytesFrom(offset: number, end: number, enough: number): number {
     let bytes = 0;
-    for (let i = this.#indexOf(offset); i < this.batches.length && bytes < enough; i++) bytes += this.batches[i].length;
+    for (let i = this.#indexOf(offset); i < this.batches.length && bytes < enough; i++) {
+      if (baseOffset(this.batches[i]) >= end) break;
+      bytes += this.batches[i].length;
+    }
     return bytes;
   }
 
-  /** The first record at or after a time, or null; or one of the two ends. */
-  find(timestampMs: number): Found | null {
-    if (timestampMs === LATEST) return { offset: this.endOffset, timestampMs: -1 };
+  /** Of which transactions a reader has to leave out what it finds in `[from, below)`. */
+  aborted(from: number, below: number): Aborted[] {
+    return this.#stability.aborted(from, below);
+  }
+
+  /** What readers of committed records see. */
+  committed(): Buffer[] {
+    const end = this.stableOffset;
+    return this.batches.filter((batch) => {
+      if (baseOffset(batch) >= end || isControl(batch)) return false;
+      return !isTransactional(batch) || !this.#stability.isAborted(producerId(batch), baseOffset(batch));
+    });
+  }
+
+  /** The first record at or after a time that lies below `end`, or null; or one of the two ends. */
+  find(timestampMs: number, end: number): Found | null {
+    if (timestampMs === LATEST) return { offset: end, timestampMs: -1 };
     if (timestampMs === EARLIEST) return { offset: this.startOffset, timestampMs: -1 };
     for (const batch of this.batches) {
       const found = maxTimestamp(batch) < timestampMs ? null : firstAtOrAfter(batch, timestampMs, this.startOffset);
-      if (found) return found;
+      if (found) return found.offset < end ? found : null;
     }
     return null;
   }

@@ -23,7 +23,7 @@ export class Producers {
     if (epoch > known.epoch) return first === 0 ? ERROR.none : ERROR.outOfOrderSequence;
     const last = lastSequence(batch);
     const repeated = known.batches.find((written) => written.first === first && written.last === last);
-    const expected = (known.batches[known.batches.length - 1].last + 1) % SEQUENCES;
+    const expected = ((known.batches.at(-1)?.last ?? -1) + 1) % SEQUENCES;
     return repeated ?? (first === expected ? ERROR.none : ERROR.outOfOrderSequence);
   }
 
@@ -34,6 +34,12 @@ export class Producers {
     batches.push({ first: baseSequence(batch), last: lastSequence(batch), offset, timestampMs: maxTimestamp(batch) });
     if (batches.length > REMEMBERED_BATCHES) batches.shift();
     this.#byId.set(producerId(batch), { epoch, batches });
+  }
+
+  /** A transaction of this producer has ended under an epoch: an older one is refused from here on. */
+  ended(id: number, epoch: number): void {
+    const known = this.#byId.get(id);
+    if (known === undefined || epoch > known.epoch) this.#byId.set(id, { epoch, batches: [] });
   }
 }
 

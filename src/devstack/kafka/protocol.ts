@@ -7,7 +7,9 @@ export const ERROR = {
   messageTooLarge: 10, notCoordinator: 16, invalidTopic: 17, invalidRequiredAcks: 21, illegalGeneration: 22,
   inconsistentGroupProtocol: 23, invalidGroupId: 24, unknownMemberId: 25, rebalanceInProgress: 27,
   unsupportedVersion: 35, topicAlreadyExists: 36, invalidPartitions: 37, invalidReplicationFactor: 38,
-  invalidRequest: 42, outOfOrderSequence: 45, invalidProducerEpoch: 47, memberIdRequired: 79, invalidRecord: 87,
+  invalidRequest: 42, outOfOrderSequence: 45, invalidProducerEpoch: 47, invalidTransactionState: 48,
+  invalidProducerIdMapping: 49, invalidTransactionTimeout: 50, operationNotAttempted: 55, memberIdRequired: 79,
+  invalidRecord: 87,
 } as const;
 
 /** Reads an array and writes one of the same length: most responses are built like their requests. */

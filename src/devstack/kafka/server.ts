@@ -17,7 +17,7 @@ export type RequestInfo = {
 export type Fault = {
   /** Wait before the work is done. */
   readonly delayMs?: number;
-  /** Answer with this code, do nothing: Produce, Fetch, ListOffsets and all calls of groups. */
+  /** Answer with this code, do nothing: Produce, Fetch, ListOffsets and all calls of groups and transactions. */
   readonly errorCode?: number;
   /** Do the work, never answer. */
   readonly dropResponse?: boolean;

@@ -1,0 +1,40 @@
+/**
+ * What readers of committed records have to know of one partition: where the first open transaction begins, up to which
+ * they are served, and where aborted ones lie, which they leave out themselves.
+ */
+export type Aborted = { readonly producerId: number; readonly first: number; readonly marker: number };
+
+export class Stability {
+  /** First offset of the open transaction of each producer. */
+  readonly #open = new Map<number, number>();
+  /** In the order of their ends, as Kafka names them. */
+  readonly #aborted: Aborted[] = [];
+
+  wrote(producerId: number, offset: number): void {
+    if (!this.#open.has(producerId)) this.#open.set(producerId, offset);
+  }
+
+  ended(producerId: number, marker: number, committed: boolean): void {
+    const first = this.#open.get(producerId);
+    this.#open.delete(producerId);
+    if (first !== undefined && !committed) this.#aborted.push({ producerId, first, marker });
+  }
+
+  isOpen(producerId: number): boolean {
+    return this.#open.has(producerId);
+  }
+
+  /** Where the first open transaction begins; `end` where none is open. */
+  stableOffset(end: number): number {
+    return Math.min(end, ...this.#open.values());
+  }
+
+  /** Those of which something lies in `[from, below)`. */
+  aborted(from: number, below: number): Aborted[] {
+    return this.#aborted.filter(({ first, marker }) => marker >= from && first < below);
+  }
+
+  isAborted(producerId: number, offset: number): boolean {
+    return this.aborted(offset, offset + 1).some((each) => each.producerId === producerId);
+  }
+}
