@@ -212,6 +212,25 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     );
   });
 
+  test('a dated answer counts from its append, however late the observer gets to see it', async () => {
+    const { send, commit, ...watched } = await scene();
+    const [input] = watched.inputs;
+    const observer = observe(watched, { everyMs: 5, dated: true });
+    await send(input, 0, { value: 'a' }, { value: 'b' });
+    const before = String(Date.now());
+    await commit([2, -1]);
+    const looks = failing;
+    await until('the observer looked', () => failing > looks + 24);
+    const after = String(Date.now() + 1);
+    await send(watched.output, 0, { ...published(`${input}/0/0`), timestamp: before });
+    await send(watched.output, 0, { ...published(`${input}/0/1`), timestamp: after });
+    const account = await audit(watched, { observed: await observer.stop() });
+    assert.deepEqual(
+      account.violations.map(({ invariant, examples }) => `${invariant} ${examples}`),
+      [`I4 ${input}/0/1`],
+    );
+  });
+
   test('reads on over a log that is cut off in front', async () => {
     const { send, commit, ...watched } = await scene();
     const [input] = watched.inputs;

@@ -4,6 +4,8 @@
  * Promise: shares no code with src/ (a test holds it to that); works against anything that speaks Kafka; bounded in time.
  * `audit` looks at the end, `observe` while it runs. Positions are read first and the outputs after them, so that the observer
  * can accuse nobody wrongly: what was committed at the first look has its answer at the second, or was committed too early.
+ * A leader that hung knows nothing of its successor when it wakes, and for a moment answers with the end of long ago: where brokers
+ * hang, outputs are `dated`, and an answer that is found later counts from its append.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -98,12 +100,18 @@ export async function audit(watched: Watched, options: AuditOptions = {}): Promi
 /** Looks again and again until it is stopped. `everyMs` is the pause between looks. */
 export function observe(
   watched: Watched,
-  options: { readonly everyMs?: number; readonly dropped?: (input: Input) => boolean } = {},
+  options: {
+    readonly everyMs?: number;
+    readonly dropped?: (input: Input) => boolean;
+    /** The output topic has LogAppendTime. */
+    readonly dated?: boolean;
+  } = {},
 ): Observer {
-  const { everyMs = 100, dropped } = options;
+  const { everyMs = 100, dropped, dated = false } = options;
   const reader = openReader(watched.brokers, { withinMs: 5_000 });
-  const samples: Sample[] = [];
-  const answered = new Set<string>();
+  const samples: (Sample & { readonly atMs: number })[] = [];
+  /** By source, the time of the first append where outputs are dated, and 0 where any time will do. */
+  const answered = new Map<string, number>();
   const open = new Map<string, Input[]>();
   let missed = 0;
   let stopped = false;
@@ -112,8 +120,12 @@ export function observe(
     const positions = [];
     for (const topic of watched.inputs) positions.push({ topic, at: await reader.committed(watched.group, topic) });
     // Only now, after the positions.
-    for (const seen of await reader.readOn(watched.output)) answered.add(headerText(seen.headers, 'sluice-source'));
-    for (const seen of await reader.readOn(watched.deadLetter)) answered.add(letterSource(seen));
+    const atMs = Date.now();
+    for (const seen of await reader.readOn(watched.output)) {
+      const source = headerText(seen.headers, 'sluice-source');
+      answered.set(source, Math.min(answered.get(source) ?? Number.POSITIVE_INFINITY, dated ? seen.timestampMs : 0));
+    }
+    for (const seen of await reader.readOn(watched.deadLetter)) answered.set(letterSource(seen), 0);
     for (const topic of watched.inputs) {
       for (const { partition, offset } of await reader.readOn(topic)) {
         const name = `${topic}/${partition}`;
@@ -129,7 +141,7 @@ export function observe(
         const until = waiting.findIndex(({ offset }) => offset >= committed);
         const passed = waiting.splice(0, until < 0 ? waiting.length : until);
         const unanswered = passed.filter((input) => !answered.has(sourceOf(input)) && dropped?.(input) !== true);
-        samples.push({ topic, partition, committed, unanswered: unanswered.map(sourceOf) });
+        samples.push({ topic, partition, committed, atMs, unanswered: unanswered.map(sourceOf) });
       });
     }
   }
@@ -151,7 +163,13 @@ export function observe(
       stopped = true;
       await looking;
       await reader.close();
-      return { samples, missed };
+      if (!dated) return { samples, missed };
+      const isLate = (source: string, atMs: number) => (answered.get(source) ?? Number.POSITIVE_INFINITY) > atMs;
+      const judged = samples.map((sample) => ({
+        ...sample,
+        unanswered: sample.unanswered.filter((source) => isLate(source, sample.atMs)),
+      }));
+      return { samples: judged, missed };
     },
   };
 }

@@ -84,6 +84,7 @@ async function make(closers: (() => unknown)[]): Promise<KafkaBench> {
     cluster,
     async scenario(name, options = {}) {
       const { partitions = 6, sessionTimeout = '6s', from = 'earliest', edit = (yaml) => yaml } = options;
+      const dated = options.output?.['message.timestamp.type'] === 'LogAppendTime';
       const watched: Watched = {
         brokers,
         group: name,
@@ -124,7 +125,7 @@ async function make(closers: (() => unknown)[]): Promise<KafkaBench> {
         },
         load: (perSecond, over = partitions) =>
           startLoad({ brokers, topic: input, partitions: over, perSecond, value: flightOf }),
-        observe: () => observe(watched, { everyMs: 250 }),
+        observe: () => observe(watched, { everyMs: 250, dated }),
         drained: (withinMs = 60_000) => untilDrained(watched, withinMs),
         audit: (terms) => audit(watched, terms),
         async read(topic) {
