@@ -14,7 +14,8 @@ import { type CellPlan, type CellTarget, planFamilies } from '../../kernel/featu
 import type { ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { connectRedis, isReply, type RedisLink, type RedisOptions, translate, whereOf } from './connection.ts';
+import { isReply, type RedisLink, type RedisOptions, translate, whereOf } from './connection.ts';
+import { createLinks } from './links.ts';
 import { HashRows, hashKey } from './rows.ts';
 
 export interface RedisDeps {
@@ -34,7 +35,7 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
   const { chunkKeys = 128, concurrency = 32, openTimeoutMs = 10_000 } = options;
   const where = whereOf(options);
   const shapes = new WeakMap<readonly ViewSpec[], { readonly of: string; readonly rows: HashRows }>();
-  let connecting: Promise<RedisLink> | undefined;
+  const links = createLinks(clock, options, openTimeoutMs);
   let closed = false;
 
   const reads = createChunkedReads<RedisLink>(
@@ -42,10 +43,10 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
       clock,
       connected,
       onDeaf() {
-        if (connecting === undefined || closed) return;
+        if (!links.held || closed) return;
         telemetry.counter('sluice_store_reconnects_total').add(1);
         telemetry.event('store-reconnecting', { instance: where });
-        drop(connecting);
+        links.drop();
       },
       onResult: (result, calls) => telemetry.counter('sluice_store_calls_total', { result }).add(calls),
       failureOf: (thrown, table) => ({
@@ -59,32 +60,9 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
   );
   telemetry.gauge('sluice_store_calls_allowed', { store: 'redis' }, () => reads.allowed);
 
-  function drop(link: Promise<RedisLink>): void {
-    if (connecting === link) connecting = undefined;
-    link.then(
-      (made) => made.close(),
-      () => undefined,
-    );
-  }
-
   async function connected(): Promise<RedisLink> {
     if (closed) throw new SluiceError('invariant-broken', 'the feature store is closed; nothing may be read from it');
-    if (connecting === undefined) {
-      const made: Promise<RedisLink> = connectRedis(options, () => drop(made));
-      connecting = made;
-    }
-    const mine = connecting;
-    try {
-      if (await within(clock, deadlineIn(clock, openTimeoutMs), mine)) return await mine;
-    } catch (error) {
-      drop(mine);
-      throw translate(error, 'a connection', where);
-    }
-    drop(mine);
-    throw new SluiceError(
-      'store-unavailable',
-      `Redis at ${where} took more than ${openTimeoutMs} ms to connect${options.ssl === undefined ? '' : '; if it speaks no TLS there, leave connections.redis.ssl out'}`,
-    );
+    return links.get();
   }
 
   function rowsOf({ layout, views }: FeatureRead, table: string): HashRows {
@@ -138,7 +116,7 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
           throw translate(error, `a read of table "${table}"`, where);
         });
         if (await within(clock, deadlineIn(clock, openTimeoutMs), probe)) continue;
-        drop(connecting ?? Promise.resolve(link));
+        links.drop();
         throw new SluiceError('store-unavailable', `Redis at ${where} did not answer within ${openTimeoutMs} ms`);
       }
     },
@@ -172,7 +150,7 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
     async close() {
       closed = true;
       reads.close();
-      if (connecting !== undefined) drop(connecting);
+      links.drop();
     },
   };
 }

@@ -10,7 +10,8 @@ import type { SluiceError } from '../../kernel/errors.ts';
 import { encodeView } from '../../kernel/feature-cells.ts';
 import { retry } from '../../kernel/retry.ts';
 import type { FeatureWrite, FeatureWriter } from '../../ports/feature-store.ts';
-import { connectRedis, type RedisLink, type RedisOptions, translate, whereOf } from './connection.ts';
+import { type RedisOptions, translate, whereOf } from './connection.ts';
+import { createLinks } from './links.ts';
 import { fieldOf, hashKey, timeFieldOf } from './rows.ts';
 import type { RedisDeps } from './store.ts';
 
@@ -27,29 +28,16 @@ export function createRedisWriter(
 ): FeatureWriter {
   const { callTimeoutMs = 20_000, giveUpMs = 60_000 } = options;
   const where = whereOf(options);
-  let connecting: Promise<RedisLink> | undefined;
-
-  function drop(link: Promise<RedisLink>): void {
-    if (connecting === link) connecting = undefined;
-    link.then(
-      (made) => made.close(),
-      () => undefined,
-    );
-  }
+  const links = createLinks(clock, options);
 
   async function send(commands: readonly Command[]): Promise<void> {
-    if (connecting === undefined) {
-      const made: Promise<RedisLink> = connectRedis(options, () => drop(made));
-      connecting = made;
-    }
-    const mine = connecting;
     try {
-      const link = await mine;
+      const link = await links.get();
       const all = Promise.all(commands.map(({ key, args }) => link.send(key, false, args)));
       if (await within(clock, deadlineIn(clock, callTimeoutMs), all)) return;
       throw new Error(`no answer within ${callTimeoutMs} ms`);
     } catch (error) {
-      drop(mine);
+      links.drop();
       throw translate(error, 'a write of feature rows', where);
     }
   }
@@ -79,7 +67,7 @@ export function createRedisWriter(
       if (commands.length > 0) await persist(write.table, commands);
     },
     async close() {
-      if (connecting !== undefined) drop(connecting);
+      links.drop();
     },
   };
 }
