@@ -120,6 +120,16 @@ export const ALERTS: readonly Alert[] = [
     chapter: 'Outage of the store',
   },
   {
+    alert: 'SluiceSecondLevelOut',
+    expr: 'sluice_second_level_up == 0',
+    for: '5m',
+    severity: 'warning',
+    summary: '{{ $labels.instance }} reads features without the second level of its cache',
+    description:
+      'Redis before the feature store does not answer; the store is asked in its place. The event second-level-out tells why.',
+    chapter: 'Outage of the second level',
+  },
+  {
     alert: 'SluiceRegistryOut',
     expr: 'sluice_waiting{what="registry"} == 1',
     for: '1m',

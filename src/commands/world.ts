@@ -21,6 +21,7 @@ import type { Io } from './io.ts';
 import { kafkaConnection } from './kafka-connection.ts';
 import { loadModel } from './load-model.ts';
 import { reach } from './reach.ts';
+import { withSecondLevel } from './second-level.ts';
 import { createStores } from './stores.ts';
 
 /**
@@ -53,7 +54,8 @@ export async function createWorld(
     session: await loadModel(small, { clock, telemetry, runtime, cores: io.cores, env }),
     encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
   };
-  const store = createStores(topology, plan.reads, { clock, telemetry, env });
+  const stores = createStores(topology, plan.reads, { clock, telemetry, env });
+  const store = register ? withSecondLevel(stores, topology, plan.reads, { clock, telemetry, env }) : stores;
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
   const connection = { ...kafkaConnection(kafka, telemetry, io), stock: kafka.client === 'stock' };

@@ -157,6 +157,17 @@ export interface CacheSettings {
   readonly refreshAfterMs?: number;
   /** A topic whose record keys are row keys: such a row has changed. */
   readonly invalidateBy?: string;
+  /** Rows are also kept where other processes find them. */
+  readonly secondLevel?: SecondLevelSettings;
+}
+
+/** In `connections.redis`. */
+export interface SecondLevelSettings {
+  /** For so long after the store was asked a row is used, there and in memory together. */
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+  /** Longest time that a look there may cost. */
+  readonly timeoutMs: number;
 }
 
 export interface FlowSettings {

@@ -10,6 +10,11 @@ export interface FeatureStore {
    * asked (never a partial answer; a queue on our side does not count), `fatal` when it refuses (permission, unknown family).
    */
   read(read: FeatureRead): Promise<void>;
+  /**
+   * These rows have changed, or, without keys, any may have: what is kept of them beside the store is not given any more to
+   * reads that begin from here on. Undefined where nothing is kept.
+   */
+  forget?(of: RowsOf, keys?: readonly Buffer[]): void;
   close(): Promise<void>;
 }
 
@@ -27,7 +32,12 @@ export interface FeatureRead {
   readonly rowWidth: number;
   readonly into: FeatureReadResult;
   readonly timeoutMs: number;
+  /** A row that is kept beside the store will do if the store was asked for it less than this ago; undefined: if it is kept. */
+  readonly keptWithinMs?: number | undefined;
 }
+
+/** Which rows, but for their keys. */
+export type RowsOf = Pick<FeatureRead, 'from' | 'table' | 'layout' | 'feast' | 'views' | 'rowWidth'>;
 
 /** Row k belongs to keys[k]. Pre-filled with NaN. */
 export interface FeatureReadResult {
@@ -35,6 +45,8 @@ export interface FeatureReadResult {
   readonly values: Float64Array;
   /** keys × views, wall ms of the view's cell; stays NaN where the view is absent. */
   readonly writtenAtMs: Float64Array;
+  /** Keys; wall ms at which the store was asked for a row that was kept beside it; stays NaN where it was asked by this read. */
+  readonly askedAtMs?: Float64Array | undefined;
 }
 
 /** Loads rows into a table; used by `features load` and by tests. */

@@ -20,9 +20,12 @@ export function createChanges(
   const by = (result: string) => telemetry.counter('sluice_cache_invalidations_total', { view, result });
   const known = by('dropped');
   const unknown = by('unknown');
+  // What has changed until here nobody has told us.
+  flights.forget();
   return {
     changed(keys) {
       let dropped = 0;
+      flights.forget(keys);
       for (const key of keys) {
         flights.outdate(key.toString('latin1'));
         if (cache.drop(key)) dropped++;
@@ -31,6 +34,7 @@ export function createChanges(
       unknown.add(keys.length - dropped);
     },
     missed() {
+      flights.forget();
       flights.outdateAll();
       known.add(cache.dropAll());
     },

@@ -15,6 +15,8 @@ export interface Flight {
   readonly rowOf: ReadonlyMap<string, number>;
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
+  /** With a second level, keys: wall ms at which the store was asked for a row that was kept there, otherwise NaN. */
+  readonly askedAtMs: Float64Array | undefined;
   answered: boolean;
   failed: boolean;
   /** Made for the cache: it is not repeated, and `done` never rejects; who shares it asks anew where it failed. */
@@ -62,17 +64,19 @@ export class FeatureFlights {
   }
 
   private launch(unsorted: Buffer[], background: boolean): Flight {
-    const { from, table, layout, feast, rowWidth, views } = this.read;
+    const { from, table, layout, feast, rowWidth, views, cache } = this.read;
     const { health, onAnswered } = this.options;
     const keys = unsorted.sort(Buffer.compare);
     const values = new Float64Array(keys.length * rowWidth);
     const writtenAtMs = new Float64Array(keys.length * views.length);
+    const askedAtMs = cache?.secondLevel && new Float64Array(keys.length);
     const rowOf = new Map(keys.map((key, row) => [key.toString('latin1'), row]));
     const call = async (): Promise<void> => {
       // A try that failed half-way must leave nothing behind for the next.
       values.fill(Number.NaN);
       writtenAtMs.fill(Number.NaN);
-      const into = { values, writtenAtMs };
+      askedAtMs?.fill(Number.NaN);
+      const into = { values, writtenAtMs, askedAtMs };
       await this.deps.store.read({
         from,
         table,
@@ -83,6 +87,8 @@ export class FeatureFlights {
         rowWidth,
         into,
         timeoutMs: CALL_TIMEOUT_MS,
+        // Read anew because of its age: what others have read lately will do.
+        keptWithinMs: background ? cache?.refreshAfterMs : undefined,
       });
     };
     const asked = background ? call() : this.persisted(call, rowOf);
@@ -102,6 +108,7 @@ export class FeatureFlights {
       rowOf,
       values,
       writtenAtMs,
+      askedAtMs,
       background,
       answered: false,
       failed: false,
@@ -129,6 +136,11 @@ export class FeatureFlights {
   /** All rows may have. */
   outdateAll(): void {
     for (const key of [...this.byKey.keys()]) this.outdate(key);
+  }
+
+  /** What is kept of rows beside the store is not to be given any more: of these, or of all. */
+  forget(keys?: readonly Buffer[]): void {
+    this.deps.store.forget?.(this.read, keys);
   }
 
   /** What waits, for people. */

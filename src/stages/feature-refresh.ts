@@ -67,30 +67,37 @@ export class FeatureRefresh {
 export function rememberRows(
   cache: FeatureCache,
   { cache: settings, views }: ReadPlan,
-  { keys, values, writtenAtMs, outdated }: Flight,
+  { keys, values, writtenAtMs, askedAtMs, outdated }: Flight,
   { clock, random }: Pick<StageDeps, 'clock' | 'random'>,
 ): void {
   if (settings === undefined) return;
   const nowMs = clock.monotonicMs();
+  const wallMs = clock.wallMs();
   for (let row = 0; row < keys.length; row++) {
     if (outdated?.has(keys[row].toString('latin1'))) continue;
     const present = hasView(writtenAtMs, row, views.length);
-    const times = timesOf(settings, present, nowMs, random);
+    const keptMs = askedAtMs === undefined || Number.isNaN(askedAtMs[row]) ? 0 : wallMs - askedAtMs[row];
+    const times = timesOf(settings, present, keptMs, nowMs, random);
     if (times.expiresAtMs > nowMs) cache.put(keys[row], values, writtenAtMs, row, present, times);
   }
 }
 
 /**
  * Of a row that is stored: fresh for its ttl; due, where the topology says so, at a moment of its own before that. One that
- * is not there has its short ttl and is not read ahead of it.
+ * is not there has its short ttl and is not read ahead of it. One that was kept in the second level for `keptMs` is that old
+ * already: it ends with its time there, and is due as much earlier.
  */
 function timesOf(
-  { ttlMs, negativeTtlMs, refreshAfterMs }: NonNullable<ReadPlan['cache']>,
+  { ttlMs, negativeTtlMs, refreshAfterMs, secondLevel }: NonNullable<ReadPlan['cache']>,
   present: boolean,
+  keptMs: number,
   nowMs: number,
   random: () => number,
 ): Times {
-  const expiresAtMs = nowMs + (present ? ttlMs : negativeTtlMs);
+  const firstMs = present ? ttlMs : negativeTtlMs;
+  const secondMs = present ? secondLevel?.ttlMs : secondLevel?.negativeTtlMs;
+  const expiresAtMs = nowMs + (secondMs === undefined ? firstMs : Math.min(firstMs, secondMs - keptMs));
   if (!present || refreshAfterMs === undefined) return { expiresAtMs, refreshAtMs: Number.POSITIVE_INFINITY };
-  return { expiresAtMs, refreshAtMs: nowMs + refreshAfterMs + random() * SPREAD * (ttlMs - refreshAfterMs) };
+  const dueMs = Math.max(0, refreshAfterMs - keptMs) + random() * SPREAD * (ttlMs - refreshAfterMs);
+  return { expiresAtMs, refreshAtMs: nowMs + dueMs };
 }

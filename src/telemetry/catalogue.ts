@@ -110,6 +110,27 @@ export const METRICS = {
     { view: 'any', result: ['dropped', 'unknown'] },
     32,
   ),
+  sluice_second_level_requests_total: counter(
+    'Rows that were looked for in the second level of the feature cache, by what was found; outdated: too old, or said to have changed.',
+    { view: 'any', result: ['hit', 'negative-hit', 'miss', 'outdated', 'unreadable'] },
+    96,
+  ),
+  sluice_second_level_bypasses_total: counter(
+    'Rows that the store was asked for without an answer of the second level, by reason; out: it failed before and is left alone.',
+    { view: 'any', reason: ['out', 'busy', 'timed-out', 'unavailable', 'refused'] },
+    96,
+  ),
+  sluice_second_level_writes_total: counter(
+    'Rows on their way to the second level; superseded: what is there was asked for later, or is said to have changed; dropped: too many wait, or it is out.',
+    { result: ['kept', 'superseded', 'dropped', 'failed'] },
+  ),
+  sluice_second_level_invalidations_total: counter(
+    'Keys that a changelog topic named: marked in the second level, or not, and then nothing older is believed.',
+    { view: 'any', result: ['marked', 'unmarked'] },
+    32,
+  ),
+  sluice_second_level_up: gauge('1 while the second level of the feature cache is asked, 0 while it is left alone.'),
+  sluice_second_level_queued_bytes: gauge('What waits to be written to the second level of the feature cache.'),
   sluice_changelog_nameless_total: counter(
     'Records of a topic that invalidates caches that named no row: without a key, or nobody can read them.',
     { topic: 'any', reason: ['no-key', 'batch-unreadable', 'too-large'] },

@@ -114,6 +114,12 @@ export const EVENTS = {
     'changes are gone, or in a batch that nobody can read: the caches are emptied',
     limited('topic'),
   ),
+  'second-level-out': store(
+    'warn',
+    'the second level of the feature cache does not answer: the store is asked without it',
+    limited(),
+  ),
+  'second-level-back': store('info', 'the second level of the feature cache answers again'),
   'store-reconnecting': store('warn', 'nothing comes over the connection: it is given up for a new one', limited()),
   'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 

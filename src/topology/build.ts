@@ -3,6 +3,7 @@ import type {
   Connections,
   EnrichSettings,
   OverloadSettings,
+  SecondLevelSettings,
   Topology,
   ValueFormat,
   ViewSettings,
@@ -10,6 +11,7 @@ import type {
 import { asEnrich } from './look-ups.ts';
 import { maxBatchOf } from './max-batch.ts';
 import { type TopologyFile, VIEW_COLUMN } from './schema.ts';
+import type { SecondLevelFile } from './store-connections.ts';
 import { separatorOf } from './store-rules.ts';
 
 export interface ResolvedFiles {
@@ -109,8 +111,13 @@ function buildEnrich(entry: TopologyFile['enrich'][number]): EnrichSettings {
       negativeTtlMs: cache.negativeTtl,
       ...(cache.refreshAfter !== undefined && { refreshAfterMs: cache.refreshAfter }),
       ...(cache.invalidateBy !== undefined && { invalidateBy: cache.invalidateBy }),
+      ...(cache.secondLevel !== undefined && { secondLevel: buildSecondLevel(cache.secondLevel) }),
     },
   };
+}
+
+function buildSecondLevel({ ttl, negativeTtl, timeout }: SecondLevelFile): SecondLevelSettings {
+  return { ttlMs: ttl, negativeTtlMs: negativeTtl, timeoutMs: timeout };
 }
 
 /** Its key is fields with one character between; store-rules.ts has seen to it. */

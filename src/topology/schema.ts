@@ -19,7 +19,7 @@ import {
   text,
   topic,
 } from './leaves.ts';
-import { filesSchema, redisSchema } from './store-connections.ts';
+import { filesSchema, redisSchema, secondLevelSchema } from './store-connections.ts';
 
 /**
  * The topology file, as one schema: the type of the parsed file, the JSON Schema for editors and the reference page.
@@ -82,6 +82,9 @@ const cache = strict({
     .describe(
       'a topic whose record keys are row keys: what is read there is dropped here; by every instance for itself',
     )
+    .optional(),
+  secondLevel: secondLevelSchema
+    .describe('rows are kept in Redis too, where every instance and the next start find them')
     .optional(),
 });
 

@@ -4,7 +4,7 @@ import { Secret } from '../kernel/secret.ts';
 import type { TlsSettings } from '../kernel/tls.ts';
 import type { RedisConnection } from '../plan/topology.ts';
 import { secret, tls } from './connection-schema.ts';
-import { count, flag, matching, text } from './leaves.ts';
+import { choice, count, duration, flag, matching, text } from './leaves.ts';
 
 /** `connections` of stores beside Bigtable: what may be written, and what the program makes of it. */
 
@@ -35,6 +35,24 @@ export const redisSchema = strict({
 export const filesSchema = strict({
   folder: text('the path of a folder', 'features').describe('holds TABLE.jsonl or TABLE.jsonl.gz for each table'),
 });
+
+/** Rows of a feature cache that other processes share. */
+export const secondLevelSchema = strict({
+  connection: choice(['redis'], ['memcached', 'hazelcast', 'memorystore'])
+    .describe('which of connections')
+    .default('redis'),
+  ttl: duration('1h')
+    .describe(
+      'how long a row is used after the store was asked for it, here and in memory together; at least the ttl of the cache',
+    )
+    .prefault('1h'),
+  negativeTtl: duration('1m').describe('the same for a row that the store has not').prefault('1m'),
+  timeout: duration('50ms')
+    .describe('how long a look there may take before the store is asked; one that does not answer is left alone')
+    .prefault('50ms'),
+});
+
+export type SecondLevelFile = z.infer<typeof secondLevelSchema>;
 
 export type RedisFile = z.infer<typeof redisSchema>;
 

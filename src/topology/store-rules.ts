@@ -7,6 +7,7 @@ import { Secret } from '../kernel/secret.ts';
 import { type LookUpEntry, lookUpsIn } from './look-ups.ts';
 import type { TopologyFile } from './schema.ts';
 import { buildRedis, type RedisFile } from './store-connections.ts';
+import { formatDuration } from './units.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
@@ -17,6 +18,7 @@ export function checkStores(file: TopologyFile, report: Report): void {
   const encodings = new Map<string, string>();
   for (const { list, i, entry } of lookUpsIn(file)) {
     checkFeast(entry, [list, i], report);
+    checkSecondLevel(file, entry, [list, i, 'cache', 'secondLevel'], report);
     if (entry.from === 'file' && entry.cache !== undefined) {
       const message = 'keeps rows that a file has brought into memory already';
       report([list, i, 'cache'], message, 'leave cache out');
@@ -39,6 +41,29 @@ export function checkStores(file: TopologyFile, report: Report): void {
         encodings.set(cell, other);
       }
     }
+  }
+}
+
+function checkSecondLevel({ connections }: TopologyFile, { from, cache }: Entry, path: Path, report: Report): void {
+  const second = cache?.secondLevel;
+  if (cache === undefined || second === undefined) return;
+  if (from === 'redis') {
+    const message = 'keeps rows in Redis, and that is where they come from';
+    report(path, message, 'leave secondLevel out: it is for stores that answer more slowly than Redis');
+    return;
+  }
+  if (connections.redis === undefined) {
+    const message = 'keeps rows in Redis, and connections names none: nothing would be kept';
+    report(path, message, 'add connections.redis: { url: "redis://localhost:6379" }, or leave secondLevel out');
+    return;
+  }
+  if (second.ttl < cache.ttl) {
+    const message = `is ${formatDuration(second.ttl)}, less than the ttl of the cache, ${formatDuration(cache.ttl)}: it bounds both together`;
+    report([...path, 'ttl'], message, 'write a longer one, for example six times the ttl of the cache');
+  }
+  if (second.negativeTtl < cache.negativeTtl) {
+    const message = `is ${formatDuration(second.negativeTtl)}, less than the negativeTtl of the cache, ${formatDuration(cache.negativeTtl)}: it bounds both together`;
+    report([...path, 'negativeTtl'], message, 'write as long a one, or a shorter one in the cache');
   }
 }
 

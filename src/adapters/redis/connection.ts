@@ -117,12 +117,17 @@ const COMES_BACK =
   /^(LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
 
 /** Says in our words what Redis or the way to it answered; a SluiceError passes through. Total: what is unknown is worth a retry. */
-export function translate(error: unknown, what: string, where: string): SluiceError {
+export function translate(
+  error: unknown,
+  what: string,
+  where: string,
+  takes = 'reading takes +hgetall on the keys',
+): SluiceError {
   if (error instanceof SluiceError) return error;
   const { message = String(error), code } = (error ?? {}) as { message?: string; code?: string };
   const said = message === '' ? String(code ?? error) : message;
   if (REFUSES_US.test(said)) {
-    const remedy = 'correct username and password of connections.redis; reading takes +hgetall on the keys';
+    const remedy = `correct username and password of connections.redis; ${takes}`;
     return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said}); ${remedy}`, error);
   }
   if (/^MOVED\b/.test(said)) {
