@@ -23,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
+from from_sklearn_model import to_onnx
 from from_sklearn_steps import Writer
-from from_sklearn_text import Block, Refused, is_gone, number, text
+from from_sklearn_text import Block, Refused, is_gone, text
 
-OPSET = {"": 17, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5
 
 
@@ -38,7 +38,7 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
     where the pipeline was fitted with it."""
     fields = fields_of(X, pipeline, id)
     writer = Writer()
-    features = [Block(f"event.{field.name}", 1, field.name, field.text) for field in fields if field.is_feature]
+    features = [Block(f"event.{field.name}", 1, field.name, field.text, field.holes) for field in fields if field.is_feature]
     steps, model = split(pipeline)
     for step in steps:
         features = writer.convert(step, features)
@@ -46,7 +46,9 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
         if block.text:
             raise Refused(f"the column {block.name} reaches the model as text", "encode it with OneHotEncoder or OrdinalEncoder")
     width = sum(block.width for block in features)
-    onnx, predictions = to_onnx(model, width)
+    given = X[[field.column for field in fields if field.is_feature]] if hasattr(X, "iloc") else X
+    onnx, predictions = to_onnx(model, width, features, pipeline, given)
+    refuse_same_name(fields, predictions)
 
     folder = Path(out) / "models" / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +69,14 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
 class Field:
     """A column of X, and its Avro type as a field of the event."""
 
-    def __init__(self, column, name, kind, nullable, is_id, is_feature):
-        self.column, self.name, self.kind, self.nullable, self.is_id, self.is_feature = column, name, kind, nullable, is_id, is_feature
+    def __init__(self, column, name, kind, gone, is_id, is_feature):
+        self.column, self.name, self.kind, self.is_id, self.is_feature = column, name, kind, is_id, is_feature
+        self.nullable = len(gone) > 0
         self.text = kind == "string"
+        # Transformers of texts tell None from NaN, and an event has one null for both.
+        self.holes = "none" if any(value is None for value in gone) else "nan" if gone else ""
+        if self.text and self.holes == "none" and not all(value is None for value in gone):
+            raise Refused(f"the column {column} has None here and NaN there, which scikit-learn takes for different values", "make it one of both before fitting")
 
 
 def fields_of(X, pipeline, id):
@@ -90,11 +97,15 @@ def fields_of(X, pipeline, id):
         kind = kind_of(present, column == id)
         if kind != "string" and any(isinstance(value, str) for value in present):
             raise Refused(f"the column {column} holds texts and numbers", "make it all texts before fitting")
+        strange = next((value for value in present if not isinstance(value, (str, int, float, np.number, np.bool_))), None)
+        if strange is not None:
+            raise Refused(f"the column {column} holds values of type {type(strange).__name__}", "make them numbers, such as milliseconds since 1970, or texts before fitting; or leave the column out of X")
         safe = re.sub(r"\W", "_", str(column), flags=re.ASCII)
         safe = f"_{safe}" if not safe or safe[0].isdigit() else safe
         if any(field.name == safe for field in fields):
             raise Refused(f"two columns would be the field {safe}", "rename one")
-        fields.append(Field(column, safe, kind, len(present) < len(values), column == id, column != id or fitted_with_id))
+        gone = [value for value in values if is_gone(value)]
+        fields.append(Field(column, safe, kind, gone, column == id, column != id or fitted_with_id))
     return fields
 
 
@@ -124,63 +135,6 @@ def described(pipeline):
     return " → ".join(type(step).__name__ for _, step in getattr(pipeline, "steps", [("", pipeline)]))
 
 
-def to_onnx(model, width):
-    """The last step as ONNX, and its predictions: name -> (expression, Avro type, what scikit-learn says to X)."""
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
-    from sklearn.base import is_classifier, is_regressor
-
-    kind = type(model).__name__
-    if not is_classifier(model) and not is_regressor(model):
-        raise Refused(f"the last step, {kind}, neither classifies nor regresses", "end the pipeline with a classifier or a regressor")
-    if is_classifier(model) and not hasattr(model, "predict_proba"):
-        raise Refused(f"{kind} gives no probabilities", "wrap it in CalibratedClassifierCV, or use a classifier with predict_proba")
-    if getattr(model, "n_features_in_", width) != width:
-        raise Refused(f"{kind} was fitted on {model.n_features_in_} columns, and the expressions make {width}", "report this, with the pipeline")
-    options = {id(model): {"zipmap": False}} if is_classifier(model) else None
-    try:
-        onnx = convert_sklearn(model, initial_types=[("features", FloatTensorType([None, width]))], options=options, target_opset=OPSET)
-    except Exception as error:
-        raise Refused(f"skl2onnx cannot convert {kind}: {error}", "use another model, or convert it with a tool of its own") from error
-    output = onnx.graph.output[-1]
-    for other in list(onnx.graph.output)[:-1]:
-        onnx.graph.output.remove(other)
-    values = output_width(model)
-    while len(output.type.tensor_type.shape.dim) < 2:
-        output.type.tensor_type.shape.dim.add()
-    output.type.tensor_type.shape.dim[1].dim_value = values
-    scores = output.name if re.fullmatch(r"[A-Za-z_]\w*", output.name) else f"output({text(output.name)})"
-    if is_regressor(model):
-        one = lambda answers: np.asarray(answers, float).reshape(len(answers), -1)
-        if values == 1:
-            return onnx, {"value": (f"{scores}[0]", "double", lambda p, X: one(p.predict(X))[:, 0])}
-        return onnx, {"values": (scores, {"type": "array", "items": "double"}, lambda p, X: one(p.predict(X)))}
-    classes = [value.item() if hasattr(value, "item") else value for value in model.classes_]
-    predictions = {}
-    if len(classes) == 2:
-        predictions["probability"] = (f"{scores}[1]", "double", lambda p, X: p.predict_proba(X)[:, 1])
-    else:
-        predictions["probabilities"] = (scores, {"type": "array", "items": "double"}, lambda p, X: p.predict_proba(X))
-    if all(isinstance(value, str) for value in classes):
-        expression, avro = f"label(argMax({scores}), [{', '.join(map(text, classes))}])", "string"
-    elif classes == list(range(len(classes))):
-        expression, avro = f"argMax({scores})", "int"
-    else:
-        expression = f"table(argMax({scores}), [{', '.join(map(number, range(len(classes))))}], [{', '.join(map(number, classes))}])"
-        avro = "double"
-    predictions["class"] = (expression, avro, lambda p, X: p.predict(X))
-    return onnx, predictions
-
-
-def output_width(model):
-    classes = getattr(model, "classes_", None)
-    if classes is None:
-        return int(getattr(model, "n_outputs_", 1) or 1) if np.ndim(getattr(model, "coef_", [0])) < 2 else len(model.coef_)
-    if isinstance(classes, list):
-        raise Refused(f"{type(model).__name__} predicts several outputs at once", "export a model an output")
-    return len(classes)
-
-
 def named(blocks):
     """Lines have names of their own."""
     seen = {}
@@ -203,16 +157,23 @@ def write_golden(path, X, fields, pipeline, predictions, count):
     sample = X.iloc[chosen] if hasattr(X, "iloc") else np.asarray(X, object)[chosen]
     given = sample[[field.column for field in fields if field.is_feature]] if hasattr(X, "iloc") else sample
     answers = {name: ask(pipeline, given) for name, (_, _, ask) in predictions.items()}
+    spread = max([0.0, *(float(np.std(np.asarray(values, float), axis=0).max()) for values in answers.values() if np.asarray(values).dtype.kind == "f")])
     events = []
     with path.open("w", encoding="utf-8") as file:
         for row, k in enumerate(chosen):
             expected = {name: plain(values[row]) for name, values in answers.items()}
             values = record_of(X, fields, k)
             record = {field.name: bool(values[field.name]) if field.kind == "boolean" and not is_gone(values[field.name]) else plain(values[field.name]) for field in fields}
-            line = {"event": record, "features": {}, "expected": expected, "tolerance": TOLERANCE}
+            line = {"event": record, "features": {}, "expected": expected, "tolerance": tolerance_of(expected, spread)}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             events.append(json.dumps(record, ensure_ascii=False) + "\n")
     return events
+
+
+def tolerance_of(expected, spread):
+    """float32 has seven digits, so what may be off grows with the number, and with those that it is a sum of."""
+    sizes = [spread, *(abs(one) for value in expected.values() for one in (value if isinstance(value, list) else [value]) if isinstance(one, (int, float)))]
+    return TOLERANCE * max([1.0, *sizes])
 
 
 def record_of(X, fields, k):
@@ -228,6 +189,12 @@ def plain(value):
         return None
     value = value.item() if hasattr(value, "item") else value
     return int(value) if isinstance(value, bool) else value
+
+
+def refuse_same_name(fields, predictions):
+    for field in fields:
+        if field.is_id and field.name in predictions:
+            raise Refused(f"the id {field.column} has the name of a prediction", "rename the column")
 
 
 def write_topology(out, name, fields, predictions):

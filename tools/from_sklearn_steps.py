@@ -201,9 +201,12 @@ class Writer(Categories):
     def _SimpleImputer(self, step, blocks):
         columns = list(self.scalars(blocks))
         mark = step.missing_values
-        seen = [block if is_gone(mark) else marked(block, mark) for block in columns]
+        seen = [marked(block, mark) for block in columns]
         made = []
         for block, value in zip(seen, step.statistics_):
+            if passes(block, mark):
+                made.append(block)
+                continue
             if is_gone(value):
                 if getattr(step, "keep_empty_features", False):
                     made.append(replace(block, expression=f"{wrapped(block.expression)} ?? 0"))
@@ -214,7 +217,7 @@ class Writer(Categories):
 
     def _MissingIndicator(self, step, blocks):
         mark = step.missing_values
-        return self.indicators([block if is_gone(mark) else marked(block, mark) for block in self.scalars(blocks)], step.features_)
+        return self.indicators([marked(block, mark) for block in self.scalars(blocks)], step.features_)
 
     def indicators(self, columns, places):
         return [Block(f"missing({columns[k].expression})", 1, f"{columns[k].name}_missing") for k in places]
@@ -226,7 +229,14 @@ def numeric(blocks, what):
             raise Refused(f"the column {block.name} is text and goes to {what}", "encode it first")
 
 
+def passes(block, mark):
+    """Whether what is missing in a text is none of what an imputer looks for: None is not NaN to it."""
+    return block.text and block.holes != "" and is_gone(mark) and (mark is None) != (block.holes == "none")
+
+
 def marked(block, mark):
+    if is_gone(mark):
+        return block
     if block.text or isinstance(mark, str):
         raise Refused(f"missing_values={mark!r} for text has no expression", "make them null before the event is sent")
     return replace(block, expression=f"missingIf({block.expression}, {number(mark)})")

@@ -19,6 +19,8 @@ class Block:
     width: int
     name: str
     text: bool = False
+    # What stands in a text that is missing: "none", "nan", or "" where training has seen neither.
+    holes: str = ""
 
 
 def number(value):
