@@ -45,6 +45,13 @@ function modCode(x: string, n: string): string {
   return `(Math.abs(${x}) <= ${EXACT} ? (${difference} < 0 ? ${difference} + ${n} : ${difference}) : $mod(${x}, ${n}))`;
 }
 
+/** JavaScript has NaN for ±1 to an infinite power, where C, numpy and so training have 1. */
+function powerCode(x: string, y: string): string {
+  const power = `Math.pow(${x}, ${y})`;
+  if (/^[\d.]+$/.test(y)) return power;
+  return `(Math.abs(${x}) === 1 && Math.abs(${y}) === Infinity ? 1 : ${power})`;
+}
+
 export const MATH: readonly FunctionSpec[] = [
   one('abs', 'Magnitude.', '|x|', ['abs(-2.5)', 2.5], (x) => `Math.abs(${x})`),
   one('floor', 'Next whole number below.', '⌊x⌋', ['floor(-1.5)', -2], (x) => `Math.floor(${x})`),
@@ -91,7 +98,7 @@ export const MATH: readonly FunctionSpec[] = [
     (y, x) => `Math.atan2(${y}, ${x})`,
   ),
   one('sign', 'Which side of 0: -1, 0 or 1.', 'x / |x|, 0 for 0', ['sign(-7)', -1], (x) => `Math.sign(${x})`),
-  two('pow(x, y)', 'x to the power y.', 'x^y', ['pow(2, 10)', 1024], (x, y) => `Math.pow(${x}, ${y})`),
+  two('pow(x, y)', 'x to the power y.', 'x^y', ['pow(2, 10)', 1024], powerCode),
   two('min(x, y)', 'The smaller of two.', 'min(x, y)', ['min(3, -1)', -1], (x, y) => `Math.min(${x}, ${y})`),
   two('max(x, y)', 'The larger of two.', 'max(x, y)', ['max(3, -1)', 3], (x, y) => `Math.max(${x}, ${y})`),
   two(

@@ -69,12 +69,13 @@ export const SCALING: readonly FunctionSpec[] = [
       const ys = call.constants(2, 2);
       if (xs.length !== ys.length) call.fail(`${ys.length} y do not go with ${xs.length} x`, 2);
       const last = xs.length - 1;
-      const slopes = xs.map((x, k) => (k === last ? 0 : (ys[k + 1] - ys[k]) / (xs[k + 1] - x)));
+      // Behind the last point a slope of 0 would make NaN of infinity.
+      const slopes = xs.slice(0, last).map((x, k) => (ys[k + 1] - ys[k]) / (xs[k + 1] - x));
       const parts = [held(xs), held(ys), held(slopes)];
       return pointwise(call, (x, block) => {
         const [px, py, steep] = parts.map((part) => part(block));
         const k = block.bind(`$bins(${x}, ${px})`);
-        return `(${anyMissing(x)} ? NaN : ${k} === 0 ? ${numberCode(ys[0])} : ${steep}[${k} - 1] * (${x} - ${px}[${k} - 1]) + ${py}[${k} - 1])`;
+        return `(${anyMissing(x)} ? NaN : ${k} === 0 ? ${numberCode(ys[0])} : ${k} > ${last} ? ${numberCode(ys[last])} : ${steep}[${k} - 1] * (${x} - ${px}[${k} - 1]) + ${py}[${k} - 1])`;
       });
     },
   },

@@ -133,3 +133,17 @@ test('text is a number as a person would write one, or it is missing', () => {
     odd.map(() => -1),
   );
 });
+
+test('infinity is a number to what is level behind its last point, and to powers of 1', () => {
+  const events = [{ a: Number.POSITIVE_INFINITY }, { a: Number.NEGATIVE_INFINITY }, { a: 4 }, { a: 1e308 }];
+  const { rows } = evaluate(
+    { level: 'interpolate(event.a, [1, 2, 4], [10, 20, 40])', power: 'pow(-1, event.a)' },
+    { scope: scopeOf({ a: field('number') }), events },
+  );
+  assert.deepEqual(rows, [
+    [40, 1],
+    [10, 1],
+    [40, 1],
+    [40, 1],
+  ]);
+});
