@@ -3,6 +3,7 @@
  * Thresholds are those of a pipeline that is to keep up within a minute; whoever promises less or more edits them here.
  */
 import { stringify } from 'yaml';
+import { anchorOf } from './anchor.ts';
 
 /** Where the runbook lies, as long as nobody says where their copy does: in this repository. */
 const RUNBOOK = 'docs/runbook.md';
@@ -203,14 +204,6 @@ export const ALERTS: readonly Alert[] = [
     chapter: 'Upgrade of a model',
   },
 ];
-
-/** As GitHub makes the anchor of a heading. */
-export function anchorOf(chapter: string): string {
-  return chapter
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} _-]/gu, '')
-    .replaceAll(' ', '-');
-}
 
 /** The base that rules were written with: they remember it, so that writing them anew does not forget it. */
 export function runbookOf(rules: string): string {

@@ -39,6 +39,16 @@ test('YAML and JSON in pages can be read', () => {
   }
 });
 
+test('code that is marked is run: `run` on any page, `guide` in the guide; other marks mean nothing', () => {
+  for (const { path, info } of PAGES.flatMap(fencesOf)) {
+    const [language, mark] = info;
+    if (mark === undefined) continue;
+    const run = mark === 'run' && language === 'sh';
+    const guide = mark === 'guide' && path === 'docs/guide.md' && ['sh', 'yaml'].includes(language);
+    assert.ok(run || guide, `${path}: nothing runs a block marked ${info.join(' ')}`);
+  }
+});
+
 test('the quick start is two commands', () => {
   const [first] = fencesOf({ path: 'README.md', text: read('README.md') });
   assert.equal(first.body, 'npm ci && npm run demo\nnpm ci && npm test\n');

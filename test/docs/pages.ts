@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { anchorOf } from '../../docs/tools/anchor.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
@@ -53,16 +54,8 @@ export function brokenLinks({ path, text }: Page): readonly string[] {
     });
 }
 
-/** As GitHub makes them: lower case, blanks to dashes, other signs gone. */
 function anchorsOf(text: string): ReadonlySet<string> {
-  return new Set(
-    [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
-      title
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
+  return new Set([...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) => anchorOf(title)));
 }
 
 /** Paths in backticks that are not there. Names with a placeholder (`X`, `NAME`, `*`, `{`) are no paths. */

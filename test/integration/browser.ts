@@ -27,13 +27,15 @@ export interface Opened {
 }
 
 export interface Window {
+  /** Below the address, which is all that may be asked for. */
+  readonly path?: string;
   readonly width?: number;
   readonly height?: number;
   readonly colorScheme?: 'light' | 'dark';
 }
 
 export async function open(context: TestContext, browser: Browser, url: string, window: Window = {}): Promise<Opened> {
-  const { width = 1280, height = 900, colorScheme = 'light' } = window;
+  const { path = '', width = 1280, height = 900, colorScheme = 'light' } = window;
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
   context.after(() => page.close());
   const complaints: string[] = [];
@@ -48,6 +50,6 @@ export async function open(context: TestContext, browser: Browser, url: string, 
     if (response.status() >= 400 && response.status() !== 503)
       complaints.push(`${response.status()} ${response.url()}`);
   });
-  await page.goto(url);
+  await page.goto(url + path);
   return { page, complaints };
 }
