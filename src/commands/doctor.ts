@@ -3,6 +3,7 @@ import { onnxFacts } from '../adapters/onnx/facts.ts';
 import { libraryHints, thisMachine } from '../adapters/onnx/library-search.ts';
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
+import { probeRedis } from '../adapters/redis/probe.ts';
 import { probeRegistry } from '../adapters/registry/probe.ts';
 import { createRegistrySchemas } from '../adapters/registry/registry.ts';
 import { prepare } from '../check/prepare.ts';
@@ -20,6 +21,7 @@ import { checkKafka, kafkaWorld } from './doctor/kafka.ts';
 import { checkModel } from './doctor/model.ts';
 import { checkNode } from './doctor/node.ts';
 import { checkOnnx } from './doctor/onnx.ts';
+import { checkRedis } from './doctor/redis.ts';
 import { checkRegistry, type RegistryQuestions } from './doctor/registry.ts';
 import { checkStore } from './doctor/store.ts';
 import type { Io } from './io.ts';
@@ -64,7 +66,12 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   const load = (of: Plan) => loadModel(of, { clock, telemetry, runtime, cores: io.cores, env: io.env });
   const models = [plan, plan?.smaller].filter((each) => each !== undefined);
   // One after the other on the CPU and its devices; what answers over the network all at once.
-  const outside = Promise.all([kafka(options, topology, telemetry, io), registry(options, topology), store(plan)]);
+  const outside = Promise.all([
+    kafka(options, topology, telemetry, io),
+    registry(options, topology),
+    redis(plan, io),
+    store(plan),
+  ]);
   const device = topology?.model.device;
   const lacking = found.some(({ status, check }) => status === 'problem' && check === device);
   for (const each of models) {
@@ -111,6 +118,23 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
     });
     return (await Promise.all(found)).flat();
   }
+}
+
+async function redis(plan: Plan | undefined, { clock }: Io): Promise<Diagnosis[]> {
+  const at = plan?.topology.connections.redis;
+  if (plan === undefined || at === undefined) return [];
+  const found = await checkRedis(
+    {
+      ...at,
+      asStore: plan.reads.some(({ from }) => from === 'redis'),
+      asSecondLevel: plan.reads.some(({ cache }) => cache?.secondLevel !== undefined),
+    },
+    {
+      wallMs: clock.wallMs(),
+      probe: (node, needs) => probeRedis(clock, { ...at, nodes: [node], timeoutMs: TIMEOUT_MS }, needs),
+    },
+  );
+  return [...found, ...checkOwn(at.ssl, 'connections.redis', clock.wallMs())];
 }
 
 async function kafka(

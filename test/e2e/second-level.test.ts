@@ -61,7 +61,10 @@ test('Redis before the store is killed and comes back during a run: nothing is l
   await server.kill();
   await send(ALL.slice(-600, -300));
   await answered(child, topology, 900);
-  await child.until('the store is asked alone', async () => (await metric(/^sluice_second_level_bypasses_total/)) > 200);
+  await child.until(
+    'the store is asked alone',
+    async () => (await metric(/^sluice_second_level_bypasses_total/)) > 200,
+  );
   assert.equal(await metric(/^sluice_second_level_up/), 0);
   assert.equal((await child.health()).ready, true);
   await server.boot();

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { RedisOptions } from '../../src/adapters/redis/connection.ts';
+import { probeRedis } from '../../src/adapters/redis/probe.ts';
 import { createRedisStore } from '../../src/adapters/redis/store.ts';
+import { textOf } from '../../src/commands/doctor/finding.ts';
+import { checkRedis } from '../../src/commands/doctor/redis.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import { featureStoreConformance } from '../contract/feature-store.ts';
@@ -13,6 +16,9 @@ import { AGG, blank, isSluice, sortedKeys } from '../contract/feature-store-part
 import { REDIS_TRAITS, redisWorld } from '../contract/redis-store.ts';
 import { makeCertificates, type RedisServer, startRedis, startRedisCluster } from '../fixtures/redis-server.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
+import { until } from '../fixtures/until.ts';
+
+const clock = createSystemClock();
 
 featureStoreConformance(
   'Redis Cluster of three masters',
@@ -111,6 +117,52 @@ test('a cluster that is said to be none, and the other way round', async () => {
     const reasons = opened.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
     assert.equal(reasons.length, 2);
     for (const reason of reasons) assert.match(reason, /write cluster: true/);
+  } finally {
+    await stop();
+  }
+});
+
+async function doctor(server: RedisServer, options: Partial<RedisOptions>): Promise<string> {
+  const at = { nodes: [{ host: '127.0.0.1', port: server.port }], cluster: false, database: 0, ...options };
+  const found = await checkRedis(
+    { ...at, asStore: true, asSecondLevel: true },
+    {
+      wallMs: clock.wallMs(),
+      probe: (node, needs) => probeRedis(clock, { ...at, nodes: [node], timeoutMs: 5_000 }, needs),
+    },
+  );
+  return textOf(found);
+}
+
+test('doctor looks at certificate, user and memory of a real server, and says what refuses it', async () => {
+  const users = [...USER, ...'--user little on >right ~* +@connection +get +info'.split(' ')];
+  const server = await startRedis([...TLS, ...users, '--maxmemory-policy', 'allkeys-lru'], { tls: true });
+  servers.push(server);
+  const right = { username: new Secret('little'), password: new Secret('right'), ssl: SSL };
+  const said = await doctor(server, right);
+  assert.match(said, /ok +redis +127\.0\.0\.1:\d+ answers, as version \d/);
+  assert.match(said, /warning +certificate +that of 127\.0\.0\.1:\d+ ends in \d days/);
+  assert.match(said, /problem +redis +.*does not let this user have hgetall, mget, set, eval; give it \+hgetall/);
+  assert.match(said, /problem +redis +.*allkeys-lru: when it is full, feature rows vanish/);
+  assert.match(await doctor(server, { ...right, password: new Secret('wrong') }), /WRONGPASS.*; a user has to be made/);
+  const elsewhere = { ...right, ssl: { ...SSL, serverName: 'elsewhere' } };
+  assert.match(await doctor(server, elsewhere), /certificate is for another name .*; connect by a name that/);
+  assert.match(
+    await doctor(server, { ...right, ssl: {} }),
+    /signed by nobody who is trusted here .*connections\.redis\.ssl\.ca/,
+  );
+});
+
+test('doctor tells a cluster whose slots are served from one that lost a master', async () => {
+  const { nodes, stop } = await startRedisCluster();
+  try {
+    const whole = await doctor(nodes[0], { cluster: true });
+    assert.match(whole, /ok +redis +the cluster answers for all 16384 slots/);
+    assert.match(whole, /warning +redis +no replica would stand in for 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+, 127/);
+    await nodes[1].kill();
+    await until('the others notice', async () =>
+      /the cluster is down: \d+ of its/.test(await doctor(nodes[0], { cluster: true })),
+    );
   } finally {
     await stop();
   }

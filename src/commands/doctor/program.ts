@@ -20,6 +20,8 @@ What is looked at:
   broker        each address; the addresses that brokers name themselves, which clients are sent to
   topic, group  that they are there, have leaders, and that this user may read or write them
   registry      that it is one, and knows the schemas; store: tables and families
+  redis         where rows come from it or are kept in it: each address, its certificate, what this user may do,
+                maxmemory-policy, the slots of a cluster
   clock         beside the registry's, and beside the dates of records
 
 Nothing is written, no group is joined, no topic or schema is made. A line a finding: ok, note, warning or problem,

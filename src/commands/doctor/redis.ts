@@ -1,0 +1,127 @@
+import type { ProbedRedis, ProbedRedisCluster } from '../../adapters/redis/probe.ts';
+import type { RedisConnection } from '../../plan/topology.ts';
+import { checkEnd } from './certificates.ts';
+import { type Diagnosis, failed, note, ok, problem, warning } from './finding.ts';
+
+export interface RedisQuestions extends Pick<RedisConnection, 'nodes' | 'cluster'> {
+  /** Rows come from it, and what is gone is missing. */
+  readonly asStore: boolean;
+  /** Rows of another store are kept in it, and what is gone is read again. */
+  readonly asSecondLevel: boolean;
+}
+
+export interface RedisWorld {
+  readonly wallMs: number;
+  /** `needs`: commands, as ACLs name them. */
+  readonly probe: (node: RedisConnection['nodes'][number], needs: readonly string[]) => Promise<ProbedRedis>;
+}
+
+const ALL_SLOTS = 16_384;
+const START = 'start it, or correct connections.redis';
+
+/** Each address of Redis that the topology names: who answers, what this user may do, and whether it suits what it is used for. */
+export async function checkRedis(asked: RedisQuestions, { probe, wallMs }: RedisWorld): Promise<Diagnosis[]> {
+  const { nodes } = asked;
+  if (!asked.asStore && !asked.asSecondLevel) {
+    return [note('redis', 'connections.redis is named, and nothing reads from it or keeps rows in it')];
+  }
+  const needs = [...(asked.asStore ? ['hgetall'] : []), ...(asked.asSecondLevel ? ['get', 'mget', 'set', 'eval'] : [])];
+  const answers = await Promise.allSettled(nodes.map((node) => probe(node, needs)));
+  // Of a cluster one address is enough to find the others; a second level may be away.
+  const some = answers.some(({ status }) => status === 'fulfilled');
+  const found: Diagnosis[] = [];
+  let cluster: ProbedRedisCluster | undefined;
+  for (const [k, answer] of answers.entries()) {
+    const where = `${nodes[k].host}:${nodes[k].port}`;
+    if (answer.status === 'rejected') {
+      const why = failed('redis', answer.reason, START);
+      found.push(some || !asked.asStore ? { ...why, status: 'warning' } : why);
+      continue;
+    }
+    const { value } = answer;
+    cluster ??= value.cluster;
+    const version = value.version === undefined ? 'and does not tell its version' : `as version ${value.version}`;
+    found.push(ok('redis', `${where} answers, ${version}`));
+    if (value.certificateEndsMs !== undefined)
+      found.push(checkEnd(`that of ${where}`, value.certificateEndsMs, wallMs));
+    found.push(
+      ...checkUser(value, where, asked),
+      ...checkRole(value, where, asked),
+      ...checkMemory(value, where, asked),
+    );
+  }
+  if (some && asked.cluster) found.push(...checkCluster(cluster));
+  return found;
+}
+
+function checkUser({ refused }: ProbedRedis, where: string, { asStore }: RedisQuestions): Diagnosis[] {
+  if (refused.length === 0) return [];
+  const may = refused.map((name) => `+${name}`).join(' ');
+  const say = asStore && refused.includes('hgetall') ? problem : warning;
+  const what = `${where} does not let this user have ${refused.join(', ')}${say === warning ? ': nothing is kept for others' : ''}`;
+  return [say('redis', what, `give it ${may}, for example: ACL SETUSER NAME ${may}`)];
+}
+
+function checkRole({ role }: ProbedRedis, where: string, { cluster, asSecondLevel }: RedisQuestions): Diagnosis[] {
+  if (role !== 'slave' || cluster) return [];
+  if (!asSecondLevel)
+    return [note('redis', `${where} is a replica: what it says may be older than what its master has`)];
+  const what = `${where} is a replica, which takes no writes: nothing is kept for others`;
+  return [warning('redis', what, 'name its master in connections.redis')];
+}
+
+/** What is a store must not forget, and what is a cache must, before it is full. */
+function checkMemory({ memory }: ProbedRedis, where: string, { asStore, asSecondLevel }: RedisQuestions): Diagnosis[] {
+  if (memory === undefined) return [note('redis', `${where} does not tell its maxmemory-policy`)];
+  const { maxBytes, policy } = memory;
+  const limit = maxBytes === 0 ? 'no maxmemory' : `maxmemory ${Math.round(maxBytes / 2 ** 20)} MiB`;
+  const what = `${where} has ${limit} and maxmemory-policy ${policy}`;
+  if (asStore && policy.startsWith('allkeys-')) {
+    const remedy = asSecondLevel
+      ? 'CONFIG SET maxmemory-policy volatile-ttl, which forgets only what the second level keeps, or give that a Redis of its own'
+      : 'CONFIG SET maxmemory-policy noeviction, and memory for all rows';
+    return [
+      problem('redis', `${what}: when it is full, feature rows vanish, which look like missing features`, remedy),
+    ];
+  }
+  if (!asSecondLevel) return [ok('redis', what)];
+  const remedy = `CONFIG SET maxmemory-policy ${asStore ? 'volatile-ttl' : 'allkeys-lfu'}, and maxmemory below that of the machine`;
+  if (maxBytes === 0) return [warning('redis', `${what}: it grows until the machine has no more`, remedy)];
+  if (policy === 'noeviction') return [warning('redis', `${what}: when it is full, nothing more is kept`, remedy)];
+  return [ok('redis', what)];
+}
+
+function checkCluster(cluster: ProbedRedisCluster | undefined): Diagnosis[] {
+  if (cluster === undefined) {
+    return [
+      note(
+        'redis',
+        'the cluster does not tell this user of its slots (CLUSTER INFO)',
+        'allow +cluster|info +cluster|nodes',
+      ),
+    ];
+  }
+  const { ok: works, assigned, served, alone, failing } = cluster;
+  const found: Diagnosis[] = failing.map((address) =>
+    warning(
+      'redis',
+      `the cluster does not reach its node ${address}`,
+      'start it, or remove it: redis-cli --cluster del-node',
+    ),
+  );
+  if (assigned < ALL_SLOTS) {
+    const what = `${ALL_SLOTS - assigned} of the cluster's ${ALL_SLOTS} slots are nobody's: rows of these cannot be read`;
+    return [...found, problem('redis', what, 'redis-cli --cluster fix HOST:PORT')];
+  }
+  if (!works || served < ALL_SLOTS) {
+    const what = `the cluster is down: ${ALL_SLOTS - served} of its ${ALL_SLOTS} slots are not answered for`;
+    return [
+      ...found,
+      problem('redis', what, 'start the masters that have them, or let a replica take over: CLUSTER FAILOVER TAKEOVER'),
+    ];
+  }
+  found.push(ok('redis', `the cluster answers for all ${ALL_SLOTS} slots`));
+  if (alone.length === 0) return found;
+  const what = `no replica would stand in for ${alone.join(', ')}: while one of them is away, so are its rows`;
+  return [...found, warning('redis', what, 'add replicas: redis-cli --cluster add-node NEW OLD --cluster-slave')];
+}
