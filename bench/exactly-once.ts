@@ -6,8 +6,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
-import { startLoad } from '../test/faults/real/kafka-load.ts';
-import { type OnceBench, openOnceBench } from '../test/faults/real/once-bench.ts';
+import { startLoad } from '../test/faults/load.ts';
+import { type OnceBench, openOnceBench } from '../test/faults/once/bench.ts';
 import { Sluice } from '../test/fixtures/sluice.ts';
 import { startServices } from '../test/integration/services.ts';
 import { positive, readOptions } from './harness/options.ts';

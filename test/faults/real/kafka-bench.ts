@@ -9,9 +9,9 @@ import { after } from 'node:test';
 import { ROOT, Sluice } from '../../fixtures/sluice.ts';
 import type { Account } from '../judge.ts';
 import { type AuditOptions, audit, type Observer, observe, untilDrained, type Watched } from '../ledger.ts';
+import { type Load, startLoad } from '../load.ts';
 import { openReader, type Seen } from '../read.ts';
 import { type KafkaCluster, startCluster } from './kafka-cluster.ts';
-import { type Load, startLoad } from './kafka-load.ts';
 
 export interface ScenarioOptions {
   readonly partitions?: number;

@@ -6,9 +6,9 @@ import { Kafka, logLevel } from 'kafkajs';
 import type { Sluice } from '../../fixtures/sluice.ts';
 import { until } from '../../fixtures/until.ts';
 import { type AuditOptions, describeViolations } from '../ledger.ts';
+import type { Load } from '../load.ts';
 import { record } from '../report.ts';
 import { flightOf, lazyKafka, type Scenario } from './kafka-bench.ts';
-import type { Load } from './kafka-load.ts';
 
 const bench = lazyKafka();
 const TIMEOUT_MS = 240_000;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Sluice } from '../../fixtures/sluice.ts';
 import { until } from '../../fixtures/until.ts';
+import { startLoad } from '../load.ts';
+import { openOnceBench } from '../once/bench.ts';
 import { record } from '../report.ts';
 import { type KafkaCluster, startCluster } from './kafka-cluster.ts';
-import { startLoad } from './kafka-load.ts';
-import { openOnceBench } from './once-bench.ts';
 
 const PARTITIONS = 3;
 const ROUNDS = 2;
@@ -20,7 +20,7 @@ after(async () => {
   await cluster?.stop();
 });
 
-test('row 5, row 8: the transaction coordinator dies, twice, and every event is seen once', async () => {
+test('rows 5 and 8: the transaction coordinator dies, twice, and every event is seen once', async () => {
   const bench = await openOnceBench(cluster.brokers, {
     name: 'once-coordinator',
     inputPartitions: PARTITIONS,

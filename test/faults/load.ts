@@ -7,7 +7,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
-import { ended } from '../../fixtures/until.ts';
+import { ended } from '../fixtures/until.ts';
 
 export interface Load {
   /** `topic/partition/offset` of the events that are on the input topic for certain. */
