@@ -105,10 +105,11 @@ export function observe(
     readonly dropped?: (input: Input) => boolean;
     /** The output topic has LogAppendTime. */
     readonly dated?: boolean;
+    readonly isolation?: AuditOptions['isolation'];
   } = {},
 ): Observer {
-  const { everyMs = 100, dropped, dated = false } = options;
-  const reader = openReader(watched.brokers, { withinMs: 5_000 });
+  const { everyMs = 100, dropped, isolation, dated = false } = options;
+  const reader = openReader(watched.brokers, { withinMs: 5_000, isolation });
   const samples: (Sample & { readonly atMs: number })[] = [];
   /** By source, the time of the first append where outputs are dated, and 0 where any time will do. */
   const answered = new Map<string, number>();

@@ -27,7 +27,7 @@ const HELP = `npm run test:faults -- [options]: breaks things for a while, and a
   --help              this
 
 Progress goes to standard error. Exit code 0: every invariant held; 1: one did not, or a test failed; 2: wrong usage.
-One seed again: node test/faults/embedded/main.ts --from SEED
+One seed again: node test/faults/embedded/main.ts --from SEED, with --once where members delivered exactly once
 The real services (a Kafka of three brokers and more) are those of npm run test:integration: see CONTRIBUTING.md.
 `;
 
@@ -114,6 +114,8 @@ async function nemesis(from: number, minutes: number): Promise<void> {
       const first = next;
       next += SEEDS_A_PROCESS;
       const numbers = ['--from', String(first), '--count', String(SEEDS_A_PROCESS), '--at-once', String(SEEDS_AT_ONCE)];
+      // Turn and turn about.
+      if (((first - from) / SEEDS_A_PROCESS) % 2 === 1) numbers.push('--once');
       try {
         await jsonLinesOf<Played & { readonly broken?: string }>({
           cwd: ROOT,
@@ -146,7 +148,7 @@ function played({
 }: Played & { readonly broken?: string }): void {
   seeds++;
   restarts += failed.length;
-  const again = `node test/faults/embedded/main.ts --from ${schedule.seed}`;
+  const again = `node test/faults/embedded/main.ts --from ${schedule.seed}${schedule.once ? ' --once' : ''}`;
   if (broken !== undefined) failures.push({ what: `seed ${schedule.seed}`, why: broken, again });
   else
     entries.push({

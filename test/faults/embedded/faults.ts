@@ -24,6 +24,11 @@ const API = {
   join: 11,
   heartbeat: 12,
   sync: 14,
+  initProducer: 22,
+  addPartitions: 24,
+  addOffsets: 25,
+  endTransaction: 26,
+  commitInTransaction: 28,
 };
 
 /**
@@ -61,6 +66,21 @@ const STORMS: Readonly<Record<string, { readonly calls: readonly number[]; reado
   'store-failing': { calls: [], faults: [] },
   'registry-failing': { calls: [], faults: [] },
 };
+const TRANSACTION = [API.initProducer, API.addPartitions, API.addOffsets, API.commitInTransaction, API.endTransaction];
+/** Where members deliver exactly once. 47: another epoch has begun; 51: the coordinator is at the transaction before. */
+const ONCE_STORMS: typeof STORMS = {
+  'transaction-refused': { calls: TRANSACTION, faults: [14, 15, 16, 51].map((errorCode) => ({ errorCode })) },
+  'transaction-fenced': { calls: TRANSACTION.slice(1), faults: [{ errorCode: 47 }] },
+  'transaction-unanswered': {
+    calls: TRANSACTION,
+    faults: [{ dropResponse: true }, { dropResponse: true, closeConnection: true }, { closeConnection: true }],
+  },
+  'commit-in-doubt': {
+    calls: [API.endTransaction],
+    faults: [{ dropResponse: true, closeConnection: true }, { closeConnection: true }, { delayMs: 700 }],
+  },
+};
+const ALL_STORMS = { ...STORMS, ...ONCE_STORMS };
 const STORE_CODES = [4, 8, 10, 14];
 /** Strikes heartbeats only: where the machine is busy and the group re-forms all the time, the first one may come after healing. */
 const SELDOM = 'group-fenced';
@@ -81,13 +101,15 @@ export type Act =
       readonly partition: number;
       readonly node: number;
     }
-  | { readonly kind: 'move-coordinator'; readonly atMs: number; readonly node: number }
+  | { readonly kind: 'move-coordinator'; readonly atMs: number; readonly node: number; readonly of: string }
   | { readonly kind: 'truncate'; readonly atMs: number; readonly partition: number; readonly share: number }
   | { readonly kind: 'stop' | 'join' | 'die'; readonly atMs: number }
   | { readonly kind: 'freeze'; readonly atMs: number; readonly forMs: number };
 
 export interface Schedule {
   readonly seed: number;
+  /** Members deliver exactly once, and nothing may come out twice. */
+  readonly once: boolean;
   readonly members: number;
   readonly records: number;
   readonly acts: readonly Act[];
@@ -108,7 +130,7 @@ export function mayRepeat({ acts, members }: Schedule): boolean {
   return members > 1 || acts.some((act) => !HARMLESS.has(act.kind === 'storm' ? act.what : act.kind));
 }
 
-export function schedule(seed: number): Schedule {
+export function schedule(seed: number, { once = false } = {}): Schedule {
   const random = seeded(seed);
   const upTo = (n: number): number => Math.floor(random() * n);
   const pick = <T>(from: readonly T[]): T => from[upTo(from.length)];
@@ -118,6 +140,11 @@ export function schedule(seed: number): Schedule {
   const storms = Object.keys(STORMS).filter((what) => !calm || HARMLESS.has(what));
   for (let n = 1 + upTo(4); n > 0; n--) {
     acts.push({ kind: 'storm', what: pick(storms), atMs: atMs(), forMs: 100 + upTo(900), share: pick([0.1, 0.4, 1]) });
+  }
+  // Transactions are few and short: what is to strike one has to last.
+  for (let n = once ? 2 : 0; n > 0; n--) {
+    const what = pick(Object.keys(ONCE_STORMS));
+    acts.push({ kind: 'storm', what, atMs: upTo(HEAL_AT_MS / 2), forMs: HEAL_AT_MS / 2, share: pick([0.4, 0.8]) });
   }
   for (let n = upTo(4); n > 0; n--) {
     const topic = pick(['input', 'output', 'deadLetter'] as const);
@@ -130,7 +157,9 @@ export function schedule(seed: number): Schedule {
     });
   }
   if (!calm) {
-    for (let n = upTo(3); n > 0; n--) acts.push({ kind: 'move-coordinator', atMs: atMs(), node: 1 + upTo(3) });
+    const moved = (of: string): Act => ({ kind: 'move-coordinator', atMs: atMs(), node: 1 + upTo(3), of });
+    for (let n = upTo(3); n > 0; n--) acts.push(moved(TOPICS.group));
+    if (once) for (let n = upTo(4); n > 0; n--) acts.push(moved(transactionalId(upTo(PARTITIONS.input))));
     if (random() < 0.15)
       acts.push({ kind: 'truncate', atMs: atMs(), partition: upTo(PARTITIONS.input), share: random() });
     for (let n = upTo(4); n > 0; n--) acts.push({ kind: pick(['stop', 'join', 'join', 'die'] as const), atMs: atMs() });
@@ -138,11 +167,14 @@ export function schedule(seed: number): Schedule {
   }
   return {
     seed,
+    once,
     members: calm ? 1 : 1 + upTo(3),
     records: 200 + upTo(400),
     acts: acts.sort((a, b) => a.atMs - b.atMs),
   };
 }
+
+const transactionalId = (partition: number): string => `${TOPICS.group}-${TOPICS.input}-${partition}`;
 
 /** Answers of the hooks, from the start of the clock on. */
 export class Nemesis {
@@ -193,8 +225,8 @@ export class Nemesis {
     if (this.dead.has(clientId)) return { closeConnection: true };
     const thawMs = (this.frozenUntilMs.get(clientId) ?? 0) - this.nowMs();
     if (thawMs > 0) return { delayMs: thawMs };
-    const what = this.struck((name) => STORMS[name].calls.includes(apiKey));
-    return what === undefined ? undefined : this.pick(STORMS[what].faults);
+    const what = this.struck((name) => ALL_STORMS[name].calls.includes(apiKey));
+    return what === undefined ? undefined : this.pick(ALL_STORMS[what].faults);
   };
 
   readonly onRead = (): ReadFault | undefined => {

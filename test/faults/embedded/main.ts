@@ -1,6 +1,7 @@
 /**
  * Plays seeds one after the other, several at a time, in a process of their own: a JSON line each on standard output.
- * node test/faults/embedded/main.ts --from 1 --count 20 --at-once 4 [--minutes 5]
+ * node test/faults/embedded/main.ts --from 1 --count 20 --at-once 4 [--once] [--minutes 5]
+ * --once: members deliver exactly once, and readers of committed records are the judge.
  */
 import { parseArgs } from 'node:util';
 import { schedule } from './faults.ts';
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
     'at-once': { type: 'string', default: '4' },
+    once: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '60' },
   },
 });
@@ -20,7 +22,7 @@ let next = Number(values.from);
 
 async function player(): Promise<void> {
   while (next < last && performance.now() < untilMs) {
-    const plan = schedule(next++);
+    const plan = schedule(next++, { once: values.once });
     try {
       process.stdout.write(`${JSON.stringify(await play(plan))}\n`);
     } catch (error) {

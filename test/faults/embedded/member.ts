@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createKafkaSink } from '../../../src/adapters/kafka/sink.ts';
 import { createKafkaSource } from '../../../src/adapters/kafka/source.ts';
+import { createKafkaTransactions } from '../../../src/adapters/kafka/transactions.ts';
 import { createOnnxRuntime } from '../../../src/adapters/onnx/runtime.ts';
 import { assemble } from '../../../src/assemble.ts';
 import { preparePlan } from '../../../src/commands/prepare.ts';
@@ -64,10 +65,14 @@ export async function startMember(settings: MemberSettings): Promise<Member> {
   await world.sink.close();
   const connection = { brokers: brokers.split(','), clientId, requestTimeoutMs: 500, dialTimeoutMs: 500 };
   const { source: from, output, deadLetter, flow } = plan.topology;
-  const sink = createKafkaSink({ clock, telemetry, random }, { ...connection, sendWithinMs: 1_000, closeMs: 500 });
+  const once = { ...connection, groupId: from.group, transactionTimeoutMs: 3_000, patienceMs: 1_000, closeMs: 500 };
+  const ownership =
+    flow.delivery === 'exactly-once' ? createKafkaTransactions({ clock, telemetry, random }, once) : undefined;
+  const sink =
+    ownership ?? createKafkaSink({ clock, telemetry, random }, { ...connection, sendWithinMs: 1_000, closeMs: 500 });
   await sink.open([...from.topics, output.topic, deadLetter.topic]);
   const source = createKafkaSource(
-    { clock, telemetry, credit: world.credit, random },
+    { clock, telemetry, credit: world.credit, random, ownership },
     {
       ...connection,
       groupId: from.group,

@@ -8,7 +8,9 @@ import type { Played } from './play.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SEEDS = 12;
+const ONCE_SEEDS = 8;
 const AT_ONCE = '4';
+const LIMIT = { timeout: 240_000 };
 /** What these seeds must have done to the world, or they show nothing. */
 const KINDS = [
   'move-leader',
@@ -24,19 +26,19 @@ const KINDS = [
   'fetch-refused',
   'connections-closed',
 ];
+const ONCE_KINDS = ['commit-in-doubt', 'transaction-refused', 'transaction-fenced', 'transaction-unanswered'];
 
 export type Line = Played & { readonly broken?: string };
 
 describe('the nemesis of the embedded services', () => {
-  test('row 36: seeded faults of every kind, members that come and go: the ledger is exact at the end', {
-    timeout: 240_000,
-  }, async (t) => {
+  /** Plays seeds from the first on; all that they injected. */
+  async function allHold(t: { readonly name: string }, seeds: number, flags: readonly string[]) {
     const lines = await jsonLinesOf<Line>({
       cwd: ROOT,
-      args: ['test/faults/embedded/main.ts', '--from', '1', '--count', String(SEEDS), '--at-once', AT_ONCE],
+      args: ['test/faults/embedded/main.ts', '--from', '1', '--count', String(seeds), '--at-once', AT_ONCE, ...flags],
       withinMs: 220_000,
     });
-    assert.equal(lines.length, SEEDS);
+    assert.equal(lines.length, seeds);
     const injected: Record<string, number> = {};
     for (const line of lines)
       for (const [kind, n] of Object.entries(line.injected ?? {})) injected[kind] = (injected[kind] ?? 0) + n;
@@ -52,12 +54,30 @@ describe('the nemesis of the embedded services', () => {
       ),
     });
     for (const { schedule: plan, violations, broken, said } of lines) {
-      const again = `node test/faults/embedded/main.ts --from ${plan.seed}`;
+      const again = ['node test/faults/embedded/main.ts --from', plan.seed, ...flags].join(' ');
       assert.equal(broken, undefined, again);
       assert.deepEqual(violations, [], `${again}\n${JSON.stringify(plan)}\n${said?.join('\n')}`);
     }
-    for (const kind of KINDS) assert.ok(injected[kind] > 0, `no seed injected ${kind}`);
-  });
+    return injected;
+  }
+
+  test(
+    'row 36: seeded faults of every kind, members that come and go: the ledger is exact at the end',
+    LIMIT,
+    async (t) => {
+      const injected = await allHold(t, SEEDS, []);
+      for (const kind of KINDS) assert.ok(injected[kind] > 0, `no seed injected ${kind}`);
+    },
+  );
+
+  test(
+    'rows 8 and 36: the same where members deliver exactly once: readers of committed records see nothing twice',
+    LIMIT,
+    async (t) => {
+      const injected = await allHold(t, ONCE_SEEDS, ['--once']);
+      for (const kind of ONCE_KINDS) assert.ok(injected[kind] > 0, `no seed injected ${kind}`);
+    },
+  );
 
   test('a seed says what is done and when', () => {
     assert.deepEqual(schedule(7), schedule(7));

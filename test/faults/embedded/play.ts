@@ -14,6 +14,8 @@ import { openStage, type Stage } from './stage.ts';
 /** From healing until the lag is gone. */
 const DRAINED_WITHIN_MS = 60_000;
 const BATCH = 25;
+/** Of few records, so that there are many transactions. */
+const ONCE_BATCH = 8;
 
 export interface Played {
   readonly schedule: Schedule;
@@ -33,6 +35,8 @@ export async function play(schedule: Schedule): Promise<Played> {
   const nemesis = new Nemesis(schedule, nowMs);
   const stage = await openStage(schedule.seed, nemesis);
   const failures: string[] = [];
+  const batch = schedule.once ? ONCE_BATCH : BATCH;
+  const isolation = schedule.once ? 'committed' : 'uncommitted';
   const live = new Set<Member>();
   const gone: Promise<unknown>[] = [];
   const accused: Violation[] = [];
@@ -46,7 +50,7 @@ export async function play(schedule: Schedule): Promise<Played> {
       for (;;) {
         let member: Member;
         try {
-          member = await stage.join();
+          member = await stage.join(schedule.once ? { flow: '  delivery: exactly-once' } : undefined);
         } catch (error) {
           failures.push(`did not start: ${(error as Error).message}`);
           if (over) return;
@@ -71,7 +75,7 @@ export async function play(schedule: Schedule): Promise<Played> {
     const [member] = live;
     if (act.kind !== 'storm') nemesis.count(act.kind);
     if (act.kind === 'move-leader') stage.broker.moveLeader(act.topic, act.partition, act.node);
-    else if (act.kind === 'move-coordinator') stage.broker.moveCoordinator(TOPICS.group, act.node);
+    else if (act.kind === 'move-coordinator') stage.broker.moveCoordinator(act.of, act.node);
     else if (act.kind === 'join') gone.push(supervise());
     else if (act.kind === 'stop' && member) {
       // It may take its time: whoever is to go on is somebody else.
@@ -105,13 +109,13 @@ export async function play(schedule: Schedule): Promise<Played> {
   let account: Account | undefined;
   let recoveryMs = Number.NaN;
   try {
-    await stage.feed.send(BATCH);
+    await stage.feed.send(batch);
     for (let n = 0; n < schedule.members; n++) gone.push(supervise());
     await until('a member runs', () => live.size > 0, 30_000);
     startedMs = performance.now();
     nemesis.isLoose = true;
-    const observer = observe(stage.watched, { everyMs: 40, dropped: stage.feed.dropped });
-    await Promise.all([feed(stage, schedule.records, nowMs), act(schedule.acts, nowMs, perform)]);
+    const observer = observe(stage.watched, { everyMs: 40, dropped: stage.feed.dropped, isolation });
+    await Promise.all([feed(stage, schedule.records, batch, nowMs), act(schedule.acts, nowMs, perform)]);
     await pause(Math.max(0, HEAL_AT_MS - nowMs()));
     if (live.size + starting === 0) gone.push(supervise());
     try {
@@ -130,9 +134,10 @@ export async function play(schedule: Schedule): Promise<Played> {
       expected: stage.feed.expected,
       flaw: stage.feed.flaw,
       alike: stage.feed.alike,
-      mayQuarantine: true,
+      mayQuarantine: !schedule.once,
+      isolation,
       // Where nothing can have cut off a member, each repeated record was counted as possibly so.
-      maxDuplicates: mayRepeat(schedule) ? undefined : counted(stage.members),
+      maxDuplicates: schedule.once ? 0 : mayRepeat(schedule) ? undefined : counted(stage.members),
     });
   } finally {
     over = true;
@@ -152,11 +157,11 @@ export async function play(schedule: Schedule): Promise<Played> {
 }
 
 /** All of the records, spread over the time until healing. */
-async function feed({ feed: from }: Stage, records: number, nowMs: () => number): Promise<void> {
-  const batches = Math.ceil(records / BATCH);
+async function feed({ feed: from }: Stage, records: number, batch: number, nowMs: () => number): Promise<void> {
+  const batches = Math.ceil(records / batch);
   for (let n = 0; n < batches; n++) {
     await pause(Math.max(0, ((n + 1) * HEAL_AT_MS) / (batches + 1) - nowMs()));
-    await from.send(BATCH);
+    await from.send(batch);
   }
 }
 
