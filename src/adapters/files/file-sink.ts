@@ -4,11 +4,18 @@ import { deadLetterLines } from './batch/dead-letter-lines.ts';
 import { fileOutlet, type Outlet, streamOutlet } from './batch/outlets.ts';
 import { LINES, type RowFormat } from './batch/row-formats.ts';
 
+export interface FileSink extends Sink {
+  /** While nothing is sent: all that was is on the disk. Topic → length of its file, which may be gone on with from there. */
+  flush(): Promise<ReadonlyMap<string, number>>;
+}
+
 export interface FileSinkOptions {
   /** Topic → file that its values go to; `.gz` and `.zst` are packed on the way, `-` is stdout. */
   readonly outputs: Readonly<Record<string, string>>;
   /** How values become a file; JSON Lines where nothing is said. */
   readonly format?: RowFormat;
+  /** Of files that are gone on with: topic → bytes that stay, the rest is cut off. */
+  readonly keepBytes?: Readonly<Record<string, number>>;
   /** Topic of dead letters → file, as JSON Lines; undefined counts them without keeping them. */
   readonly deadLetters: { readonly topic: string; readonly file: string | undefined };
   readonly stdout: NodeJS.WritableStream;
@@ -21,7 +28,7 @@ export interface FileSinkOptions {
  * taken them, or while they wait to be packed with others, so a full disk may show only at the end: `close` rejects then, at
  * every call, and whoever says that a file is whole has awaited it.
  */
-export function createFileSink(options: FileSinkOptions): Sink {
+export function createFileSink(options: FileSinkOptions): FileSink {
   const { deadLetters, format = LINES, stdout, onReaderGone } = options;
   const outlets = new Map<string, Outlet>();
   let closing: Promise<void> | undefined;
@@ -39,9 +46,10 @@ export function createFileSink(options: FileSinkOptions): Sink {
       for (const topic of topics) {
         const file = topic === deadLetters.topic ? deadLetters.file : options.outputs[topic];
         if (file === undefined) continue;
-        const outlet = file === '-' ? streamOutlet(stdout, onReaderGone) : await fileOutlet(file);
+        const keepBytes = options.keepBytes?.[topic] ?? 0;
+        const outlet = file === '-' ? streamOutlet(stdout, onReaderGone) : await fileOutlet(file, keepBytes);
         outlets.set(topic, outlet);
-        if (topic !== deadLetters.topic) await writeSome(outlet, format.begin());
+        if (topic !== deadLetters.topic && keepBytes === 0) await writeSome(outlet, format.begin());
       }
     },
     partitionCount: () => 1,
@@ -50,6 +58,14 @@ export function createFileSink(options: FileSinkOptions): Sink {
       if (outlet === undefined) return;
       const bytes = topic === deadLetters.topic ? Buffer.from(deadLetterLines(rows)) : format.rows(rows);
       await writeSome(outlet, bytes instanceof Buffer ? bytes : await bytes);
+    },
+    async flush() {
+      const lengths = new Map<string, number>();
+      for (const [topic, outlet] of outlets) {
+        if (topic !== deadLetters.topic) await writeSome(outlet, await format.flush());
+        lengths.set(topic, await outlet.flush());
+      }
+      return lengths;
     },
     close() {
       closing ??= Promise.allSettled([...outlets].map(([topic, outlet]) => end(topic, outlet))).then((ends) => {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { createLog } from '../../adapters/pino/log.ts';
 import { assemble } from '../../assemble.ts';
@@ -15,34 +16,18 @@ import { loadModel } from '../load-model.ts';
 import { type Look, withLook } from '../look/connect.ts';
 import { preparePlan } from '../prepare.ts';
 import { createSchemas } from '../world.ts';
+import { begin } from './begin.ts';
+import type { Bookmark } from './bookmark.ts';
+import { countsOf, settledOf } from './counts.ts';
 import { checkTopics, type Ends, parseEnds } from './ends.ts';
 import { openFeatures } from './features.ts';
-import { type FileFormat, formatOf, valueKindOf } from './formats.ts';
-import { type BatchInput, fileInput, type InputDeps, topicInput } from './input.ts';
+import { formatOf, valueKindOf } from './formats.ts';
+import { fileInput, type InputDeps, topicInput } from './input.ts';
+import { createKeeper, type Standing } from './keeper.ts';
+import type { BatchOptions } from './options.ts';
 import { openOutput } from './output.ts';
 import { checkedSize } from './paths.ts';
 import { createBatchProgress } from './progress.ts';
-import { rangesOf } from './ranges.ts';
-
-export interface BatchOptions {
-  readonly topology: string;
-  /** `.gz` and `.zst` are unpacked, `-` is standard input, `kafka:TOPIC` a topic. */
-  readonly input: string;
-  /** `.gz` and `.zst` are packed, `-` is standard output, `kafka:TOPIC` a topic. */
-  readonly output: string;
-  /** What the files are, where their names do not say it. */
-  readonly inputFormat: FileFormat | undefined;
-  readonly outputFormat: FileFormat | undefined;
-  /** Places in the topic; undefined: all of it, as it is at the start. */
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-  readonly deadLetters: string | undefined;
-  /** Folder of feature files, TABLE.jsonl[.gz]. */
-  readonly features: string | undefined;
-  readonly limit: number;
-  /** The summary as JSON, on standard output; on standard error where the predictions go to standard output. */
-  readonly json: boolean;
-}
 
 /** What a batch runs in, but for its two ends. */
 interface Setting {
@@ -55,11 +40,14 @@ interface Setting {
   readonly reader: { gone: boolean };
 }
 
+/** A stop costs some tens of milliseconds; what was done since the last one is done again after a crash. */
+const BOOKMARK_EVERY_MS = 5_000;
+
 /** `sluice batch`: the same path over what has an end, output in input order. Resolves with the exit code. */
 export async function batch(options: BatchOptions, io: Io): Promise<number> {
   const { clock, stderr } = io;
   const ends = parseEnds(options);
-  const totalBytes = checkedSize(ends, options.deadLetters);
+  const totalBytes = checkedSize(ends, options);
   const reader = { gone: false };
   const write = (line: string): void => {
     if (!reader.gone) stderr.write(line);
@@ -79,27 +67,48 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
   const { ends, plan: checked, telemetry, runtime } = setting;
   const { records, bytes } = checked.topology.flow.maxInFlight;
   const credit = new Credit({ maxRecords: records, maxBytes: bytes });
-  const { output } = ends;
-  if (output.kind === 'topic') await look?.extents(output.topic);
+  const formats = {
+    input: options.inputFormat ?? formatOf(options.input),
+    output: options.outputFormat ?? formatOf(options.output),
+  };
+  const { place, bookmark, ranges, answered } = await begin(options, { ends, plan: checked, formats }, look, io);
   const report = options.output === '-' ? stderr : stdout;
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, options);
-  const input = await openInput(options, setting, look, {
-    ...{ io, telemetry, credit },
-    onProgress: progress.read,
-  });
-  const outputFormat = options.outputFormat ?? formatOf(options.output);
+  const deps: InputDeps = { io, telemetry, credit, onProgress: progress.read };
+  const { totalBytes } = setting;
+  const input =
+    ends.input.kind === 'file'
+      ? await fileInput(ends.input, { format: formats.input, totalBytes, name: bookmark.name }, checked, deps)
+      : topicInput(ends.input, ranges, checked, deps);
+  const { output } = ends;
   const plan = asFiles(checked, {
     writer: input.writer,
-    output: valueKindOf(outputFormat),
+    output: valueKindOf(formats.output),
     fromTopic: ends.input.kind === 'topic',
     toTopic: output.kind === 'topic' ? output.topic : undefined,
   });
   const store = await openFeatures(plan, { folder: options.features, online: look !== undefined }, { io, telemetry });
   const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores, env });
   const schemas = look === undefined ? NO_SCHEMAS : createSchemas(plan, telemetry, io);
-  const { encoder, sink } = await openOutput(
+  const topicEnds = async () =>
+    look && output.kind === 'topic' ? (await look.extents(output.topic)).map(({ end }) => end) : undefined;
+  const standing = async (keep: Bookmark['keep']): Promise<Standing> => ({
+    keep,
+    ends: await topicEnds(),
+    counts: countsOf(telemetry, bookmark.counts),
+    read: Math.max(progress.readSoFar(), bookmark.read),
+  });
+  const keeper =
+    'file' in place
+      ? createKeeper({ clock, answered, measure: async () => standing(await written.flush()) }, bookmark, {
+          file: place.file,
+          everyMs: options.bookmarkEveryMs ?? BOOKMARK_EVERY_MS,
+        })
+      : undefined;
+  keeper?.begin();
+  const written = await openOutput(
     plan,
-    { output, format: outputFormat, deadLetters: options.deadLetters },
+    { output, format: formats.output, deadLetters: options.deadLetters, keep: bookmark.keep },
     {
       ...{ io, telemetry, schemas },
       onReaderGone: () => {
@@ -107,26 +116,21 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
       },
     },
   );
-  const source = input.open({ next: new Map(), limit: options.limit });
-  const runner = assemble(plan, {
-    clock,
-    random,
-    telemetry,
-    credit,
-    source,
-    schemas,
-    store,
-    session,
-    encoder,
-    sink,
-    instance,
+  const { encoder, sink } = written;
+  const source = input.open({
+    next: new Map(Object.entries(bookmark.next).map(([partition, offset]) => [Number(partition), offset])),
+    limit: options.limit - settledOf(bookmark.counts) + (answered?.left ?? 0),
+    answered,
+    stops: keeper,
   });
+  const world = { clock, random, telemetry, credit, source, schemas, store, session, encoder, sink, instance };
+  const runner = assemble(plan, world);
   let stoppedBy: string | undefined;
   const forget = io.onSignal((signal) => {
     stoppedBy ??= signal;
     runner.stop();
   });
-  progress.start(input);
+  progress.start({ ...input, read: bookmark.read, before: bookmark.counts });
   const outcome = await runToDisk(runner, sink);
   forget();
   telemetry.flush();
@@ -135,22 +139,18 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
     progress.cancel();
     return EXIT.done;
   }
-  progress.stop(outcome, stoppedBy);
+  const isWhole = outcome.result === 'done' && stoppedBy === undefined && input.heldBack.size === 0;
+  if (isWhole) keeper?.remove();
+  else if (outcome.result === 'done') keeper?.keep(source.settled(), await standing(lengthsOf(ends, options)));
+  progress.stop(outcome, { stoppedBy, mayGoOn: keeper !== undefined && !isWhole });
   return conclude(outcome, telemetry);
 }
 
-async function openInput(
-  options: BatchOptions,
-  { ends, plan, totalBytes }: Setting,
-  look: Look | undefined,
-  deps: InputDeps,
-): Promise<BatchInput> {
-  const { input } = ends;
-  if (input.kind === 'file' || look === undefined) {
-    return fileInput(input as typeof input & { kind: 'file' }, options.inputFormat, totalBytes, plan, deps);
-  }
-  const ranges = await rangesOf(options, input.topic, look, deps.io.clock.wallMs());
-  return topicInput(input, ranges, plan, deps);
+/** Of files that are closed. */
+function lengthsOf({ output }: Ends, { deadLetters }: BatchOptions): Bookmark['keep'] {
+  const lengthOf = (file: string | undefined): number =>
+    (file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size) ?? 0;
+  return { output: lengthOf(output.kind === 'file' ? output.file : undefined), deadLetters: lengthOf(deadLetters) };
 }
 
 /** A run whose files are on the disk. What the disk refuses at the end is a failure like any other. */

@@ -76,3 +76,8 @@ export function checkTopics({ input, output }: Ends, { file, connections, source
 function wrong(message: string): SluiceError {
   return new SluiceError('usage-invalid', message);
 }
+
+/** What people call an end. */
+export function endText(end: End): string {
+  return end.kind === 'file' ? end.file : `topic ${end.topic}`;
+}

@@ -9,7 +9,7 @@ import type { Range } from '../../ports/topic-log.ts';
 import type { Io } from '../io.ts';
 import { kafkaConnection } from '../kafka-connection.ts';
 import type { End } from './ends.ts';
-import { type FileFormat, formatOf, openInput } from './formats.ts';
+import { type FileFormat, openInput } from './formats.ts';
 import { sizeOf } from './ranges.ts';
 
 /** Where a source begins, and what it does on the way. */
@@ -43,17 +43,15 @@ const FRAME_RECORDS = 512;
 
 export async function fileInput(
   end: End & { kind: 'file' },
-  format: FileFormat | undefined,
-  totalBytes: number,
+  { format, totalBytes, name }: { readonly format: FileFormat; readonly totalBytes: number; readonly name: string },
   plan: Plan,
   { io, credit, onProgress }: InputDeps,
 ): Promise<BatchInput> {
-  const opened = await openInput(end.file, format ?? formatOf(end.file), plan, {
+  const opened = await openInput(end.file, format, plan, {
     stdin: io.stdin,
     onProgress,
     maxValueBytes: credit.maxBytes,
   });
-  const name = end.file === '-' ? 'stdin' : end.file;
   return {
     writer: opened.writer,
     total: totalBytes,
@@ -62,7 +60,7 @@ export async function fileInput(
     open: ({ next, ...begin }) =>
       createFileSource({ clock: io.clock, credit }, opened, {
         ...begin,
-        name,
+        name: end.file === '-' ? 'stdin' : name,
         frameRecords: FRAME_RECORDS,
         from: next.get(0) ?? 0,
       }),

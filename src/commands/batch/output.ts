@@ -12,6 +12,7 @@ import type { Io } from '../io.ts';
 import { kafkaConnection } from '../kafka-connection.ts';
 import { reach } from '../reach.ts';
 import { createEncoder } from '../world.ts';
+import type { Bookmark } from './bookmark.ts';
 import type { End } from './ends.ts';
 import { type FileFormat, rowFormatOf } from './formats.ts';
 import { routed } from './routes.ts';
@@ -19,6 +20,8 @@ import { routed } from './routes.ts';
 export interface BatchOutput {
   readonly encoder: ValueEncoder;
   readonly sink: Sink;
+  /** While nothing is sent: all that was is on the disk. */
+  flush(): Promise<Bookmark['keep']>;
 }
 
 export interface OutputDeps {
@@ -33,6 +36,8 @@ export interface OutputOptions {
   readonly output: End;
   readonly format: FileFormat;
   readonly deadLetters: string | undefined;
+  /** Of files that are gone on with: bytes that stay. */
+  readonly keep: Bookmark['keep'];
 }
 
 /** Opens where outputs go, and the file of dead letters. */
@@ -42,15 +47,20 @@ export async function openOutput(plan: Plan, options: OutputOptions, deps: Outpu
   const toFile = options.output.kind === 'file' ? { [output.topic]: options.output.file } : {};
   const files = createFileSink({
     outputs: toFile,
+    keepBytes: { [output.topic]: options.keep.output, [deadLetter.topic]: options.keep.deadLetters },
     format: rowFormatOf(options.format, output.value.schema),
     deadLetters: { topic: deadLetter.topic, file: options.deadLetters },
     stdout: io.stdout,
     onReaderGone: deps.onReaderGone,
   });
   const topics = [output.topic, deadLetter.topic];
+  const flush = async (): Promise<Bookmark['keep']> => {
+    const lengths = await files.flush();
+    return { output: lengths.get(output.topic) ?? 0, deadLetters: lengths.get(deadLetter.topic) ?? 0 };
+  };
   if (options.output.kind === 'file') {
     await files.open(topics);
-    return { encoder: fileEncoder(plan), sink: files };
+    return { encoder: fileEncoder(plan), sink: files, flush };
   }
   const { kafka } = connections;
   const connection = kafkaConnection({ clientId: 'sluice-batch', brokers: [], ...kafka }, telemetry, io);
@@ -68,7 +78,7 @@ export async function openOutput(plan: Plan, options: OutputOptions, deps: Outpu
     ]),
   );
   await sink.open(topics);
-  return { encoder, sink };
+  return { encoder, sink, flush };
 }
 
 function fileEncoder(plan: Plan): ValueEncoder {

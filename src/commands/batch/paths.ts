@@ -3,8 +3,13 @@ import { resolve } from 'node:path';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Ends } from './ends.ts';
 
+export interface OtherFiles {
+  readonly deadLetters: string | undefined;
+  readonly bookmark: string | undefined;
+}
+
 /** The size of the input, 0 where nobody knows, or it is a topic; throws where it cannot be read, or where a file would be written over that is still needed. */
-export function checkedSize({ input, output }: Ends, deadLetters: string | undefined): number {
+export function checkedSize({ input, output }: Ends, { deadLetters, bookmark }: OtherFiles): number {
   const size = input.kind === 'topic' || input.file === '-' ? 0 : sizeOf(input.file);
   const named: { readonly option: string; readonly path: string }[] = [];
   if (input.kind === 'file') {
@@ -12,6 +17,7 @@ export function checkedSize({ input, output }: Ends, deadLetters: string | undef
   }
   if (output.kind === 'file') named.push({ option: '--output', path: realPath(output.file) });
   if (deadLetters !== undefined) named.push({ option: '--dead-letters', path: realPath(deadLetters) });
+  if (bookmark !== undefined) named.push({ option: '--bookmark', path: realPath(bookmark) });
   named.forEach(({ option, path }, i) => {
     const same = named.slice(0, i).find((other) => other.path === path);
     if (same === undefined || path === DISCARD) return;

@@ -34,6 +34,8 @@ export function addBatch(root: Command, io: Io, done: (code: number) => void): v
         .argParser(whole)
         .default(Number.POSITIVE_INFINITY, 'all of them'),
     )
+    .option('--resume', 'go on where a run that did not end stood; begin, where there was none', false)
+    .option('--bookmark <file>', 'where it notes how far it is (default: OUTPUT.bookmark; into a topic: nowhere)')
     .option('--json', 'the summary as JSON on standard output; with --output - on standard error', false)
     .addHelpText(
       'after',

@@ -3,22 +3,34 @@ import type { RunOutcome } from '../../runner.ts';
 import type { MetricStore } from '../../telemetry/metrics.ts';
 import { count, duration } from '../display/format.ts';
 import type { Io } from '../io.ts';
+import type { Counts } from './bookmark.ts';
+import { countsOf, NO_COUNTS, settledOf } from './counts.ts';
 
-/** How much there is to read. */
-export interface Extent {
+/** How much there is to read, and what of it runs before this one have done. */
+export interface Begun {
   /** 0: nobody knows. */
   readonly total: number;
   readonly unit: 'bytes' | 'offsets';
+  readonly read: number;
+  readonly before: Counts;
 }
 
 export interface BatchProgress {
   /** So many bytes or offsets are read. */
   read(count: number): void;
-  start(extent: Extent): void;
-  /** Ends with a summary; `stoppedBy` is the signal that came before the end of the input. */
-  stop(outcome: RunOutcome, stoppedBy: string | undefined): void;
+  readSoFar(): number;
+  start(begun: Begun): void;
+  /** Ends with a summary. */
+  stop(outcome: RunOutcome, ending: Ending): void;
   /** Ends without a word. */
   cancel(): void;
+}
+
+export interface Ending {
+  /** The signal that came before the end of the input. */
+  readonly stoppedBy?: string | undefined;
+  /** What is not done can be done later. */
+  readonly mayGoOn?: boolean;
 }
 
 const EVERY_MS = 1_000;
@@ -36,39 +48,34 @@ export function createBatchProgress(
   const startedMs = clock.monotonicMs();
   const tty = stderr.isTTY === true && !options.json;
   let read = 0;
-  let extent: Extent = { total: 0, unit: 'bytes' };
+  let begun: Begun = { total: 0, unit: 'bytes', read: 0, before: NO_COUNTS };
   let timer: Timer | undefined;
   let ticks = 0;
 
-  const fates = (): Record<string, number> => {
-    const counts: Record<string, number> = { published: 0, 'dead-lettered': 0, dropped: 0 };
-    for (const one of telemetry.series('sluice_records_total')) {
-      if (one.kind === 'value') counts[one.labels.fate] = one.value;
-    }
-    return counts;
-  };
+  const counts = (): Counts => countsOf(telemetry, begun.before);
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
 
   /** Of the input, or of what the limit lets of it; NaN where nobody knows. */
-  function shareOf(records: number): number {
+  function shareOf(readSoFar: number, records: number): number {
     const { limit } = options;
-    const { total } = extent;
-    const shares = [records / limit, total > 0 ? Math.min(read, total) / total : 0];
-    return total > 0 || Number.isFinite(limit) ? Math.max(...shares) : Number.NaN;
+    const { total } = begun;
+    const ofInput = total > 0 ? Math.min(readSoFar, total) / total : 0;
+    return total > 0 || Number.isFinite(limit) ? Math.max(ofInput, records / limit) : Number.NaN;
   }
 
   function line(): string {
-    const counts = fates();
-    const records = counts.published + counts['dead-lettered'] + counts.dropped;
-    const share = shareOf(records);
+    const before = settledOf(begun.before);
+    const records = settledOf(counts());
+    const share = shareOf(Math.max(read, begun.read), records);
+    const done = share - shareOf(begun.read, before);
     const parts = [
       Number.isNaN(share)
-        ? `${extent.unit === 'bytes' ? `${(read / 1e6).toFixed(1)} MB` : count(read)} read`
+        ? `${begun.unit === 'bytes' ? `${(read / 1e6).toFixed(1)} MB` : count(read)} read`
         : `${Math.floor(100 * share)} % read`,
       `${count(records)} records`,
-      `${count(records / seconds())} a second`,
+      `${count((records - before) / seconds())} a second`,
     ];
-    if (share > 0 && share < 1) parts.push(`${duration((1_000 * seconds() * (1 - share)) / share)} left`);
+    if (done > 0 && share < 1) parts.push(`${duration((1_000 * seconds() * (1 - share)) / done)} left`);
     return parts.join(', ');
   }
 
@@ -83,35 +90,33 @@ export function createBatchProgress(
     read(count) {
       read = count;
     },
-    start(whole) {
-      extent = whole;
+    readSoFar: () => read,
+    start(from) {
+      begun = from;
       timer = clock.after(EVERY_MS, tick);
     },
     cancel: () => timer?.cancel(),
-    stop(outcome, stoppedBy) {
+    stop(outcome, { stoppedBy, mayGoOn = false }) {
       timer?.cancel();
       if (tty) stderr.write('\r\u001b[K');
-      const counts = fates();
-      const reasons = Object.fromEntries(
-        telemetry
-          .series('sluice_dead_letters_total')
-          .flatMap((one) => (one.kind === 'value' && one.value > 0 ? [[one.labels.reason, one.value]] : [])),
-      );
+      const { reasons, ...fates } = counts();
       const { result, error } = outcome;
       if (options.json) {
         const ended = { result, stoppedBy, error: error && { code: error.code, message: error.message } };
-        report.write(`${JSON.stringify({ ...ended, ...counts, reasons, seconds: seconds() })}\n`);
+        const goesOn = { ...(mayGoOn && { mayGoOn }), ...(settledOf(begun.before) > 0 && { before: begun.before }) };
+        report.write(`${JSON.stringify({ ...ended, ...fates, reasons, ...goesOn, seconds: seconds() })}\n`);
         return;
       }
       const why = Object.entries(reasons).map(([reason, n]) => `${n.toLocaleString('en')} ${reason}`);
-      const dead = counts['dead-lettered'];
+      const dead = fates['dead-lettered'];
       stderr.write(
         [
-          many(counts.published, 'prediction'),
+          many(fates.published, 'prediction'),
           dead > 0 ? `, ${many(dead, 'dead letter')} (${why.join(', ')})` : '',
-          counts.dropped > 0 ? `, ${counts.dropped.toLocaleString('en')} dropped` : '',
+          fates.dropped > 0 ? `, ${fates.dropped.toLocaleString('en')} dropped` : '',
           ` in ${seconds().toFixed(1)} s`,
           endOf(result, error, stoppedBy),
+          mayGoOn ? '; --resume goes on where it stands' : '',
           '\n',
         ].join(''),
       );

@@ -42,6 +42,7 @@ export function avroRows(schema: unknown, codec: keyof typeof PACK): RowFormat {
       count += rows.count;
       return bytes < BLOCK_BYTES ? Buffer.alloc(0) : block();
     },
+    flush: block,
     end: block,
   };
 }

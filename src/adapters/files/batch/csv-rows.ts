@@ -16,6 +16,7 @@ export function csvRows(names: readonly string[]): RowFormat {
       }
       return bytes(lines);
     },
+    flush: () => Buffer.alloc(0),
     end: () => Buffer.alloc(0),
   };
 }

@@ -6,7 +6,7 @@ import { SluiceError } from '../../../kernel/errors.ts';
 /** Where bytes go; one call at a time. After one that failed all others fail as it did. */
 export interface Outlet {
   write(bytes: Buffer): Promise<void>;
-  /** Everything written so far is on the disk; resolves with the length of the file. */
+  /** Everything written so far is on the disk; resolves with the length of the file, 0 where it is no file. */
   flush(): Promise<number>;
   end(): Promise<void>;
 }
@@ -20,9 +20,11 @@ type Packer = (bytes: Buffer) => Promise<Buffer>;
 export async function fileOutlet(file: string, keepBytes = 0): Promise<Outlet> {
   let disk: FileHandle;
   let length = keepBytes;
+  let isFile: boolean;
   try {
     disk = await open(file, keepBytes > 0 ? 'r+' : 'w');
     if (keepBytes > 0) await disk.truncate(keepBytes);
+    isFile = (await disk.stat()).isFile();
   } catch (thrown) {
     const remedy = 'make its folder, or name a file that this user may write';
     throw new SluiceError('file-invalid', `cannot write ${file}: ${(thrown as Error).message}; ${remedy}`, thrown);
@@ -70,6 +72,7 @@ export async function fileOutlet(file: string, keepBytes = 0): Promise<Outlet> {
     flush: () =>
       guarded(async () => {
         if (pack !== undefined) await packWaiting(pack);
+        if (!isFile) return 0;
         await disk.sync();
         return length;
       }),

@@ -43,6 +43,8 @@ export function parquetRows(columns: readonly ParquetColumn[]): RowFormat {
       if (data[0].length >= GROUP_ROWS) group();
       return written();
     },
+    // A footer makes the file, and only one may be there: nothing can be gone on with.
+    flush: written,
     end() {
       group();
       writer.finish();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_COUNTS } from '../../../../src/commands/batch/counts.ts';
 import { type BatchProgress, createBatchProgress } from '../../../../src/commands/batch/progress.ts';
 import { SluiceError } from '../../../../src/kernel/errors.ts';
 import type { RunOutcome } from '../../../../src/runner.ts';
@@ -29,7 +30,7 @@ function setUp({
   stderr.isTTY = tty;
   const telemetry = createTelemetry({ clock, log: { log: () => undefined } });
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, { limit, json });
-  progress.start({ total, unit });
+  progress.start({ total, unit, read: 0, before: NO_COUNTS });
   return { clock, stderr, report, telemetry, progress };
 }
 
@@ -52,7 +53,7 @@ test('a terminal gets the line in place, every second, and it is gone at the end
   await clock.advance(2_000);
   const line = '\r\u001b[K0 % read, 0 records, 0 a second';
   assert.equal(stderr.text, line.repeat(2));
-  progress.stop(DONE, undefined);
+  progress.stop(DONE, {});
   assert.equal(stderr.text, `${line.repeat(2)}\r\u001b[K0 predictions in 2.0 s\n`);
   assert.equal(clock.timers, 0);
 });
@@ -78,6 +79,23 @@ test('the end that comes first counts: that of the input, or the limit', async (
   assert.match(stderr.text, /\n100 % read, 500 records, 17 a second\n$/);
 });
 
+test('what was done before counts, but neither for the rate nor for the time that is left', async () => {
+  const { clock, stderr, telemetry, progress, report } = setUp();
+  const before = { ...NO_COUNTS, published: 4_000, 'dead-lettered': 1, reasons: { tombstone: 1 } };
+  progress.start({ total: 1_000, unit: 'bytes', read: 400, before });
+  await clock.advance(5_000);
+  progress.read(600);
+  settle(telemetry, 'published', 1_000);
+  await clock.advance(5_000);
+  assert.equal(stderr.text.split('\n')[0], '60 % read, 5,001 records, 100 a second, 20 s left');
+  progress.stop(DONE, { stoppedBy: 'SIGTERM', mayGoOn: true });
+  assert.match(
+    stderr.text,
+    /5,000 predictions, 1 dead letter \(1 tombstone\) in 10\.0 s; stopped by SIGTERM: the rest .*; --resume goes on where it stands\n$/,
+  );
+  assert.equal(report.text, '');
+});
+
 test('the summary counts what became of the records, and says how it ended', async () => {
   const endings: readonly (readonly [RunOutcome, string | undefined, string])[] = [
     [DONE, undefined, ''],
@@ -98,7 +116,7 @@ test('the summary counts what became of the records, and says how it ended', asy
     telemetry.counter('sluice_dead_letters_total', { reason: 'too-large' }).add(1);
     telemetry.counter('sluice_dead_letters_total', { reason: 'tombstone' });
     await clock.advance(1_500);
-    progress.stop(outcome, stoppedBy);
+    progress.stop(outcome, { stoppedBy });
     assert.equal(
       stderr.text,
       `1 prediction, 1,200 dead letters (1,199 decode-failed, 1 too-large), 3 dropped in 1.5 s${ending}\n`,
@@ -110,7 +128,7 @@ test('as JSON there is one line, on the stream for it', async () => {
   const { clock, stderr, report, telemetry, progress } = setUp({ json: true, tty: true });
   settle(telemetry, 'published', 2);
   await clock.advance(20_000);
-  progress.stop({ ...DONE, result: 'failed', error: new SluiceError('file-failed', 'full') }, 'SIGINT');
+  progress.stop({ ...DONE, result: 'failed', error: new SluiceError('file-failed', 'full') }, { stoppedBy: 'SIGINT' });
   assert.equal(stderr.text, '');
   assert.deepEqual(JSON.parse(report.text), {
     result: 'failed',

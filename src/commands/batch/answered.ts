@@ -1,0 +1,45 @@
+import { SluiceError } from '../../kernel/errors.ts';
+import { Answered } from '../../kernel/hand-over.ts';
+import type { Look } from '../look/connect.ts';
+import type { Bookmark } from './bookmark.ts';
+
+/**
+ * What a batch that was killed has published behind its bookmark, by the headers of the topic that it writes to: `sluice-source`
+ * and `sluice-model`. Limits: what the broker was handed and had not appended by then is not found, and comes twice; so does what was
+ * deleted from the topic meanwhile.
+ */
+export async function answeredSince(
+  look: Look,
+  topic: string,
+  { ends = [], name, next }: Bookmark,
+  model: string,
+): Promise<{ readonly answered: Answered; readonly count: number }> {
+  const found = new Map<number, Set<number>>();
+  let count = 0;
+  for (const [partition, { start, end }] of (await look.extents(topic)).entries()) {
+    const from = ends[partition] ?? start;
+    if (from > end) {
+      throw new SluiceError(
+        'usage-invalid',
+        `topic "${topic}" is not the one that this batch began to write to: partition ${partition} ends at offset ${end}, and went to ${from}; leave out --resume to begin anew`,
+      );
+    }
+    await look.log.read(topic, partition, { from: Math.max(start, from), to: end }, ({ headers }) => {
+      const textOf = (wanted: string): string =>
+        headers.find((header) => header.name === wanted)?.value?.toString('utf8') ?? '';
+      const source = textOf('sluice-source');
+      if (!source.startsWith(`${name}/`) || textOf('sluice-model') !== model) return true;
+      const [input, offset] = source
+        .slice(name.length + 1)
+        .split('/')
+        .map(Number);
+      if (next[input] === undefined || !(offset >= next[input])) return true;
+      const offsets = found.get(input) ?? new Set<number>();
+      found.set(input, offsets);
+      if (!offsets.has(offset)) count++;
+      offsets.add(offset);
+      return true;
+    });
+  }
+  return { answered: new Answered(found), count };
+}

@@ -1,0 +1,104 @@
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Answered } from '../../kernel/hand-over.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Range } from '../../ports/topic-log.ts';
+import type { Io } from '../io.ts';
+import type { Look } from '../look/connect.ts';
+import { answeredSince } from './answered.ts';
+import { type Bookmark, type BookmarkPlace, bookmarkPlace, FORM, readBookmark } from './bookmark.ts';
+import { NO_COUNTS, settledOf } from './counts.ts';
+import { type Ends, endText } from './ends.ts';
+import type { FileFormat } from './formats.ts';
+import { identityOf } from './identity.ts';
+import type { BatchOptions } from './options.ts';
+import { rangesOf } from './ranges.ts';
+import { checkRest, checkResume, savedBookmark } from './resume.ts';
+
+/** Where a batch begins: at its beginning, or where one before it stood. */
+export interface Beginning {
+  readonly place: BookmarkPlace;
+  readonly isResumed: boolean;
+  /** As it is to be written before anything else is. */
+  readonly bookmark: Bookmark;
+  /** Of a topic. */
+  readonly ranges: ReadonlyMap<number, Range>;
+  readonly answered: Answered | undefined;
+}
+
+export interface BeginOptions {
+  readonly ends: Ends;
+  readonly plan: Plan;
+  readonly formats: { readonly input: FileFormat; readonly output: FileFormat };
+}
+
+export async function begin(
+  options: BatchOptions,
+  { ends, plan, formats }: BeginOptions,
+  look: Look | undefined,
+  io: Io,
+): Promise<Beginning> {
+  const { input, output } = ends;
+  const asked = { ...options, ...ends, inputFormat: formats.input, outputFormat: formats.output };
+  const place = bookmarkPlace(asked);
+  if ('none' in place && options.bookmark !== undefined) {
+    throw new SluiceError('usage-invalid', `--bookmark ${options.bookmark}: ${place.none}`);
+  }
+  const saved = savedBookmark(place, asked);
+  const identity = identityOf(plan, ends, asked);
+  const outputEnds = look && output.kind === 'topic' ? await look.extents(output.topic) : undefined;
+  if (saved !== undefined && 'file' in place) {
+    checkResume(saved, identity, place.file, asked);
+    if (look && input.kind === 'topic') checkRest(saved, input.topic, await look.extents(input.topic));
+    const ranges = new Map(Object.entries(saved.ranges ?? {}).map(([k, range]) => [Number(k), range]));
+    if (look === undefined || output.kind === 'file') {
+      tell(
+        `going on behind ${countText(settledOf(saved.counts), 'record')} that are done, by ${place.file}`,
+        options,
+        io,
+      );
+      return { place, isResumed: true, bookmark: saved, ranges, answered: undefined };
+    }
+    const { answered, count } = await answeredSince(look, output.topic, saved, plan.bundle.label);
+    tell(
+      `going on behind ${countText(settledOf(saved.counts), 'record')} that are done, by ${place.file}, and ${count} behind it that ${endText(output)} has`,
+      options,
+      io,
+    );
+    const counts = { ...saved.counts, published: saved.counts.published + count };
+    return { place, isResumed: true, bookmark: { ...saved, counts }, ranges, answered };
+  }
+  if ('file' in place && !options.resume && leftBehind(place.file)) {
+    tell(`${place.file} is of a run that did not end; it is begun anew (--resume would have gone on)`, options, io);
+  }
+  const ranges =
+    look && input.kind === 'topic' ? await rangesOf(options, input.topic, look, io.clock.wallMs()) : new Map();
+  const starts = [...ranges].map(([partition, { from }]): [number, number] => [partition, from]);
+  const bookmark: Bookmark = {
+    form: FORM,
+    identity,
+    name: input.kind === 'file' ? input.file : input.topic,
+    next: Object.fromEntries(input.kind === 'file' ? [[0, 0]] : starts),
+    ...(input.kind === 'topic' && { ranges: Object.fromEntries(ranges) }),
+    read: 0,
+    keep: { output: 0, deadLetters: 0 },
+    ...(outputEnds && { ends: outputEnds.map(({ end }) => end) }),
+    counts: NO_COUNTS,
+  };
+  return { place, isResumed: false, bookmark, ranges, answered: undefined };
+}
+
+function leftBehind(file: string): boolean {
+  try {
+    return readBookmark(file) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function tell(what: string, { json }: BatchOptions, { stderr }: Io): void {
+  if (!json) stderr.write(`${what}\n`);
+}
+
+function countText(n: number, noun: string): string {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+}

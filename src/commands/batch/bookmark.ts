@@ -1,0 +1,122 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Range } from '../../ports/topic-log.ts';
+import type { Ends } from './ends.ts';
+
+/** What became of how many records. */
+export interface Counts {
+  readonly published: number;
+  readonly 'dead-lettered': number;
+  readonly dropped: number;
+  /** Of dead letters. */
+  readonly reasons: Readonly<Record<string, number>>;
+}
+
+/**
+ * How far a batch is: all before `next` is settled, and what it made of that is the first `keep` bytes of its files, or before `ends`
+ * in the topic that it writes to. Whoever goes on cuts the files there.
+ */
+export interface Bookmark {
+  readonly form: typeof FORM;
+  /** What must be as it was, in words: topology, model, input, … */
+  readonly identity: Readonly<Record<string, string>>;
+  /** The input as the outputs name it. */
+  readonly name: string;
+  /** Partition → next offset. */
+  readonly next: Readonly<Record<string, number>>;
+  /** Of a topic: what is read of it. */
+  readonly ranges?: Readonly<Record<string, Range>> | undefined;
+  /** Bytes or offsets read; of a file, packed or not, about. */
+  readonly read: number;
+  readonly keep: { readonly output: number; readonly deadLetters: number };
+  /** By partition of the output topic. */
+  readonly ends?: readonly number[] | undefined;
+  readonly counts: Counts;
+}
+
+export const FORM = 'sluice batch, 1';
+
+/** Where the bookmark of a batch lies; or why it has none. */
+export type BookmarkPlace = { readonly file: string } | { readonly none: string };
+
+export interface BookmarkOptions extends Ends {
+  readonly outputFormat: string;
+  /** In place of the one beside the output. */
+  readonly bookmark?: string | undefined;
+}
+
+export function bookmarkPlace({ input, output, outputFormat, bookmark }: BookmarkOptions): BookmarkPlace {
+  if (input.kind === 'file' && !mayBeRegular(input.file)) {
+    return { none: `${input.file === '-' ? 'standard input' : input.file} can be read once only; give a file` };
+  }
+  if (output.kind === 'topic') {
+    if (bookmark !== undefined) return { file: bookmark };
+    return {
+      none: 'a batch into a topic notes how far it is where it is told to; give --bookmark FILE, at the first run too',
+    };
+  }
+  if (!mayBeRegular(output.file)) {
+    return { none: `${output.file === '-' ? 'standard output' : output.file} cannot be gone on with; give a file` };
+  }
+  if (outputFormat === 'parquet') {
+    return {
+      none: `${output.file} is Parquet, which nobody can read before its last byte is written; give an output that can be gone on with (.avro, .csv, JSON Lines, .gz and .zst too)`,
+    };
+  }
+  return { file: bookmark ?? `${output.file}.bookmark` };
+}
+
+function mayBeRegular(file: string): boolean {
+  return file !== '-' && (statSync(file, { throwIfNoEntry: false })?.isFile() ?? true);
+}
+
+/** Undefined where there is none. */
+export function readBookmark(file: string): Bookmark | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new SluiceError('file-invalid', `cannot read ${file}: ${(thrown as Error).message}`, thrown);
+  }
+  const found = parsed(text);
+  if (found !== undefined) return found;
+  throw new SluiceError(
+    'file-invalid',
+    `${file} is no bookmark that this version of batch wrote; remove it, and leave out --resume to begin anew`,
+  );
+}
+
+function parsed(text: string): Bookmark | undefined {
+  try {
+    const found = JSON.parse(text) as Bookmark;
+    return found.form === FORM ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole or not at all, whenever the process ends; on the disk once it returns. */
+export function writeBookmark(file: string, bookmark: Bookmark): void {
+  const next = `${file}.new`;
+  try {
+    const disk = openSync(next, 'w');
+    try {
+      writeFileSync(disk, `${JSON.stringify(bookmark, undefined, 2)}\n`);
+      fsyncSync(disk);
+    } finally {
+      closeSync(disk);
+    }
+    renameSync(next, file);
+  } catch (thrown) {
+    throw new SluiceError(
+      'file-failed',
+      `cannot write ${file}, which says how far the batch is: ${(thrown as Error).message}; make room, or name another by --bookmark`,
+      thrown,
+    );
+  }
+}
+
+export function removeBookmark(file: string): void {
+  for (const each of [file, `${file}.new`]) rmSync(each, { force: true });
+}

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { realpathSync, statSync } from 'node:fs';
+import { featureFileOf } from '../../adapters/files/feature-rows.ts';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { Topology } from '../../plan/topology.ts';
+import type { Ends } from './ends.ts';
+
+export interface IdentityOptions {
+  readonly inputFormat: string;
+  readonly outputFormat: string;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly deadLetters: string | undefined;
+  readonly features: string | undefined;
+}
+
+export type Identity = Readonly<Record<string, string>>;
+
+/** All that makes the output of a batch what it is, in words: a batch goes on only where all of it is as it was. */
+export function identityOf(plan: Plan, { input, output }: Ends, options: IdentityOptions): Identity {
+  const { topology, bundle, reads } = plan;
+  const { from = 'earliest', to = 'latest', features } = options;
+  const tables = [...new Set(reads.map(({ table }) => table))];
+  return {
+    topology: `${topology.name}, ${digestOf(topology)}`,
+    model: bundle.label,
+    input: input.kind === 'file' ? `${fileText(input.file)}, ${options.inputFormat}` : `topic ${input.topic}`,
+    ...(input.kind === 'topic' && { 'part of the input': `--from ${from} --to ${to}` }),
+    output: output.kind === 'file' ? options.outputFormat : `topic ${output.topic}`,
+    'file of dead letters': options.deadLetters === undefined ? 'none' : options.deadLetters,
+    ...(tables.length > 0 && {
+      'set of features':
+        features === undefined
+          ? 'the store'
+          : tables.map((table) => fileText(featureFileOf(features, table))).join('; '),
+    }),
+  };
+}
+
+/** Throws `usage-invalid` with what is no longer as it was. */
+export function checkIdentity(was: Identity, is: Identity, { file, what }: { file: string; what: string }): void {
+  for (const name of new Set([...Object.keys(was), ...Object.keys(is)])) {
+    if (was[name] === is[name]) continue;
+    throw new SluiceError(
+      'usage-invalid',
+      `cannot go on with ${what}: the ${name} was (${was[name] ?? 'none'}) when it was begun, and is (${is[name] ?? 'none'}), by ${file}; bring the old one back, or leave out --resume to begin anew`,
+    );
+  }
+}
+
+/** Settings that change how fast a batch is, not what it says, and places of files are left out. */
+function digestOf({ connections, flow, onOverload, file, model, ...rest }: Topology): string {
+  const text = JSON.stringify(rest, (key, value) => (key === 'schemaFile' ? undefined : value));
+  return `sha256 ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+}
+
+function fileText(file: string): string {
+  const { size, mtimeMs } = statSync(file);
+  return `${realpathSync(file)}, ${size} bytes of ${new Date(mtimeMs).toISOString()}`;
+}

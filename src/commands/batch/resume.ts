@@ -1,0 +1,59 @@
+import { statSync } from 'node:fs';
+import { SluiceError } from '../../kernel/errors.ts';
+import type { Extent } from '../../ports/topic-log.ts';
+import { extentText } from '../look/bounds.ts';
+import { type Bookmark, type BookmarkPlace, readBookmark } from './bookmark.ts';
+import { type Ends, endText } from './ends.ts';
+import { checkIdentity, type Identity } from './identity.ts';
+
+export interface ResumeOptions extends Ends {
+  readonly resume: boolean;
+  readonly deadLetters: string | undefined;
+}
+
+/** The bookmark to go on from, looked at as it lies; undefined: begin anew. Throws `usage-invalid` where it cannot be gone on. */
+export function savedBookmark(place: BookmarkPlace, { resume, output }: ResumeOptions): Bookmark | undefined {
+  if (!resume) return undefined;
+  if ('none' in place) throw new SluiceError('usage-invalid', `--resume: ${place.none}`);
+  const saved = readBookmark(place.file);
+  if (saved !== undefined || output.kind === 'topic') return saved;
+  const size = statSync(output.file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return undefined;
+  throw new SluiceError(
+    'usage-invalid',
+    `--resume: ${output.file} has no ${place.file} beside it: it is whole, or no batch wrote it; leave out --resume to write it anew`,
+  );
+}
+
+/** Whether the world is as the bookmark has it; throws `usage-invalid` with what is not. */
+export function checkResume(saved: Bookmark, is: Identity, file: string, options: ResumeOptions): void {
+  const what = endText(options.output);
+  checkIdentity(saved.identity, is, { file, what });
+  for (const [path, bytes] of [
+    [options.output.kind === 'file' ? options.output.file : undefined, saved.keep.output],
+    [options.deadLetters, saved.keep.deadLetters],
+  ] as const) {
+    if (path === undefined || bytes === 0) continue;
+    const size = statSync(path, { throwIfNoEntry: false })?.size;
+    if (size !== undefined && size >= bytes) continue;
+    const has = size === undefined ? 'is not there any more' : `has ${size} bytes`;
+    throw new SluiceError(
+      'usage-invalid',
+      `cannot go on with ${what}: ${path} ${has}, and the batch had written ${bytes}, by ${file}; bring it back, or leave out --resume to begin anew`,
+    );
+  }
+}
+
+/** Whether all that is still to be read of a topic is there. */
+export function checkRest(saved: Bookmark, topic: string, extents: readonly Extent[]): void {
+  for (const [partition, { to }] of Object.entries(saved.ranges ?? {})) {
+    const next = saved.next[partition];
+    const extent = extents[Number(partition)];
+    if (next >= to || (extent !== undefined && next >= extent.start && to <= extent.end)) continue;
+    const there = extent === undefined ? 'is not there any more' : extentText(extent);
+    throw new SluiceError(
+      'usage-invalid',
+      `cannot go on: offsets ${next} to ${to - 1} of ${topic}/${partition} are still to be read, and it ${there}; leave out --resume to begin anew with what there is`,
+    );
+  }
+}
