@@ -44,7 +44,7 @@ export async function begin(
     throw new SluiceError('usage-invalid', `--bookmark ${options.bookmark}: ${place.none}`);
   }
   const saved = savedBookmark(place, asked);
-  const identity = identityOf(plan, ends, asked);
+  const identity = 'file' in place ? identityOf(plan, ends, asked) : {};
   const outputEnds = look && output.kind === 'topic' ? await look.extents(output.topic) : undefined;
   if (saved !== undefined && 'file' in place) {
     checkResume(saved, identity, place.file, asked);

@@ -1,5 +1,5 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Ends } from './ends.ts';
 
@@ -16,6 +16,7 @@ export function checkedSize({ input, output }: Ends, { deadLetters, bookmark }: 
     named.push({ option: '--input', path: input.file === '-' ? 'standard input' : realPath(input.file) });
   }
   if (output.kind === 'file') named.push({ option: '--output', path: realPath(output.file) });
+  if (output.kind === 'file') checkFolder(output.file);
   if (deadLetters !== undefined) named.push({ option: '--dead-letters', path: realPath(deadLetters) });
   if (bookmark !== undefined) named.push({ option: '--bookmark', path: realPath(bookmark) });
   named.forEach(({ option, path }, i) => {
@@ -27,6 +28,16 @@ export function checkedSize({ input, output }: Ends, { deadLetters, bookmark }: 
     );
   });
   return size;
+}
+
+/** Before anything is done that takes time, or leaves something behind. */
+function checkFolder(file: string): void {
+  try {
+    accessSync(dirname(file), constants.F_OK);
+  } catch (thrown) {
+    const remedy = 'make its folder, or name a file that this user may write';
+    throw new SluiceError('file-invalid', `cannot write ${file}: ${(thrown as Error).message}; ${remedy}`, thrown);
+  }
 }
 
 function sizeOf(file: string): number {

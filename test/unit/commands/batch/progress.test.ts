@@ -82,6 +82,7 @@ test('the end that comes first counts: that of the input, or the limit', async (
 test('what was done before counts, but neither for the rate nor for the time that is left', async () => {
   const { clock, stderr, telemetry, progress, report } = setUp();
   const before = { ...NO_COUNTS, published: 4_000, 'dead-lettered': 1, reasons: { tombstone: 1 } };
+  progress.cancel();
   progress.start({ total: 1_000, unit: 'bytes', read: 400, before });
   await clock.advance(5_000);
   progress.read(600);

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { batch } from '../../../../src/commands/batch/batch.ts';
+import { type Bookmark, readBookmark } from '../../../../src/commands/batch/bookmark.ts';
+import type { BatchOptions } from '../../../../src/commands/batch/options.ts';
+import { checkRest } from '../../../../src/commands/batch/resume.ts';
+import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
+import { type Ran, runHere, Text } from '../../../fixtures/io.ts';
+import { seeded } from '../../../fixtures/random.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-resume-'));
+after(() => rmSync(folder, { recursive: true }));
+const at = (name: string): string => join(folder, name);
+
+/** Frames of 20 records. */
+const TOPOLOGY = at('small.yaml');
+const hello = readFileSync('topologies/hello.yaml', 'utf8');
+const SMALL = hello.replace(/^flow:/m, 'flow:\n  maxInFlight: { records: 20 }\n  maxBatch: 20');
+writeFileSync(TOPOLOGY, SMALL);
+const INPUT = at('in.jsonl');
+const EVENTS = readFileSync('examples/flight-delay/events-500.jsonl', 'utf8');
+writeFileSync(INPUT, EVENTS);
+
+function run(output: string, ...more: string[]): Promise<Ran> {
+  return runHere(['batch', TOPOLOGY, '--input', INPUT, '--output', output, ...more]);
+}
+
+/** SIGTERM at about the n-th frame, by readings of the clock. */
+async function stopped(output: string, readings: number, options: Partial<BatchOptions> = {}): Promise<string> {
+  const clock = createSystemClock();
+  const stderr = new Text();
+  let signal: (name: string) => void = () => undefined;
+  let n = 0;
+  const code = await batch(
+    {
+      ...{ topology: TOPOLOGY, input: INPUT, output, inputFormat: undefined, outputFormat: undefined },
+      ...{ from: undefined, to: undefined, deadLetters: undefined, features: undefined, bookmark: undefined },
+      ...{ limit: Number.POSITIVE_INFINITY, resume: false, json: false, ...options },
+    },
+    {
+      env: {},
+      clock: {
+        ...{ monotonicMs: clock.monotonicMs, after: clock.after },
+        wallMs() {
+          if (++n === readings) signal('SIGTERM');
+          return clock.wallMs();
+        },
+      },
+      random: seeded(1),
+      ...{ stdin: process.stdin, stdout: new Text(), stderr, instance: 'test' },
+      onSignal(stop) {
+        signal = stop;
+        return () => undefined;
+      },
+    },
+  );
+  assert.equal(code, 0, stderr.text);
+  return stderr.text;
+}
+
+const whole = (await run('-')).stdout;
+
+for (const [name, options] of [
+  ['stopped', {}],
+  ['stopped at a stop', { bookmarkEveryMs: 0 }],
+] as const) {
+  test(`a batch that was ${name} says how it goes on, and goes on`, async () => {
+    const output = at(`${name}.jsonl`);
+    const said = await stopped(output, 15, options);
+    assert.match(said, /stopped by SIGTERM: the rest of the input is not scored; --resume goes on where it stands\n$/);
+    const { next, keep, counts } = readBookmark(`${output}.bookmark`) as Bookmark;
+    assert.ok(next[0] > 0 && next[0] < 500 && counts.published === next[0], JSON.stringify(next));
+    assert.equal(keep.output, readFileSync(output).length);
+    // As if more had been written behind the bookmark.
+    writeFileSync(output, `${readFileSync(output, 'utf8')}{"half":`);
+    const { code, stderr } = await run(output, '--resume');
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`^going on behind ${next[0]} records that are done, by .*\\.bookmark\n500 predictions in `),
+    );
+    assert.equal(readFileSync(output, 'utf8'), whole);
+    assert.equal(existsSync(`${output}.bookmark`), false);
+  });
+}
+
+test('a limit counts from the beginning of the input, over all runs', async () => {
+  const output = at('limited.jsonl');
+  await stopped(output, 15);
+  const { code, stderr } = await run(output, '--resume', '--limit', '450', '--json');
+  assert.equal(code, 0, stderr);
+  assert.equal(readFileSync(output, 'utf8'), whole.split('\n').slice(0, 450).join('\n').concat('\n'));
+});
+
+test('where nothing was begun --resume begins, and says how many there were before as JSON', async () => {
+  const output = at('begun.jsonl');
+  const first = JSON.parse((await run(output, '--resume', '--json')).stdout);
+  assert.deepEqual([first.published, first.before], [500, undefined]);
+  await stopped(at('begun-2.jsonl'), 15);
+  const second = JSON.parse((await run(at('begun-2.jsonl'), '--resume', '--json')).stdout);
+  assert.equal(second.published, 500);
+  assert.ok(second.before.published > 0 && second.before.published < 500);
+});
+
+test('without --resume a batch that did not end is begun anew, which is said', async () => {
+  const output = at('anew.jsonl');
+  await stopped(output, 15);
+  const { stderr } = await run(output);
+  assert.match(
+    stderr,
+    /^.*anew\.jsonl\.bookmark is of a run that did not end; it is begun anew \(--resume would have gone on\)\n500 /,
+  );
+  assert.equal(readFileSync(output, 'utf8'), whole);
+});
+
+const changes: readonly (readonly [string, (output: string) => void, RegExp])[] = [
+  [
+    'another input',
+    () => writeFileSync(INPUT, `${EVENTS}${EVENTS}`),
+    /cannot go on with .*: the input was \(.*in\.jsonl, \d+ bytes of .*\) when it was begun, and is \(.*\), by .*\.bookmark; bring the old one back, or leave out --resume to begin anew/,
+  ],
+  ['an input that was touched', () => utimesSync(INPUT, 1, 1), /the input was /],
+  [
+    'other settings',
+    () => writeFileSync(TOPOLOGY, SMALL.replace('event.id', 'event.departed_at')),
+    /the topology was \(hello, sha256 /,
+  ],
+  [
+    'a shorter output',
+    (output) => writeFileSync(output, '{}\n'),
+    /\.jsonl has 3 bytes, and the batch had written \d+, by /,
+  ],
+  ['no output', (output) => rmSync(output), /\.jsonl is not there any more, and the batch had written \d+, by /],
+  [
+    'no bookmark',
+    (output) => rmSync(`${output}.bookmark`),
+    /--resume: .*\.jsonl has no .*\.bookmark beside it: it is whole, or no batch wrote it; leave out --resume/,
+  ],
+  [
+    'a bookmark that is none',
+    (output) => writeFileSync(`${output}.bookmark`, '{'),
+    /\.bookmark is no bookmark that this version of batch wrote; remove it, and leave out --resume to begin anew/,
+  ],
+];
+for (const [name, change, complaint] of changes) {
+  test(`with ${name} it does not go on, and writes nothing`, async () => {
+    const output = at(`${name.replaceAll(' ', '-')}.jsonl`);
+    try {
+      await stopped(output, 15);
+      change(output);
+      const before = existsSync(output) && readFileSync(output, 'utf8');
+      const { code, stderr } = await run(output, '--resume');
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, complaint);
+      assert.equal(existsSync(output) && readFileSync(output, 'utf8'), before);
+    } finally {
+      writeFileSync(INPUT, EVENTS);
+      writeFileSync(TOPOLOGY, SMALL);
+    }
+  });
+}
+
+test('faster settings are no other topology', async () => {
+  const output = at('faster.jsonl');
+  await stopped(output, 15);
+  writeFileSync(TOPOLOGY, hello.replace('KAFKA_BROKERS:-localhost:9092', 'KAFKA_BROKERS:-elsewhere:9092'));
+  const { code, stderr } = await run(output, '--resume');
+  writeFileSync(TOPOLOGY, SMALL);
+  assert.equal(code, 0, stderr);
+  assert.equal(readFileSync(output, 'utf8'), whole);
+});
+
+for (const [options, complaint] of [
+  [{ output: '-' }, /--resume: standard output cannot be gone on with; give a file/],
+  [{ output: '/dev/null' }, /--resume: \/dev\/null cannot be gone on with/],
+  [{ input: '-' }, /--resume: standard input can be read once only; give a file/],
+  [
+    { output: 'x.parquet' },
+    /--resume: x\.parquet is Parquet, which nobody can read before its last byte is written; give an output/,
+  ],
+  [
+    { output: 'kafka:hello.late' },
+    /--resume: a batch into a topic notes how far it is where it is told to; give --bookmark FILE/,
+  ],
+] as const) {
+  test(`--resume cannot be with ${JSON.stringify(options)}`, async () => {
+    const { input = INPUT, output = at('never.jsonl') } = options as { input?: string; output?: string };
+    const env = { KAFKA_BROKERS: '127.0.0.1:1' };
+    const { code, stderr } = await runHere(['batch', TOPOLOGY, '--input', input, '--output', output, '--resume'], {
+      env,
+    });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, complaint);
+    assert.equal(existsSync(at('never.jsonl')), false);
+  });
+}
+
+test('a bookmark that is kept for nothing is told; one in the place of another file too', async () => {
+  const nothing = await run('-', '--bookmark', at('b'));
+  assert.match(nothing.stderr, /--bookmark .*: standard output cannot be gone on with/);
+  const same = await run(at('s.jsonl'), '--bookmark', INPUT);
+  assert.match(same.stderr, /--input and --bookmark are the same file/);
+});
+
+test('what is still to be read of a topic must be there', () => {
+  const saved = { next: { 0: 5, 1: 9 }, ranges: { 0: { from: 0, to: 9 }, 1: { from: 0, to: 9 } } } as never;
+  checkRest(saved, 't', [{ start: 5, end: 9 }]);
+  for (const [extents, complaint] of [
+    [
+      [{ start: 6, end: 9 }],
+      /offsets 5 to 8 of t\/0 are still to be read, and it holds offsets 6 to 8; leave out --resume/,
+    ],
+    [[{ start: 0, end: 3 }], /of t\/0 .* it holds offsets 0 to 2/],
+    [[], /of t\/0 .* it is not there any more/],
+  ] as const) {
+    assert.throws(() => checkRest(saved, 't', extents), { code: 'usage-invalid', message: complaint });
+  }
+});
