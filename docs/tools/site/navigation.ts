@@ -48,6 +48,7 @@ export function chaptersOf(root: string): readonly Chapter[] {
       pages: [
         page('docs/guarantees.md'),
         page('docs/runbook.md'),
+        page('docs/batch.md'),
         page('docs/console.md'),
         page('docs/security.md'),
         page('docs/performance.md'),
