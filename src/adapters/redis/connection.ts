@@ -114,15 +114,16 @@ function socketOf({ ssl, connectTimeoutMs = 5_000 }: RedisOptions, host?: string
 
 const REFUSES_US = /^(NOAUTH|WRONGPASS|NOPERM)\b|invalid password|without any password configured/i;
 const COMES_BACK =
-  /^(LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
+  /^(MOVED|ASK|LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
 
 /** Says in our words what Redis or the way to it answered; a SluiceError passes through. Total: what is unknown is worth a retry. */
 export function translate(
   error: unknown,
   what: string,
-  where: string,
+  at: Pick<RedisOptions, 'nodes' | 'cluster'>,
   takes = 'reading takes +hgetall on the keys',
 ): SluiceError {
+  const where = whereOf(at);
   if (error instanceof SluiceError) return error;
   const { message = String(error), code } = (error ?? {}) as { message?: string; code?: string };
   const said = message === '' ? String(code ?? error) : message;
@@ -130,7 +131,8 @@ export function translate(
     const remedy = `correct username and password of connections.redis; ${takes}`;
     return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said}); ${remedy}`, error);
   }
-  if (/^MOVED\b/.test(said)) {
+  // Slots that move more often than the client follows, as in a failover, are at rest again soon.
+  if (/^MOVED\b/.test(said) && !at.cluster) {
     const text = `Redis at ${where} is one node of a cluster; write cluster: true in connections.redis`;
     return new SluiceError('store-refused', text, error);
   }

@@ -39,7 +39,7 @@ export function createLinks(clock: Clock, options: RedisOptions, openTimeoutMs =
         if (await within(clock, deadlineIn(clock, openTimeoutMs), mine)) return await mine;
       } catch (error) {
         drop(mine);
-        throw translate(error, 'a connection', where);
+        throw translate(error, 'a connection', options);
       }
       drop(mine);
       throw new SluiceError(

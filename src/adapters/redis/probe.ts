@@ -72,7 +72,7 @@ export async function probeRedis(
     const working = work();
     if (await within(clock, deadlineIn(clock, timeoutMs), working)) return await working;
   } catch (error) {
-    throw translate(error, 'a connection', where, 'a user has to be made, and switched on');
+    throw translate(error, 'a connection', options, 'a user has to be made, and switched on');
   } finally {
     link?.close();
   }

@@ -38,7 +38,7 @@ export function createRedisShelf(
     try {
       return await work(await links.get());
     } catch (error) {
-      throw translate(error, what, whereOf(options), TAKES);
+      throw translate(error, what, options, TAKES);
     }
   }
 

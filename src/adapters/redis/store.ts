@@ -50,7 +50,7 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
       },
       onResult: (result, calls) => telemetry.counter('sluice_store_calls_total', { result }).add(calls),
       failureOf: (thrown, table) => ({
-        error: translate(thrown, `a read of table "${table}"`, where),
+        error: translate(thrown, `a read of table "${table}"`, options),
         result: isReply(thrown) ? 'refused' : 'unavailable',
         answered: isReply(thrown),
         overloaded: false,
@@ -113,7 +113,7 @@ export function createRedisStore({ clock, telemetry }: RedisDeps, options: Redis
         const link = await connected();
         const key = hashKey(table, PROBE_KEY);
         const probe = link.send(key, true, ['HGETALL', key]).catch((error) => {
-          throw translate(error, `a read of table "${table}"`, where);
+          throw translate(error, `a read of table "${table}"`, options);
         });
         if (await within(clock, deadlineIn(clock, openTimeoutMs), probe)) continue;
         links.drop();

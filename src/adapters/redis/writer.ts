@@ -10,7 +10,7 @@ import type { SluiceError } from '../../kernel/errors.ts';
 import { encodeView } from '../../kernel/feature-cells.ts';
 import { retry } from '../../kernel/retry.ts';
 import type { FeatureWrite, FeatureWriter } from '../../ports/feature-store.ts';
-import { type RedisOptions, translate, whereOf } from './connection.ts';
+import { type RedisOptions, translate } from './connection.ts';
 import { createLinks } from './links.ts';
 import { fieldOf, hashKey, timeFieldOf } from './rows.ts';
 import type { RedisDeps } from './store.ts';
@@ -27,7 +27,6 @@ export function createRedisWriter(
   options: RedisWriterOptions,
 ): FeatureWriter {
   const { callTimeoutMs = 20_000, giveUpMs = 60_000 } = options;
-  const where = whereOf(options);
   const links = createLinks(clock, options);
 
   async function send(commands: readonly Command[]): Promise<void> {
@@ -38,7 +37,7 @@ export function createRedisWriter(
       throw new Error(`no answer within ${callTimeoutMs} ms`);
     } catch (error) {
       links.drop();
-      throw translate(error, 'a write of feature rows', where);
+      throw translate(error, 'a write of feature rows', options);
     }
   }
 
