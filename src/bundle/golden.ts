@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { CheckFinding } from '../documents/finding.ts';
+import { NotUtf8Error, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
 import { parseYaml } from '../documents/yaml-document.ts';
 import { said, shown, strict } from '../documents/zod-findings.ts';
 
@@ -49,8 +49,10 @@ const goldenSchema = strict({
 export function loadGolden(file: string): LoadedGolden {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (error) {
+    if (error instanceof NotUtf8Error)
+      return { ok: false, findings: [findingAt(file, error.line, '', '', error.message, SAVE_AS_UTF8)] };
     const reason = error instanceof Error ? error.message : String(error);
     return {
       ok: false,

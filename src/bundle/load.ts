@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isMap, isScalar, isSeq } from 'yaml';
 import type { CheckFinding } from '../documents/finding.ts';
+import { NotUtf8Error, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
 import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
 import type { Bundle, BundleInput, FileDigest, NamedExpression } from '../plan/bundle.ts';
@@ -33,8 +33,10 @@ export function loadBundle(path: string): LoadedBundle {
   const file = join(place.folder, 'bundle.yaml');
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (error) {
+    if (error instanceof NotUtf8Error)
+      return failed([parseYaml(file, '').atLine(error.line, 1, [], error.message, SAVE_AS_UTF8)]);
     const reason = error instanceof Error ? error.message : String(error);
     return failed([
       parseYaml(file, '').at([], `cannot be read: ${reason}`, 'a version of a bundle needs a bundle.yaml'),
@@ -42,6 +44,10 @@ export function loadBundle(path: string): LoadedBundle {
   }
   const yaml = parseYaml(file, text);
   if (yaml.errors.length > 0) return failed(yaml.errors);
+  if (yaml.toValue() === null)
+    return failed([
+      yaml.at([], 'is empty', 'write bundle, version, model, inputs and prediction: docs/reference/bundle.md'),
+    ]);
   const parsed = bundleSchema.safeParse(yaml.toValue());
   if (!parsed.success) return failed(zodFindings(parsed.error, yaml));
 
@@ -80,7 +86,7 @@ export function loadBundle(path: string): LoadedBundle {
     label: `${parsed.data.bundle}@${version}#${digest.slice(0, 12)}`,
     ...parts,
     transforms: loadTransforms(resolve(place.folder), expressions, new Set(files.map(({ path }) => path))),
-    goldenFile: parsed.data.golden === undefined ? undefined : resolve(place.folder, parsed.data.golden),
+    goldenFile: parsed.data.golden === undefined ? undefined : join(place.folder, parsed.data.golden),
   });
   return { ok: true, bundle, source: yaml };
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type CheckFinding, hasErrors } from '../documents/finding.ts';
+import { NotUtf8Error, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
 import { parseYaml } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -29,8 +29,10 @@ export function casesFileOf(topologyFile: string): string {
 export function loadCases(file: string, plan: Plan): LoadedCases {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (error) {
+    if (error instanceof NotUtf8Error)
+      return { ok: false, findings: [parseYaml(file, '').atLine(error.line, 1, [], error.message, SAVE_AS_UTF8)] };
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     const message = code === 'ENOENT' ? `there is no file ${file}` : `cannot be read: ${code}`;
     const remedy = `write the cases of ${plan.topology.file} there, or give --cases FILE; the README shows one`;

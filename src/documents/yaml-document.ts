@@ -150,6 +150,10 @@ function brokenBy({ errors, warnings }: Document, text: string): { offset: numbe
     return { offset, message: `the key ${key} is there twice`, remedy: 'keep one of the two' };
   });
   if (first === undefined) return found;
+  if (first.code === 'MULTIPLE_DOCS') {
+    const remedy = 'a file holds one document: take this line out, or put what follows into a file of its own';
+    return [...found, { offset: first.pos[0], message: 'a second document begins', remedy }];
+  }
   const hint = REPAIRS[first.code];
   const remedy = `repair the YAML at this place${hint === undefined ? '' : `: ${hint}`}`;
   return [...found, { offset: first.pos[0], message: firstLine(first.message), remedy }];

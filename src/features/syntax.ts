@@ -66,10 +66,23 @@ export function parseExpression(text: string): Expr {
     throw new ExpressionError(
       index ?? 0,
       `syntax: ${description ?? String(thrown)}`,
-      'complete the expression at this place; docs/reference/expressions.md shows each form',
+      otherLanguage(text, index ?? 0) ??
+        'complete the expression at this place; docs/reference/expressions.md shows each form',
     );
   }
   return toExpr(tree, 1);
+}
+
+const OTHER_LANGUAGES: readonly (readonly [RegExp, string])[] = [
+  [/^=(?!=)/, 'write == to compare; a value gets a name under let'],
+  [/^(and|or)\b/i, 'write && for and, || for or, ! for not'],
+  [/^if\b/i, 'write test ? x : y'],
+];
+
+/** What Python, SQL or a spreadsheet would have here. */
+function otherLanguage(text: string, at: number): string | undefined {
+  if (/\bnot\s+$/i.test(text.slice(0, at))) return 'write !x for not x';
+  return OTHER_LANGUAGES.find(([words]) => words.test(text.slice(at)))?.[1];
 }
 
 interface Node extends jsep.Expression {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Scalar, visit } from 'yaml';
 import type { CheckFinding } from '../documents/finding.ts';
+import { NotUtf8Error, readText } from '../documents/text-file.ts';
 import { dotted, type Path, type YamlDocument } from '../documents/yaml-document.ts';
 
 /** Variables by name. An empty one counts as unset where there is a default, as in a shell. */
@@ -78,7 +78,8 @@ export function interpolate(
       }
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? String(error);
-      problem = code === 'ENOENT' ? 'is not there' : `cannot be read: ${code}`;
+      if (error instanceof NotUtf8Error) problem = error.message;
+      else problem = code === 'ENOENT' ? 'is not there' : `cannot be read: ${code}`;
     }
     const remedy =
       'put the secret into this file, or correct the path; it is looked up beside the topology file, then here';
@@ -88,7 +89,7 @@ export function interpolate(
 }
 
 function readFile(path: string): string {
-  return readFileSync(path, 'utf8');
+  return readText(path);
 }
 
 function resolve(body: string, env: Environment): string | { problem: string } {

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { CheckFinding } from '../documents/finding.ts';
 import { hasErrors } from '../documents/finding.ts';
+import { NotUtf8Error, placeInJson, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
 import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
 import { hideSecrets } from '../kernel/secret.ts';
@@ -13,6 +14,9 @@ import { type Environment, interpolate } from './interpolate.ts';
 import { loadModule, MODULE } from './load-module.ts';
 import { checkRules } from './rules.ts';
 import { type TopologyFile, topologySchema } from './schema.ts';
+
+const EMPTY =
+  'write topology, source, model, flow, output and deadLetter; `sluice init` makes one of a schema and a model';
 
 /** Where everything stands in the files, for findings of later checks. */
 export interface TopologySource {
@@ -42,13 +46,14 @@ export type LoadedTopology =
 export function loadTopology(file: string, env: Environment): LoadedTopology {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (error) {
     return failed([unreadable(file, parseYaml(file, ''), [], error)]);
   }
   const yaml = MODULE.test(file) ? loadModule(file, text) : parseYaml(file, text);
   if (yaml.errors.length > 0) return failed(yaml.errors);
-  const given = interpolate(yaml, env, (path) => readFileSync(resolvePath(file, path), 'utf8'));
+  if (yaml.toValue() === null) return failed([yaml.at([], 'is empty', EMPTY)]);
+  const given = interpolate(yaml, env, (path) => readText(resolvePath(file, path)));
   if (given.findings.length > 0) return failed(given.findings);
 
   const parsed = topologySchema.safeParse(yaml.toValue());
@@ -98,7 +103,7 @@ function readFormat(
   const schemaFile = resolvePath(yaml.file, written);
   let text: string;
   try {
-    text = readFileSync(schemaFile, 'utf8');
+    text = readText(schemaFile);
   } catch (error) {
     findings.push(unreadable(schemaFile, yaml, [...path, kind], error));
     return undefined;
@@ -117,13 +122,11 @@ function parseJson(file: string, text: string, findings: CheckFinding[]): unknow
     return JSON.parse(text);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? [];
-    const end = text.trimEnd().split('\n');
-    const at = line === undefined ? { line: end.length, column: end[end.length - 1].length + 1 } : undefined;
+    const { line, column } = placeInJson(text, message);
     findings.push(
       parseYaml(file, text).atLine(
-        at?.line ?? Number(line),
-        at?.column ?? Number(column),
+        line,
+        column,
         [],
         `is not JSON: ${message.replace(/ \(line.*/s, '')}`,
         'repair the JSON at this place',
@@ -134,6 +137,7 @@ function parseJson(file: string, text: string, findings: CheckFinding[]): unknow
 }
 
 function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown): CheckFinding {
+  if (error instanceof NotUtf8Error) return parseYaml(file, '').atLine(error.line, 1, [], error.message, SAVE_AS_UTF8);
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   if (code === 'EISDIR') {
     return yaml.at(path, `${file} is a folder`, path.length === 0 ? 'give a topology file' : 'name a file in it');

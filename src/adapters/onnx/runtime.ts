@@ -5,6 +5,7 @@ import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { adviceOn } from './cuda.ts';
 import { thisMachine } from './library-search.ts';
+import { loadProblem } from './load-error.ts';
 import { type Candidate, labelOf, providersFor } from './providers.ts';
 import { createSession, specOf } from './session.ts';
 import { zeros } from './zeros.ts';
@@ -53,7 +54,7 @@ async function open(
   } catch (thrown) {
     throw new SluiceError(
       'bundle-invalid',
-      `ONNX Runtime cannot load ${file} on ${labelOf(device, deviceIds)}: ${(thrown as Error).message.trim()}`,
+      `ONNX Runtime cannot load ${file} on ${labelOf(device, deviceIds)}: ${loadProblem(file, (thrown as Error).message)}`,
       thrown,
     );
   }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { createLog } from '../../adapters/pino/log.ts';
@@ -8,6 +8,7 @@ import { updatedCases } from '../../cases/update.ts';
 import { prepare } from '../../check/prepare.ts';
 import { type AvroRecord, parseAvroRecord } from '../../codecs/avro-schema.ts';
 import { type CheckFinding, formatFindings } from '../../documents/finding.ts';
+import { readText } from '../../documents/text-file.ts';
 import { EXIT, SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelRuntime, TensorSpec } from '../../ports/model.ts';
@@ -16,6 +17,7 @@ import { inLine } from '../dlq/text.ts';
 import type { Io } from '../io.ts';
 import { scoreCases } from '../test/score.ts';
 import { proposals } from './columns.ts';
+import { externalData } from './external-data.ts';
 import { fit } from './fit.ts';
 import { outputSchema, proposeOutputs } from './outputs.ts';
 import { bundleText, casesText, exampleEvents, missingColumns, type Texts, topologyText } from './texts.ts';
@@ -56,7 +58,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   const copies = [
     { from: options.event, to: at('schemas', texts.eventFile) },
     { from: options.model, to: bundle('model.onnx') },
-    ...besideModel(options.model).map((from) => ({ from, to: bundle(basename(from)) })),
+    ...externalData(options.model).map((part) => ({ from: join(dirname(options.model), part), to: bundle(part) })),
   ];
   const files = [
     { to: topology, text: topologyText(texts) },
@@ -105,7 +107,7 @@ function nameOf({ dir, name }: InitOptions): string {
 function readEvent(file: string): AvroRecord {
   let schema: unknown;
   try {
-    schema = JSON.parse(readFileSync(file, 'utf8'));
+    schema = JSON.parse(readText(file));
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT')
@@ -138,11 +140,6 @@ async function readModel(
     const message = `${file} cannot be read as a model: ${(thrown as Error).message}; ${remedy}`;
     throw new SluiceError('file-invalid', message, thrown);
   }
-}
-
-/** Files in which exporters put the weights of large models. */
-function besideModel(model: string): readonly string[] {
-  return [`${model}.data`, `${model}_data`, join(dirname(model), 'weights.bin')].filter((file) => existsSync(file));
 }
 
 function refuseOverwriting(files: readonly { readonly to: string }[], force: boolean): void {

@@ -119,3 +119,15 @@ test('length and depth have limits, and the stack holds however deep the text', 
   assert.equal(parseExpression(chain(MAX_EXPRESSION_DEPTH)).kind, 'binary');
   assert.throws(() => parseExpression(chain(MAX_EXPRESSION_DEPTH + 1)), /nested deeper/);
 });
+
+for (const [text, remedy] of [
+  ['a > 1 and b', 'write && for and, || for or, ! for not'],
+  ['a OR b', 'write && for and, || for or, ! for not'],
+  ['1 if a else 2', 'write test ? x : y'],
+  ['a = 1', 'write == to compare; a value gets a name under let'],
+  ['not a', 'write !x for not x'],
+] as const) {
+  test(`says what to write for ${text}`, () => {
+    assert.throws(() => parseExpression(text), { remedy });
+  });
+}

@@ -188,7 +188,7 @@ test('a file that is not there, is empty, or whose schema is cut off is a findin
     assert.match(first('none.yaml').message, /there is no file .*none\.yaml/);
     const { message, remedy } = first('schemas');
     assert.match(`${message}; ${remedy}`, /schemas is a folder; give a topology file$/);
-    assert.equal(first('empty.yaml').message, 'is missing');
+    assert.equal(first('empty.yaml').message, 'is empty');
     writeFileSync(join(folder, 'schemas/event.avsc'), '{ "type": "record",\n  "name": ');
     const cut = first('cut.yaml');
     assert.deepEqual([cut.file, cut.line], [join(folder, 'schemas/event.avsc'), 2]);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { externalData } from '../../../../src/commands/init/external-data.ts';
 import { type Ran, runHere } from '../../../fixtures/io.ts';
 import { type TestModel, type Value, writeOnnx } from '../../../fixtures/onnx.ts';
 
@@ -264,4 +265,28 @@ test('files that are not there, or are something else, are said to be', async ()
   assert.equal(named.code, 2);
   assert.match(named.stderr, /"\.\.\/x" is no name of a topology/);
   assert.ok(!existsSync(join(folder, 'none')));
+});
+
+test('weights that a model keeps in files of their own come along, wherever below it they lie', async () => {
+  const own = mkdtempSync(join(folder, 'weights-'));
+  mkdirSync(join(own, 'parts'));
+  writeFileSync(join(own, 'parts/w.bin'), Buffer.from(Float32Array.of(2, 3).buffer));
+  writeFileSync(join(folder, 'outside.bin'), 'secret');
+  const onnx: TestModel = {
+    inputs: [f32('x', 'n', 2)],
+    outputs: [f32('y', 'n', 2)],
+    nodes: [{ op: 'Mul', inputs: ['x', 'w'], output: 'y' }],
+    external: { w: { location: 'parts/w.bin', length: 2 } },
+  };
+  const event = join(own, 'order.avsc');
+  const fields = [NUMBER, FLAG].map(([name, type]) => ({ name, type }));
+  writeFileSync(event, JSON.stringify({ type: 'record', name: 'Order', fields }));
+  const dir = join(own, 'made');
+  const ran = await runHere(['init', dir, '--event', event, '--model', writeOnnx(onnx, own), '--name', 'risk']);
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.match(ran.stderr, /It fits/);
+  assert.deepEqual([...readFileSync(join(dir, 'models/risk/1/parts/w.bin'))].length, 8);
+
+  const outside = { ...onnx, external: { w: { location: '../outside.bin', length: 2 } } };
+  assert.deepEqual(externalData(writeOnnx(outside, own)), []);
 });
