@@ -113,6 +113,6 @@ export function createStores(topology: Topology, reads: readonly StoreRead[], de
 function unconnected(from: StoreName, { file }: Topology): SluiceError {
   return new SluiceError(
     'topology-invalid',
-    `${file} enriches from ${from} and names no ${connectionKey(from)}; add it`,
+    `${file} enriches from ${from} and names no ${connectionKey(from)}; add it, or give files in its place where the command takes --features DIR`,
   );
 }

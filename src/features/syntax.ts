@@ -247,14 +247,14 @@ function member(node: Node, at: number, depth: number): Expr {
   if (node.computed === true) {
     return { kind: 'index', at, of: toExpr(object, depth + 1), index: toExpr(property, depth + 1) };
   }
+  const name = String(property.name);
   if (object.type !== 'Identifier') {
-    throw new ExpressionError(
-      at,
-      `.${String(property.name)} can only follow a name`,
-      'write event.FIELD or VIEW.COLUMN',
-    );
+    const inEvent = object.type === 'MemberExpression' && (object.object as Node).name === 'event';
+    const why = inEvent ? ': records inside of the event cannot be read' : '';
+    const remedy = inEvent ? `have ${name} written as a field of the event itself` : 'write event.FIELD or VIEW.COLUMN';
+    throw new ExpressionError(at, `.${name} can only follow a name${why}`, remedy);
   }
-  return { kind: 'member', at, object: object.name as string, name: property.name as string };
+  return { kind: 'member', at, object: object.name as string, name };
 }
 
 /** `a || b ?? c` reads two ways; JavaScript refuses it too. */

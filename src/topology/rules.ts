@@ -50,7 +50,7 @@ function checkConnections(file: TopologyFile, report: Report): void {
     report(
       [list, i, 'from'],
       `reads from ${from}, and connections ${from === 'file' ? `has no ${key}` : 'names none'}`,
-      `add connections.${key}: ${example}; without it only \`batch --features\` can run`,
+      `add connections.${key}: ${example}; without it only \`batch --features\`${from === 'bigtable' ? ' and `dev`' : ''} can run`,
       'warning',
     );
   });

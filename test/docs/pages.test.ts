@@ -44,7 +44,7 @@ test('code that is marked is run: `run` on any page, `guide` in the guide; other
     const [language, mark] = info;
     if (mark === undefined) continue;
     const run = mark === 'run' && language === 'sh';
-    const guide = mark === 'guide' && path === 'docs/guide.md' && ['sh', 'yaml'].includes(language);
+    const guide = mark === 'guide' && path === 'docs/guide.md' && ['sh', 'yaml', 'json'].includes(language);
     assert.ok(run || guide, `${path}: nothing runs a block marked ${info.join(' ')}`);
   }
 });

@@ -131,6 +131,7 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
     // The embedded services have neither TLS nor logins, and nothing secret is sent to them.
     kafka: kafka && { ...kafka, brokers, ssl: undefined, sasl: undefined },
     registry: registry && { url: env.SCHEMA_REGISTRY_URL },
+    bigtable: topology.connections.bigtable ?? { project: 'dev', instance: 'dev' },
   };
   return { ...plan, topology: { ...topology, connections } };
 }

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import type { Topology } from '../../plan/topology.ts';
 
 /** Where what belongs to a topology lies when nobody says so: beside it, then in examples/NAME, beside its folder or from where the command is run. */
@@ -15,11 +15,12 @@ export function findFeatures(topology: Topology): string | undefined {
     .find((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
 }
 
-/** A file of events; undefined where none is found. */
+/** A file of events; undefined where none is found. That of its own name beside the topology, as `sluice init` writes it, goes first. */
 export function findEvents(topology: Topology): string | undefined {
-  return foldersOf(topology)
-    .flatMap((folder) => [join(folder, 'events.jsonl'), join(folder, 'events.jsonl.gz')])
-    .find((file) => existsSync(file));
+  const { file } = topology;
+  const own = join(dirname(file), `${basename(file, extname(file))}.events.jsonl`);
+  const named = foldersOf(topology).map((folder) => join(folder, 'events.jsonl'));
+  return [own, ...named].flatMap((path) => [path, `${path}.gz`]).find((path) => existsSync(path));
 }
 
 /** All that a pipeline is made of: a change of any of it is a reason to make it anew. */

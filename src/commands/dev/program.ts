@@ -16,7 +16,7 @@ export function addDev(root: Command, io: Io, done: (code: number) => void): voi
     )
     .option(
       '--events <file>',
-      'JSON Lines, .gz too (default: `events.jsonl` or .gz beside the topology, or in examples/NAME)',
+      'JSON Lines, .gz too (default: `NAME.events.jsonl`, `events.jsonl` or .gz beside the topology, or in examples/NAME)',
     )
     .option('--rate <n>', 'events a second, 0 for as fast as they are taken', wholeOrZero, 0)
     .option('--loop', 'send the events again and again', false)

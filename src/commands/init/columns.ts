@@ -81,7 +81,9 @@ export function suggestion({ field, kind }: Proposal): string {
   if (kind === 'id') return `${field} names the record, and is no feature; if it is one, ${field}: event.${field}`;
   if (kind === 'time')
     return `${field} is a time: such as tod: cyclic(mod(floorDiv(event.${field}, 60000), 1440), 1440, 1)`;
-  return kind === 'nothing' ? `${field} is of a type that cannot be a column` : `${field} is not used`;
+  if (kind === 'nothing')
+    return `${field} is of a type that cannot be a column; of records, maps and lists of texts nothing is read`;
+  return `${field} is not used`;
 }
 
 function isTime(name: string, type: AvroType): boolean {

@@ -113,7 +113,8 @@ export function casesText(texts: Texts): string {
     (event, i) => `  - name: ${CASE_NAMES[i]}\n    event: ${JSON.stringify(event)}\n`,
   );
   return `# Records, and what must become of each: sluice test ${texts.name}.yaml
-# The records are made up, and what is expected is what came out when sluice init wrote this: put real ones in their place.
+# The records are made up: put real ones in their place. What is expected is what came out, for you to judge; where nothing is
+# expected yet, --update writes it.
 cases:
 ${events.join('')}  - name: a value that does not fit the schema
     value: "?"

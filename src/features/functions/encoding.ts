@@ -32,7 +32,7 @@ export const ENCODING: readonly FunctionSpec[] = [
   },
   {
     name: 'oneHot',
-    signature: 'oneHot(x, n)',
+    signature: 'oneHot(x, n or [a, b, …])',
     doc: 'n columns: 1 in column x, 0 elsewhere. Instead of n a list of texts or numbers: 1 in the column of x. What is none of 0 … n-1, or none of the list, gives zeros. n is a constant.',
     formula: '1 if x = k, else 0, for k = 0 … n-1; or 1 if x = list[k]',
     missing: `${THROUGHOUT} For zeros write oneHot(x, n) ?? 0; for a column of its own oneHot(ordinal(x, [a, b], -1) ?? 2, 3).`,

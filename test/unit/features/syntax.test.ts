@@ -74,6 +74,11 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['1 + this', 4, /this/],
   ['this.constructor', 0, /only follow a name|this/],
   ['a.b.c', 0, /only follow a name/],
+  [
+    '1 + event.depot.queue',
+    4,
+    /\.queue can only .*: records inside of the event .* have queue written as a field of the event itself/,
+  ],
   ['x.y(1)', 0, /only named functions/],
   ['f(1)(2)', 0, /only named functions/],
   ['a?.b', 0, /\?\./],
