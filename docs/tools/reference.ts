@@ -8,6 +8,7 @@ import { rulesFile, rulesTestFile, runbookOf } from './alerts.ts';
 import { dashboardFile } from './dashboard.ts';
 import { mistakesPage } from './mistakes-page.ts';
 import { topologyRows } from './topology-page.ts';
+import { typeRows } from './types-page.ts';
 
 const RULES = 'deploy/prometheus/rules.yaml';
 const RULE_TESTS = 'deploy/prometheus/rules.test.yaml';
@@ -28,6 +29,7 @@ export function generated(
     [RULES, rulesFile(runbook)],
     [RULE_TESTS, rulesTestFile(read(RULE_TESTS), runbook)],
     ['deploy/grafana/sluice.json', dashboardFile()],
+    ['docs/reference/types.md', types()],
     ['docs/reference/mistakes.md', `${NOTICE}\n\n${mistakesPage()}`],
     [
       'ARCHITECTURE.md',
@@ -53,6 +55,58 @@ function topology(): string {
     [['key', 'holds', 'default', 'means'], ...topologyRows()],
   );
 }
+
+function types(): string {
+  const rows = [
+    ['Avro type of `x`', 'expressions read', 'makes a key', '`event.x` goes to an output of'],
+    ...typeRows(),
+  ];
+  return [page('Types of events and outputs', TYPES_INTRO, rows), ...TYPES_MORE, ''].join('\n');
+}
+
+const TYPES_INTRO = [
+  'What a field of an event may be, in Avro or in JSON with an .avsc as its type, and what it can be used for. The table is what',
+  '`sluice check` answers; a test runs every row that it accepts, with and without null, beside an interpreter.',
+  '',
+  'Any of these may be null too, `["null", …]`: `check` warns where no `??` says what to put, and refuses an output that allows none.',
+  '“The same” is the type as the event has it, alone, as a branch of a union, or with further branches behind: the value goes on',
+  'whole, whichever branch it is of.',
+].join('\n');
+
+const TYPES_MORE = [
+  '## Numbers',
+  '',
+  '- A boolean is 1 or 0. A long beyond ±(2^53−1) that is wanted as a number is `decode-failed`, not rounded; as a key, and to an',
+  '  output of long, it keeps all of its digits.',
+  '- A decimal is the double nearest to unscaled / 10^scale, as long as the unscaled value lies within ±2^53 and the scale is 22 at',
+  '  most; beyond, it is within 2^-51 of its size. To an output of the same type it goes with all of its digits.',
+  '- Times are what they count: days, milliseconds or microseconds. `hour`, `dayOfWeek` and the others take milliseconds: divide',
+  '  `timestamp-micros` by 1000, and multiply a `date` by 86400000.',
+  '- A duration is a vector of three: months, days, milliseconds.',
+  '- bytes, and a fixed of a multiple of four, are float32, little-endian. A vector of another width than the expression says is `decode-failed`.',
+  '',
+  '## Unions',
+  '',
+  '- Of numbers alone, or of texts alone: one number, one text.',
+  '- Otherwise `number(event.x)` is the number, or what the text in it spells, and `text(event.x)` the text; a value of another',
+  '  branch is missing there, so write `??`.',
+  '',
+  '## In JSON',
+  '',
+  '- Plain JSON, not Avro’s: `"ATL"`, never `{"string":"ATL"}`. A member that is absent is its default, or null where that is allowed.',
+  '- A decimal is a number or text, `12.30` or `"12.30"`. Times are numbers, or ISO 8601: `"2024-05-01"`, `"12:30:00.5"`,',
+  '  `"2024-05-01T12:30:00Z"` or with `+02:00`, `local-timestamp` without either; finer digits are cut off. Nanoseconds are numbers only.',
+  '- A vector is a list of numbers, whatever its Avro type. bytes and fixed that go on whole are also text, a character U+0000 to',
+  '  U+00FF a byte, and come out so.',
+  '- Of a union the first branch that holds the value: int before long before double; of objects the first record whose fields without',
+  '  default are all there. Decimals, times and bytes as text come after string and enum.',
+  '',
+  '## Schemas that differ',
+  '',
+  'A writer’s schema is resolved as Avro says: promotions, defaults, aliases, branches that come and go; what goes on whole is written',
+  'anew as the topology’s schema has it. Names of records, enums and fixed need not agree; in a union the branch of the same name comes',
+  'first. Refused, where Avro would let it pass: times of another unit, and decimals of another scale.',
+];
 
 function expressions(): string {
   const sections = Object.entries(FAMILIES).map(([family, specs]) => {

@@ -1,6 +1,9 @@
-import { branchesOf, describe, isNullable, isNumber } from '../codecs/avro-fields.ts';
+import { branchesOf, decimalOf, describe, isNullable, isNumber } from '../codecs/avro-fields.ts';
+import { clashes } from '../codecs/avro-resolve.ts';
 import type { AvroType } from '../codecs/avro-schema.ts';
+import { preferredBranch } from '../codecs/output-plan.ts';
 import type { PredictionField } from '../features/types.ts';
+import type { ColumnKind } from '../kernel/columns.ts';
 import type { DetailColumn } from '../plan/plan.ts';
 
 /** Whether values from one source can stand in a field of the output schema: undefined where they can, else why not and the remedy. */
@@ -19,14 +22,24 @@ const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   string: ['string'],
 };
 
-/** `name` is the source as written, `event.id`; `where` the place of the output field in its .avsc. */
-export function eventMisfit(name: string, from: AvroType, to: AvroType, where: string): Misfit | undefined {
-  const targets = valuesOf(to);
+/**
+ * `name` is the source as written, `event.id`; `where` the place of the output field in its .avsc; `kind` the column that it goes
+ * through, which is written as one branch of the field, whatever branch of the event's it comes from.
+ */
+export function eventMisfit(
+  name: string,
+  from: AvroType,
+  to: AvroType,
+  kind: Exclude<ColumnKind, 'raw'>,
+  where: string,
+): Misfit | undefined {
+  const branches = branchesOf(to);
+  const targets = branches.slice(preferredBranch(kind, branches)).slice(0, 1);
   for (const branch of valuesOf(from)) {
     if (targets.some((target) => accepts(branch, target))) continue;
     return {
       message: `${name} is ${describe(from)}, and the field is ${describe(to)} (${where})`,
-      remedy: 'change the type of the field in the output schema, or map another value to it',
+      remedy: 'declare the field with the type that the event has, or map another value to it',
     };
   }
   if (!isNullable(from) || isNullable(to)) return undefined;
@@ -37,6 +50,8 @@ export function eventMisfit(name: string, from: AvroType, to: AvroType, where: s
 }
 
 function accepts(from: AvroType, to: AvroType): boolean {
+  if (decimalOf(from) !== undefined) return isFloating(to);
+  if (clashes(from, to)) return false;
   if (from.type === 'array') return to.type === 'array' && isNumber(from.items) && isFloating(to.items);
   if (from.type === 'enum')
     return to.type === 'string' || (to.type === 'enum' && from.symbols.every((symbol) => to.symbols.includes(symbol)));

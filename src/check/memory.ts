@@ -50,6 +50,8 @@ const BASE_BYTES = 256 * MIB;
 const MODEL_COPIES = 3;
 /** A record's bytes: in its frame; in its dead letter or output; in the request, which is what the socket has; and in that of an attempt before. */
 const BYTES_COPIES = 4;
+/** … and of fields that go on whole in columns of their own, which grow by doubling. */
+const RAW_COPIES = 2;
 /** A record in the columns that every frame has, with its share of promises, spans and rows of output. */
 const RECORD_BYTES = 512;
 /** A fetched record before it is copied to a frame: columns, in sets of which half may stay empty. */
@@ -100,14 +102,15 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     limits.inflatedMaxBytes +
     limits.fetchMaxRecords * fetchedBytes +
     batches * BATCH_BYTES;
-  const moving = bytes * BYTES_COPIES + records * recordBytes + limits.brokers * fetchBytes;
+  const copies = BYTES_COPIES + (plan.wants.some(({ kind }) => kind === 'raw') ? RAW_COPIES : 0);
+  const moving = bytes * copies + records * recordBytes + limits.brokers * fetchBytes;
   const terms: MemoryTerm[] = [
     { name: 'base', bytes: BASE_BYTES, from: 'program, clients and an idle heap' },
     modelTerm(plan, limits),
     {
       name: 'in flight, bytes',
-      bytes: bytes * BYTES_COPIES,
-      from: `flow.maxInFlight.bytes × ${BYTES_COPIES}`,
+      bytes: bytes * copies,
+      from: `flow.maxInFlight.bytes × ${copies}`,
     },
     {
       name: 'in flight, records',

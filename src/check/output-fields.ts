@@ -1,5 +1,6 @@
 import { branchesOf, describe, serves } from '../codecs/avro-fields.ts';
 import type { AvroField } from '../codecs/avro-schema.ts';
+import { rawBranch } from '../codecs/same-encoding.ts';
 import type { ColumnWant, FieldSource, OutputField } from '../codecs/types.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';
 import type { CheckFinding } from '../documents/finding.ts';
@@ -79,25 +80,32 @@ function resolveEvent(name: string, target: AvroField, where: string, { event, w
       message: `${event.document.file} has no field "${name}"${didYouMean(name, known)}`,
       remedy: `its fields are ${known.join(', ')}`,
     };
-  const misfit = eventMisfit(`event.${name}`, field.type, target.type, where);
-  if (misfit !== undefined) return misfit;
-  const kind = passedAs(field, target);
-  if (kind !== 'vector') return { from: 'event', slot: wants.slotOf(name, kind) };
+  const as = passedAs(field, target);
+  const misfit = eventMisfit(`event.${name}`, field.type, target.type, as, where);
+  const whole = rawBranch(field.type, target.type) !== undefined;
+  if (misfit !== undefined && !whole) return misfit;
+  const several = branchesOf(field.type).filter(({ type }) => type !== 'null').length > 1;
+  const kind = misfit !== undefined || (several && whole) ? 'raw' : as;
+  if (kind !== 'vector' && kind !== 'raw') return { from: 'event', slot: wants.slotOf(name, kind) };
   const vector = wants.wants.find((want) => want.field === name && want.kind === 'vector');
-  if (vector !== undefined) return { from: 'event', slot: wants.slotOf(name, 'vector', vector.width) };
+  if (vector !== undefined && kind === 'vector') {
+    return { from: 'event', slot: wants.slotOf(name, 'vector', vector.width) };
+  }
+  if (whole) return { from: 'event', slot: wants.rawSlotOf(name, field.type) };
   return {
-    message: `event.${name} is ${describe(field.type)}, and nothing says how many values it has`,
-    remedy: `use it in the bundle with its width, event.${name}[N], or leave it out`,
+    message: `event.${name} is ${describe(field.type)}, the field ${describe(target.type)} (${where}), and nothing says how many values it has`,
+    remedy: `declare the field as the event has it, or use it in the bundle with its width, event.${name}[N]`,
   };
 }
 
 /** Longs go as 64 bits, text as bytes; a whole number that becomes a float goes as one. */
-function passedAs(field: AvroField, target: AvroField): ColumnWant['kind'] {
+function passedAs(field: AvroField, target: AvroField): Exclude<ColumnWant['kind'], 'raw'> {
   const every = (kind: ColumnWant['kind']) =>
     branchesOf(field.type).every((branch) => branch.type === 'null' || serves(branch, kind));
   if (every('string')) return 'string';
-  const whole = branchesOf(target.type).some((branch) => branch.type === 'int' || branch.type === 'long');
-  if (whole && every('long')) return 'long';
+  const takes = (type: 'int' | 'long') => branchesOf(target.type).some((branch) => branch.type === type);
+  const isInt = branchesOf(field.type).every(({ type }) => type === 'int' || type === 'null');
+  if (every('long') && (takes('long') || (isInt && takes('int')))) return 'long';
   return every('number') ? 'number' : 'vector';
 }
 

@@ -41,7 +41,7 @@ export function summarize(plan: Plan): ContractSummary {
     event: wants.map(({ field, kind, width }) => ({
       field,
       type: eventTypes.get(field) ?? '',
-      as: kind === 'vector' ? `vector[${width}]` : kind,
+      as: kind === 'vector' ? `vector[${width}]` : kind === 'raw' ? 'it is' : kind,
     })),
     reads: reads.map(({ table, key, layout, views }) => ({
       table,

@@ -1,3 +1,4 @@
+import type { AvroType } from '../codecs/avro-schema.ts';
 import type { ColumnWant } from '../codecs/types.ts';
 
 /** The event columns that somebody needs, each once, in the order they were first asked for: what decode must deliver. */
@@ -5,6 +6,8 @@ export interface WantList {
   readonly wants: readonly ColumnWant[];
   /** The slot of a column; the column is added where nobody has asked for it yet. */
   slotOf(field: string, kind: ColumnWant['kind'], width?: number): number;
+  /** Of the value whole. */
+  rawSlotOf(field: string, type: AvroType): number;
 }
 
 /** `first` keep their slots. */
@@ -15,6 +18,10 @@ export function createWantList(first: readonly ColumnWant[]): WantList {
     slotOf(field, kind, width = 1) {
       const known = wants.findIndex((want) => want.field === field && want.kind === kind && want.width === width);
       return known >= 0 ? known : wants.push({ field, kind, width }) - 1;
+    },
+    rawSlotOf(field, type) {
+      const known = wants.findIndex((want) => want.field === field && want.kind === 'raw');
+      return known >= 0 ? known : wants.push({ field, kind: 'raw', width: 1, type }) - 1;
     },
   };
 }

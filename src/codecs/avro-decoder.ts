@@ -2,12 +2,14 @@ import { type Column, float32Bytes } from '../kernel/columns.ts';
 import { OPEN } from '../kernel/fate.ts';
 import { FAIL, type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
 import { type ResolvedWant, resolveWants } from './avro-resolve.ts';
+import { RewriteWriter } from './avro-rewrite.ts';
 import { RUNTIME } from './avro-runtime.ts';
 import { type AvroEnum, type AvroType, parseAvroRecord } from './avro-schema.ts';
 import { SkipWriter } from './avro-skip.ts';
 import { bindColumns } from './bind-columns.ts';
 import { ColumnText } from './column-text.ts';
 import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
+import { RAW_OUT } from './raw-out.ts';
 import type { ColumnWant, RowsDecoder, ValueDecoder } from './types.ts';
 
 export interface AvroDecoderOptions {
@@ -41,6 +43,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   const resolved = resolveWants(writer, reader, wants);
 
   const skips = new SkipWriter();
+  const rewrites = new RewriteWriter();
   const texts: Buffer[][] = wants.map(() => []);
   const tables: SymbolTable[] = [];
   const defaults: (DefaultEntry | undefined)[] = wants.map(() => undefined);
@@ -50,13 +53,14 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     if (readers.length === 0) body += skips.skip(field.type, FAIL, '0');
     for (const [turn, { want, field: wanted, slot }] of readers.entries()) {
       // As an output takes it along and an expression looks at it: once is enough.
-      const isRead = turn > 0 && field.type.type === 'long';
+      const isRead = turn > 0 && field.type.type === 'long' && readers[turn - 1].want.kind !== 'raw';
       if (readers.length > 1 && !isRead) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
       const target: ReadTarget = {
         want,
         slot,
         skips,
         isRead,
+        rewrites,
         symbols: (from, to) => addSymbols(tables, texts[slot], from, to),
       };
       body += readCode(field.type, wanted.type, target);
@@ -70,8 +74,18 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     'defaults',
     'putDefault',
     'float32Bytes',
-    source(wants, skips, tables.length, body),
-  )(RUNTIME, tables, defaults, putDefault, float32Bytes) as DecodeRows;
+    'K',
+    'E',
+    source(wants, [...skips.functions, ...rewrites.functions], tables.length, body),
+  )(
+    { ...RUNTIME, ...RAW_OUT },
+    tables,
+    defaults,
+    putDefault,
+    float32Bytes,
+    rewrites.constants,
+    rewrites.tables,
+  ) as DecodeRows;
   const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
 
   /** Bound to a frame: what the function is called with before the records. */
@@ -138,11 +152,13 @@ function defaultCode(from: ResolvedWant, slot: number, defaults: (DefaultEntry |
   return `putDefault(columns[${slot}], d${slot}, b${slot}, i);\n`;
 }
 
-function source(wants: readonly ColumnWant[], skips: SkipWriter, tables: number, body: string): string {
+function source(wants: readonly ColumnWant[], functions: readonly string[], tables: number, body: string): string {
   const columns = wants.map(({ kind }, slot) => {
     const of = `columns[${slot}]`;
     const base = `const b${slot} = bases[${slot}];\n`;
     switch (kind) {
+      case 'raw':
+        return `const o${slot} = ${of};\n${base}`;
       case 'number':
         return `const c${slot} = ${of}.values;\n${base}`;
       case 'long':
@@ -154,8 +170,8 @@ function source(wants: readonly ColumnWant[], skips: SkipWriter, tables: number,
     }
   });
   return `'use strict';
-const { ${Object.keys(RUNTIME).join(', ')} } = R;
-${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${wants.map((_, slot) => `const d${slot} = defaults[${slot}];\n`).join('')}${skips.functions.join('')}
+const { ${[...Object.keys(RUNTIME), ...Object.keys(RAW_OUT)].join(', ')} } = R;
+${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${wants.map((_, slot) => `const d${slot} = defaults[${slot}];\n`).join('')}${functions.join('')}
 return function decodeRows(A, D, columns, bases, starts, ends, skip, fate, from, to, shift) {
 ${columns.join('')}
 let at = 0, end = 0, n = 0, v = 0, r = 0;

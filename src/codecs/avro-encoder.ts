@@ -172,6 +172,13 @@ function columnCode(plan: ColumnPlan, k: number, symbols: (readonly Buffer[])[])
         write: otherwise(`t${k} === undefined`, textCode(type, `t${k}`, '0', `t${k}.length`, symbols)),
         maxBytes: 6,
       };
+    case 'raw':
+      return {
+        declare: `const s${k} = ${of}.start, e${k} = ${of}.end, t${k} = ${of}.view;\n`,
+        measure: `if (s${k}[i] >= 0) bytes += e${k}[i] - s${k}[i];\n`,
+        write: otherwise(`s${k}[i] < 0`, `n = e${k}[i] - s${k}[i];\ncopyBytes(V, at, t${k}, s${k}[i], n);\nat += n;\n`),
+        maxBytes: 1,
+      };
     case 'vector': {
       const { width } = plan.column;
       const items = (type as { readonly items: AvroType }).items;

@@ -74,7 +74,8 @@ function kindOf(type: AvroType): ScalarKind | 'other' {
 }
 
 /** Whether a value of this type (not a union) can be an entry of a column of that kind. */
-export function serves(type: AvroType, kind: ScalarKind): boolean {
+export function serves(type: AvroType, kind: ScalarKind | 'raw'): boolean {
+  if (kind === 'raw') return true;
   if (kind === 'number') return isNumber(type) || type.type === 'boolean' || decimalOf(type) !== undefined;
   if (kind === 'long') return type.type === 'int' || type.type === 'long';
   if (kind === 'string') return type.type === 'string' || type.type === 'enum';

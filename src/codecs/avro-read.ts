@@ -1,5 +1,6 @@
 import { branchesOf, decimalOf, isDuration } from './avro-fields.ts';
 import { readAs } from './avro-resolve.ts';
+import type { RewriteWriter } from './avro-rewrite.ts';
 import type { AvroType, Decimal } from './avro-schema.ts';
 import { advance, readIndexCode, readLengthCode, type SkipWriter } from './avro-skip.ts';
 import type { ColumnWant } from './types.ts';
@@ -19,6 +20,7 @@ export interface ReadTarget {
   /** Slot of the want: names its variables (c, w, p, s, e with this number). */
   readonly slot: number;
   readonly skips: SkipWriter;
+  readonly rewrites: RewriteWriter;
   /** The value is a long that the want before this one has read: it is in HALVES, and `at` behind it. */
   readonly isRead: boolean;
   /** Places the symbols of a writer's enum, as the reader knows them; returns the name of a variable with a SymbolTable. */
@@ -30,6 +32,7 @@ export interface ReadTarget {
  * (a branch that the reader lacks) leaves by FAIL when it occurs. In scope: those of SkipWriter, `k`, `i`, `v`, the view `D`.
  */
 export function readCode(written: AvroType, reader: AvroType, target: ReadTarget): string {
+  if (target.want.kind === 'raw') return rawCode(written, reader, target);
   if (written.type === 'union') {
     let cases = '';
     for (const [index, branch] of branchesOf(written).entries()) {
@@ -48,9 +51,19 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
       return longCode(written, target.slot, target.isRead);
     case 'string':
       return stringCode(written, chosen, target);
-    case 'vector':
+    default:
       return vectorCode(written, chosen, target);
   }
+}
+
+/** The value whole, as the reader's type has it. */
+function rawCode(written: AvroType, reader: AvroType, { slot, rewrites }: ReadTarget): string {
+  return `{
+const O = o${slot};
+beginRaw(O, i, ends[k] - starts[k]);
+${rewrites.rewrite(written, reader, FAIL, '0')}if (!endRaw(O, i)) ${FAIL}
+}
+`;
 }
 
 /** Reads a number into `v`, rounded to float32 where the reader says float. */

@@ -1,5 +1,5 @@
 import { SluiceError } from '../kernel/errors.ts';
-import { branchesOf, decimalOf, describe, serves, wantedField } from './avro-fields.ts';
+import { branchesOf, decimalOf, describe, isNumber, serves, wantedField } from './avro-fields.ts';
 import type { AvroField, AvroRecord, AvroType } from './avro-schema.ts';
 import type { ColumnWant } from './types.ts';
 
@@ -32,7 +32,10 @@ export function resolveWants(writer: AvroRecord, reader: AvroRecord, wants: read
       );
     }
     const written = writer.fields[writerIndex].type;
-    const fits = branchesOf(written).some((branch) => readAs(branch, field.type, want.kind) !== undefined);
+    const fits =
+      want.kind === 'raw'
+        ? branchesOf(written).some((branch) => branchFor(branch, branchesOf(field.type)) !== undefined)
+        : branchesOf(written).some((branch) => readAs(branch, field.type, want.kind) !== undefined);
     if (fits) return { want, field, writerIndex };
     throw new SluiceError(
       'schema-incompatible',
@@ -41,7 +44,7 @@ export function resolveWants(writer: AvroRecord, reader: AvroRecord, wants: read
   });
 }
 
-function findWriterField(writer: AvroRecord, field: AvroField): number {
+export function findWriterField(writer: AvroRecord, field: AvroField): number {
   const own = writer.fields.findIndex((candidate) => candidate.name === field.name);
   return own >= 0 ? own : writer.fields.findIndex((candidate) => field.aliases.includes(candidate.name));
 }
@@ -53,15 +56,22 @@ function findWriterField(writer: AvroRecord, field: AvroField): number {
  */
 export function readAs(written: AvroType, reader: AvroType, kind: ColumnWant['kind']): AvroType | undefined {
   const branches = branchesOf(reader);
+  const chosen = branchFor(written, branches);
+  if (chosen?.type === 'null') return chosen;
+  // Items that may be null are none of a vector, whatever their reader hopes for.
+  if (chosen?.type === 'array' && written.type === 'array' && kind === 'vector' && !isNumber(written.items))
+    return undefined;
+  if (chosen !== undefined && serves(chosen, kind)) return chosen;
+  return chosen !== undefined && branches.some((branch) => serves(branch, kind)) ? NOT_OF_KIND : undefined;
+}
+
+/** The branch that a value becomes: of the same type and name, of the same type, the first that it can be promoted to. */
+export function branchFor(written: AvroType, branches: readonly AvroType[]): AvroType | undefined {
   const same = (named: boolean) => (branch: AvroType) =>
     branch.type === written.type && (!named || nameOf(branch) === nameOf(written)) && promotes(written, branch);
-  const chosen =
-    branches.find(same(true)) ?? branches.find(same(false)) ?? branches.find((branch) => promotes(written, branch));
-  if (chosen?.type === 'null' || (chosen !== undefined && serves(chosen, kind))) return chosen;
-  // Records and maps are not compared any further where nobody reads them.
-  const other = chosen ?? branches.find((branch) => branch.type === written.type);
-  const isOther = other !== undefined && !serves(other, kind) && branches.some((branch) => serves(branch, kind));
-  return isOther ? NOT_OF_KIND : undefined;
+  return (
+    branches.find(same(true)) ?? branches.find(same(false)) ?? branches.find((branch) => promotes(written, branch))
+  );
 }
 
 /** A value of the reader's union that the column cannot hold, and another branch of it could: missing. */
@@ -90,7 +100,7 @@ const TIME_UNITS: ReadonlySet<string | undefined> = new Set([
  * Whether both say what their values are, and say otherwise: decimals of another scale, times of another unit. The
  * specification lets such times pass → a million where a thousand is meant, for ever and unseen → they are refused.
  */
-function clashes(written: AvroType, reader: AvroType): boolean {
+export function clashes(written: AvroType, reader: AvroType): boolean {
   const [from, to] = [decimalOf(written), decimalOf(reader)];
   if (from !== undefined && to !== undefined) return from.scale !== to.scale;
   if (from !== undefined || to !== undefined) return written.type !== reader.type;
@@ -103,11 +113,22 @@ function unitOf(type: AvroType): string | undefined {
   return logical?.replace('local-', '');
 }
 
-function promotes(written: AvroType, reader: AvroType): boolean {
+/** `open`: records that are being compared; one inside itself is as good as the rest of it. */
+function promotes(written: AvroType, reader: AvroType, open: ReadonlySet<AvroType> = new Set()): boolean {
   if (clashes(written, reader)) return false;
+  const some = (from: AvroType, to: AvroType, inside: ReadonlySet<AvroType>): boolean =>
+    branchesOf(from).some((branch) => branchesOf(to).some((other) => promotes(branch, other, inside)));
   if (written.type === 'fixed') return reader.type === 'fixed' && reader.size === written.size;
-  if (written.type === 'array') return reader.type === 'array' && promotes(written.items, reader.items);
-  if (written.type === 'map' || written.type === 'record') return false;
+  if (written.type === 'array') return reader.type === 'array' && some(written.items, reader.items, open);
+  if (written.type === 'map') return reader.type === 'map' && some(written.values, reader.values, open);
+  if (written.type === 'record') {
+    if (reader.type !== 'record' || open.has(written)) return reader.type === 'record';
+    const inside = new Set(open).add(written);
+    return reader.fields.every((field) => {
+      const k = findWriterField(written, field);
+      return k < 0 ? field.default !== undefined : some(written.fields[k].type, field.type, inside);
+    });
+  }
   if (written.type === reader.type) return true;
   return PROMOTIONS[written.type]?.includes(reader.type) ?? false;
 }

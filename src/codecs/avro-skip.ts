@@ -11,10 +11,16 @@ import { MAX_DEPTH } from './avro-schema.ts';
 export class SkipWriter {
   /** Source of the functions made so far, to stand in front of the code that calls them. */
   readonly functions: string[] = [];
-  private readonly ids = new Map<AvroRecord, number>();
+  private readonly judgesText: boolean;
+  private readonly ids = new Map<AvroRecord, string>();
   private readonly least = new Map<AvroRecord, number>();
   private readonly empty = new Map<AvroRecord, boolean>();
   private names = 0;
+
+  /** `judgesText`: what is stepped over is looked at after all, text as UTF-8, blocks whatever length they state. */
+  constructor(judgesText = false) {
+    this.judgesText = judgesText;
+  }
 
   /** Statements that skip one value of `type`; `fail` is a statement, `depth` an expression. */
   skip(type: AvroType, fail: string, depth: string): string {
@@ -35,8 +41,9 @@ export class SkipWriter {
       case 'fixed':
         return advance(String(type.size), fail);
       case 'bytes':
-      case 'string':
         return `${readLengthCode(fail)}at += n;\n`;
+      case 'string':
+        return this.text(fail);
       case 'enum':
         return readIndexCode(type.symbols.length, fail);
       case 'union':
@@ -44,12 +51,16 @@ export class SkipWriter {
       case 'array':
         return this.skipBlocks(type.items, '', this.leastBytes(type.items), fail, depth);
       case 'map': {
-        const key = `${readLengthCode(fail)}at += n;\n`;
-        return this.skipBlocks(type.values, key, 1 + this.leastBytes(type.values), fail, depth);
+        return this.skipBlocks(type.values, this.text(fail), 1 + this.leastBytes(type.values), fail, depth);
       }
       case 'record':
-        return `if ((at = skip${this.functionOf(type)}(A, at, end, ${depth} + 1)) < 0) ${fail}\n`;
+        return `if ((at = ${this.functionOf(type)}(A, at, end, ${depth} + 1)) < 0) ${fail}\n`;
     }
+  }
+
+  private text(fail: string): string {
+    const judged = this.judgesText ? `if (!validUtf8(A, at, at + n)) ${fail}\n` : '';
+    return `${readLengthCode(fail)}${judged}at += n;\n`;
   }
 
   /** A variable name that is not in use. */
@@ -111,24 +122,28 @@ export class SkipWriter {
     const fixed = key === '' && (items.type === 'float' || items.type === 'double' || items.type === 'fixed');
     const item = fixed ? '' : key + this.skip(items, fail, depth);
     const walk = item === '' ? `at += ${count} * ${itemBytes};\n` : `for (; ${count} > 0; ${count}--) {\n${item}}\n`;
+    const limit = this.fresh('l');
+    const sized = this.judgesText
+      ? `const ${limit} = BLOCK[1];\n`
+      : 'if (BLOCK[1] >= 0) { at = BLOCK[1]; continue; }\n';
+    const whole = this.judgesText ? `if (${limit} >= 0 && at !== ${limit}) ${fail}\n` : '';
     return `for (;;) {
 if ((at = readBlock(A, at, end, ${itemBytes})) < 0) ${fail}
 let ${count} = BLOCK[0];
 if (${count} === 0) break;
-if (BLOCK[1] >= 0) { at = BLOCK[1]; continue; }
-${walk}}
+${sized}${walk}${whole}}
 `;
   }
 
-  private functionOf(record: AvroRecord): number {
+  private functionOf(record: AvroRecord): string {
     const known = this.ids.get(record);
     if (known !== undefined) return known;
-    const id = this.ids.size;
+    const id = `${this.judgesText ? 'walk' : 'skip'}${this.ids.size}`;
     this.ids.set(record, id);
     let body = '';
     for (const field of record.fields) body += this.skip(field.type, 'return -1;', 'depth');
     this.functions.push(
-      `function skip${id}(A, at, end, depth) {\nif (depth > ${MAX_DEPTH}) return -1;\nlet n = 0;\n${body}return at;\n}\n`,
+      `function ${id}(A, at, end, depth) {\nif (depth > ${MAX_DEPTH}) return -1;\nlet n = 0;\n${body}return at;\n}\n`,
     );
     return id;
   }

@@ -1,9 +1,10 @@
 import type { Column } from '../kernel/columns.ts';
 import { SluiceError } from '../kernel/errors.ts';
-import { defaultBranch } from './avro-defaults.ts';
+import { defaultBranch, encodeConstant } from './avro-defaults.ts';
 import { branchesOf, decimalOf, describe, isDuration, serves } from './avro-fields.ts';
 import { readUnscaled, UNSCALED } from './avro-runtime.ts';
 import type { AvroField, Decimal } from './avro-schema.ts';
+import { beginRaw, endRaw, rawBytes } from './raw-out.ts';
 import type { ColumnWant } from './types.ts';
 
 /** A field's default as a column's entry. */
@@ -29,6 +30,7 @@ const NOTHING: DefaultEntry = {
  * not a value of the field's type, or cannot be an entry of such a column.
  */
 export function defaultEntry(field: AvroField, want: ColumnWant): DefaultEntry | undefined {
+  if (want.kind === 'raw') return { ...NOTHING, text: encodeConstant(field.type, field.default, field.name) };
   const branch = defaultBranch(field);
   if (branch.type === 'null') return undefined;
   const json = field.default;
@@ -79,6 +81,11 @@ export function putDefault(column: Column, entry: DefaultEntry, textBase: number
     case 'vector':
       column.values.set(entry.vector, i * column.width);
       column.present[i] = 1;
+      return;
+    case 'raw':
+      beginRaw(column, i, entry.text.length);
+      rawBytes(column, entry.text, 0, entry.text.length);
+      endRaw(column, i);
   }
 }
 

@@ -2,14 +2,16 @@ import type { Column, VectorColumn } from '../kernel/columns.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
 import { checkConstant } from './avro-defaults.ts';
 import type { AvroType } from './avro-schema.ts';
+import { type JsonOut, writeAvroAsJson } from './avro-to-json.ts';
 import { putBytes } from './avro-writers.ts';
 import { bodiesOf } from './bodies.ts';
 import { writeInteger, writeLongDigits } from './digits.ts';
 import { MAX_NUMBER_BYTES, writeFloat32, writeFloat64 } from './json-numbers.ts';
 import { FALSE, NULL, TRUE } from './json-scan.ts';
+import { type JsonShape, jsonShape } from './json-shape.ts';
 import { maxTextBytes, writeText } from './json-write.ts';
 import { keepCode } from './keep-code.ts';
-import { checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
+import { type ColumnPlan, checkColumn, type EncoderOptions, planOutput } from './output-plan.ts';
 import { symbolAt } from './symbols.ts';
 import type { RowEncoder, ValueEncoder } from './types.ts';
 
@@ -22,6 +24,8 @@ interface Member {
   readonly type: AvroType['type'];
   readonly nullable: boolean;
   readonly symbols: readonly Buffer[] | undefined;
+  /** Of what is raw: how it is read, and its text for the record that is being written. */
+  readonly raw: { readonly shape: JsonShape; readonly out: JsonOut } | undefined;
 }
 
 /**
@@ -33,8 +37,7 @@ interface Member {
  */
 export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
   const plans = planOutput(options);
-  const members: { readonly before: Buffer; readonly plan: Exclude<(typeof plans)[number], { from: 'constant' }> }[] =
-    [];
+  const members: (Pick<Member, 'before'> & NonNullable<Member['raw']> & { readonly plan: ColumnPlan })[] = [];
   let text = '{';
   for (const [index, plan] of plans.entries()) {
     text += `${index === 0 ? '' : ','}${JSON.stringify(plan.field.name)}:`;
@@ -43,14 +46,15 @@ export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
       text += JSON.stringify(plan.json);
       continue;
     }
-    members.push({ before: Buffer.from(text), plan });
+    const out = { bytes: Buffer.alloc(0), used: 0 };
+    members.push({ before: Buffer.from(text), plan, shape: jsonShape(plan.branch), out });
     text = '';
   }
   const after = Buffer.from(`${text}}`);
 
   const encoder: ValueEncoder = {
     bind(events, predictions) {
-      const bound = members.map(({ before, plan }): Member => {
+      const bound = members.map(({ before, plan, shape, out }): Member => {
         const column = (plan.from === 'event' ? events : predictions)[plan.slot];
         checkColumn(plan, column);
         const { branch } = plan;
@@ -59,6 +63,7 @@ export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
           column,
           type: branch.type === 'array' ? branch.items.type : branch.type,
           nullable: plan.nullIndex >= 0,
+          raw: column.kind === 'raw' ? { shape, out } : undefined,
           symbols: branch.type === 'enum' ? branch.symbols.map((symbol) => Buffer.from(symbol)) : undefined,
         };
       });
@@ -75,7 +80,11 @@ function bindRows(members: readonly Member[], after: Buffer): RowEncoder {
 
   return (i: number, slab: RecordSlab): boolean => {
     let bytes = fixedBytes;
-    for (let k = 0; k < members.length; k++) bytes += maxBytes(members[k].column, i);
+    for (let k = 0; k < members.length; k++) {
+      const more = maxBytes(members[k], i);
+      if (more < 0) return false;
+      bytes += more;
+    }
     let at = slab.reserve(bytes);
     const { arena } = slab;
     for (let k = 0; k < members.length; k++) {
@@ -95,10 +104,18 @@ function isMissing(column: Column, i: number): boolean {
   if (column.kind === 'number') return Number.isNaN(column.values[i]);
   if (column.kind === 'string') return column.start[i] < 0;
   if (column.kind === 'label') return column.codes[i] < 0;
+  if (column.kind === 'raw') return column.start[i] < 0;
   return column.present[i] === 0;
 }
 
-function maxBytes(column: Column, i: number): number {
+/** -1: what is raw cannot be said in JSON. */
+function maxBytes({ column, raw }: Member, i: number): number {
+  if (column.kind === 'raw') {
+    if (raw === undefined || column.start[i] < 0) return 4;
+    raw.out.used = 0;
+    const behind = writeAvroAsJson(raw.out, raw.shape, column.bytes, column.start[i], column.end[i]);
+    return behind < 0 ? -1 : raw.out.used;
+  }
   if (column.kind === 'string') return maxTextBytes(Math.max(4, column.end[i] - column.start[i]));
   if (column.kind === 'label') return maxTextBytes(column.codes[i] < 0 ? 4 : column.labels[column.codes[i]].length);
   return column.kind === 'vector' ? 4 + (MAX_NUMBER_BYTES + 1) * column.width : MAX_NUMBER_BYTES;
@@ -122,6 +139,10 @@ function writeEntry(into: Buffer, at: number, member: Member, i: number): number
     case 'label': {
       const label = column.labels[column.codes[i]];
       return writeString(into, at, member.symbols, label, 0, label.length);
+    }
+    case 'raw': {
+      const text = member.raw?.out;
+      return text === undefined ? -1 : putBytes(into, at, text.bytes, 0, text.used);
     }
     case 'vector':
       return writeVector(into, at, member.type, column, i);

@@ -1,6 +1,7 @@
 import { branchesOf, decimalOf, isDuration, isNullable, wantedField } from './avro-fields.ts';
-import type { AvroRecord, AvroType } from './avro-schema.ts';
+import type { AvroField, AvroRecord, AvroType } from './avro-schema.ts';
 import { type DefaultEntry, defaultEntry } from './default-entry.ts';
+import { type JsonShape, jsonShape } from './json-shape.ts';
 import { type TimeText, timeTextOf } from './json-times.ts';
 import { symbolAt } from './symbols.ts';
 import type { ColumnWant } from './types.ts';
@@ -34,6 +35,8 @@ export interface JsonField {
   /** What a branch that is none for some of the columns may begin with: an object, a list. */
   readonly allowsObject: boolean;
   readonly allowsList: boolean;
+  /** For columns that pass the value on whole. */
+  readonly shape: JsonShape | undefined;
   /** Numeric types of the items of a vector. */
   readonly items: number;
   /** Columns that it goes to, and the entry that each gets where the field is absent (undefined: missing). */
@@ -67,11 +70,17 @@ export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): re
       allowsObject: branches.some(({ type }) => type === 'record' || type === 'map'),
       allowsList: branches.some(({ type }) => type === 'array' || type === 'bytes' || type === 'fixed'),
       items: numericBits(branches.map(itemType)),
+      shape: slots.some((slot) => wants[slot].kind === 'raw') ? jsonShape(field.type) : undefined,
       slots,
-      fallback: slots.map((slot) => (hasDefault ? defaultEntry(field, wants[slot]) : undefined)),
+      fallback: slots.map((slot) => fallbackOf(field, wants[slot])),
       optional: hasDefault || isNullable(field.type),
     };
   });
+}
+
+function fallbackOf(field: AvroField, want: ColumnWant): DefaultEntry | undefined {
+  if (field.default !== undefined) return defaultEntry(field, want);
+  return want.kind === 'raw' && isNullable(field.type) ? defaultEntry({ ...field, default: null }, want) : undefined;
 }
 
 /** A number as a value of the first type of `bits` that it fits; NaN: of none. */

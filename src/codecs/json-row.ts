@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import type { Column, LongColumn, StringColumn, VectorColumn } from '../kernel/columns.ts';
+import type { Column, LongColumn, RawColumn, StringColumn, VectorColumn } from '../kernel/columns.ts';
 import { putDefault } from './default-entry.ts';
 import { DOUBLE, fitNumber, INT, type JsonField, LONG, textFits } from './json-fields.ts';
 import { FALSE, JsonCursor, NULL, TRUE } from './json-scan.ts';
 import { readLongDigits, resolveEscapes } from './json-text.ts';
 import { readTime } from './json-times.ts';
+import { writeJsonAsAvro } from './json-to-avro.ts';
 import { readItems } from './json-vector.ts';
+import { beginRaw, endRaw } from './raw-out.ts';
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -35,6 +37,7 @@ export class JsonRowReader {
   private readonly seenIn: Float64Array;
   private reading = 0;
   private expected = 0;
+  private from = 0;
 
   constructor(
     arena: Buffer,
@@ -55,6 +58,7 @@ export class JsonRowReader {
     this.reading++;
     this.expected = 0;
     cursor.start(start, end);
+    this.from = start;
     if (cursor.peek() !== OPEN_BRACE) return false;
     cursor.at++;
     if (!this.readMembers(i) || cursor.peek() !== -1) return false;
@@ -112,7 +116,7 @@ export class JsonRowReader {
     const { slots } = field;
     this.seenIn[f] = this.reading;
     const byte = cursor.peek();
-    if (byte === LOWER_N) {
+    if (byte === LOWER_N && field.shape === undefined) {
       for (let k = 0; k < slots.length; k++) putMissing(columns[slots[k]], i);
       return field.nullable && cursor.literal(NULL);
     }
@@ -125,6 +129,11 @@ export class JsonRowReader {
   }
 
   private readEntry(field: JsonField, column: Column, byte: number, i: number): boolean {
+    if (column.kind === 'raw') return this.readRaw(field, column, i);
+    if (byte === LOWER_N) {
+      putMissing(column, i);
+      return field.nullable && this.cursor.literal(NULL);
+    }
     if (isOther(field, column.kind, byte)) {
       putMissing(column, i);
       return this.cursor.skip(IN_OBJECT);
@@ -153,6 +162,11 @@ export class JsonRowReader {
     const value = fitNumber(types, this.cursor.value);
     into[at] = value;
     return !Number.isNaN(value);
+  }
+
+  private readRaw({ shape }: JsonField, column: RawColumn, i: number): boolean {
+    beginRaw(column, i, this.cursor.end - this.from);
+    return shape !== undefined && writeJsonAsAvro(this.cursor, shape, column, IN_OBJECT) && endRaw(column, i);
   }
 
   /** A number that JSON has as text: a decimal, a time. */
@@ -248,5 +262,5 @@ function isOther(field: JsonField, kind: Column['kind'], byte: number): boolean 
 function putMissing(column: Column, i: number): void {
   if (column.kind === 'number') column.values[i] = Number.NaN;
   else if (column.kind === 'string') column.start[i] = -1;
-  else if (column.kind !== 'label') column.present[i] = 0;
+  else if (column.kind !== 'label' && column.kind !== 'raw') column.present[i] = 0;
 }

@@ -1,4 +1,12 @@
-import { type Column, labelColumn, longColumn, numberColumn, stringColumn, vectorColumn } from '../kernel/columns.ts';
+import {
+  type Column,
+  labelColumn,
+  longColumn,
+  numberColumn,
+  rawColumn,
+  stringColumn,
+  vectorColumn,
+} from '../kernel/columns.ts';
 import type { ColumnShape } from './output-plan.ts';
 
 /**
@@ -23,6 +31,8 @@ export function emptyColumn({ kind, width }: ColumnShape): Column {
       return stringColumn(0);
     case 'label':
       return labelColumn(0, []);
+    case 'raw':
+      return rawColumn(0);
     case 'vector':
       return vectorColumn(0, width);
   }

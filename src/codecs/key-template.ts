@@ -83,6 +83,7 @@ export function putEntry(column: Column, i: number, into: Buffer, at: number, li
       return label === undefined ? -1 : put(label, 0, label.length, into, at, limit);
     }
     case 'vector':
+    case 'raw':
       return -1;
   }
 }

@@ -2,6 +2,7 @@ import type { ColumnKind } from '../kernel/columns.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { branchesOf, describe, isNumber } from './avro-fields.ts';
 import { type AvroField, type AvroRecord, type AvroType, parseAvroRecord } from './avro-schema.ts';
+import { rawBranch } from './same-encoding.ts';
 import type { OutputField } from './types.ts';
 
 /** What an encoder must know of a column beforehand. */
@@ -9,6 +10,8 @@ export interface ColumnShape {
   readonly kind: ColumnKind;
   /** Values of a vector; 1 otherwise. */
   readonly width: number;
+  /** Of what is raw. */
+  readonly type?: AvroType;
 }
 
 export interface EncoderOptions {
@@ -76,14 +79,33 @@ function columnPlan(field: AvroField, from: 'event' | 'prediction', slot: number
   const branches = branchesOf(field.type);
   if (branches.length > MAX_BRANCHES)
     throw broken(`the output field "${field.name}" is a union of over ${MAX_BRANCHES} types`);
-  for (const accepts of PREFERENCES[column.kind]) {
-    const index = branches.findIndex(accepts);
-    if (index < 0) continue;
+  if (column.kind === 'raw') return rawPlan(field, from, slot, column);
+  const index = preferredBranch(column.kind, branches);
+  if (index >= 0) {
     const isUnion = field.type.type === 'union';
     const nullIndex = isUnion ? branches.findIndex((branch) => branch.type === 'null') : -1;
     return { from, field, slot, column, branch: branches[index], branchIndex: isUnion ? index : -1, nullIndex };
   }
   const what = column.kind === 'vector' ? `vector of ${column.width}` : column.kind;
+  throw broken(`the output field "${field.name}" is ${describe(field.type)}; a ${what} cannot be written as that`);
+}
+
+/** The branch that such a column is written as: the one that loses least; -1: none. */
+export function preferredBranch(kind: Exclude<ColumnKind, 'raw'>, branches: readonly AvroType[]): number {
+  for (const accepts of PREFERENCES[kind]) {
+    const index = branches.findIndex(accepts);
+    if (index >= 0) return index;
+  }
+  return -1;
+}
+
+/** What is passed on whole, a branch of the field's union or all of it. */
+function rawPlan(field: AvroField, from: 'event' | 'prediction', slot: number, column: ColumnShape): ColumnPlan {
+  const branchIndex = column.type === undefined ? undefined : rawBranch(column.type, field.type);
+  if (column.type !== undefined && branchIndex !== undefined) {
+    return { from, field, slot, column, branch: column.type, branchIndex, nullIndex: -1 };
+  }
+  const what = column.type === undefined ? 'value' : describe(column.type);
   throw broken(`the output field "${field.name}" is ${describe(field.type)}; a ${what} cannot be written as that`);
 }
 
@@ -99,7 +121,7 @@ const is =
 const numberArray: Accepts = (type) => type.type === 'array' && isNumber(type.items);
 
 /** What a column can be written as, the type that loses least first. */
-const PREFERENCES: Readonly<Record<ColumnKind, readonly Accepts[]>> = {
+const PREFERENCES: Readonly<Record<Exclude<ColumnKind, 'raw'>, readonly Accepts[]>> = {
   number: [is('double'), is('float'), is('long'), is('int'), is('boolean')],
   long: [is('long'), is('int'), is('double')],
   string: [is('string'), is('enum')],

@@ -1,12 +1,16 @@
 import type { Column } from '../kernel/columns.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
+import type { AvroType } from './avro-schema.ts';
 
 /** A field that somebody needs, and as what. One field may be wanted as two kinds (then it has two slots). */
 export interface ColumnWant {
   readonly field: string;
-  readonly kind: 'number' | 'long' | 'string' | 'vector';
+  /** raw: the value whole, to be passed on. */
+  readonly kind: 'number' | 'long' | 'string' | 'vector' | 'raw';
   /** Values of a vector; 1 otherwise. */
   readonly width: number;
+  /** Of what is raw: the type that its bytes are of, the reader's. */
+  readonly type?: AvroType;
 }
 
 /**

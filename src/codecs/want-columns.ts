@@ -5,6 +5,7 @@ import {
   float32Column,
   longColumn,
   numberColumn,
+  rawColumn,
   stringColumn,
   vectorColumn,
 } from '../kernel/columns.ts';
@@ -54,5 +55,6 @@ function columnOf({ kind, width }: ColumnWant, count: number, arena?: Buffer): C
   if (kind === 'number') return numberColumn(count);
   if (kind === 'long') return longColumn(count);
   if (kind === 'string') return stringColumn(count, arena);
+  if (kind === 'raw') return rawColumn(count);
   return vectorColumn(count, width);
 }

@@ -9,9 +9,10 @@ import { floatRows } from './judged-floats.ts';
  * | long   | values[i]; words[2i] low and words[2i+1] high half (no BigInt) | present[i] === 0   |
  * | string | bytes[start[i] .. end[i])  as UTF-8                            | start[i] === -1    |
  * | vector | values[i*width .. (i+1)*width), float32 where all are           | present[i] === 0   |
+ * | raw    | bytes[start[i] .. end[i])  in Avro's binary encoding            | never, once read   |
  * | label  | labels[codes[i]], a constant of the bundle, UTF-8              | codes[i] === -1    |
  */
-export type Column = NumberColumn | LongColumn | StringColumn | VectorColumn | LabelColumn;
+export type Column = NumberColumn | LongColumn | StringColumn | VectorColumn | LabelColumn | RawColumn;
 export type ColumnKind = Column['kind'];
 
 export interface NumberColumn {
@@ -43,6 +44,19 @@ export interface VectorColumn {
   readonly present: Uint8Array;
 }
 
+/** Values that are passed on whole, of the type that the event's schema says; a null is a value too. The bytes are the column's own. */
+export interface RawColumn {
+  readonly kind: 'raw';
+  bytes: Buffer;
+  view: DataView;
+  used: number;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  /** Where the entry that is being written must end; whether it did not. */
+  limit: number;
+  isOver: boolean;
+}
+
 export interface LabelColumn {
   readonly kind: 'label';
   readonly labels: readonly Buffer[];
@@ -67,6 +81,15 @@ export function stringColumn(count: number, bytes: Buffer = NO_BYTES): StringCol
 export function vectorColumn(count: number, width: number): VectorColumn {
   const values = new Float64Array(count * width).fill(Number.NaN);
   return { kind: 'vector', width, values, present: new Uint8Array(count) };
+}
+
+export function rawColumn(count: number, bytes: Buffer = NO_BYTES): RawColumn {
+  return rawIn(bytes, new Int32Array(count).fill(-1), new Int32Array(count));
+}
+
+function rawIn(bytes: Buffer, start: Int32Array, end: Int32Array): RawColumn {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { kind: 'raw', bytes, view, used: 0, start, end, limit: 0, isOver: false };
 }
 
 /** Of float32. Values of what is missing are anything, until `blankMissing`. */
@@ -120,6 +143,8 @@ export function emptied(column: Column, count: number, bytes: Buffer = NO_BYTES)
       const values = first(column.values, count * width);
       return { kind: 'vector', width, values, present: first(column.present, count).fill(0) };
     }
+    case 'raw':
+      return rawIn(column.bytes, first(column.start, count).fill(-1), first(column.end, count));
     case 'label':
       return { ...column, codes: first(column.codes, count).fill(-1) };
   }

@@ -4,12 +4,13 @@ import { type CheckFinding, formatFindings } from '../../src/documents/finding.t
 import type { Plan } from '../../src/plan/plan.ts';
 import { seeded } from '../fixtures/random.ts';
 import { contractOf, type Ran, runContract, type Wire } from '../fixtures/type-matrix/contract.ts';
-import { ABSENCES, EVENT_TYPES, fieldOf } from '../fixtures/type-matrix/types.ts';
-import { type Expected, USES, type Use } from '../fixtures/type-matrix/uses.ts';
+import { isSame, isSameJson, mayFail, parseDigits } from '../fixtures/type-matrix/outputs.ts';
+import { ABSENCES, type Absence, EVENT_TYPES, fieldOf, type TypeCase } from '../fixtures/type-matrix/types.ts';
+import { type Expected, TARGETS, USES, type Use } from '../fixtures/type-matrix/uses.ts';
 import { jsonOf, type Meaning, meaningOf, randomValue } from '../fixtures/type-matrix/values.ts';
 import { oracle } from '../unit/codecs/support.ts';
 
-const VALUES = 10;
+const VALUES = 8;
 
 interface Sample {
   readonly meaning: Meaning;
@@ -124,4 +125,91 @@ function read(plan: Plan, kind: Wire): Plan {
   const { schemaFile, schema } = plan.topology.source.value;
   const value = kind === 'json' ? { kind, schemaFile, schema } : plan.topology.source.value;
   return { ...plan, topology: { ...plan.topology, source: { ...plan.topology.source, value } } };
+}
+
+/** Fields of the output: a list for everybody, and the field's own type, alone, with null, and as a branch. */
+function targetsOf(
+  { schema }: TypeCase,
+  absence: Absence,
+): readonly { readonly name: string; readonly schema: unknown }[] {
+  const branches = [schema].flat();
+  const { type } = fieldOf({ name: '', schema, fallback: null }, absence) as { readonly type: unknown };
+  return [
+    ...TARGETS,
+    { name: 'its own type', schema: type },
+    { name: 'its own type or null', schema: [...branches, 'null'] },
+    { name: 'null or its own type', schema: ['null', ...branches] },
+  ];
+}
+
+test('what check lets pass from an event to an output is there as it was, over each pair of formats', () => {
+  const random = seeded(8);
+  const wrong: string[] = [];
+  let accepted = 0;
+  let refused = 0;
+  for (const type of EVENT_TYPES) {
+    for (const absence of ABSENCES) {
+      const field = fieldOf(type, absence);
+      const samples = { avro: samplesOf(field, 'avro', random), json: samplesOf(field, 'json', random) };
+      for (const target of targetsOf(type, absence)) {
+        const what = `${type.name}, null: ${absence}, to ${target.name}`;
+        try {
+          const { plan, findings } = contractOf(field, { source: 'event.x', target: target.schema }, 'avro');
+          if (plan === undefined) {
+            refusedWell(findings, what);
+            refused++;
+            continue;
+          }
+          accepted++;
+          for (const wire of ['avro', 'json'] as const) {
+            for (const to of ['avro', 'json'] as const) {
+              const lost = unlike(written(read(plan, wire), to), samples[wire], target.schema, to);
+              wrong.push(...lost.map((each) => `${what}, ${wire} to ${to}: ${each}`));
+            }
+          }
+        } catch (error) {
+          wrong.push(`${what}: ${error instanceof Error ? error.message : error}`);
+        }
+      }
+    }
+  }
+  assert.equal(wrong.length, 0, `${wrong.length} wrong:\n${wrong.slice(0, 400).join('\n')}`);
+  assert.ok(accepted > 700 && refused > 3_000, `${accepted} accepted, ${refused} refused`);
+});
+
+function unlike(plan: Plan, samples: readonly Sample[], target: unknown, wire: Wire): string[] {
+  const schema = {
+    type: 'record',
+    name: 'Output',
+    fields: [
+      { name: 'id', type: 'long' },
+      { name: 'y', type: target },
+    ],
+  };
+  const avro = oracle(schema);
+  const ran = runContract(
+    plan,
+    samples.map(({ bytes }) => bytes),
+  );
+  return samples.flatMap(({ meaning, bytes }, i) => {
+    const { fate, reason, output } = ran[i];
+    if (output === undefined) {
+      return mayFail(meaning) ? [] : [`${bytes.toString('hex')} (${meaning.is}) was ${fate}: ${reason}`];
+    }
+    if (wire === 'json') {
+      const { y } = parseDigits(output.toString()) as { readonly y: unknown };
+      return isSameJson(meaning, y) ? [] : [`${bytes.toString('hex')} became ${output}`];
+    }
+    const { y } = avro.fromBuffer(output) as { readonly y: unknown };
+    return isSame(meaning, meaningOf(target, y), plan.topology.source.value.kind === 'json')
+      ? []
+      : [`${bytes.toString('hex')} became ${output.toString('hex')}`];
+  });
+}
+
+function written(plan: Plan, kind: Wire): Plan {
+  const { output } = plan.topology;
+  const { schemaFile, schema } = output.value;
+  const value = kind === 'json' ? { kind, schemaFile, schema } : output.value;
+  return { ...plan, topology: { ...plan.topology, output: { ...output, value } } };
 }

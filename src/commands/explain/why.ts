@@ -163,6 +163,7 @@ export function isMissing(column: Column): boolean {
     case 'number':
       return Number.isNaN(column.values[0]);
     case 'string':
+    case 'raw':
       return column.start[0] < 0;
     case 'label':
       return column.codes[0] < 0;

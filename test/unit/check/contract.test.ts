@@ -109,12 +109,12 @@ test('the model can be named four ways in the output', async () => {
 test('a vector may be passed through with the width that the bundle reads it in', async () => {
   const output = FILES['output.avsc'].replace(
     '"name": "note", "type": "string", "default": ""',
-    '"name": "note", "type": { "type": "array", "items": "float" }',
+    '"name": "note", "type": { "type": "array", "items": "double" }',
   );
   const topology = FILES['topology.yaml'].replace('    id: event.id', '    id: event.id\n    note: event.curve');
   const refused = await messages({ files: { 'output.avsc': output, 'topology.yaml': topology } });
   assert.deepEqual(refused, [
-    'output.fields.note: event.curve is array of float, and nothing says how many values it has',
+    `output.fields.note: event.curve is array of float, the field array of double (${refused[0]?.match(/\(([^)]*)\)/)?.[1]}), and nothing says how many values it has`,
   ]);
   const bundle = FILES[BUNDLE].replace('amount: event.amount ?? 0', 'amount: sum(event.curve[3])');
   const { wants, outputFields } = await planned({

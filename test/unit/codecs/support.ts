@@ -5,6 +5,7 @@ import {
   labelColumn,
   longColumn,
   numberColumn,
+  rawColumn,
   stringColumn,
   vectorColumn,
 } from '../../../src/kernel/columns.ts';
@@ -18,6 +19,7 @@ export function columnsFor(wants: readonly ColumnWant[], count: number, arena: B
     if (kind === 'number') return numberColumn(count);
     if (kind === 'long') return longColumn(count);
     if (kind === 'string') return stringColumn(count, arena);
+    if (kind === 'raw') return rawColumn(count);
     return vectorColumn(count, width);
   });
 }
@@ -34,6 +36,8 @@ export function entry(column: Column, i: number): unknown {
     case 'vector':
       if (column.present[i] === 0) return null;
       return [...column.values.subarray(i * column.width, (i + 1) * column.width)];
+    case 'raw':
+      return column.start[i] < 0 ? null : Buffer.from(column.bytes.subarray(column.start[i], column.end[i]));
     case 'label':
       return column.codes[i] < 0 ? null : column.labels[column.codes[i]].toString();
   }

@@ -1,0 +1,165 @@
+import { isDigit } from './json-scan.ts';
+
+/**
+ * Decimals as digits ↔ as big-endian two's complement, of any length up to MAX_DECIMAL_BYTES, without BigInts: limbs of 16 bits,
+ * the lowest first, in memory that is used again. Not reentrant, and need not be.
+ */
+const MAX_LIMBS = 128;
+export const MAX_DECIMAL_BYTES = 2 * MAX_LIMBS;
+/** Digits that so many bytes come to at most, with a sign, a point and zeros in front. */
+export const MAX_DECIMAL_TEXT = 2 * 617 + 4;
+
+const LIMBS = new Uint16Array(MAX_LIMBS);
+const DIGITS = new Uint8Array(MAX_DECIMAL_TEXT);
+let used = 0;
+
+/**
+ * A JSON number, or the text of one, [start, end) → LIMBS, times ten to the scale. False: it is none, has an exponent, more places
+ * than the scale or more digits than the precision.
+ */
+function readDigits(bytes: Buffer, start: number, end: number, precision: number, scale: number): boolean {
+  used = 0;
+  let digits = 0;
+  let places = -1;
+  let zeros = 0;
+  const first = start;
+  for (; start < end; start++) {
+    const byte = bytes[start];
+    if (byte === 0x2e && places < 0 && start > first) {
+      places = 0;
+      continue;
+    }
+    if (!isDigit(byte)) return false;
+    if (places >= 0) {
+      // Zeros at the end are no places.
+      if (byte === 0x30) {
+        zeros++;
+        continue;
+      }
+      places += zeros + 1;
+      if (digits > 0) digits += zeros;
+      if (digits > precision) return false;
+      for (; zeros > 0; zeros--) multiply(10, 0);
+    }
+    if (digits > 0 || byte !== 0x30) digits++;
+    if (digits > precision) return false;
+    multiply(10, byte - 0x30);
+  }
+  if (start === first || (places === 0 && zeros === 0) || places > scale) return false;
+  const missing = scale - Math.max(0, places);
+  if (used > 0 && digits + missing > precision) return false;
+  for (let k = 0; k < missing && used > 0; k++) multiply(10, 0);
+  return true;
+}
+
+/** LIMBS × factor + more. */
+function multiply(factor: number, more: number): void {
+  let carry = more;
+  for (let k = 0; k < used; k++) {
+    const part = LIMBS[k] * factor + carry;
+    LIMBS[k] = part & 0xffff;
+    carry = part >>> 16;
+  }
+  if (carry > 0 && used < MAX_LIMBS) LIMBS[used++] = carry;
+}
+
+/**
+ * Digits [start, end), with a sign or without → two's complement at into[at..], as short as it can be, or of `size` bytes (-1: as
+ * short). Returns the position behind it, or -1 where it is no such decimal. There is room for MAX_DECIMAL_BYTES + 1.
+ */
+export function putDecimal(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  { precision, scale }: { readonly precision: number; readonly scale: number },
+  size: number,
+  into: Buffer,
+  at: number,
+): number {
+  const negative = bytes[start] === 0x2d;
+  if (!readDigits(bytes, negative ? start + 1 : start, end, precision, scale)) return -1;
+  let length = Math.max(1, 2 * used);
+  if (used > 0) {
+    const top = LIMBS[used - 1];
+    if (top < 0x100) length--;
+    // The highest bit is the sign: -128 has room in a byte, 128 has not.
+    const high = top < 0x100 ? top : top >> 8;
+    if (high > 0x80 || (high === 0x80 && !(negative && isPower(top < 0x100 ? top : top)))) length++;
+  }
+  if (size >= 0) {
+    if (length > size) return -1;
+    length = size;
+  }
+  let borrow = negative ? 1 : 0;
+  for (let k = 0; k < length; k++) {
+    const limb = k >> 1 < used ? LIMBS[k >> 1] : 0;
+    let byte = (limb >> (8 * (k & 1))) & 0xff;
+    if (negative) {
+      byte = (byte ^ 0xff) + borrow;
+      borrow = byte >> 8;
+    }
+    into[at + length - 1 - k] = byte;
+  }
+  return at + length;
+}
+
+/** Whether nothing but the highest bit of the number is set. */
+function isPower(top: number): boolean {
+  if ((top & (top - 1)) !== 0) return false;
+  for (let k = 0; k < used - 1; k++) if (LIMBS[k] !== 0) return false;
+  return true;
+}
+
+/**
+ * Two's complement [start, end), at most MAX_DECIMAL_BYTES, as digits with a point before the last `scale` of them. Returns the
+ * position behind them. There is room for MAX_DECIMAL_TEXT + scale.
+ */
+export function writeDecimal(
+  into: Buffer,
+  at: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  scale: number,
+): number {
+  const negative = end > start && bytes[start] > 0x7f;
+  used = (end - start + 1) >> 1;
+  let carry = negative ? 1 : 0;
+  for (let k = 0; k < used; k++) {
+    const low = byteAt(bytes, end - 1 - 2 * k, start, negative);
+    const high = byteAt(bytes, end - 2 - 2 * k, start, negative);
+    let limb = (high << 8) | low;
+    if (negative) {
+      limb = (limb ^ 0xffff) + carry;
+      carry = limb >>> 16;
+    }
+    LIMBS[k] = limb & 0xffff;
+  }
+  let digits = 0;
+  while (used > 0 && LIMBS[used - 1] === 0) used--;
+  while (used > 0) {
+    let rest = 0;
+    for (let k = used - 1; k >= 0; k--) {
+      const part = rest * 65_536 + LIMBS[k];
+      LIMBS[k] = Math.floor(part / 10_000);
+      rest = part - LIMBS[k] * 10_000;
+    }
+    while (used > 0 && LIMBS[used - 1] === 0) used--;
+    for (let k = 0; k < 4 && (used > 0 || rest > 0); k++) {
+      DIGITS[digits++] = rest % 10;
+      rest = Math.floor(rest / 10);
+    }
+  }
+  while (digits <= scale) DIGITS[digits++] = 0;
+  if (negative) into[at++] = 0x2d;
+  while (digits > 0) {
+    into[at++] = 0x30 + DIGITS[--digits];
+    if (digits === scale && scale > 0) into[at++] = 0x2e;
+  }
+  return at;
+}
+
+function byteAt(bytes: Buffer, at: number, start: number, negative: boolean): number {
+  if (at >= start) return bytes[at];
+  return negative ? 0xff : 0;
+}
