@@ -37,6 +37,7 @@ export function chaptersOf(root: string): readonly Chapter[] {
         page('docs/reference/topology.md'),
         page('docs/reference/bundle.md'),
         page('docs/reference/expressions.md'),
+        page('docs/reference/types.md'),
         page('docs/reference/metrics.md'),
         page('docs/reference/events.md'),
         page('docs/reference/mistakes.md'),
