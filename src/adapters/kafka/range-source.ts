@@ -23,14 +23,12 @@ export interface RangeSourceOptions extends KafkaConnection {
   readonly limit: number;
   /** Called now and then: how many offsets of the ranges are behind us. */
   readonly onProgress: (readOffsets: number) => void;
-  /** Told where an open transaction holds back the rest of a range, which is then left out. */
-  readonly onHeldBack: (partition: number, offset: number) => void;
+  /** Told of ranges behind which records lie that a transaction which is still open holds back. */
+  readonly onHeldBack?: (partition: number, offset: number) => void;
   readonly answered?: Answered | undefined;
   readonly stops?: Stops | undefined;
   readonly frameRecords?: number;
   readonly frameBytes?: number;
-  /** How long an open transaction is waited for. */
-  readonly heldWithinMs?: number;
 }
 
 export interface RangeSourceDeps extends ConnectionDeps {
@@ -133,25 +131,16 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
     const { partition } = origin;
     let offset = range.from;
     let ahead = offset < range.to ? fetch(partition, offset) : undefined;
-    let end = range.to;
-    let heldSinceMs: number | undefined;
     while (ahead !== undefined && offset < range.to && !signal.aborted) {
       const batch = await ahead;
       if (batch === undefined) throw await expired(partition, offset);
       fetchMemory.begin([batch]);
       if (batch.rawMessages.length === 0) {
-        // Below the end there is always something, unless an open transaction holds it back, or a broker slows us down.
-        heldSinceMs ??= clock.monotonicMs();
-        if (clock.monotonicMs() - heldSinceMs >= (options.heldWithinMs ?? 10_000)) {
-          options.onHeldBack(partition, offset);
-          end = offset;
-          break;
-        }
+        // Below the end of what is committed there is always something: a broker that says otherwise slows us down.
         await pause(clock, AGAIN_MS, signal);
         ahead = fetch(partition, offset);
         continue;
       }
-      heldSinceMs = undefined;
       offset = Math.max(offset + 1, endOf(batch));
       ahead = offset < range.to && left > 0 ? fetch(partition, offset) : undefined;
       tellLeftBehind(origin, batch);
@@ -161,8 +150,16 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
     }
     if (signal.aborted || left <= 0) return;
     // What has no records, at the end too, is behind us as well; and so the next partition begins behind this one.
-    const at = { nextOffset: end, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
+    const at = { nextOffset: range.to, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
     await handing.alone(fill(origin, [], EMPTY, limits, at));
+    await tellHeldBack(partition, range.to);
+  }
+
+  /** A topic ends, for who reads committed records, where its first open transaction begins. */
+  async function tellHeldBack(partition: number, end: number): Promise<void> {
+    const { onHeldBack } = options;
+    const behind = onHeldBack && (await fetch(partition, end));
+    if (behind?.rawMessages.length === 0 && Number(behind.highWatermark) > end) onHeldBack?.(partition, end);
   }
 
   function tellLeftBehind({ partition }: Origin, batch: FetchedBatch): void {

@@ -79,7 +79,7 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
   const input =
     ends.input.kind === 'file'
       ? await fileInput(ends.input, { format: formats.input, totalBytes, name: bookmark.name }, checked, deps)
-      : topicInput(ends.input, ranges, checked, deps);
+      : topicInput(ends.input, { ranges, toEnd: (options.to ?? 'latest') === 'latest' }, checked, deps);
   const { output } = ends;
   const plan = asFiles(checked, {
     writer: input.writer,
@@ -139,10 +139,10 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
     progress.cancel();
     return EXIT.done;
   }
-  const isWhole = outcome.result === 'done' && stoppedBy === undefined && input.heldBack.size === 0;
-  if (isWhole) keeper?.remove();
-  else if (outcome.result === 'done') keeper?.keep(source.settled(), await standing(lengthsOf(ends, options)));
-  progress.stop(outcome, { stoppedBy, mayGoOn: keeper !== undefined && !isWhole });
+  const isWhole = outcome.result === 'done' && stoppedBy === undefined;
+  if (isWhole && !options.resume) keeper?.remove();
+  else if (outcome.result === 'done') keeper?.keep(source.settled(), await standing(lengthsOf(ends, options)), isWhole);
+  progress.stop(outcome, { stoppedBy, mayGoOn: keeper !== undefined && !isWhole, heldBack: input.heldBack });
   return conclude(outcome, telemetry);
 }
 

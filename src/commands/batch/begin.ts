@@ -9,7 +9,7 @@ import { type Bookmark, type BookmarkPlace, bookmarkPlace, FORM, readBookmark } 
 import { NO_COUNTS, settledOf } from './counts.ts';
 import { type Ends, endText } from './ends.ts';
 import type { FileFormat } from './formats.ts';
-import { identityOf } from './identity.ts';
+import { identityOf, isSame } from './identity.ts';
 import type { BatchOptions } from './options.ts';
 import { rangesOf } from './ranges.ts';
 import { checkRest, checkResume, savedBookmark } from './resume.ts';
@@ -43,8 +43,11 @@ export async function begin(
   if ('none' in place && options.bookmark !== undefined) {
     throw new SluiceError('usage-invalid', `--bookmark ${options.bookmark}: ${place.none}`);
   }
-  const saved = savedBookmark(place, asked);
   const identity = 'file' in place ? identityOf(plan, ends, asked) : {};
+  const found = savedBookmark(place, asked);
+  const isOther = found?.whole === true && !isSame(found.identity, identity);
+  if (isOther) tell(`${endText(output)} is whole, of other words or another input; it is begun anew`, options, io);
+  const saved = isOther ? undefined : found;
   const outputEnds = look && output.kind === 'topic' ? await look.extents(output.topic) : undefined;
   if (saved !== undefined && 'file' in place) {
     checkResume(saved, identity, place.file, asked);
@@ -89,7 +92,7 @@ export async function begin(
 
 function leftBehind(file: string): boolean {
   try {
-    return readBookmark(file) !== undefined;
+    return readBookmark(file)?.whole === false;
   } catch {
     return false;
   }

@@ -32,6 +32,8 @@ export interface Bookmark {
   /** By partition of the output topic. */
   readonly ends?: readonly number[] | undefined;
   readonly counts: Counts;
+  /** Nothing is left to do. It stays where `--resume` was given, so that whoever starts the batch again and again can stop. */
+  readonly whole?: boolean;
 }
 
 export const FORM = 'sluice batch, 1';

@@ -38,6 +38,10 @@ export function identityOf(plan: Plan, { input, output }: Ends, options: Identit
   };
 }
 
+export function isSame(was: Identity, is: Identity): boolean {
+  return [...Object.keys(was), ...Object.keys(is)].every((name) => was[name] === is[name]);
+}
+
 /** Throws `usage-invalid` with what is no longer as it was. */
 export function checkIdentity(was: Identity, is: Identity, { file, what }: { file: string; what: string }): void {
   for (const name of new Set([...Object.keys(was), ...Object.keys(is)])) {

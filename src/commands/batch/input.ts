@@ -27,7 +27,7 @@ export interface BatchInput {
   /** Bytes or offsets that there are; 0 where nobody knows. */
   readonly total: number;
   readonly unit: 'bytes' | 'offsets';
-  /** Of a topic: where its partitions are held back by a transaction that is still open. */
+  /** Of a topic that was to be read to its end: where partitions are held back by a transaction that is still open. */
   readonly heldBack: ReadonlyMap<number, number>;
   open(begin: Begin): BoundedSource;
 }
@@ -69,7 +69,7 @@ export async function fileInput(
 
 export function topicInput(
   { topic }: End & { kind: 'topic' },
-  ranges: ReadonlyMap<number, Range>,
+  { ranges, toEnd }: { readonly ranges: ReadonlyMap<number, Range>; readonly toEnd: boolean },
   plan: Plan,
   { io, telemetry, credit, onProgress }: InputDeps,
 ): BatchInput {
@@ -91,12 +91,7 @@ export function topicInput(
           topic,
           ranges: rest,
           onProgress: (offsets) => onProgress(before + offsets),
-          onHeldBack(partition, offset) {
-            heldBack.set(partition, offset);
-            io.stderr.write(
-              `${topic}/${partition} is held back at offset ${offset} by a transaction that is still open: what is behind it is left out\n`,
-            );
-          },
+          ...(toEnd && { onHeldBack: (partition, offset) => void heldBack.set(partition, offset) }),
         },
       );
     },

@@ -16,8 +16,7 @@ export interface Keeper extends Stops {
   /** Before anything is written elsewhere: from here on a run may end at any time. */
   begin(): void;
   /** Writes down where it stands, where that can be said. */
-  keep(next: ReadonlyMap<number, number>, standing: Standing): void;
-  /** Nothing is left to do. */
+  keep(next: ReadonlyMap<number, number>, standing: Standing, whole?: boolean): void;
   remove(): void;
 }
 
@@ -36,8 +35,8 @@ export function createKeeper(
       keeper.keep(next, await measure());
       lastMs = clock.monotonicMs();
     },
-    keep(next, standing) {
-      if (isPassed()) writeBookmark(file, { ...begun, ...standing, next: Object.fromEntries(next) });
+    keep(next, standing, whole = false) {
+      if (whole || isPassed()) writeBookmark(file, { ...begun, ...standing, next: Object.fromEntries(next), whole });
     },
     begin: () => {
       if (isPassed()) writeBookmark(file, begun);

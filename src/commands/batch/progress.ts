@@ -31,6 +31,8 @@ export interface Ending {
   readonly stoppedBy?: string | undefined;
   /** What is not done can be done later. */
   readonly mayGoOn?: boolean;
+  /** Partition → offset from which on a transaction that is still open holds records back. */
+  readonly heldBack?: ReadonlyMap<number, number>;
 }
 
 const EVERY_MS = 1_000;
@@ -96,14 +98,19 @@ export function createBatchProgress(
       timer = clock.after(EVERY_MS, tick);
     },
     cancel: () => timer?.cancel(),
-    stop(outcome, { stoppedBy, mayGoOn = false }) {
+    stop(outcome, { stoppedBy, mayGoOn = false, heldBack = new Map() }) {
       timer?.cancel();
       if (tty) stderr.write('\r\u001b[K');
       const { reasons, ...fates } = counts();
       const { result, error } = outcome;
       if (options.json) {
         const ended = { result, stoppedBy, error: error && { code: error.code, message: error.message } };
-        const goesOn = { ...(mayGoOn && { mayGoOn }), ...(settledOf(begun.before) > 0 && { before: begun.before }) };
+        const held = heldBack.size > 0 && { heldBack: Object.fromEntries(heldBack) };
+        const goesOn = {
+          ...held,
+          ...(mayGoOn && { mayGoOn }),
+          ...(settledOf(begun.before) > 0 && { before: begun.before }),
+        };
         report.write(`${JSON.stringify({ ...ended, ...fates, reasons, ...goesOn, seconds: seconds() })}\n`);
         return;
       }
@@ -119,6 +126,11 @@ export function createBatchProgress(
           mayGoOn ? '; --resume goes on where it stands' : '',
           '\n',
         ].join(''),
+      );
+      if (heldBack.size === 0) return;
+      const places = [...heldBack].map(([partition, offset]) => `${partition}:${offset}`).join(',');
+      stderr.write(
+        `a transaction that is still open holds more records back; once it has ended, --from ${places} reads them\n`,
       );
     },
   };

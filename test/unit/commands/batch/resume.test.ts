@@ -83,9 +83,34 @@ for (const [name, options] of [
       new RegExp(`^going on behind ${next[0]} records that are done, by .*\\.bookmark\n500 predictions in `),
     );
     assert.equal(readFileSync(output, 'utf8'), whole);
-    assert.equal(existsSync(`${output}.bookmark`), false);
+    const again = await run(output, '--resume');
+    assert.match(again.stderr, /^going on behind 500 records that are done, .*\n500 predictions in /);
+    assert.deepEqual([again.code, readFileSync(output, 'utf8')], [0, whole]);
   });
 }
+
+test('a whole output of another input is begun anew by --resume, as by no word', async () => {
+  const output = at('nightly.jsonl');
+  await run(output, '--resume');
+  writeFileSync(INPUT, EVENTS.split('\n').slice(0, 100).join('\n'));
+  const { code, stderr } = await run(output, '--resume');
+  writeFileSync(INPUT, EVENTS);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /^.*nightly\.jsonl is whole, of other words or another input; it is begun anew\n100 predictions in /,
+  );
+  assert.equal(readFileSync(output, 'utf8'), whole.split('\n').slice(0, 100).join('\n').concat('\n'));
+});
+
+test('a batch that came to its end leaves no bookmark behind, unless --resume asks whether there is one', async () => {
+  const output = at('tidy.jsonl');
+  await run(output, '--resume');
+  assert.equal(readBookmark(`${output}.bookmark`)?.whole, true);
+  const { stderr } = await run(output);
+  assert.match(stderr, /^500 predictions in /);
+  assert.equal(existsSync(`${output}.bookmark`), false);
+});
 
 test('a limit counts from the beginning of the input, over all runs', async () => {
   const output = at('limited.jsonl');
