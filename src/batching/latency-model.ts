@@ -1,5 +1,4 @@
-import { Memo } from './memo.ts';
-import { classOf, edgeOf, MEASURED, SizeTable } from './size-table.ts';
+import { classOf, edgeOf, SizeTable } from './size-table.ts';
 import { Trials } from './trials.ts';
 
 /**
@@ -26,9 +25,6 @@ export class LatencyModel {
   private readonly ratios = new Float64Array(DRIFT_RUNS);
   private ratioCount = 0;
   private readonly scratch = new Float64Array(Math.max(RECENT, 17 * 16));
-  /** Answers about the table are asked for with each batch and change with a fit: the last ones, by what was asked. */
-  private readonly least = new Memo();
-  private readonly economic = new Memo();
 
   constructor(options: { readonly initialFixedMs: number }) {
     this.fixed = options.initialFixedMs;
@@ -75,14 +71,12 @@ export class LatencyModel {
   /** The least that a row can cost in a run of at most `max` rows, ms. */
   leastPerRowMs(max: number): number {
     if (!this.table) return this.perRow;
-    const known = this.least.get(max, 0);
-    if (known !== undefined) return known;
     let least = Number.POSITIVE_INFINITY;
     for (let k = 0; k <= this.sizes.top; k++) {
       const size = Math.min(max, edgeOf(k));
       if (this.sizes.isMeasured(classOf(size))) least = Math.min(least, this.tableMs(size) / size);
     }
-    return this.least.put(max, 0, Number.isFinite(least) ? least : this.perRow);
+    return Number.isFinite(least) ? least : this.perRow;
   }
 
   /** The smallest size, up to `max`, at which a row costs at most 1 / (1 − overhead) of the least that it can. */
@@ -91,14 +85,11 @@ export class LatencyModel {
       return this.perRow > 0
         ? Math.min(max, Math.max(1, Math.ceil((this.fixed / this.perRow) * (1 / overhead - 1))))
         : max;
-    const known = this.economic.get(max, overhead);
-    if (known !== undefined) return known;
     const enough = this.leastPerRowMs(max) / (1 - overhead);
     for (let k = 0; edgeOf(k) < max; k++) {
-      if (this.sizes.isMeasured(k) && this.tableMs(edgeOf(k)) / edgeOf(k) <= enough)
-        return this.economic.put(max, overhead, edgeOf(k));
+      if (this.sizes.isMeasured(k) && this.tableMs(edgeOf(k)) / edgeOf(k) <= enough) return edgeOf(k);
     }
-    return this.economic.put(max, overhead, max);
+    return max;
   }
 
   /** The largest size, up to `max`, that is expected to take at most `ms`; 0 where there is none. */
@@ -132,10 +123,7 @@ export class LatencyModel {
     if (usualMs > 0) this.ratios[this.ratioCount++ % DRIFT_RUNS] = tookMs / usualMs;
     this.worstMs = Math.max(WORST_FADE * this.worstMs, this.seen < REFIT_EVERY ? 0 : tookMs - this.expectedMs(rows));
     this.trials.ran(rows, tookMs, rows * this.leastPerRowMs(MAX_ROWS), this.seen);
-    const top = this.sizes.top;
     this.sizes.add(rows, tookMs, this.seen);
-    // A size that is measured from here on, or larger than any: no answer is what it was.
-    if (this.sizes.top > top || this.sizes.samples(classOf(rows)) <= MEASURED) this.forgetAnswers();
     this.seen++;
     if (this.seen <= REFIT_EVERY || this.seen % REFIT_EVERY === 0) this.fit();
     else if (this.ratioCount >= DRIFT_RUNS) this.followDrift();
@@ -158,13 +146,7 @@ export class LatencyModel {
     this.fit();
   }
 
-  private forgetAnswers(): void {
-    this.least.clear();
-    this.economic.clear();
-  }
-
   private fit(): void {
-    this.forgetAnswers();
     const { scratch, sizes } = this;
     sizes.refresh();
     let n = 0;

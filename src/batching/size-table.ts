@@ -1,7 +1,7 @@
 /** Samples kept a size class, the newest. */
 const KEEP = 16;
 /** Fewer samples than this say nothing about a class. */
-export const MEASURED = 3;
+const MEASURED = 3;
 /** A sample this many times the median of its class is an interruption, and says nothing about the slope. */
 const INTERRUPTED = 1.5;
 /** Sizes of a class that differ by less than this (root mean square) say nothing about the slope. */
