@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -59,6 +59,39 @@ test('commands that pages mark to be run are ours and end well', async () => {
       const { code, stderr } = await sluice(command);
       assert.equal(code, 0, `${path}: ${command}\n${stderr}`);
     }
+  }
+});
+
+test('commands in all pages, run or not, are commands that there are, with options that they have', async () => {
+  const lines = pages()
+    .flatMap(fencesOf)
+    .filter(({ info }) => info[0] === 'sh')
+    .flatMap(({ path, body }) =>
+      body
+        .replaceAll('\\\n', ' ')
+        .split('\n')
+        .map((line) => ({ path, line })),
+    )
+    .map(({ path, line }) => ({ path, line: line.replace(PREFIX, 'sluice ').replace(/\s+#.*$/, '') }))
+    .filter(({ line }) => line.startsWith('sluice '));
+  assert.ok(lines.length > 50, String(lines.length));
+  const helps = new Map<string, string>();
+  for (const { path, line } of lines) {
+    const words = line.split(/\s+/).slice(1);
+    const name = words.slice(0, ['dlq', 'features'].includes(words[0]) ? 2 : 1).join(' ');
+    if (!helps.has(name)) helps.set(name, (await sluice(`${name} --help`)).stdout);
+    const help = helps.get(name) ?? '';
+    assert.ok(help.startsWith(`Usage: sluice ${name} `), `${path}: ${line}`);
+    for (const option of words.filter((word) => word.startsWith('--')))
+      assert.match(help, new RegExp(`^  ${option}[ ,]`, 'm'), `${path}: ${line}`);
+  }
+});
+
+test('files that pages give to node and python are there', () => {
+  for (const { path, body, info } of pages().flatMap(fencesOf)) {
+    if (info[0] !== 'sh') continue;
+    for (const [, file] of body.matchAll(/^(?:node|python) ([\w./-]+)/gm))
+      assert.ok(existsSync(join(ROOT, file)), `${path}: ${file}`);
   }
 });
 

@@ -5,8 +5,7 @@ import { test } from 'node:test';
 import { ALERTS } from '../../docs/tools/alerts.ts';
 import { METRICS } from '../../src/telemetry/catalogue.ts';
 import { EVENTS } from '../../src/telemetry/events.ts';
-import { runHere } from '../fixtures/io.ts';
-import { fencesOf, ROOT, read } from './pages.ts';
+import { ROOT, read } from './pages.ts';
 
 const PATH = 'docs/runbook.md';
 const TEXT = read(PATH);
@@ -54,32 +53,6 @@ test('every alert has its chapter, which names it', () => {
     assert.ok(found, `${alert}: no chapter ${chapter}`);
     if (alert !== 'SluiceNeverCatchesUp' && alert !== 'SluiceLagGrows' && alert !== 'SluiceCommitsFail')
       assert.ok(found.text.includes(`\`${alert}\``), `${chapter} does not name ${alert}`);
-  }
-});
-
-test('commands in it are commands that there are, with options that they have', async () => {
-  const commands = fencesOf({ path: PATH, text: TEXT })
-    .flatMap(({ body }) => body.split('\n'))
-    .filter((line) => line.startsWith('sluice '))
-    .map((line) =>
-      line
-        .replace(/\s+#.*$/, '')
-        .split(/\s+/)
-        .slice(1),
-    );
-  assert.ok(commands.length > 25);
-  const helps = new Map<string, string>();
-  for (const words of commands) {
-    const name = ['dlq', 'features'].includes(words[0]) ? words.slice(0, 2) : words.slice(0, 1);
-    const key = name.join(' ');
-    if (!helps.has(key)) {
-      const { code, stdout } = await runHere([...name, '--help']);
-      assert.equal(code, 0, key);
-      assert.ok(stdout.startsWith(`Usage: sluice ${key} `), key);
-      helps.set(key, stdout);
-    }
-    for (const option of words.filter((word) => word.startsWith('--')))
-      assert.match(helps.get(key) ?? '', new RegExp(`^  ${option}[ ,]`, 'm'), `${key} ${option}`);
   }
 });
 
