@@ -79,6 +79,12 @@ const TROUBLE: Readonly<Record<string, readonly [string, string]>> = {
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: OURS_REFUSED,
 };
 
+/** A failure of which only a peer that speaks TLS can be the cause. */
+export function isTls(code: unknown): boolean {
+  const known = TROUBLE[String(code)];
+  return known !== undefined && known !== NO_TLS;
+}
+
 /**
  * Why TLS with a peer cannot be, in words; undefined for a failure that is none of TLS. `where` names the keys in the remedy:
  * `connections.kafka` for `connections.kafka.ssl`.

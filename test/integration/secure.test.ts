@@ -11,6 +11,9 @@ import { ROOT, Sluice, sluice } from '../fixtures/sluice.ts';
 import { createUpstream, decodeRisk, type Flight, readJsonLines } from '../fixtures/upstream.ts';
 import { CANARY, PASSWORD, type Secured, startSecured, unsignedToken } from './secured.ts';
 
+const WANTS_TLS = /is a listener with TLS, and connections\.kafka has no ssl; write ssl: true there/;
+const NO_LOGIN =
+  /the listener asks for no login: leave connections\.kafka\.sasl out, or give the port of one with SASL/;
 /** A session with the broker ends after so long: clients have to log in again on their connections, several times in these tests. */
 const SESSION_MS = 4_000;
 
@@ -187,6 +190,7 @@ describe('secured', { concurrency: 3 }, () => {
       acl: [{ ...acl, ...topic, resourceName: 'acl.flights', operation: kafkajs.AclOperationTypes.ALL }],
     });
     const { saslSsl, mutual, expired } = secured;
+    const ours = 'ssl: { ca: ca.pem, cert: client.pem, key: client.key }';
     const oauth = `sasl: { mechanism: oauthbearer, token: "\${file:wrong}" }`;
     const cases: readonly (readonly [string, string, RegExp])[] = [
       [
@@ -219,6 +223,20 @@ describe('secured', { concurrency: 3 }, () => {
         `{ brokers: "${mutual}", ${trusting()} }`,
         /certificate.*; give connections\.kafka\.ssl\.cert/,
       ],
+      ['TLS, without ssl', `{ brokers: "${saslSsl}" }`, WANTS_TLS],
+      ['TLS, without ssl but with a login', `{ brokers: "${saslSsl}", ${scram()} }`, WANTS_TLS],
+      [
+        'no TLS, with ssl',
+        `{ brokers: "${brokers}", ${trusting()} }`,
+        /is a listener without TLS, and connections\.kafka\.ssl asks for it; give the port/,
+      ],
+      [
+        'a login, without sasl',
+        `{ brokers: "${saslSsl}", ${trusting()} }`,
+        /is a listener with a login, and connections\.kafka has no sasl: it hangs up; write sasl:/,
+      ],
+      ['no login, with sasl', `{ brokers: "${brokers}", ${scram()} }`, NO_LOGIN],
+      ['no login, with sasl over TLS', `{ brokers: "${mutual}", ${ours}, ${scram()} }`, NO_LOGIN],
       [
         'a topic that may not be read',
         `{ brokers: "${saslSsl}", ${trusting()}, ${scram('password', 'carol')} }`,
@@ -233,10 +251,13 @@ describe('secured', { concurrency: 3 }, () => {
       );
       assert.equal(code, 1, `${what}: ${stderr}`);
       assert.match(stderr, says, what);
+      assert.doesNotMatch(stderr, /could be reached in|it is tried again/, `${what}: at the first attempt`);
       assertNoCanary(what, stdout + stderr);
       const doctor = await sluice(['doctor', hello(name, kafka)], {});
       assert.equal(doctor.code, 1, what);
       assert.match(doctor.stdout, /^problem +(broker|topic) /m, what);
+      if (says === WANTS_TLS || says === NO_LOGIN || /is a listener/.test(says.source))
+        assert.match(doctor.stdout.replaceAll(/\s+/g, ' '), /is a listener|the listener asks/, what);
       assertNoCanary(`${what}, doctor`, doctor.stdout + doctor.stderr);
     }
     const plain = hello('no', `{ brokers: "${saslSsl}", ${scram().replace('scram-sha-512', 'plain')} }`);

@@ -5,9 +5,10 @@ import { mayPassAtStart, SluiceError } from '../../kernel/errors.ts';
 import type { KafkaLogin } from '../../kernel/login.ts';
 import type { TlsSettings } from '../../kernel/tls.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { isTopicMissing, messageOf, translate } from './errors.ts';
+import { isTopicMissing, isUnreached, messageOf, translate } from './errors.ts';
 import { quietIdleQueues } from './idle-queues.ts';
 import { installedClientVersion, SUPPORTED_CLIENT } from './internals.ts';
+import { misfitOfAll } from './listener.ts';
 import { saslOf } from './login.ts';
 import { guardNetwork } from './network.ts';
 import { socketsOf, takeResponsesWhole } from './receive.ts';
@@ -133,6 +134,8 @@ export async function persistently<T>(
     } catch (thrown) {
       const error = translate(thrown, doing, brokers);
       if (!mayPassAtStart(error)) throw error;
+      const mistake = error.code === 'broker-unavailable' ? await misfit(deps, connection, thrown) : undefined;
+      if (mistake !== undefined) throw mistake;
       if (deadline.passed()) throw exhausted?.(thrown, attempts) ?? error;
       const delayMs = Math.min(2_000, 100 * 2 ** attempts) * (0.5 + random() / 2);
       telemetry.counter('sluice_retries_total', { what: 'kafka-connect', reason: error.code }).add(1);
@@ -140,6 +143,16 @@ export async function persistently<T>(
       await pause(clock, Math.min(delayMs, deadline.remainingMs()));
     }
   }
+}
+
+/** A listener that is not as ssl and sasl have it hangs up for as long as it is asked: that is looked for before it is asked again. */
+async function misfit(
+  { clock }: ConnectionDeps,
+  { brokers, clientId, ssl, sasl, dialTimeoutMs = 2_000 }: KafkaConnection,
+  thrown: unknown,
+): Promise<SluiceError | undefined> {
+  if (isUnreached(thrown)) return undefined;
+  return misfitOfAll(clock, brokers, { clientId, ssl, sasl, timeoutMs: dialTimeoutMs });
 }
 
 /** Partitions of each topic. Rejects with `topic-missing`, naming the topic and how to create it. */

@@ -95,8 +95,12 @@ export function isProducerSpent(thrown: unknown): boolean {
 }
 
 export function mayBeWritten(thrown: unknown): boolean {
-  const isUnsent = find(thrown, ({ code }) => (NOT_CONNECTED.has(String(code)) ? 'unsent' : undefined)) !== undefined;
-  return !isUnsent && !NOT_WRITTEN.has(kafkaType(thrown));
+  return !isUnreached(thrown) && !NOT_WRITTEN.has(kafkaType(thrown));
+}
+
+/** There was nobody to connect to. */
+export function isUnreached(thrown: unknown): boolean {
+  return find(thrown, ({ code }) => (NOT_CONNECTED.has(String(code)) ? true : undefined)) === true;
 }
 
 /** `doing` completes "could not …", with the name of the thing. Total. */
@@ -117,7 +121,7 @@ export function translate(thrown: unknown, doing: string, brokers: readonly stri
       'the topic takes no such key or timestamp: see its cleanup.policy and timestamp limits',
     );
   }
-  if (isLoginRefused(thrown)) return loginRefused(said, make);
+  if (isLoginRefused(thrown)) return loginRefused(said, type, make);
   const tls = tlsTroubleOf(thrown);
   if (tls !== undefined) {
     const message = `could not ${doing}: ${tls.what} (${tlsWords(said)}); ${tls.remedy}`;
@@ -138,10 +142,11 @@ export function isLoginRefused(thrown: unknown): boolean {
   return LOGIN_REFUSED.has(kafkaType(thrown)) || nameInChain(thrown, 'KafkaJSSASLAuthenticationError');
 }
 
-function loginRefused(said: string, make: (code: ErrorCode, advice: string) => SluiceError): SluiceError {
+function loginRefused(said: string, type: string, make: (code: ErrorCode, advice: string) => SluiceError): SluiceError {
   if (/mechanism is not supported/.test(said)) {
     return make('login-refused', 'write a mechanism that the listener has into connections.kafka.sasl.mechanism');
   }
+  if (type === 'ILLEGAL_SASL_STATE') return make('login-refused', NO_LOGIN);
   return make(
     'login-refused',
     'check user and password (or the token) in connections.kafka.sasl, and that the broker knows this user with this mechanism',
@@ -162,8 +167,7 @@ const ACL_OF: Readonly<Record<string, string>> = {
 
 function aclRemedy(type: string, doing: string, brokers: readonly string[]): string {
   const what = ACL_OF[type];
-  if (what === undefined)
-    return 'the listener asks for no login: leave connections.kafka.sasl out, or use its other port';
+  if (what === undefined) return NO_LOGIN;
   const [, topic] = /topic "?([A-Za-z0-9._-]+)/.exec(doing) ?? [];
   return (
     'give this user the right to do it: kafka-acls.sh --bootstrap-server ' +
@@ -171,6 +175,7 @@ function aclRemedy(type: string, doing: string, brokers: readonly string[]): str
   );
 }
 
+const NO_LOGIN = 'the listener asks for no login: leave connections.kafka.sasl out, or give the port of one with SASL';
 /** What a listener does that was told nothing of what it wants to know. */
 const HUNG_UP = 'a listener that hangs up wants a login (connections.kafka.sasl) or TLS (ssl); ';
 const UNRECOVERABLE: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);

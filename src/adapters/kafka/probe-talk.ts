@@ -12,6 +12,8 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 export interface Talk {
   /** Of the peer; undefined without TLS. */
   readonly certificateEndsMs: number | undefined;
+  /** The other side has hung up. */
+  readonly hasEnded: boolean;
   /** The body of the answer. One question at a time. */
   ask(key: number, version: number, question: ProbeWriter): Promise<ProbeReader>;
   close(): void;
@@ -20,22 +22,24 @@ export interface Talk {
 export async function openTalk(
   clock: Clock,
   {
-    host,
-    port,
+    address,
     clientId,
     timeoutMs,
     ssl,
   }: {
-    readonly host: string;
-    readonly port: number;
+    /** host:port */
+    readonly address: string;
     readonly clientId: string;
     readonly timeoutMs: number;
     readonly ssl?: TlsSettings | undefined;
   },
 ): Promise<Talk> {
+  const [, name, digits] = /^(.*):(\d+)$/.exec(address) ?? [];
+  const [host, port] = [name.replace(/^\[|\]$/g, ''), Number(digits)];
   const secure = ssl && connectSecurely(dialSecurely(host, port, ssl));
   const socket = secure ?? connect({ host, port, noDelay: true });
   let isOpen = false;
+  let hasEnded = false;
   let number = 0;
   let received = Buffer.alloc(0);
   let wake: () => void = () => undefined;
@@ -48,12 +52,18 @@ export async function openTalk(
     received = Buffer.concat([received, chunk]);
     wake();
   });
-  socket.on('error', (error: NodeJS.ErrnoException) => end(failureOf(error, host)));
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    hasEnded = true;
+    end(failureOf(error, host));
+  });
   socket.on(secure === undefined ? 'connect' : 'secureConnect', () => {
     isOpen = true;
     wake();
   });
-  socket.on('close', () => end(new Error(`it hung up: ${number > 1 ? WANTS_LOGIN : notKafka(ssl)}`)));
+  socket.on('close', () => {
+    hasEnded = true;
+    end(new Error(`it hung up: ${number > 1 ? WANTS_LOGIN : notKafka(ssl)}`));
+  });
 
   /** Waits until there is something to see, or it is certain that there never will be. */
   async function until<Seen>(look: () => Seen | undefined): Promise<Seen> {
@@ -76,6 +86,9 @@ export async function openTalk(
     get certificateEndsMs() {
       const ends = Date.parse(secure?.getPeerCertificate().valid_to ?? '');
       return Number.isNaN(ends) ? undefined : ends;
+    },
+    get hasEnded() {
+      return hasEnded;
     },
     async ask(key, version, question) {
       number++;

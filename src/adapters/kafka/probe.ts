@@ -67,8 +67,7 @@ export interface ProbeOptions {
  */
 export async function probeBroker(clock: Clock, options: ProbeOptions): Promise<BrokerProbe> {
   const { address, ssl, sasl } = options;
-  const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? [];
-  const talk = await openTalk(clock, { ...options, host: host.replace(/^\[|\]$/g, ''), port: Number(port) });
+  const talk = await openTalk(clock, options);
   let versions: ReadonlyMap<number, number>;
   try {
     const answer = await talk.ask(API_VERSIONS, 0, new ProbeWriter());

@@ -18,6 +18,8 @@ import { MAX_RESPONSE_BYTES, Responses } from './responses.ts';
  * once and in order; a length that cannot be true ends the connection, with an error, before there is memory for it.
  */
 const KEEP_ALIVE_MS = 60_000;
+/** Type and version that every alert begins with, where a response has its length. */
+const TLS_ALERT = 0x1503;
 
 export function socketsOf(tls: TlsSettings | undefined): ISocketFactory {
   return tls === undefined ? openSocket : (at) => openSocket({ ...at, ssl: tlsOptions(tls) });
@@ -30,8 +32,10 @@ export const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
     onNonsense: (bytes) =>
       socket.destroy(
         new Error(
-          `${host}:${port} speaks of a response of ${bytes} bytes, which no broker sends (at most ${MAX_RESPONSE_BYTES}): ` +
-            'check that it is a Kafka listener, and whether it wants TLS',
+          bytes >> 16 === TLS_ALERT
+            ? `${host}:${port} answers with an alert of TLS: it is a listener with TLS, see connections.kafka.ssl`
+            : `${host}:${port} speaks of a response of ${bytes} bytes, which no broker sends (at most ${MAX_RESPONSE_BYTES}): ` +
+                'check that it is a Kafka listener, and whether it wants TLS',
         ),
       ),
   });

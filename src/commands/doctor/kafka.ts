@@ -1,3 +1,4 @@
+import { misfitAt } from '../../adapters/kafka/listener.ts';
 import {
   type BrokerProbe,
   type ProbedCluster,
@@ -38,7 +39,20 @@ const FUTURE_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 
 export function kafkaWorld(clock: Clock, connection: Pick<ProbeOptions, 'clientId' | 'ssl' | 'sasl'>): KafkaWorld {
-  return { clock, probe: (address) => probeBroker(clock, { ...connection, address, timeoutMs: TIMEOUT_MS }) };
+  return {
+    clock,
+    async probe(address) {
+      const options = { ...connection, address, timeoutMs: TIMEOUT_MS };
+      const open = await probeBroker(clock, options).catch(async (thrown) => {
+        throw (await misfitAt(clock, options)) ?? thrown;
+      });
+      // Who has not logged in is heard, up to the first question that matters.
+      const misfit = connection.sasl === undefined ? await misfitAt(clock, options) : undefined;
+      if (misfit === undefined) return open;
+      open.close();
+      throw misfit;
+    },
+  };
 }
 
 /** Brokers, topics, the group and what may be done with them; nothing is written, and no group is joined. */

@@ -129,6 +129,16 @@ test('what is no Kafka listener ends the connection with an error that says so',
   assert.deepEqual(got, []);
 });
 
+test('a listener with TLS that is spoken to without is said to be one', async (context) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    // Fatal, unexpected message.
+    socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, 10]));
+  });
+  const { error } = await receive(await listen(context, server), undefined);
+  assert.match(error?.message ?? '', /localhost:\d+ answers with an alert of TLS: .*connections\.kafka\.ssl$/);
+});
+
 /** As far as the client's connection is there once it is connected. */
 function connectionOf(own: object): { processData(data: Buffer): void } {
   const require = createRequire(import.meta.url);

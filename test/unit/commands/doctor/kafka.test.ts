@@ -166,17 +166,25 @@ test('over the wire: a broker that is dead', async () => {
 
 test('a broker that hangs up in the middle is told, and not more than that', async (t) => {
   const METADATA = 3;
+  let questions = 0;
+  let answered = 1;
   const hooks = {
-    onRequest: ({ apiKey }: { apiKey: number }) => (apiKey === METADATA ? { closeConnection: true } : undefined),
+    onRequest: ({ apiKey }: { apiKey: number }) =>
+      apiKey === METADATA && ++questions > answered ? { closeConnection: true } : undefined,
   };
   const broker = await embedded(t, { hooks });
-  const found = await checkKafka(
-    { ...ASKED, brokers: broker.brokers },
-    kafkaWorld(createSystemClock(), { clientId: 'c' }),
-  );
+  const look = () =>
+    checkKafka({ ...ASKED, brokers: broker.brokers }, kafkaWorld(createSystemClock(), { clientId: 'c' }));
+  const found = await look();
   assert.deepEqual(
     found.map(({ status }) => status),
     ['ok', 'problem'],
   );
   assert.match(found[1].what, /a broker answered, and not as one does: it hung up/);
+  // One that hangs up on every such question is a listener that wants a login.
+  answered = 0;
+  questions = 0;
+  const [login] = await look();
+  assert.match(login.what, /cannot be reached: .* is a listener with a login, and connections\.kafka has no sasl/);
+  assert.match(login.remedy ?? '', /^write sasl:/);
 });
