@@ -52,21 +52,29 @@ export function whereIs(from: StoreName, { connections }: Topology, { env }: Pic
   return host ? `${instance} on the emulator at ${host}` : instance;
 }
 
+export interface StoreOptions {
+  readonly openTimeoutMs?: number;
+  /** Files that change are loaded again: for who runs on and on, and owes nobody one answer for one key. */
+  readonly reloadFiles?: boolean;
+}
+
 export function createStore(
   from: StoreName,
   topology: Topology,
   reads: readonly StoreRead[],
   deps: StoreDeps,
-  options: { readonly openTimeoutMs?: number } = {},
+  { openTimeoutMs, reloadFiles = false }: StoreOptions = {},
 ): FeatureStore {
   const { bigtable, redis, files } = topology.connections;
+  const options = openTimeoutMs === undefined ? {} : { openTimeoutMs };
   if (from === 'bigtable' && bigtable !== undefined) {
     const emulatorHost = deps.env.BIGTABLE_EMULATOR_HOST || undefined;
     return createBigtableStore(deps, { ...bigtable, emulatorHost, ...options });
   }
   if (from === 'redis' && redis !== undefined) return createRedisStore(deps, { ...redis, ...options });
   if (from === 'file' && files !== undefined) {
-    return createFeatureFiles({ folder: files.folder, reads: reads.filter((read) => read.from === 'file') });
+    const mine = reads.filter((read) => read.from === 'file');
+    return createFeatureFiles({ folder: files.folder, reads: mine, reload: reloadFiles ? deps : undefined });
   }
   throw unconnected(from, topology);
 }
@@ -85,10 +93,15 @@ export function createWriter(
 }
 
 /** All stores that `reads` need as one: each read goes to its own. */
-export function createStores(topology: Topology, reads: readonly StoreRead[], deps: StoreDeps): FeatureStore {
+export function createStores(
+  topology: Topology,
+  reads: readonly StoreRead[],
+  deps: StoreDeps,
+  options: StoreOptions = {},
+): FeatureStore {
   const names = storesOf(reads);
   if (names.length === 0) return NO_STORE;
-  const stores = new Map(names.map((from) => [from, createStore(from, topology, reads, deps)]));
+  const stores = new Map(names.map((from) => [from, createStore(from, topology, reads, deps, options)]));
   const [first] = stores.values();
   if (stores.size === 1) return first;
   const storeOf = ({ from, table }: FeatureRead): FeatureStore => {

@@ -54,7 +54,7 @@ export async function createWorld(
     session: await loadModel(small, { clock, telemetry, runtime, cores: io.cores, env }),
     encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
   };
-  const stores = createStores(topology, plan.reads, { clock, telemetry, env });
+  const stores = createStores(topology, plan.reads, { clock, telemetry, env }, { reloadFiles: register });
   const store = register ? withSecondLevel(stores, topology, plan.reads, { clock, telemetry, env }) : stores;
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));

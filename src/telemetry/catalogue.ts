@@ -156,6 +156,11 @@ export const METRICS = {
     { table: 'any' },
     32,
   ),
+  sluice_feature_file_reloads_total: counter(
+    'Feature files that had changed, by what became of them; refused: what was in use stays.',
+    { table: 'any', result: ['ok', 'refused'] },
+    32,
+  ),
   sluice_store_reconnects_total: counter('Connections to the feature store given up because nothing came over them.'),
   sluice_pauses_total: counter('Times the intake stood still, by reason.', { reason: 'any' }, 16),
   sluice_commits_total: counter('Commits of positions, by result.', { result: 'any' }, 8),

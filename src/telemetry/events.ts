@@ -121,6 +121,11 @@ export const EVENTS = {
   ),
   'second-level-back': store('info', 'the second level of the feature cache answers again'),
   'store-reconnecting': store('warn', 'nothing comes over the connection: it is given up for a new one', limited()),
+  'feature-file-reloaded': store('info', 'a feature file has changed: its rows are those of the new one'),
+  'feature-file-refused': store(
+    'error',
+    'a feature file has changed and cannot be used: the rows from before stay; correct it, and it is read again',
+  ),
   'feature-write-retried': store('warn', 'feature rows could not be written and are written again', limited()),
 
   'kafka-client': source('debug', 'kafka client says'),

@@ -33,7 +33,9 @@ export const redisSchema = strict({
 });
 
 export const filesSchema = strict({
-  folder: text('the path of a folder', 'features').describe('holds TABLE.jsonl or TABLE.jsonl.gz for each table'),
+  folder: text('the path of a folder', 'features').describe(
+    'holds TABLE.jsonl or TABLE.jsonl.gz for each table; one that changes while `sluice run` runs is loaded again',
+  ),
 });
 
 /** Rows of a feature cache that other processes share. */

@@ -1,13 +1,15 @@
 /**
- * Feature store over a folder of feature files, for `batch --features DIR` and cases.
+ * Feature store over a folder of feature files, for `from: file`, `batch --features DIR` and cases.
  *
  * Promise: answers as Bigtable does after `features load` of the same folder: numbers are rounded to float32 as floats in
- * cells are, integers and text are not; a view is there when any number of its family is. Limits: all rows are held in memory, and when they
- * were written is not said.
+ * cells are, integers and text are not; a view is there when any number of its family is. With `reload` a file that
+ * changes is loaded again, and a read has all of its rows from one file or from the other. Limits: all rows are held in memory,
+ * twice while a file is loaded again, and when they were written is not said.
  */
 import { SluiceError } from '../../kernel/errors.ts';
 import type { ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
+import { FileReload, type ReloadDeps } from './feature-reload.ts';
 import { cellsOf, featureFileOf, featureRowsOf, shapeOf, type TableRead, type TableShape } from './feature-rows.ts';
 
 export interface FeatureFilesOptions {
@@ -15,6 +17,8 @@ export interface FeatureFilesOptions {
   readonly folder: string;
   /** All that will be asked for. */
   readonly reads: readonly TableRead[];
+  /** Given: files are looked at again while this is open. */
+  readonly reload?: ReloadDeps | undefined;
 }
 
 interface LoadedTable {
@@ -36,7 +40,21 @@ interface ViewCopy {
 export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
   const tables = new Map<string, LoadedTable>();
   const copies = new WeakMap<readonly ViewSpec[], readonly ViewCopy[]>();
+  const reload = options.reload && new FileReload<LoadedTable>(options.reload);
   let closed = false;
+
+  async function openTable(name: string): Promise<void> {
+    const shape = shapeOf(name, options.reads);
+    const table = {
+      name,
+      fileOf: () => featureFileOf(options.folder, name),
+      load: (file: string) => loadTable(file, shape),
+      rowsOf: ({ rows }: LoadedTable) => rows.size,
+      use: (loaded: LoadedTable) => void tables.set(name, loaded),
+    };
+    if (reload === undefined) table.use(await table.load(table.fileOf()));
+    else await reload.begin(table);
+  }
 
   function copiesOf(read: FeatureRead, { shape }: LoadedTable): readonly ViewCopy[] {
     let known = copies.get(read.views);
@@ -50,9 +68,7 @@ export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
   return {
     async open(names) {
       for (const table of new Set(names)) {
-        if (tables.has(table)) continue;
-        const file = featureFileOf(options.folder, table);
-        tables.set(table, await loadTable(file, shapeOf(table, options.reads)));
+        if (!tables.has(table)) await openTable(table);
       }
     },
 
@@ -85,6 +101,7 @@ export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
 
     async close() {
       closed = true;
+      reload?.close();
       tables.clear();
     },
   };
