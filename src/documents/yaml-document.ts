@@ -83,13 +83,22 @@ export function parseYaml(file: string, text: string): YamlDocument {
 }
 
 const WRITTEN =
-  /(\b(?:username|password|passphrase|token|clientSecret)["']?\s*:\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)/g;
+  /(\b(?:username|\w*(?:pas+w|passphrase|secret|token(?!Endpoint|s\b))\w*)["']?\s*:\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)|((?:username|pas+w|passphrase|secret|token)\w*["']?\s*:\s*["']?\$\{\w+:-)([^}]+)/gi;
+
+/** A login in front of an address, with or without a scheme. */
+const LOGIN = /((?:^|[\s"'`,(]|:\/\/))([^\s"'`,/@:]+:[^\s"'`,/@]+)(?=@)/g;
 
 /** Secrets that somebody wrote into a file instead of referring to them are in no finding; the line keeps its length. */
 function hideWritten(line: string): string {
-  return line.replace(WRITTEN, (_, key = '', value = '', scheme = '', user = '') => {
-    return `${key}${'*'.repeat(value.length)}${scheme}${'*'.repeat(user.length)}`;
+  const hidden = line.replace(WRITTEN, (_, key = '', value = '', scheme = '', user = '', before = '', other = '') => {
+    return `${key}${'*'.repeat(value.length)}${scheme}${'*'.repeat(user.length)}${before}${'*'.repeat(other.length)}`;
   });
+  return hideLogins(hidden);
+}
+
+/** `user:password@` of addresses, in a line or a message. */
+export function hideLogins(text: string): string {
+  return text.replace(LOGIN, (_, before: string, login: string) => before + '*'.repeat(login.length));
 }
 
 /** `enrich[2].views.route`. */

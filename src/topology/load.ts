@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { CheckFinding } from '../documents/finding.ts';
 import { hasErrors } from '../documents/finding.ts';
 import { NotUtf8Error, placeInJson, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
-import { type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
+import { hideLogins, type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
 import { hideSecrets } from '../kernel/secret.ts';
 import type { Connections, Topology, ValueFormat } from '../plan/topology.ts';
@@ -151,7 +151,7 @@ function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown
 }
 
 function withoutSecrets(findings: readonly CheckFinding[], secrets: readonly string[]): CheckFinding[] {
-  return findings.map((finding) => ({ ...finding, message: hideSecrets(finding.message, secrets) }));
+  return findings.map((finding) => ({ ...finding, message: hideLogins(hideSecrets(finding.message, secrets)) }));
 }
 
 function failed(findings: readonly CheckFinding[]): LoadedTopology {

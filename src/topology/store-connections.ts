@@ -17,7 +17,24 @@ function redisUrl() {
   const remedy = 'write redis://HOST:PORT or rediss://HOST:PORT (TLS), for example "redis://localhost:6379"';
   return z
     .string({ error: (issue) => missingOr(issue.input, 'is not text', remedy) })
-    .regex(URL_PATTERN, { error: said('is not an address of Redis', remedy) });
+    .regex(URL_PATTERN, { error: said('is not an address of Redis', remedy) })
+    .refine((url) => !URL_PATTERN.test(url) || isAddress(url), {
+      error: said(
+        'is not an address of Redis: its port is none, or its user or password holds a character as it is',
+        'write the port as a number, and / : @ % and # of a password as %2F %3A %40 %25 and %23, or the password under password:',
+      ),
+    });
+}
+
+/** What URL takes, with a login that can be decoded. */
+function isAddress(url: string): boolean {
+  try {
+    const { username, password } = new URL(url);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export const redisSchema = strict({

@@ -14,6 +14,10 @@ test('what somebody wrote into a file in place of a reference is in no finding',
     ["clientSecret: 'canary", 'clientSecret: *******'],
     ['  "token" : canary,', '  "token" : ******,'],
     ['url: "http://me:canary@host:1"', 'url: "http://*********@host:1"'],
+    ['  pasword: canary', '  pasword: ******'],
+    ['  kafkaPassword: canary', '  kafkaPassword: ******'],
+    ['password: "${NOPE:-canary}"', 'password: "${NOPE:-******}"'],
+    ['brokers: "me:canary@host:9092,host2:9092"', 'brokers: "*********@host:9092,host2:9092"'],
   ] as const)
     assert.equal(excerpt(line), shown);
 });
@@ -25,6 +29,9 @@ test('references and everything else stand as they are', () => {
     'url: "http://host/a@b"',
     'topic: password',
     'maxTokens: 4',
+    'tokenEndpoint: "https://host/token"',
+    'brokers: "a:9092,b:9092"',
+    'key: "{user}@{host}"',
   ])
     assert.equal(excerpt(line), line);
 });

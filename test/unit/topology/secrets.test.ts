@@ -85,3 +85,26 @@ for (const [connections, says] of [
       assert.ok(!shown.includes(CANARY) && !shown.includes('004711'), shown);
   });
 }
+
+test('a login in front of a broker, and a key that is misspelt, are hidden in what is said of them', (t) => {
+  for (const kafka of [
+    `{ brokers: "SASL_SSL://me:${CANARY}@b:1" }`,
+    `{ brokers: "me:${CANARY}@b:1" }`,
+    `{ brokers: "b:1", ssl: true, sasl: { mechanism: plain, username: me, pasword: ${CANARY} } }`,
+    `{ brokers: "b:1", ssl: true, sasl: { mechanism: kerberos, username: me, password: "\${NOPE:-${CANARY}}" } }`,
+  ]) {
+    const { loaded } = load(t, `  kafka: ${kafka}\n  registry: { url: "http://localhost:1" }`);
+    assert.ok(!loaded.ok);
+    assert.ok(!JSON.stringify(loaded.findings).includes(CANARY), formatFindings(loaded.findings));
+  }
+});
+
+test('an address of Redis that is none is a finding, never an exception', (t) => {
+  for (const url of [`redis://me:${CANARY}@h:port/0`, `redis://me:${CANARY}%zz@h:1`, `redis://me:${CANARY}#@h:1`]) {
+    const { loaded } = load(t, `  kafka: { brokers: "b:1" }\n  redis: { url: "${url}" }`);
+    assert.ok(!loaded.ok);
+    const said = formatFindings(loaded.findings);
+    assert.match(said, /connections\.redis\.url: is not an address of Redis/);
+    assert.ok(!said.includes(CANARY), said);
+  }
+});
