@@ -8,7 +8,7 @@ import type { InputDType, Plan, ReadPlan } from '../plan/plan.ts';
  *
  * Promise: resident memory stays below the sum, whatever comes in and whatever stands still; measured, not proven, with
  * records of a megabyte, a backlog at the start and an output that stands still (test/faults/embedded/memory.test.ts).
- * Limits: a record batch that is larger than a fetch comes whole, as large as its topic allows; a key of the cache above 47 bytes
+ * Limits: feature files are held whole, twice while one is loaded again; a record batch that is larger than a fetch comes whole, as large as its topic allows; a key of the cache above 47 bytes
  * adds itself; the record's term takes strings and vectors for as long as they are in its bytes; a model that allocates while it
  * runs, or a `use` function that keeps things, is not in it; a runtime for a GPU adds what its vendor says.
  */
@@ -28,6 +28,8 @@ export interface MemoryLimits {
   readonly modelSessions?: number;
   /** Schemas that are kept, as text. */
   readonly schemaBytes: number;
+  /** On its way to and from the second level of the feature cache, where there is one. */
+  readonly secondLevel?: { readonly queuedBytes: number; readonly keys: number };
 }
 
 export interface MemoryTerm {
@@ -78,6 +80,8 @@ const CACHE_INDEX_BYTES = 56;
 const CACHE_LEAST_ROWS = 1024;
 /** A row on its way from the store, beside its numbers: its key, and its cell as it came. */
 const STORE_ROW_BYTES = 200;
+/** What is sent or comes: as it is here, and as the socket has it. */
+const SENT_COPIES = 2;
 /** A schema as text, parsed, and as a compiled decoder. */
 const SCHEMA_COPIES = 8;
 
@@ -128,6 +132,7 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
       from: `${SLACK} × what is in flight and fetched: garbage, and holes in the allocator`,
     },
     { name: 'requests', bytes: limits.requestBytes, from: 'kept for the next ones' },
+    ...secondLevelTerms(plan, limits),
     { name: 'feature caches', bytes: caches, from: 'entries × (row + key + index), and the slab before the last one' },
     {
       name: 'schemas',
@@ -136,6 +141,16 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     },
   ];
   return { bytes: terms.reduce((sum, term) => sum + term.bytes, 0), terms };
+}
+
+function secondLevelTerms({ reads }: Plan, { secondLevel }: MemoryLimits): MemoryTerm[] {
+  const rows = reads.filter(({ cache }) => cache?.secondLevel !== undefined);
+  if (rows.length === 0 || secondLevel === undefined) return [];
+  const rowBytes = Math.max(...rows.map(({ rowWidth, views }) => 8 * (rowWidth + views.length) + STORE_ROW_BYTES));
+  const { queuedBytes, keys } = secondLevel;
+  const bytes = queuedBytes * SENT_COPIES + keys * rowBytes * SENT_COPIES;
+  const from = `(${mib(queuedBytes)} that wait + ${keys} keys × ${rowBytes} B) × ${SENT_COPIES}`;
+  return [{ name: 'second level', bytes, from }];
 }
 
 /** In this process, or in processes of their own, which end when they take more than they are given. */

@@ -5,6 +5,8 @@ import { WIRES } from '../adapters/kafka/transactions.ts';
 import { MAX_SCHEMA_BYTES } from '../adapters/registry/registry.ts';
 import { type MemoryBound, memoryBound, mib } from '../check/memory.ts';
 import type { Plan } from '../plan/plan.ts';
+import { MOST_KEYS } from '../stages/second-level.ts';
+import { MOST_QUEUED_BYTES } from '../stages/second-level-writes.ts';
 import { sessionsOf } from './placement.ts';
 
 /** The bound of a plan under the limits of the adapters that `run` uses. How many brokers there are is what the topology says. */
@@ -22,6 +24,7 @@ export function memoryOf(plan: Plan, cores = 1): MemoryBound {
     modelSessions: sessionsOf(plan, cores),
     modelBytes: files.reduce((sum, { file }) => sum + statSync(file).size, 0),
     schemaBytes: registry === undefined ? 0 : MAX_SCHEMA_BYTES,
+    secondLevel: { queuedBytes: MOST_QUEUED_BYTES, keys: MOST_KEYS },
   });
 }
 

@@ -19,7 +19,7 @@ export interface Answered {
 }
 
 /** What waits to be written has this many bytes at most; what comes beyond is not kept. */
-const MOST_BYTES = 8 * 1024 * 1024;
+export const MOST_QUEUED_BYTES = 8 * 1024 * 1024;
 /** Rows a call; one call is under way at a time. */
 const ROWS_A_CALL = 128;
 const CALL_TIMEOUT_MS = 1_000;
@@ -64,7 +64,7 @@ export class WriteBehind {
 
   add(answered: Answered): void {
     const bytes = bytesOf(answered);
-    if (this.closed || !this.mayWrite() || this.bytes + bytes > MOST_BYTES) {
+    if (this.closed || !this.mayWrite() || this.bytes + bytes > MOST_QUEUED_BYTES) {
       this.dropped.add(answered.keys.length);
       return;
     }

@@ -17,7 +17,7 @@ export interface SecondLevelDeps {
 }
 
 /** Keys that are asked for at a time, at most; what comes beyond goes to the store. */
-const MOST_KEYS = 16_384;
+export const MOST_KEYS = 16_384;
 /** So long the start may wait for the shelf. */
 const OPEN_WITHIN_MS = 2_000;
 

@@ -159,6 +159,31 @@ function cacheStates(now: Reading, before: Reading): CacheState[] {
     const all = total.all - earlier.all;
     const misses = total.misses - earlier.misses;
     const ratio = all > 0 ? 1 - misses / all : 1 - total.misses / total.all;
-    return [{ view, requestsPerSecond: perSecond(total.all, earlier.all, elapsedMs), hitRatio: figure(ratio) }];
+    const secondLevel = secondLevelState(now, before, view);
+    const requestsPerSecond = perSecond(total.all, earlier.all, elapsedMs);
+    return [{ view, requestsPerSecond, hitRatio: figure(ratio), ...(secondLevel !== undefined && { secondLevel }) }];
   });
+}
+
+/** What was bypassed was looked for and not found, too. */
+function secondLevelState(now: Reading, before: Reading, view: string): CacheState['secondLevel'] {
+  const ups = now.series('sluice_second_level_up');
+  const asked = (reading: Reading) => {
+    let all = 0;
+    let hits = 0;
+    for (const name of ['sluice_second_level_requests_total', 'sluice_second_level_bypasses_total']) {
+      for (const { labels, value } of reading.series(name)) {
+        if (labels.view !== view) continue;
+        all += value;
+        if (labels.result === 'hit' || labels.result === 'negative-hit') hits += value;
+      }
+    }
+    return { all, hits };
+  };
+  const total = asked(now);
+  if (ups.length === 0 || total.all === 0) return undefined;
+  const earlier = asked(before);
+  const all = total.all - earlier.all;
+  const ratio = all > 0 ? (total.hits - earlier.hits) / all : total.hits / total.all;
+  return { hitRatio: figure(ratio), up: ups.every(({ value }) => value === 1) };
 }

@@ -144,6 +144,8 @@ export interface CacheState {
   readonly requestsPerSecond: Figure;
   /** Over the last seconds; since the start where there were no requests in them. */
   readonly hitRatio: Figure;
+  /** Of what was not in memory: what Redis had; and whether it is asked. Undefined where there is no second level. */
+  readonly secondLevel?: { readonly hitRatio: Figure; readonly up: boolean };
 }
 
 /** A series of a counter. */

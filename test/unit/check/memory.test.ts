@@ -86,6 +86,17 @@ test('a cache costs its rows, and what it costs is said', () => {
   assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
 });
 
+test('a second level costs what waits and what is asked for, where there is one', () => {
+  const cache = { entries: 10, ttlMs: 1, negativeTtlMs: 1 };
+  const secondLevel = { ttlMs: 1, negativeTtlMs: 1, timeoutMs: 1 };
+  const limits = { ...LIMITS, secondLevel: { queuedBytes: 1_000_000, keys: 1_000 } };
+  const of = (more: object) =>
+    memoryBound(testPlan({ enriched: true, read: { cache: { ...cache, ...more } } }), limits);
+  assert.ok(of({}).terms.every(({ name }) => name !== 'second level'));
+  const bytes = term(of({ secondLevel }), 'second level');
+  assert.ok(bytes > 2_400_000 && bytes < 3_000_000, `${bytes}`);
+});
+
 test('a model costs what it takes where it runs', () => {
   const model = (settings: object): number => {
     const plan = testPlan();

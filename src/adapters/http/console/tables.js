@@ -204,18 +204,20 @@ function eventTable(events) {
 function cacheTable(caches) {
   const title = 'Feature cache';
   if (caches.length === 0) return card(title, nothing('no look-up went through a cache'));
+  const second = caches.some(({ secondLevel }) => secondLevel !== undefined);
   return card(
     title,
     table(
       title,
-      ['view', '|', 'hits#', 'look-ups#'],
-      caches.map(({ view, hitRatio, requestsPerSecond }) =>
+      ['view', '|', 'hits#', ...(second ? ['of the rest, in Redis#'] : []), 'look-ups#'],
+      caches.map(({ view, hitRatio, secondLevel, requestsPerSecond }) =>
         h(
           'tr',
           {},
           h('td', {}, h('code', {}, view)),
           bar(hitRatio ?? 0),
           number(percent(hitRatio)),
+          second && number(secondLevel === undefined ? '–' : secondLevel.up ? percent(secondLevel.hitRatio) : 'away'),
           number(rate(requestsPerSecond)),
         ),
       ),

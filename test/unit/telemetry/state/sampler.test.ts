@@ -139,6 +139,23 @@ test('cache: hits of the last seconds a view; a view that nobody asked is not th
   assert.deepEqual(state().caches, [{ view: 'route', requestsPerSecond: 20, hitRatio: 0.9 }]);
 });
 
+test('cache: what its second level had of the rest, and whether it is asked', async (context) => {
+  const { clock, stores, state } = watch(context);
+  const [telemetry] = stores;
+  let up = 1;
+  telemetry.gauge('sluice_second_level_up', {}, () => up);
+  telemetry.counter('sluice_cache_requests_total', { view: 'route', result: 'miss' }).add(100);
+  await clock.advance(8_000);
+  assert.equal(state().caches[0].secondLevel, undefined, 'nothing was looked for there');
+  telemetry.counter('sluice_second_level_requests_total', { view: 'route', result: 'hit' }).add(20);
+  telemetry.counter('sluice_second_level_requests_total', { view: 'route', result: 'negative-hit' }).add(10);
+  telemetry.counter('sluice_second_level_requests_total', { view: 'route', result: 'miss' }).add(10);
+  telemetry.counter('sluice_second_level_bypasses_total', { view: 'route', reason: 'out' }).add(10);
+  up = 0;
+  await clock.advance(1_000);
+  assert.deepEqual(state().caches[0].secondLevel, { hitRatio: 0.6, up: false });
+});
+
 test('several pipelines: together, each by itself, and what waits', async (context) => {
   const waiting = { live: true, ready: false, waits: ['store airport: away'] };
   const { clock, stores, state } = watch(context, 2, ({ parts, ...rest }) => ({
