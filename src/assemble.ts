@@ -86,7 +86,7 @@ export function assemble(plan: Plan, world: World): Runner {
       telemetry,
       credit,
       source,
-      build({ commit, conditions, abandon, isCurrent }) {
+      build({ commit, conditions, abandon, isCurrent, lags }) {
         const deliverTo = (sink: World['sink']): Deliver => {
           if (!isTransactional(sink)) return createDeliver({ ...deps, sink: timedSink(timers, sink) }, plan);
           const renew = (origin: Origin): void => source.renew?.(origin);
@@ -98,7 +98,7 @@ export function assemble(plan: Plan, world: World): Runner {
         const overload =
           onOverload &&
           createOverload(
-            { ...deps, lag: () => source.lag() },
+            { ...deps, lags },
             world.smaller === undefined ? { ...onOverload, smallerModel: undefined } : onOverload,
             flow,
           );

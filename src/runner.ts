@@ -9,6 +9,7 @@ import { Watermarks } from './offsets/watermark.ts';
 import type { Source, SourceListener } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { createDrain } from './runner/drain.ts';
+import type { Lag } from './runner/lag.ts';
 import { createPartitions } from './runner/partitions.ts';
 import { shutDown } from './runner/shut-down.ts';
 import { UnderWay } from './runner/under-way.ts';
@@ -69,6 +70,8 @@ export interface RunnerParts {
   readonly conditions: Conditions;
   readonly abandon: AbortSignal;
   readonly isCurrent: (origin: Origin) => boolean;
+  /** How far each partition is behind. */
+  readonly lags: () => Iterable<Lag>;
 }
 
 export interface RunnerOptions {
@@ -98,7 +101,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
     { everyMs: options.commitEveryMs, everyRecords: Math.max(1, credit.maxRecords / 2) },
   );
   const isCurrent = (origin: Origin): boolean => watermarks.isOpen(origin);
-  const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent });
+  const driven = deps.build({ commit, conditions, abandon: abandon.signal, isCurrent, lags: partitions.lags });
   const drain = createDrain({
     clock,
     underWay,

@@ -20,12 +20,14 @@ const UNKNOWN: Lag = { records: Number.NaN, seconds: Number.NaN, drainSeconds: N
 
 export interface LagLookUp {
   of(topic: string, partition: number): Lag;
+  /** Of each partition that the source reads. */
+  all(): Iterable<Lag>;
   /** The partition is not ours any more: what was seen of it is no history of its next owner. */
   forget(topic: string, partition: number): void;
 }
 
 /**
- * The lag of one partition, for a gauge each. The source tells that of all at once → a thousand gauges that each ask it make a
+ * The lag of each partition, for a gauge, and for what goes by the largest. The source tells that of all at once → a thousand gauges that each ask it make a
  * million objects a scrape, on the loop that moves records → it is asked once for all of them.
  *
  * A quiet partition gets a record (cause) → the last one that was handed over is hours old, and so would be the lag (effect) → what
@@ -47,15 +49,18 @@ export function createLagLookUp(clock: Clock, source: Pick<Source, 'lag'>): LagL
     return [key, { records, seconds: Math.min(seconds, sinceCaughtUp), drainSeconds: history.drainSeconds(nowMs) }];
   }
 
+  function fresh(): ReadonlyMap<string, Lag> {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - askedMs > KEPT_MS) {
+      askedMs = nowMs;
+      byPartition = new Map(source.lag().map((lag) => look(lag, nowMs)));
+    }
+    return byPartition;
+  }
+
   return {
-    of(topic, partition) {
-      const nowMs = clock.monotonicMs();
-      if (nowMs - askedMs > KEPT_MS) {
-        askedMs = nowMs;
-        byPartition = new Map(source.lag().map((lag) => look(lag, nowMs)));
-      }
-      return byPartition.get(`${topic}/${partition}`) ?? UNKNOWN;
-    },
+    of: (topic, partition) => fresh().get(`${topic}/${partition}`) ?? UNKNOWN,
+    all: () => fresh().values(),
     forget(topic, partition) {
       histories.delete(`${topic}/${partition}`);
       askedMs = Number.NEGATIVE_INFINITY;

@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Frame, Origin } from '../kernel/frame.ts';
 import type { Source } from '../ports/source.ts';
 import type { Labels, Telemetry } from '../ports/telemetry.ts';
-import { createLagLookUp } from './lag.ts';
+import { createLagLookUp, type Lag } from './lag.ts';
 
 /** What there is to say of each partition that is ours: how far it is behind, for how long yet, and whether it stands still. */
 export interface Partitions {
@@ -10,6 +10,8 @@ export interface Partitions {
   revoked(origin: Origin): void;
   took(frame: Frame): void;
   left(frame: Frame): void;
+  /** Of each partition, as the gauges have it. */
+  lags(): Iterable<Lag>;
 }
 
 interface Watched {
@@ -73,6 +75,7 @@ export function createPartitions(deps: {
       here.frames--;
       here.movedMs = clock.monotonicMs();
     },
+    lags: lags.all,
   };
 }
 

@@ -4,7 +4,6 @@ import { SMALLER_MODEL } from '../kernel/degraded.ts';
 import { degrade, type Frame } from '../kernel/frame.ts';
 import { BOTTOM, type LadderSettings, nextRung, STEPS, type Step } from '../overload/ladder.ts';
 import type { FlowSettings, OverloadSettings } from '../plan/topology.ts';
-import type { PartitionLag } from '../ports/source.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Relief, StoreStep } from './relief.ts';
 import { createSkip } from './skip.ts';
@@ -26,7 +25,8 @@ export interface OverloadDeps {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly conditions: Conditions;
-  readonly lag: () => readonly PartitionLag[];
+  /** Of each partition; NaN where it is not known. */
+  readonly lags: () => Iterable<{ readonly seconds: number }>;
 }
 
 /**
@@ -67,7 +67,8 @@ export function createOverload(
   }
 
   function look(): void {
-    const seconds = deps.lag().reduce((most, each) => (each.seconds > most ? each.seconds : most), 0);
+    let seconds = 0;
+    for (const each of deps.lags()) if (each.seconds > seconds) seconds = each.seconds;
     const reading = { nowMs: clock.monotonicMs(), lagMs: seconds * 1000, held: !conditions.none };
     const before = state.level;
     state = nextRung(state, reading, ladder);
