@@ -9,7 +9,7 @@ import { type Bookmark, type BookmarkPlace, bookmarkPlace, FORM, readBookmark } 
 import { NO_COUNTS, settledOf } from './counts.ts';
 import { type Ends, endText } from './ends.ts';
 import type { FileFormat } from './formats.ts';
-import { identityOf, isSame } from './identity.ts';
+import { difference, identityOf } from './identity.ts';
 import type { BatchOptions } from './options.ts';
 import { rangesOf } from './ranges.ts';
 import { checkRest, checkResume, savedBookmark } from './resume.ts';
@@ -45,9 +45,11 @@ export async function begin(
   }
   const identity = 'file' in place ? identityOf(plan, ends, asked) : {};
   const found = savedBookmark(place, asked);
-  const isOther = found?.whole === true && !isSame(found.identity, identity);
-  if (isOther) tell(`${endText(output)} is whole, of other words or another input; it is begun anew`, options, io);
-  const saved = isOther ? undefined : found;
+  // What is whole may be followed by another: the next night's input, say.
+  const other = found?.whole === true ? difference(found.identity, identity) : undefined;
+  if (other !== undefined)
+    tell(`${endText(output)} is whole, and the ${other} is another one; begun anew`, options, io);
+  const saved = other === undefined ? found : undefined;
   const outputEnds = look && output.kind === 'topic' ? await look.extents(output.topic) : undefined;
   if (saved !== undefined && 'file' in place) {
     checkResume(saved, identity, place.file, asked);
@@ -71,7 +73,7 @@ export async function begin(
     return { place, isResumed: true, bookmark: { ...saved, counts }, ranges, answered };
   }
   if ('file' in place && !options.resume && leftBehind(place.file)) {
-    tell(`${place.file} is of a run that did not end; it is begun anew (--resume would have gone on)`, options, io);
+    tell(`${place.file} is of a run that did not end; begun anew (--resume would have gone on)`, options, io);
   }
   const ranges =
     look && input.kind === 'topic' ? await rangesOf(options, input.topic, look, io.clock.wallMs()) : new Map();
@@ -92,7 +94,8 @@ export async function begin(
 
 function leftBehind(file: string): boolean {
   try {
-    return readBookmark(file)?.whole === false;
+    const found = readBookmark(file);
+    return found !== undefined && found.whole !== true;
   } catch {
     return false;
   }

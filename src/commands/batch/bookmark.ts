@@ -54,7 +54,7 @@ export function bookmarkPlace({ input, output, outputFormat, bookmark }: Bookmar
   if (output.kind === 'topic') {
     if (bookmark !== undefined) return { file: bookmark };
     return {
-      none: 'a batch into a topic notes how far it is where it is told to; give --bookmark FILE, at the first run too',
+      none: 'of a batch into a topic nothing is noted unless it is said where; give --bookmark FILE, at the first run too',
     };
   }
   if (!mayBeRegular(output.file)) {
@@ -113,7 +113,7 @@ export function writeBookmark(file: string, bookmark: Bookmark): void {
   } catch (thrown) {
     throw new SluiceError(
       'file-failed',
-      `cannot write ${file}, which says how far the batch is: ${(thrown as Error).message}; make room, or name another by --bookmark`,
+      `cannot write ${file}, which says how far the batch is: ${(thrown as Error).message}; make room for it, or name another by --bookmark`,
       thrown,
     );
   }

@@ -38,19 +38,19 @@ export function identityOf(plan: Plan, { input, output }: Ends, options: Identit
   };
 }
 
-export function isSame(was: Identity, is: Identity): boolean {
-  return [...Object.keys(was), ...Object.keys(is)].every((name) => was[name] === is[name]);
+/** What is no longer as it was; undefined: everything is. */
+export function difference(was: Identity, is: Identity): string | undefined {
+  return [...Object.keys(was), ...Object.keys(is)].find((name) => was[name] !== is[name]);
 }
 
 /** Throws `usage-invalid` with what is no longer as it was. */
 export function checkIdentity(was: Identity, is: Identity, { file, what }: { file: string; what: string }): void {
-  for (const name of new Set([...Object.keys(was), ...Object.keys(is)])) {
-    if (was[name] === is[name]) continue;
-    throw new SluiceError(
-      'usage-invalid',
-      `cannot go on with ${what}: the ${name} was (${was[name] ?? 'none'}) when it was begun, and is (${is[name] ?? 'none'}), by ${file}; bring the old one back, or leave out --resume to begin anew`,
-    );
-  }
+  const name = difference(was, is);
+  if (name === undefined) return;
+  throw new SluiceError(
+    'usage-invalid',
+    `cannot go on with ${what}: the ${name} was (${was[name] ?? 'none'}) when it was begun, and is (${is[name] ?? 'none'}), by ${file}; bring the old one back, or leave out --resume to begin anew`,
+  );
 }
 
 /** Settings that change how fast a batch is, not what it says, and places of files are left out. */

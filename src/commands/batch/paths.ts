@@ -17,6 +17,7 @@ export function checkedSize({ input, output }: Ends, { deadLetters, bookmark }: 
   }
   if (output.kind === 'file') named.push({ option: '--output', path: realPath(output.file) });
   if (output.kind === 'file') checkFolder(output.file);
+  if (bookmark !== undefined) checkFolder(bookmark);
   if (deadLetters !== undefined) named.push({ option: '--dead-letters', path: realPath(deadLetters) });
   if (bookmark !== undefined) named.push({ option: '--bookmark', path: realPath(bookmark) });
   named.forEach(({ option, path }, i) => {

@@ -48,7 +48,6 @@ Examples:
       --output january.parquet
   $ sluice batch topologies/flight-delay.yaml --input kafka:flights.departed --from 0:1200,1:1350 \\
       --output kafka:flights.delay-risk.again
-
   $ sluice batch topologies/hello.yaml --input events.avro --output scored.avro --resume
 
 Lines are plain JSON, as the topology's schemas describe them; an offset is the number of a line, from 0. An Avro container
@@ -59,8 +58,8 @@ A place in a topic is earliest, latest, an offset (1200), offsets by partition (
 the last N, a time ago (2h) or an ISO time. Its values are as the topology says; no group is joined, nobody's position moves.
 To a file its partitions go one behind the other. Outputs to a topic have the key and the headers that \`run\` gives them.
 
-Every five seconds it notes in OUTPUT.bookmark how far it is; when all is done that is removed. --resume cuts the output there and goes on,
-if topology, model and input are as they were; not with Parquet. Into a topic only what --bookmark names is noted.`,
+Every five seconds it notes in OUTPUT.bookmark how far it is; when all is done that is removed. --resume cuts the output
+there and goes on, if topology, model and input are as they were; not with Parquet. Into a topic only --bookmark is noted in.`,
     )
     .action(async (topology, options) => {
       const { batch } = await import('./batch.ts');

@@ -96,10 +96,7 @@ test('a whole output of another input is begun anew by --resume, as by no word',
   const { code, stderr } = await run(output, '--resume');
   writeFileSync(INPUT, EVENTS);
   assert.equal(code, 0, stderr);
-  assert.match(
-    stderr,
-    /^.*nightly\.jsonl is whole, of other words or another input; it is begun anew\n100 predictions in /,
-  );
+  assert.match(stderr, /^.*nightly\.jsonl is whole, and the input is another one; begun anew\n100 predictions in /);
   assert.equal(readFileSync(output, 'utf8'), whole.split('\n').slice(0, 100).join('\n').concat('\n'));
 });
 
@@ -136,7 +133,7 @@ test('without --resume a batch that did not end is begun anew, which is said', a
   const { stderr } = await run(output);
   assert.match(
     stderr,
-    /^.*anew\.jsonl\.bookmark is of a run that did not end; it is begun anew \(--resume would have gone on\)\n500 /,
+    /^.*anew\.jsonl\.bookmark is of a run that did not end; begun anew \(--resume would have gone on\)\n500 /,
   );
   assert.equal(readFileSync(output, 'utf8'), whole);
 });
@@ -208,7 +205,7 @@ for (const [options, complaint] of [
   ],
   [
     { output: 'kafka:hello.late' },
-    /--resume: a batch into a topic notes how far it is where it is told to; give --bookmark FILE/,
+    /--resume: of a batch into a topic nothing is noted unless it is said where; give --bookmark FILE/,
   ],
 ] as const) {
   test(`--resume cannot be with ${JSON.stringify(options)}`, async () => {
@@ -228,6 +225,9 @@ test('a bookmark that is kept for nothing is told; one in the place of another f
   assert.match(nothing.stderr, /--bookmark .*: standard output cannot be gone on with/);
   const same = await run(at('s.jsonl'), '--bookmark', INPUT);
   assert.match(same.stderr, /--input and --bookmark are the same file/);
+  const nowhere = await run(at('s.jsonl'), '--bookmark', at('none/b'));
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /cannot write .*none\/b: ENOENT.*; make its folder/);
 });
 
 test('what is still to be read of a topic must be there', () => {
