@@ -122,7 +122,7 @@ export class RandomAvro {
     if (name !== undefined) named.set(name, type);
   }
 
-  private primitive(type: string): unknown {
+  protected primitive(type: string): unknown {
     switch (type) {
       case 'null':
         return null;
