@@ -9,7 +9,7 @@ export function mistakesPage(): string {
     '# Typical mistakes, and what Sluice says',
     '',
     'Each is made in a copy of the examples by a test, which holds Sluice to name the file or thing, the cause and the remedy.',
-    'A finding in a file has line and column, the line itself with a caret, and with `--json` all of it as fields. Exit code 2 is',
+    'A finding in a file has line and column, the line itself with a caret, and with `--json` all of it as fields, a `code` for its kind among them. Exit code 2 is',
     'for what a person wrote, 1 for the world.',
     '',
     '## In files: found by `sluice check` and `sluice test`',

@@ -100,5 +100,5 @@ function findingAt(
 ): CheckFinding {
   // The record as a document of its own knows the columns of its keys.
   const { column } = parseYaml(file, excerpt).locate(path === '' ? [] : path.split('.'));
-  return { severity: 'error', file, line, column, path, message, remedy, excerpt };
+  return { code: 'golden-invalid', severity: 'error', file, line, column, path, message, remedy, excerpt };
 }

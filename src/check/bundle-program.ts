@@ -55,7 +55,8 @@ export function compileBundle(parts: BundleParts, findings: CheckFinding[]): Bun
 /** A finding of the expression language knows its line; the path follows from what stands there. */
 function locate(finding: Finding, bundle: Bundle, source: YamlDocument): CheckFinding {
   const { line, column, message, remedy, severity } = finding;
-  return { ...source.atLine(line, column, pathOf(finding, bundle), message, remedy), severity };
+  const found = source.atLine(line, column, pathOf(finding, bundle), message, remedy);
+  return { ...found, code: 'expression-invalid', severity };
 }
 
 function pathOf({ line, name }: Finding, bundle: Bundle): readonly string[] {

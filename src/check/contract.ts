@@ -1,4 +1,4 @@
-import { type CheckFinding, hasErrors } from '../documents/finding.ts';
+import { type CheckFinding, hasErrors, ofKind } from '../documents/finding.ts';
 import type { YamlDocument } from '../documents/yaml-document.ts';
 import type { Bundle } from '../plan/bundle.ts';
 import type { Plan, ReadPlan } from '../plan/plan.ts';
@@ -39,6 +39,7 @@ export function checkContract(parts: ContractParts): CheckedContract {
   const findings: CheckFinding[] = [];
   const event = readRecordSchema(topology.source.value.schema, topologySource.sourceSchema, findings);
   const output = readRecordSchema(topology.output.value.schema, topologySource.outputSchema, findings);
+  ofKind('schema-invalid', findings);
   if (event === undefined || output === undefined) return { plan: undefined, findings };
 
   const merged = mergeReads(topology.enrich);
@@ -52,6 +53,7 @@ export function checkContract(parts: ContractParts): CheckedContract {
     },
     findings,
   );
+  ofKind('model-mismatch', findings);
   // The bundle's columns keep the slots that its compiled code says; keys and output fields come behind.
   const wants = createWantList(program.inputs?.wants ?? []);
   const keys = { yaml, event, wants, findings };
@@ -61,6 +63,7 @@ export function checkContract(parts: ContractParts): CheckedContract {
   });
   const outputKey =
     topology.output.key === undefined ? undefined : compileKey(topology.output.key, ['output', 'key'], keys);
+  ofKind('key-mismatch', findings);
   const mergedDetails = mergeReads(topology.details ?? []);
   const asked: NamedDetail[] = [];
   const outputFields = resolveOutputFields(topology.output.fields, {
@@ -71,8 +74,11 @@ export function checkContract(parts: ContractParts): CheckedContract {
     details: namedDetails(mergedDetails, merged.length),
     asked,
   });
+  ofKind('output-mismatch', findings);
   const looked =
     program.predictions === undefined ? [] : compileDetails(mergedDetails, program.predictions.predictions, keys);
+
+  ofKind('key-mismatch', findings);
 
   const { inputs, predictions, feeds } = program;
   if (inputs === undefined || predictions === undefined || hasErrors(findings)) return { plan: undefined, findings };

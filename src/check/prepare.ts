@@ -101,7 +101,17 @@ function readGolden(bundle: Bundle, findings: CheckFinding[]): readonly GoldenRe
 function withoutGolden(file: string): CheckFinding {
   const message = 'no golden records: nothing proves this bundle';
   const remedy = 'write records from the pipeline that trained the model, a line each';
-  return { severity: 'warning', file, line: 1, column: 1, path: '', message, remedy, excerpt: '' };
+  return {
+    code: 'golden-missing',
+    severity: 'warning',
+    file,
+    line: 1,
+    column: 1,
+    path: '',
+    message,
+    remedy,
+    excerpt: '',
+  };
 }
 
 type Signature = { readonly inputs: readonly TensorSpec[]; readonly outputs: readonly TensorSpec[] };

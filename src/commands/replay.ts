@@ -120,6 +120,7 @@ function misfits(plan: Plan, record: GoldenRecord): CheckFinding[] | undefined {
 
 function findingAt(plan: Plan, record: GoldenRecord, path: string, message: string): CheckFinding {
   return {
+    code: 'golden-differs',
     severity: 'error',
     file: plan.bundle.goldenFile ?? plan.bundle.file,
     line: record.line,

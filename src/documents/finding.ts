@@ -1,5 +1,22 @@
+/**
+ * What kind of mistake it is, for machines: added to, never renamed. file-invalid: keys, values and files of a topology, a bundle or
+ * cases; schema-invalid: an .avsc; expression-invalid: a line of a bundle; model-mismatch: inputs and outputs of the model;
+ * key-mismatch, output-mismatch: keys and output fields against the types that they name; golden-…: golden records.
+ */
+export type FindingCode =
+  | 'file-invalid'
+  | 'schema-invalid'
+  | 'expression-invalid'
+  | 'model-mismatch'
+  | 'key-mismatch'
+  | 'output-mismatch'
+  | 'golden-invalid'
+  | 'golden-missing'
+  | 'golden-differs';
+
 /** Something wrong in a file that a person wrote: where exactly, what, and the remedy. */
 export interface CheckFinding {
+  readonly code: FindingCode;
   readonly severity: 'error' | 'warning';
   readonly file: string;
   /** 1-based. */
@@ -13,6 +30,13 @@ export interface CheckFinding {
   readonly remedy: string;
   /** The line of the file, as it stands there. */
   readonly excerpt: string;
+}
+
+/** Says of findings what kind they are, as far as nobody has. */
+export function ofKind(code: FindingCode, findings: CheckFinding[]): void {
+  for (let k = 0; k < findings.length; k++) {
+    if (findings[k].code === 'file-invalid') findings[k] = { ...findings[k], code };
+  }
 }
 
 const EXCERPT_WIDTH = 160;

@@ -33,7 +33,17 @@ export function moduleDocument(file: string, text: string, exported: string, val
     message: string,
     remedy: string,
     severity: 'error' | 'warning' = 'error',
-  ) => ({ severity, file, line, column, path: dotted(path), message, remedy, excerpt: lines[line - 1] ?? '' });
+  ) => ({
+    code: 'file-invalid' as const,
+    severity,
+    file,
+    line,
+    column,
+    path: dotted(path),
+    message,
+    remedy,
+    excerpt: lines[line - 1] ?? '',
+  });
   const at: YamlDocument['at'] = (path, message, remedy, severity) =>
     finding(locate(path), path, message, remedy, severity);
 

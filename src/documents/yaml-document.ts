@@ -56,6 +56,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
     severity: CheckFinding['severity'] = 'error',
   ): CheckFinding {
     return {
+      code: 'file-invalid',
       severity,
       file,
       ...where,

@@ -44,8 +44,9 @@ function samplesOf(field: object, wire: Wire, random: () => number): readonly Sa
 function refusedWell(findings: readonly CheckFinding[], what: string): void {
   const errors = findings.filter(({ severity }) => severity === 'error');
   assert.ok(errors.length > 0, `${what}: refused without an error`);
-  for (const { file, line, column, message, remedy, excerpt } of errors) {
+  for (const { code, file, line, column, message, remedy, excerpt } of errors) {
     const all = formatFindings(findings);
+    assert.match(code, /^(expression-invalid|(key|output)-mismatch)$/, what);
     assert.match(file, /^(topology|bundle)\.yaml$/, `${what}\n${all}`);
     assert.ok(line > 1 && column > 1 && excerpt.trim() !== '', `${what}: without its place\n${all}`);
     assert.ok(remedy.length > 10, `${what}: without a remedy\n${all}`);

@@ -107,6 +107,7 @@ const WITH_GOLDEN = { [BUNDLE]: `${FILES[BUNDLE]}golden: golden.jsonl\n` };
 
 test('golden records are replayed; one that is off breaks the check', async () => {
   const off: CheckFinding = {
+    code: 'file-invalid',
     severity: 'error',
     file: 'golden.jsonl',
     line: 1,

@@ -6,6 +6,7 @@ import { type CheckFinding, formatFindings, hasErrors } from '../../../src/docum
 import { parseYaml } from '../../../src/documents/yaml-document.ts';
 
 const FINDING: CheckFinding = {
+  code: 'file-invalid',
   severity: 'error',
   file: 'topologies/x.yaml',
   line: 12,
