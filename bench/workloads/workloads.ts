@@ -63,7 +63,7 @@ const ffnn: Workload = {
   width: 784,
   codec: 'avro',
   pool: 2_000,
-  records: 1_000_000,
+  records: 2_500_000,
   quickRecords: 100_000,
   rate: 3_000,
   batch: 256,
