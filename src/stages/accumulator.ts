@@ -1,8 +1,8 @@
-import type { Timer } from '../kernel/clock.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import type { Frame } from '../kernel/frame.ts';
 import { RecordSlab } from '../kernel/record-slab.ts';
 import type { Sink } from '../ports/sink.ts';
+import type { Linger } from './linger.ts';
 import { persist } from './outage.ts';
 import type { StageDeps } from './types.ts';
 
@@ -25,7 +25,8 @@ export interface AccumulatorOptions {
   readonly partition: number;
   readonly maxRecords: number;
   readonly maxBytes: number;
-  readonly lingerMs: number;
+  /** What all accumulators of a sink share: whoever has lingered takes the others along. */
+  readonly linger: Linger;
   /** The chunk is durable. */
   readonly onAcknowledged: (chunk: Chunk) => void;
   /** One record that the broker will never take. */
@@ -52,7 +53,6 @@ export class Accumulator {
   private readonly options: AccumulatorOptions;
   private open: Chunk | undefined;
   private readonly full: Chunk[] = [];
-  private timer: Timer | undefined;
   private sending = false;
   private lingered = false;
   private flushing = false;
@@ -86,22 +86,21 @@ export class Accumulator {
   /** Called when the caller has nothing more to append for now. */
   pump(): void {
     // Also while a call is under way: rows that came meanwhile have then lingered already when it ends.
-    if (this.open !== undefined && !this.flushing && !this.lingered && this.options.lingerMs > 0) this.arm();
+    const { linger } = this.options;
+    if (this.open !== undefined && !this.flushing && !this.lingered && !linger.none) linger.arm(this);
     if (this.sending) return;
     if (this.full.length > 0) return void this.send(this.full.shift() as Chunk);
     if (this.open === undefined) return;
-    if (this.flushing || this.lingered || this.options.lingerMs <= 0) {
+    if (this.flushing || this.lingered || linger.none) {
       this.close();
       return void this.send(this.full.shift() as Chunk);
     }
   }
 
-  private arm(): void {
-    this.timer ??= this.deps.clock.after(this.options.lingerMs, () => {
-      this.timer = undefined;
-      this.lingered = true;
-      this.pump();
-    });
+  /** The open chunk has lingered. */
+  expire(): void {
+    this.lingered = true;
+    this.pump();
   }
 
   setFlushing(flushing: boolean): void {
@@ -118,8 +117,7 @@ export class Accumulator {
   }
 
   private close(): void {
-    this.timer?.cancel();
-    this.timer = undefined;
+    this.options.linger.disarm(this);
     this.lingered = false;
     const chunk = this.open as Chunk;
     this.lastRecords = Math.max(FIRST_RECORDS, chunk.rows.count, this.lastRecords >> 1);

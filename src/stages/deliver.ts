@@ -9,6 +9,7 @@ import type { Sink } from '../ports/sink.ts';
 import { Accumulator, type AccumulatorOptions, type Chunk } from './accumulator.ts';
 import { appendDeadLetter } from './dead-letter.ts';
 import { createDeadLetterLimit, type DeadLetterLimit } from './dead-letter-limit.ts';
+import { Linger } from './linger.ts';
 import { giveBack } from './loans.ts';
 import { OutputHeaders } from './output-headers.ts';
 import { createRefusals } from './refusals.ts';
@@ -58,6 +59,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const touched: Accumulator[] = [];
   const headers = new OutputHeaders();
   const spare: Chunk[] = [];
+  const linger = new Linger(clock, flow.latencyBudgetMs / 8);
   let flushing = false;
 
   function accumulator(topic: string, partition: number): Accumulator {
@@ -69,7 +71,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
         partition,
         maxRecords: MAX_CHUNK_RECORDS,
         maxBytes: MAX_CHUNK_BYTES,
-        lingerMs: flow.latencyBudgetMs / 8,
+        linger,
         onAcknowledged: topic === deadLetter.topic ? onAcknowledged : onPublished,
         onUnpublishable,
         onFailed: settlement.fail,

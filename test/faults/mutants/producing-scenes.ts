@@ -9,6 +9,7 @@ import type { Fault } from '../../../src/devstack/kafka/server.ts';
 import { Conditions } from '../../../src/kernel/conditions.ts';
 import { createSystemClock } from '../../../src/kernel/system-clock.ts';
 import { Accumulator, type Chunk } from '../../../src/stages/accumulator.ts';
+import { Linger } from '../../../src/stages/linger.ts';
 import { emptyRecords } from '../../fixtures/frames.ts';
 import { beginSequencesAt } from '../../fixtures/kafka/first-sequence.ts';
 import { readBatch } from '../../fixtures/kafka/read-batch.ts';
@@ -190,7 +191,7 @@ export async function playProducing(name: string): Promise<PlayedScene> {
           partition,
           maxRecords: 500,
           maxBytes: 1 << 16,
-          lingerMs: 0,
+          linger: new Linger(deps.clock, 0),
           spare: [],
           onAcknowledged(chunk) {
             for (const row of rowsOf(chunk)) row.told = 'acknowledged';

@@ -4,6 +4,7 @@ import { SluiceError } from '../../../src/kernel/errors.ts';
 import { encodeHeaders } from '../../../src/kernel/headers.ts';
 import type { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { Accumulator, type Chunk } from '../../../src/stages/accumulator.ts';
+import { Linger } from '../../../src/stages/linger.ts';
 import { FakeSink, Gate } from '../../fixtures/fakes.ts';
 import { emptyRecords } from '../../fixtures/frames.ts';
 import { ORIGIN, stageDeps } from '../../fixtures/stage-deps.ts';
@@ -38,7 +39,7 @@ function start({ maxRecords = 500, maxBytes = 256 * 1024, lingerMs = LINGER_MS, 
       partition: 3,
       maxRecords,
       maxBytes,
-      lingerMs,
+      linger: new Linger(deps.clock, lingerMs),
       spare,
       onAcknowledged: (chunk) => events.push(`acknowledged ${named(chunk).join(' ')}`),
       onUnpublishable: (frame, record, error) => events.push(`unpublishable ${frame.offsets[record]} ${error.code}`),

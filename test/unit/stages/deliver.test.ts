@@ -184,3 +184,26 @@ test('a record that no stage has dealt with is a broken program, not a lost reco
   frame.encoded = undefined;
   await assert.rejects(deps.clock.run(send(frame)), { code: 'invariant-broken' });
 });
+
+test('outputs of many partitions linger together, and leave when the first of them has: in one turn', async () => {
+  const { deps, sink, deliver, send } = start();
+  deliver.setFlushing(false);
+  sink.partitions = 4;
+  const startedMs = deps.clock.monotonicMs();
+  const left: [number, number][] = [];
+  sink.before = (_topic, partition) => {
+    left.push([partition, deps.clock.monotonicMs() - startedMs]);
+  };
+  const sent = [send(encoded([null], { topic: 'in', partition: 0, epoch: 1 }))];
+  await deps.clock.advance(2);
+  sent.push(send(encoded([null], { topic: 'in', partition: 1, epoch: 1 })));
+  await deps.clock.advance(1);
+  sent.push(send(encoded([null, DEAD], { topic: 'in', partition: 2, epoch: 1 })));
+  await deps.clock.run(Promise.all(sent));
+  const [[, firstMs]] = left;
+  assert.ok(firstMs > 3, 'they lingered');
+  assert.deepEqual(
+    left,
+    [0, 1, 2, 2].map((partition) => [partition, firstMs]),
+  );
+});
