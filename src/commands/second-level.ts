@@ -12,7 +12,7 @@ export function withSecondLevel(
   store: FeatureStore,
   topology: Topology,
   reads: readonly ReadPlan[],
-  deps: StoreDeps,
+  deps: StoreDeps & { readonly random: () => number },
 ): FeatureStore {
   const { redis } = topology.connections;
   const kept = new Map<readonly ViewSpec[], KeptSettings>(

@@ -55,7 +55,7 @@ export async function createWorld(
     encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
   };
   const stores = createStores(topology, plan.reads, { clock, telemetry, env }, { reloadFiles: register });
-  const store = register ? withSecondLevel(stores, topology, plan.reads, { clock, telemetry, env }) : stores;
+  const store = register ? withSecondLevel(stores, topology, plan.reads, { clock, random, telemetry, env }) : stores;
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
   const connection = { ...kafkaConnection(kafka, telemetry, io), stock: kafka.client === 'stock' };

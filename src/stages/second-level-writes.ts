@@ -18,6 +18,13 @@ export interface Answered {
   readonly negativeTtlMs: number;
 }
 
+export interface WriteBehindDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly shelf: Shelf;
+  readonly telemetry: Telemetry;
+}
+
 /** What waits to be written has this many bytes at most; what comes beyond is not kept. */
 export const MOST_QUEUED_BYTES = 8 * 1024 * 1024;
 /** Rows a call; one call is under way at a time. */
@@ -25,6 +32,8 @@ const ROWS_A_CALL = 128;
 const CALL_TIMEOUT_MS = 1_000;
 /** What was asked for longer ago is not kept: far less than the time for which a change is remembered (MARKED_MS). */
 const TOO_OLD_MS = 5_000;
+/** Rows that were read together end over the last tenth of their time. */
+const SPREAD = 0.1;
 /** Of a row beside its own: its place in a list, its key once more. */
 const BYTES_BESIDE = 64;
 
@@ -36,6 +45,7 @@ const BYTES_BESIDE = 64;
  */
 export class WriteBehind {
   private readonly clock: Clock;
+  private readonly random: () => number;
   private readonly shelf: Shelf;
   private readonly mayWrite: () => boolean;
   private readonly kept: Counter;
@@ -47,11 +57,9 @@ export class WriteBehind {
   private busy = false;
   private closed = false;
 
-  constructor(
-    { clock, shelf, telemetry }: { readonly clock: Clock; readonly shelf: Shelf; readonly telemetry: Telemetry },
-    mayWrite: () => boolean,
-  ) {
+  constructor({ clock, random, shelf, telemetry }: WriteBehindDeps, mayWrite: () => boolean) {
     this.clock = clock;
+    this.random = random;
     this.shelf = shelf;
     this.mayWrite = mayWrite;
     const by = (result: string) => telemetry.counter('sluice_second_level_writes_total', { result });
@@ -98,7 +106,7 @@ export class WriteBehind {
       return;
     }
     const entries: ShelfEntry[] = [];
-    for (let row = from; row < to; row++) entries.push(entryOf(answered, row));
+    for (let row = from; row < to; row++) entries.push(entryOf(answered, row, 1 - SPREAD * this.random()));
     const call = shelf.keep(entries);
     try {
       if (!(await within(clock, deadlineIn(clock, CALL_TIMEOUT_MS), call))) throw new Error('no answer in time');
@@ -118,11 +126,15 @@ function bytesOf({ keys, rowWidth, views }: Answered): number {
   return bytes;
 }
 
-function entryOf({ prefix, keys, rows, rowWidth, views, ...answered }: Answered, row: number): ShelfEntry {
-  const value = encodeKept(answered.askedAtMs, rows, row, rowWidth, views);
+/**
+ * A start reads everything within seconds (cause) → all of it ends within seconds, and every instance asks the store for it at
+ * once (effect) → each row has a time of its own, none a longer one than is said (guard).
+ */
+function entryOf(answered: Answered, row: number, share: number): ShelfEntry {
+  const { prefix, keys, rows, rowWidth, views, askedAtMs, ttlMs, negativeTtlMs } = answered;
+  const value = encodeKept(askedAtMs, rows, row, rowWidth, views);
   const present = value.length > ABSENT_BYTES;
-  const key = Buffer.concat([prefix, keys[row]]);
-  return { key, value, ttlMs: present ? answered.ttlMs : answered.negativeTtlMs };
+  return { key: Buffer.concat([prefix, keys[row]]), value, ttlMs: share * (present ? ttlMs : negativeTtlMs) };
 }
 
 const ABSENT_BYTES = keptBytes(0, 0);

@@ -11,6 +11,7 @@ import { WriteBehind } from './second-level-writes.ts';
 
 export interface SecondLevelDeps {
   readonly clock: Clock;
+  readonly random: () => number;
   readonly telemetry: Telemetry;
   readonly store: FeatureStore;
   readonly shelf: Shelf;
@@ -38,14 +39,14 @@ const OPEN_WITHIN_MS = 2_000;
  * Limits: ages between processes are told by their wall clocks, CLOCKS_DIFFER_MS are allowed for; single flight is within a process.
  */
 export function createSecondLevel(
-  { clock, telemetry, store, shelf }: SecondLevelDeps,
+  { clock, random, telemetry, store, shelf }: SecondLevelDeps,
   settingsOf: (read: RowsOf) => KeptSettings | undefined,
 ): FeatureStore {
   const { where } = shelf;
   let outSinceMs = 0;
   const breaker = new Breaker({
     clock,
-    tryIt: () => intime(shelf.reach(), OPEN_WITHIN_MS),
+    tryIt: () => reached(shelf.reach(), OPEN_WITHIN_MS),
     onChange(open, why) {
       if (open) {
         outSinceMs = clock.monotonicMs();
@@ -59,7 +60,7 @@ export function createSecondLevel(
     },
   });
   telemetry.gauge('sluice_second_level_up', {}, () => (breaker.open ? 0 : 1));
-  const writes = new WriteBehind({ clock, shelf, telemetry }, () => !breaker.open);
+  const writes = new WriteBehind({ clock, random, shelf, telemetry }, () => !breaker.open);
   const kept = new WeakMap<readonly ViewSpec[], Map<string, KeptRows | undefined>>();
   let underWay = 0;
 
@@ -79,8 +80,16 @@ export function createSecondLevel(
     return known.get(name);
   }
 
-  async function intime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-    if (await within(clock, deadlineIn(clock, timeoutMs), work)) return;
+  /**
+   * A turn of ours that takes long, such as a model run (cause) → timers come before what has arrived meanwhile, and an answer
+   * that is here counts as late (effect) → after its time it has one more turn to be seen (guard).
+   */
+  async function inTime(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+    return (await within(clock, deadlineIn(clock, timeoutMs), work)) || within(clock, deadlineIn(clock, 0), work);
+  }
+
+  async function reached(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+    if (await inTime(work, timeoutMs)) return;
     throw new SluiceError('store-unavailable', `${where} did not answer within ${timeoutMs} ms`);
   }
 
@@ -94,7 +103,7 @@ export function createSecondLevel(
       underWay -= keys.length;
     });
     try {
-      if (!(await within(clock, deadlineIn(clock, rows.timeoutMs), asked))) {
+      if (!(await inTime(asked, rows.timeoutMs))) {
         const text = `${where} did not answer for ${keys.length} kept rows within ${rows.timeoutMs} ms`;
         breaker.failed(new SluiceError('store-unavailable', text));
         return rows.bypassed(keys, 'timed-out');
@@ -136,7 +145,7 @@ export function createSecondLevel(
     async open(tables) {
       await store.open(tables);
       // Its failure is no reason not to start.
-      await intime(shelf.reach(), OPEN_WITHIN_MS).catch((thrown) => breaker.failed(thrown, true));
+      await reached(shelf.reach(), OPEN_WITHIN_MS).catch((thrown) => breaker.failed(thrown, true));
     },
     read(read) {
       const rows = read.keys.length === 0 ? undefined : rowsOf(read);

@@ -43,7 +43,7 @@ async function start(server: RedisServer, more: Partial<RedisOptions> = {}, time
   const settings = { store: `world ${++worlds}`, ttlMs: 3_600_000, negativeTtlMs: 1, timeoutMs };
   const level = (): FeatureStore =>
     createSecondLevel(
-      { clock, telemetry, store: createBigtableStore(deps, options), shelf: createRedisShelf({ clock }, redis) },
+      { ...deps, store: createBigtableStore(deps, options), shelf: createRedisShelf({ clock }, redis) },
       () => settings,
     );
   const store = level();

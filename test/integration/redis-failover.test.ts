@@ -108,7 +108,7 @@ test('as a second level: the store answers meanwhile, then the cluster is asked 
   const source = new FakeStore();
   KEYS.forEach((key, i) => void source.rows.set(key.toString(), i));
   const level = createSecondLevel(
-    { clock, telemetry, store: source, shelf: createRedisShelf({ clock }, options()) },
+    { clock, random: () => 0, telemetry, store: source, shelf: createRedisShelf({ clock }, options()) },
     () => ({
       ...{ store: 's', ttlMs: 3_600_000, negativeTtlMs: 60_000, timeoutMs: 1_000 },
     }),

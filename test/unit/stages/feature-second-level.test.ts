@@ -20,7 +20,10 @@ function start(cache: Partial<CacheSettings> = {}, shared?: { readonly clock: Fa
   const { clock, telemetry } = deps;
   const store = new FakeStore();
   const shelf = new FakeShelf(clock, shared?.shelf.rows);
-  const level = createSecondLevel({ clock, telemetry, store, shelf }, () => ({ ...SECOND, store: 's' }));
+  const level = createSecondLevel({ clock, random: () => 0, telemetry, store, shelf }, () => ({
+    ...SECOND,
+    store: 's',
+  }));
   const settings = { entries: 100, ttlMs: TTL_MS, negativeTtlMs: 1_000, secondLevel: SECOND, ...cache };
   const plan = testPlan({ enriched: true, read: { cache: settings } });
   const reader = new FeatureReader({ ...deps, store: level }, plan.reads[0]);

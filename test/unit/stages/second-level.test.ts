@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pause } from '../../../src/kernel/clock.ts';
 import { SluiceError } from '../../../src/kernel/errors.ts';
 import { createSecondLevel } from '../../../src/stages/second-level.ts';
 import { AGG, blank, sortedKeys } from '../../contract/feature-store-parts.ts';
@@ -13,11 +14,16 @@ const NEGATIVE_TTL_MS = 60_000;
 const OF = { table: 't', layout: 'packed', views: [AGG], rowWidth: 2 } as const;
 
 /** A process on a shelf, a store and a clock that others may share. */
-function start({ clock = new FakeClock(), store = new FakeStore(), rows = new FakeShelf(clock).rows } = {}) {
+function start({
+  clock = new FakeClock(),
+  store = new FakeStore(),
+  rows = new FakeShelf(clock).rows,
+  random = (): number => 0,
+} = {}) {
   const telemetry = new RecordingTelemetry();
   const shelf = new FakeShelf(clock, rows);
   const settings = { store: 's', ttlMs: TTL_MS, negativeTtlMs: NEGATIVE_TTL_MS, timeoutMs: 50 };
-  const level = createSecondLevel({ clock, telemetry, store, shelf }, () => settings);
+  const level = createSecondLevel({ clock, random, telemetry, store, shelf }, () => settings);
   const count = (name: string, result: string): number =>
     telemetry.count(`sluice_second_level_${name}_total`, { view: 'route', result });
   return {
@@ -75,6 +81,29 @@ test('a row is believed for its ttl after the store was asked, one that is not t
   await clock.advance(TTL_MS);
   store.rows.set('k', 4);
   assert.deepEqual(first(await ask(['k'])), [4]);
+});
+
+test('rows that were read together do not end together, and none after its time', async () => {
+  const randoms = [0, 0.5, 1];
+  const { clock, store, ask, shelf } = start({ random: () => randoms.shift() as number });
+  store.rows.set('a', 1).set('b', 1).set('c', 1);
+  await ask(['a', 'b', 'c']);
+  const left = [...shelf.rows.values()].map(({ untilMs }) => (untilMs - clock.wallMs()) / TTL_MS);
+  assert.deepEqual(left, [1, 0.95, 0.9]);
+});
+
+test('an answer that has come counts, though our thread was busy for longer than the time-out', async () => {
+  const { clock, store, shelf, ask, bypasses } = start();
+  store.rows.set('k', 1);
+  await ask(['k']);
+  const gate = new Gate();
+  gate.close();
+  shelf.before = () => gate.through();
+  // It is here when the timer fires, and seen in the turn after that.
+  clock.after(50, () => clock.after(0, () => gate.open()));
+  await ask(['k']);
+  assert.equal(bypasses('timed-out'), 0);
+  assert.equal(store.reads.length, 1);
 });
 
 test('the store fails as without it, and nothing is left behind of what the shelf had', async () => {
@@ -221,6 +250,14 @@ test('a mark on its way counts already, and when any row may have changed none i
   assert.deepEqual(first(await ask(['k'])), [2]);
   level.forget?.(OF);
   assert.deepEqual(first(await ask(['k'])), [3]);
+});
+
+test('what the store took long to answer is not kept: a change since may have been marked, and the mark be gone', async () => {
+  const { clock, store, ask, writes } = start();
+  store.rows.set('k', 1);
+  store.before = () => pause(clock, 5_001);
+  await ask(['k']);
+  assert.deepEqual([writes('kept'), writes('dropped')], [0, 1]);
 });
 
 test('more keys than the shelf is asked for at a time go to the store', async () => {

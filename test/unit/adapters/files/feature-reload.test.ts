@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createFeatureFiles } from '../../../../src/adapters/files/feature-files.ts';
+import { FileReload } from '../../../../src/adapters/files/feature-reload.ts';
 import { AGG, blank, sortedKeys } from '../../../contract/feature-store-parts.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
@@ -116,6 +117,38 @@ test('a file that is gone stays in use, and may come back packed', async (t) => 
   writeFileSync(join(folder, 't.jsonl.gz'), gzipSync(row('k', 9)));
   await twice();
   assert.equal(await share(), 9);
+});
+
+test('a file that changes while it is read is read again', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-reload-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const clock = new FakeClock();
+  const file = join(folder, 'x');
+  const used: string[] = [];
+  let meanwhile: string | undefined;
+  writeFileSync(file, 'a');
+  const reload = new FileReload<string>({ clock, telemetry: new RecordingTelemetry() });
+  t.after(() => reload.close());
+  await reload.begin({
+    name: 'x',
+    fileOf: () => file,
+    async load() {
+      const text = readFileSync(file, 'utf8');
+      if (meanwhile !== undefined) writeFileSync(file, meanwhile);
+      meanwhile = undefined;
+      return text;
+    },
+    rowsOf: () => 1,
+    use: (text) => void used.push(text),
+  });
+  const look = async (): Promise<void> => {
+    await clock.advance(2_000);
+    await until('it was looked at', () => clock.timers === 1);
+  };
+  writeFileSync(file, 'half of b');
+  meanwhile = 'the whole of b';
+  for (let n = 0; n < 4; n++) await look();
+  assert.deepEqual(used, ['a', 'the whole of b']);
 });
 
 test('after it is closed nothing is looked at', async (t) => {
