@@ -1,9 +1,9 @@
-import { checkConstant, encodeConstant } from '../../codecs/avro-defaults.ts';
-import { type AvroRecord, parseAvroRecord } from '../../codecs/avro-schema.ts';
+import { parseAvroRecord } from '../../codecs/avro-schema.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Transcode } from '../embedded/feeder.ts';
+import { createAvroLines } from './avro-lines.ts';
 
 export interface TranscoderOptions {
   readonly topology: Topology;
@@ -15,13 +15,12 @@ export interface TranscoderOptions {
 
 /**
  * JSON lines → records as an upstream team would write them. Where values are JSON they go as they stand, faulty ones too: what
- * becomes of those is for the pipeline to show. Avro is written by the topology's own schema, nested types and all; a union
- * takes the first branch that fits. The key is that of the output, where it is made of fields of the event; else there is none.
+ * becomes of those is for the pipeline to show. Avro is written by the topology's own schema, nested types and all. The key is that of the output, where it is made of fields of the event; else there is none.
  */
 export function createDevTranscoder({ topology, schemaId, refused }: TranscoderOptions): Transcode {
   const { value } = topology.source;
   const keyOf = keyMaker(topology.output.key);
-  const record = value.kind === 'avro' ? parseAvroRecord(value.schema) : undefined;
+  const write = value.kind === 'avro' ? createAvroLines(parseAvroRecord(value.schema)) : undefined;
   const prefix = schemaId === undefined ? Buffer.alloc(0) : confluentPrefix(schemaId);
   let number = 0;
   return (lines, _pass, each) => {
@@ -30,7 +29,7 @@ export function createDevTranscoder({ topology, schemaId, refused }: TranscoderO
       const event = parsed(line);
       let bytes = line;
       try {
-        if (record !== undefined) bytes = Buffer.concat([prefix, encodeEvent(record, event)]);
+        if (write !== undefined) bytes = Buffer.concat([prefix, write(line, event)]);
       } catch (thrown) {
         if (!(thrown instanceof SluiceError)) throw thrown;
         refused(number, thrown.message);
@@ -54,19 +53,6 @@ function parsed(line: Buffer): unknown {
 
 function exact(_key: string, value: unknown, { source = '' }: { readonly source?: string } = {}): unknown {
   return typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value;
-}
-
-/** Throws a SluiceError that names the field which does not fit. */
-function encodeEvent(record: AvroRecord, event: unknown): Buffer {
-  if (typeof event !== 'object' || event === null || Array.isArray(event))
-    throw new SluiceError('file-invalid', 'is not a JSON object');
-  for (const field of record.fields) {
-    const given = Object.hasOwn(event, field.name) ? (event as Record<string, unknown>)[field.name] : field.default;
-    if (given === undefined)
-      throw new SluiceError('file-invalid', `has no "${field.name}", and the schema has no default for it`);
-    checkConstant(field.type, given, field.name);
-  }
-  return encodeConstant(record, event, record.name);
 }
 
 const BRACES = /\{\{|\}\}|\{([^{}]*)\}/g;

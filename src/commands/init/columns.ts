@@ -1,4 +1,4 @@
-import { branchesOf, isNullable, isNumber } from '../../codecs/avro-fields.ts';
+import { branchesOf, decimalOf, isNullable, isNumber } from '../../codecs/avro-fields.ts';
 import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro-schema.ts';
 import { FUNCTIONS } from '../../features/functions/table.ts';
 
@@ -12,6 +12,8 @@ export interface Proposal {
   readonly kind: 'number' | 'flag' | 'symbols' | 'list' | 'id' | 'time' | 'text' | 'key' | 'nothing';
   readonly width: number;
   readonly lines: readonly Line[];
+  /** Of a time: what could be made of it. */
+  readonly hint?: string;
 }
 
 export interface Line {
@@ -47,8 +49,10 @@ function proposal({ name, type }: AvroField): Proposal {
   });
   if (only === undefined) return one('nothing', 0, []);
   const number = line(name, nullable ? `event.${name} ?? 0` : `event.${name}`, nullable ? IMPUTED : '');
-  if (values.every((each) => isNumber(each)))
-    return one(ID.test(name) ? 'id' : isTime(name, only) ? 'time' : 'number', 1, [number]);
+  if (values.every((each) => isNumber(each) || decimalOf(each) !== undefined)) {
+    if (!ID.test(name) && isTime(name, only)) return { ...one('time', 1, [number]), hint: timeHint(name, only) };
+    return one(ID.test(name) ? 'id' : 'number', 1, [number]);
+  }
   if (values.length > 1) return one('nothing', 0, []);
   if (only.type === 'boolean') return one('flag', 1, [{ ...number, note: number.note || 'true is 1' }]);
   if (only.type === 'enum') {
@@ -72,18 +76,27 @@ function line(name: string, expression: string, note: string): Line {
 }
 
 /** Why a field gives no line, and what could be written; empty where there is nothing to say. */
-export function suggestion({ field, kind }: Proposal): string {
+export function suggestion({ field, kind, hint }: Proposal): string {
   if (kind === 'text') {
     const hashed = FUNCTIONS.has('hashBucket') ? `, or hashBucket(event.${field}, 32) as an index` : '';
     return `${field} is text: a column a value, ${field}_A: event.${field} == "A"${hashed}`;
   }
   if (kind === 'key') return `${field} names the record, and is no feature`;
   if (kind === 'id') return `${field} names the record, and is no feature; if it is one, ${field}: event.${field}`;
-  if (kind === 'time')
-    return `${field} is a time: such as tod: cyclic(mod(floorDiv(event.${field}, 60000), 1440), 1440, 1)`;
+  if (kind === 'time') return `${field} is a time: such as ${hint}`;
+  if (kind === 'list')
+    return `${field} is a list of numbers: ${field}: event.${field}[4], as many as the model was trained on`;
   if (kind === 'nothing')
     return `${field} is of a type that cannot be a column; of records, maps and lists of texts nothing is read`;
   return `${field} is not used`;
+}
+
+/** A time is read as it counts: days, milliseconds or microseconds. */
+function timeHint(name: string, type: AvroType): string {
+  const logical = ('logicalType' in type && type.logicalType) || '';
+  if (logical === 'date') return `weekday: cyclic(mod(event.${name}, 7), 7, 1)`;
+  const perMinute = logical.endsWith('nanos') ? 60_000_000_000 : logical.endsWith('micros') ? 60_000_000 : 60_000;
+  return `tod: cyclic(mod(floorDiv(event.${name}, ${perMinute}), 1440), 1440, 1)`;
 }
 
 function isTime(name: string, type: AvroType): boolean {

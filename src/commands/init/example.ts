@@ -1,4 +1,4 @@
-import { isNullable } from '../../codecs/avro-fields.ts';
+import { decimalOf, isDuration, isNullable } from '../../codecs/avro-fields.ts';
 import type { AvroRecord, AvroType } from '../../codecs/avro-schema.ts';
 
 const SOME_TIME_MS = 991_595_400_000;
@@ -19,6 +19,10 @@ export function barestEvent(record: AvroRecord, event: Record<string, unknown>):
 function exampleOf(type: AvroType, width: number, depth: number): unknown {
   // A recursive schema has an end somewhere: a null, or an empty list.
   if (depth > MAX_DEPTH) return null;
+  const decimal = decimalOf(type);
+  // The one digit that every decimal has: 1, 0.1, 0.01, …
+  if (decimal !== undefined) return Number(`1e-${decimal.scale}`);
+  if (isDuration(type)) return [0, 1, 0];
   switch (type.type) {
     case 'null':
       return null;
@@ -26,17 +30,17 @@ function exampleOf(type: AvroType, width: number, depth: number): unknown {
       return true;
     case 'int':
     case 'long':
-      return type.logicalType?.includes('timestamp') ? SOME_TIME_MS : 1;
+      return someTime(type.logicalType) ?? 1;
     case 'float':
     case 'double':
       return 0.5;
     case 'string':
-      return 'text';
+      return type.logicalType === 'uuid' ? '00000000-0000-4000-8000-000000000001' : 'text';
     // Vectors of float32, which are lists in plain JSON.
     case 'bytes':
       return Array(width).fill(0.5);
     case 'fixed':
-      return Array(Math.floor(type.size / 4)).fill(0.5);
+      return type.size % 4 === 0 ? Array(type.size / 4).fill(0.5) : 'x'.repeat(type.size);
     case 'enum':
       return type.symbols[0];
     case 'array':
@@ -48,4 +52,12 @@ function exampleOf(type: AvroType, width: number, depth: number): unknown {
     case 'record':
       return Object.fromEntries(type.fields.map((field) => [field.name, exampleOf(field.type, 1, depth + 1)]));
   }
+}
+
+/** The same time in whatever unit it is counted. */
+function someTime(logicalType: string | undefined): number | undefined {
+  if (logicalType === 'date') return Math.floor(SOME_TIME_MS / 86_400_000);
+  if (logicalType?.includes('timestamp') !== true) return undefined;
+  if (logicalType.endsWith('nanos')) return undefined;
+  return logicalType.endsWith('micros') ? SOME_TIME_MS * 1000 : SOME_TIME_MS;
 }

@@ -82,8 +82,12 @@ function choose(proposals: readonly Proposal[], wanted: readonly (number | undef
     const set = new Set([...beside, ...open]);
     if (left === 0 && open.length === 0 && known.length > 0) return proposals.filter((each) => set.has(each));
     if (left <= 0 || open.length !== 1) continue;
-    if (kinds.length === 0 || sum(of(DEFAULT)) === sum(of(kinds)))
-      return proposals.filter((each) => set.has(each)).map((each) => (each === open[0] ? widened(each, left) : each));
+    if (kinds.length > 0 && sum(of(DEFAULT)) !== sum(of(kinds))) continue;
+    const whole = proposals
+      .filter((each) => set.has(each))
+      .map((each) => (each === open[0] ? widened(each, left) : each));
+    // As wide as all inputs together is not as wide as each of them.
+    if (dealt(whole, wanted).every((share, i) => sum(share) === wanted[i])) return whole;
   }
   return of(DEFAULT);
 }

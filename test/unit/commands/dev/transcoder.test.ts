@@ -86,8 +86,27 @@ describe('events of a file', () => {
       '3: is not a JSON object',
       '4: has no "id", and the schema has no default for it',
       '5: "x" is no value for the field "id", long',
-      '6: "9223372036854775808" is no value for the field "station", null | string',
+      '6: 9223372036854775808 is no value for the field "station", null | string',
     ]);
+  });
+
+  test('may have decimals, times as text, and vectors in bytes, as events that are JSON may', () => {
+    const fields = [
+      { name: 'fare', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
+      { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+      { name: 'v', type: ['null', 'bytes'], default: null },
+    ];
+    const schema = { type: 'record', name: 'Tap', fields };
+    const { values, refused } = transcode({ kind: 'avro', schemaFile: 't.avsc', schema, wire: 'plain', ids: [] }, [
+      '{"fare":12.3,"at":"2024-05-01T12:30:00Z","v":[1,0.5]}',
+      '{"fare":"0.01","at":7}',
+      '{"fare":0.001,"at":7}',
+    ]);
+    assert.deepEqual(refused, ['3: 0.001 is no value for the field "fare", decimal(9, 2)']);
+    const [first, second] = values;
+    assert.equal(first.readInt16BE(1), 1230);
+    assert.equal(first.length, 3 + 6 + 1 + 1 + 8);
+    assert.deepEqual([...second], [2, 1, 14, 0]);
   });
 
   test('as JSON go as they stand, faulty ones too: the pipeline says what becomes of them', () => {
