@@ -42,7 +42,7 @@ function mapOf<Key extends z.core.$ZodRecordKey, Value extends z.ZodType>(key: K
 }
 
 export const bundleSchema = strict({
-  bundle: text('a name (letters, digits, . _ -)', 'flight-delay', /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+  bundle: text('a name (letters, digits, . _ -; at most 100)', 'flight-delay', /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
   version: z.union([z.string(), z.number()], {
     error: (issue) =>
       missingOr(issue.input, `${shown(issue.input)} is not a version`, 'write the name of its folder, for example 1'),

@@ -26,7 +26,8 @@ export function pairInputs(
         yaml.atKey(path, `the model has no input "${input.name}"${hint}`, `its inputs are ${listed(names)}`),
       );
     } else if (!DTYPES.includes(tensor.dtype)) {
-      const message = `the model wants ${tensor.dtype} values for "${input.name}"`;
+      const wanted = tensor.dtype === 'other' ? (tensor.type ?? 'other') : tensor.dtype;
+      const message = `the model wants ${wanted} values for "${input.name}"`;
       findings.push(yaml.atKey(path, message, `export the model with an input of ${DTYPES.join(', ')}`));
     } else if (input.lines.length === 0) {
       findings.push(yaml.at(path, 'has no lines', 'write NAME: EXPRESSION a line, in tensor order'));

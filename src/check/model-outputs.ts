@@ -42,7 +42,9 @@ export function readableOutputs(
 }
 
 /** Why an output cannot be read as numbers a row, and what to do about it; undefined where it can. */
-export function problemOf({ dtype, shape }: TensorSpec): { what: string; remedy: string } | undefined {
+export function problemOf({ dtype, type, shape }: TensorSpec): { what: string; remedy: string } | undefined {
+  if (dtype === 'other' && type !== undefined)
+    return { what: `has values of ${type}`, remedy: `export it as ${READABLE.join(', ')}` };
   if (dtype === 'other' || dtype === 'string')
     return {
       what: dtype === 'string' ? 'holds strings' : 'is no numeric tensor',

@@ -2,12 +2,15 @@ import type { GoldenRecord } from '../bundle/golden.ts';
 import { compileJsonDecoder } from '../codecs/json-decoder.ts';
 import { columnsOf } from '../codecs/want-columns.ts';
 import type { CheckFinding } from '../documents/finding.ts';
+import { readText } from '../documents/text-file.ts';
+import { parseYaml } from '../documents/yaml-document.ts';
 import type { Column } from '../kernel/columns.ts';
 import { classify } from '../kernel/errors.ts';
 import { OPEN, REASONS } from '../kernel/fate.ts';
 import { type FeatureRows, type Frame, FrameBuilder } from '../kernel/frame.ts';
 import type { Plan, ReadPlan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
+import { mixedRow } from './mixed-rows.ts';
 
 /**
  * Runs a bundle's golden records through the compiled path — decode, preprocess, model, postprocess — and compares.
@@ -32,10 +35,12 @@ export async function replayGolden(
     // int64, as the labels of scikit-learn, comes as BigInt, which no typed array of numbers takes.
     frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number | bigint>, Number));
     plan.predictions.predict(frame);
-    return abridged(
+    const mixed = plan.topology.flow.maxBatch === 1 ? undefined : await mixedRow(plan, session, frame, outputs);
+    const found = abridged(
       plan,
       records.map((record, i) => ({ record, found: misfits(plan, record) ?? differences(plan, frame, record, i) })),
     );
+    return mixed === undefined ? found : [mixingFinding(plan, mixed), ...found];
   } catch (thrown) {
     const { code, message } = classify(thrown);
     if (code !== 'model-failed') throw thrown;
@@ -43,6 +48,15 @@ export async function replayGolden(
   } finally {
     await session.close();
   }
+}
+
+function mixingFinding(plan: Plan, message: string): CheckFinding {
+  const yaml = parseYaml(plan.bundle.file, readText(plan.bundle.file));
+  return yaml.at(
+    ['model'],
+    message,
+    'export it for inference (batch normalisation and dropout of training mix rows), without operations over the first axis; or set flow.maxBatch: 1',
+  );
 }
 
 /** One mistake in an expression makes every record disagree: a few of them show it. */

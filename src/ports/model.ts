@@ -6,6 +6,8 @@ export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'uint8'
 export interface TensorSpec {
   readonly name: string;
   readonly dtype: DType;
+  /** What the runtime calls the type, where `dtype` is other. */
+  readonly type?: string;
   /** First axis is the batch. A number, or the name of a free dimension. */
   readonly shape: readonly (number | string)[];
 }

@@ -52,7 +52,7 @@ export class BatchSlabs {
         // Of numbers that are no objects: each is its float64, and a look at its type would cost more than the copy.
         if (values instanceof Float32Array || values instanceof Float64Array) {
           for (let cell = from * width; cell < end; cell++) target[cell] = values[at++];
-        } else for (let cell = from * width; cell < end; cell++) target[cell] = Number(values[at++]);
+        } else for (let cell = from * width; cell < end; cell++) target[cell] = exact(values[at++]);
       }
     }
   }
@@ -66,6 +66,15 @@ export class BatchSlabs {
     this.slabs[k] = new Slab(Math.max(rows, room) * this.widths[k]);
     return this.slabs[k];
   }
+}
+
+/**
+ * A whole number of the model as a float64. Beyond 2^53 most of int64 are none, and the nearest is another number: an id that
+ * belongs to something else → such a value is missing, and its record a dead letter.
+ */
+function exact(value: number | bigint): number {
+  const near = Number(value);
+  return typeof value === 'number' || Number.isSafeInteger(near) || BigInt(near) === value ? near : Number.NaN;
 }
 
 function copyInto(to: Tensor, from: Tensor, at: number): void {

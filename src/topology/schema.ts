@@ -180,9 +180,11 @@ const deadLetterLimit = strict({
 });
 
 export const topologySchema = strict({
-  topology: matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name (letters, digits, . _ -)', 'flight-delay').describe(
-    'the name of the pipeline',
-  ),
+  topology: matching(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    'a name (letters, digits, . _ -; at most 100)',
+    'flight-delay',
+  ).describe('the name of the pipeline'),
   connections: strict({
     kafka: kafkaSchema.optional(),
     registry: registrySchema.optional(),

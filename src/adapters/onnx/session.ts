@@ -88,5 +88,7 @@ const DTYPES: Readonly<Record<string, DType>> = {
 
 export function specOf(value: ort.InferenceSession.ValueMetadata): TensorSpec {
   if (!value.isTensor) return { name: value.name, dtype: 'other', shape: [] };
-  return { name: value.name, dtype: DTYPES[value.type] ?? 'other', shape: value.shape };
+  const dtype = DTYPES[value.type];
+  if (dtype !== undefined) return { name: value.name, dtype, shape: value.shape };
+  return { name: value.name, dtype: 'other', type: value.type, shape: value.shape };
 }

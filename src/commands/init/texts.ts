@@ -67,7 +67,7 @@ function inputText(input: FilledInput): string {
     wanted === undefined && tensor.shape.length > 2
       ? '    # shape: [1, 28, 28]           # the model leaves axes open: state them\n'
       : '';
-  const head = `  ${keyText(tensor.name)}:${' '.repeat(Math.max(1, 30 - tensor.name.length))}# ${tensor.dtype}, ${width} column${width === 1 ? '' : 's'} in this order\n`;
+  const head = `  ${keyText(tensor.name)}:${' '.repeat(Math.max(1, 30 - tensor.name.length))}# ${tensor.type ?? tensor.dtype}, ${width} column${width === 1 ? '' : 's'} in this order\n`;
   return head + shape + lines.map((line) => lineText(line, 4)).join('') + place;
 }
 

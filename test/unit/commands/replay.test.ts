@@ -107,3 +107,36 @@ test('a model that fails is a finding; whatever else fails is not', async () => 
   assert.deepEqual(await replayed({}, failing(new SluiceError('model-failed', 'out of bounds'))), [': out of bounds']);
   await assert.rejects(replayed({}, failing(new Error('broken'))), /broken/);
 });
+
+test('a model that mixes the rows of a batch is found, where it runs on batches at all', async () => {
+  const { plan, golden } = await shipped('hello');
+  /** Adds to each row what the others bring along. */
+  const mixing: ModelRuntime = {
+    ...runtime,
+    async load(options) {
+      const session = await runtime.load(options);
+      const run = async (feeds: Parameters<typeof session.run>[0], rows: number) => {
+        const outputs = await session.run(feeds, rows);
+        return outputs.map(({ values, width }) => ({
+          values: Float32Array.from(values as Float32Array, (value) => value + 0.01 * (rows - 1)),
+          width,
+        }));
+      };
+      return { ...session, run };
+    },
+  };
+  const records = golden.slice(0, 3).map((record) => ({ ...record, tolerance: 1 }));
+  assert.deepEqual(await replayGolden(plan, records, runtime), []);
+  const [found, ...rest] = await replayGolden(plan, records, mixing);
+  assert.deepEqual(rest, []);
+  assert.match(found.file, /bundle\.yaml$/);
+  assert.match(
+    found.message,
+    /^the model mixes the rows of a batch: its output "\w+" for one row is .* among 3 and .* alone$/,
+  );
+  assert.match(found.remedy, /export it for inference/);
+  assert.deepEqual(await replayGolden(plan, records.slice(0, 1), mixing), [], 'one row has nobody to mix with');
+  const { topology } = plan;
+  const single = { ...plan, topology: { ...topology, flow: { ...topology.flow, maxBatch: 1 } } };
+  assert.deepEqual(await replayGolden(single, records, mixing), []);
+});

@@ -70,3 +70,16 @@ test('answers go back to the rows that they are of, and to no others', () => {
   assert.deepEqual([...second.outputs[0]], [none, none, none, none, 30, 31]);
   assert.deepEqual([...first.outputs[1], ...second.outputs[1]], [none, 1, 2, none, none, none, 3]);
 });
+
+test('a whole number that float64 does not have is missing, not another one', () => {
+  const only = frame(1, 4);
+  const values = BigInt64Array.of(-7n, 2n ** 53n - 1n, 2n ** 53n + 1n, -(2n ** 60n));
+  new BatchSlabs(WIDTHS, 8).scatter(
+    [{ frame: only, from: 0, to: 4 }],
+    [
+      { values: new Float32Array(8), width: 2 },
+      { values, width: 1 },
+    ],
+  );
+  assert.deepEqual([...only.outputs[1]], [-7, 2 ** 53 - 1, Number.NaN, -(2 ** 60)]);
+});
