@@ -32,6 +32,16 @@ export function createFileSink(options: FileSinkOptions): FileSink {
   const { deadLetters, format = LINES, stdout, onReaderGone } = options;
   const outlets = new Map<string, Outlet>();
   let closing: Promise<void> | undefined;
+  let flushing: Promise<unknown> = Promise.resolve();
+
+  async function flush(): Promise<ReadonlyMap<string, number>> {
+    const lengths = new Map<string, number>();
+    for (const [topic, outlet] of outlets) {
+      if (topic !== deadLetters.topic) await writeSome(outlet, await format.flush());
+      lengths.set(topic, await outlet.flush());
+    }
+    return lengths;
+  }
 
   async function end(topic: string, outlet: Outlet): Promise<void> {
     try {
@@ -39,6 +49,14 @@ export function createFileSink(options: FileSinkOptions): FileSink {
     } finally {
       await outlet.end();
     }
+  }
+
+  async function close(): Promise<void> {
+    // A signal may come in the middle of a flush: a file that is closed then would lack what is being written.
+    await flushing;
+    const ends = await Promise.allSettled([...outlets].map(([topic, outlet]) => end(topic, outlet)));
+    const failed = ends.find((ended) => ended.status === 'rejected');
+    if (failed !== undefined) throw failed.reason as SluiceError;
   }
 
   return {
@@ -59,19 +77,13 @@ export function createFileSink(options: FileSinkOptions): FileSink {
       const bytes = topic === deadLetters.topic ? Buffer.from(deadLetterLines(rows)) : format.rows(rows);
       await writeSome(outlet, bytes instanceof Buffer ? bytes : await bytes);
     },
-    async flush() {
-      const lengths = new Map<string, number>();
-      for (const [topic, outlet] of outlets) {
-        if (topic !== deadLetters.topic) await writeSome(outlet, await format.flush());
-        lengths.set(topic, await outlet.flush());
-      }
-      return lengths;
+    flush() {
+      const flushed = flush();
+      flushing = flushed.catch(() => undefined);
+      return flushed;
     },
     close() {
-      closing ??= Promise.allSettled([...outlets].map(([topic, outlet]) => end(topic, outlet))).then((ends) => {
-        const failed = ends.find((ended) => ended.status === 'rejected');
-        if (failed !== undefined) throw failed.reason as SluiceError;
-      });
+      closing ??= close();
       return closing;
     },
   };

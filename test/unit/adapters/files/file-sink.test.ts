@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
-import { createFileSink } from '../../../../src/adapters/files/file-sink.ts';
+import { gunzipSync, inflateRawSync } from 'node:zlib';
+import { avroRows } from '../../../../src/adapters/files/batch/avro-rows.ts';
+import { LINES, type RowFormat } from '../../../../src/adapters/files/batch/row-formats.ts';
+import { createFileSink, type FileSink } from '../../../../src/adapters/files/file-sink.ts';
 import { encodeHeaders } from '../../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
-import type { Sink } from '../../../../src/ports/sink.ts';
 import { seeded } from '../../../fixtures/random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sink-'));
@@ -33,16 +34,46 @@ class Slow extends Writable {
   }
 }
 
+/** Of a container of text, a line a value. */
+function valuesOf(container: Buffer): string {
+  let text = '';
+  const { blocks, sync } = blocksOf(container);
+  for (const block of blocks) {
+    const values = inflateRawSync(block);
+    for (let at = 0; at < values.length; at += 1 + values[at] / 2) {
+      text += `${values.toString('utf8', at + 1, at + 1 + values[at] / 2)}\n`;
+    }
+  }
+  assert.equal(sync.length, 16);
+  return text;
+}
+
+/** Blocks of less than 64 bytes. */
+function blocksOf(container: Buffer): { blocks: Buffer[]; sync: Buffer } {
+  const sync = container.subarray(-16);
+  const blocks: Buffer[] = [];
+  for (let at = container.indexOf(sync) + 16; at < container.length; ) {
+    const bytes = container[at + 1] / 2;
+    blocks.push(container.subarray(at + 2, at + 2 + bytes));
+    at += 2 + bytes + 16;
+  }
+  return { blocks, sync };
+}
+
 interface Setup {
   readonly output: string;
   readonly deadLetters?: string;
+  readonly format?: RowFormat;
+  readonly keepBytes?: Readonly<Record<string, number>>;
   readonly stdout?: Writable;
 }
 
-async function open(setup: Setup): Promise<{ sink: Sink; gone: () => number }> {
+async function open(setup: Setup): Promise<{ sink: FileSink; gone: () => number }> {
   let gone = 0;
   const sink = createFileSink({
     outputs: { out: setup.output },
+    ...(setup.format && { format: setup.format }),
+    ...(setup.keepBytes && { keepBytes: setup.keepBytes }),
     deadLetters: { topic: 'dead', file: setup.deadLetters },
     stdout: setup.stdout ?? new Slow(),
     onReaderGone: () => {
@@ -78,6 +109,29 @@ test('a file of an earlier run is written anew', async () => {
   }
   assert.equal(readFileSync(output, 'utf8'), 'short\n');
 });
+
+for (const [name, format, read] of [
+  ['flushed.jsonl.gz', LINES, (bytes: Buffer) => gunzipSync(bytes).toString()],
+  ['flushed.avro', avroRows({ type: 'string' }, 'deflate'), valuesOf],
+] as const) {
+  test(`${name}: what is closed in the middle of a flush has all its rows; one that is gone on with has what was flushed`, async () => {
+    const output = join(folder, name);
+    const row = (text: string): RecordSlab =>
+      slab(name.endsWith('.avro') ? Buffer.from([2 * text.length, ...Buffer.from(text)]) : text);
+    const { sink } = await open({ output, format });
+    await sink.send('out', 0, row('1'));
+    const keep = (await sink.flush()).get('out') ?? 0;
+    await sink.send('out', 0, row('lost'));
+    const flushed = sink.flush();
+    await sink.close();
+    assert.equal((await flushed).get('out'), readFileSync(output).length);
+    assert.equal(read(readFileSync(output)), '1\nlost\n');
+    const again = await open({ output, format, keepBytes: { out: keep } });
+    await again.sink.send('out', 0, row('2'));
+    await again.sink.close();
+    assert.equal(read(readFileSync(output)), '1\n2\n');
+  });
+}
 
 test('standard output is acknowledged when it has taken the lines, and stays open', async () => {
   const stdout = new Slow();
