@@ -119,6 +119,17 @@ test('an empty topic is no failure', async () => {
   assert.match(stderr, /^0 predictions in /);
 });
 
+for (const name of ['out.csv', 'out.csv.gz', 'out.jsonl.zst', 'out.avro', 'out.parquet']) {
+  test(`a topic to ${name} holds what a file makes of the same records`, async () => {
+    assert.equal((await batch({ output: at(`topic-${name}`) })).code, 0);
+    const input = at('in-order.jsonl');
+    const inOrder = [0, 1, 2].flatMap((p) => lines.filter((_, i) => i % PARTITIONS === p));
+    writeFileSync(input, inOrder.map((line) => `${line}\n`).join(''));
+    assert.equal((await batch({ input, output: at(name) })).code, 0);
+    assert.ok(readFileSync(at(`topic-${name}`)).equals(readFileSync(at(name))));
+  });
+}
+
 test('a file to a topic: key and headers as run gives them', async () => {
   const { code, stdout, stderr } = await batch({ input: EVENTS, output: 'kafka:hello.late' });
   assert.deepEqual([code, stdout], [0, ''], stderr);

@@ -3,13 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { batch } from '../../../../src/commands/batch/batch.ts';
 import { type Bookmark, readBookmark } from '../../../../src/commands/batch/bookmark.ts';
 import type { BatchOptions } from '../../../../src/commands/batch/options.ts';
 import { checkRest } from '../../../../src/commands/batch/resume.ts';
-import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
-import { type Ran, runHere, Text } from '../../../fixtures/io.ts';
-import { seeded } from '../../../fixtures/random.ts';
+import { type Ran, runHere } from '../../../fixtures/io.ts';
+import { stoppedBatch } from './stopped.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-resume-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -28,37 +26,9 @@ function run(output: string, ...more: string[]): Promise<Ran> {
   return runHere(['batch', TOPOLOGY, '--input', INPUT, '--output', output, ...more]);
 }
 
-/** SIGTERM at about the n-th frame, by readings of the clock. */
-async function stopped(output: string, readings: number, options: Partial<BatchOptions> = {}): Promise<string> {
-  const clock = createSystemClock();
-  const stderr = new Text();
-  let signal: (name: string) => void = () => undefined;
-  let n = 0;
-  const code = await batch(
-    {
-      ...{ topology: TOPOLOGY, input: INPUT, output, inputFormat: undefined, outputFormat: undefined },
-      ...{ from: undefined, to: undefined, deadLetters: undefined, features: undefined, bookmark: undefined },
-      ...{ limit: Number.POSITIVE_INFINITY, resume: false, json: false, ...options },
-    },
-    {
-      env: {},
-      clock: {
-        ...{ monotonicMs: clock.monotonicMs, after: clock.after },
-        wallMs() {
-          if (++n === readings) signal('SIGTERM');
-          return clock.wallMs();
-        },
-      },
-      random: seeded(1),
-      ...{ stdin: process.stdin, stdout: new Text(), stderr, instance: 'test' },
-      onSignal(stop) {
-        signal = stop;
-        return () => undefined;
-      },
-    },
-  );
-  assert.equal(code, 0, stderr.text);
-  return stderr.text;
+/** SIGTERM at about the n-th frame. */
+function stopped(output: string, readings: number, options: Partial<BatchOptions> = {}): Promise<string> {
+  return stoppedBatch({ topology: TOPOLOGY, input: INPUT, output, ...options }, readings);
 }
 
 const whole = (await run('-')).stdout;
