@@ -72,6 +72,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       await until('it is aborted', async () => (await client.ends(topic)).join() === '2,2');
       for (const [request, said] of [
         [client.write(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
+        [client.writePlain(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
         [client.commitOffset(old, group, at, 8), 'INVALID_PRODUCER_EPOCH'],
         [client.addPartitions(old, topic, [0]), 'INVALID_PRODUCER_EPOCH'],
         [client.addOffsets(old, group), 'INVALID_PRODUCER_EPOCH'],
@@ -149,6 +150,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
         for (const epoch of [one, two]) await client.addPartitions(epoch, topic, [0]);
         await client.write(one, at, 0, ['one']);
         await client.write(two, at, 0, ['two']);
+        assert.deepEqual(await client.ends(topic), [2, 0]);
         await client.end(two, 'commit');
         await until('the marker is there', async () => (await client.ends(topic))[0] === 3);
         assert.deepEqual(await client.ends(topic), [3, 0], 'what is committed behind an open one has to wait');
