@@ -65,11 +65,15 @@ export async function misfitOfAll(
 
 async function look(clock: Clock, options: ProbeOptions): Promise<Misfit | 'fits' | 'unknown'> {
   const { ssl, sasl } = options;
-  const asWritten = await ask(clock, options, async (talk) => {
-    const keys = await requestsOf(talk);
-    return sasl === undefined ? loginWanted(talk) : loginHad(talk, keys, sasl.mechanism);
-  });
-  if (asWritten !== undefined) return asWritten;
+  const asWritten = () =>
+    ask(clock, options, async (talk) => {
+      const keys = await requestsOf(talk);
+      return sasl === undefined ? loginWanted(talk) : loginHad(talk, keys, sasl.mechanism);
+    });
+  const found = await asWritten();
+  // A broker that ends just then hangs up as well, but once.
+  if (found === 'wants-login') return (await asWritten()) ?? 'unknown';
+  if (found !== undefined) return found;
   if (ssl !== undefined) {
     const plain = await ask(clock, { ...options, ssl: undefined }, requestsOf);
     return plain === undefined ? 'unknown' : 'has-no-tls';

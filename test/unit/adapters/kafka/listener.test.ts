@@ -122,6 +122,16 @@ test('who hangs up on everybody is only starting, perhaps: nothing is said of th
   for (const settings of [{}, { sasl }, { ssl }]) assert.match(await look(nobody, settings), /^fits, or unknown/);
 });
 
+test('a broker that hangs up once on who has not logged in, as one that ends does, is waited for', async (t) => {
+  let connections = 0;
+  const at = await listen(
+    t,
+    createServer((socket) => speak(socket, ++connections === 1)),
+  );
+  assert.match(await look(at, {}), /^fits/);
+  assert.equal(connections, 2);
+});
+
 test('nothing secret goes to a listener that is not as the settings have it', async (t) => {
   const seen: Buffer[] = [];
   const at = await plain(t, false, seen);
