@@ -144,7 +144,7 @@ test('a file to a topic: key and headers as run gives them', async () => {
   });
 });
 
-test('a topic to a topic, by the schema registry, dead letters to a file', async () => {
+test('a topic to a topic, by the schema registry, dead letters to a file; features of a folder, or of the store', async () => {
   const flights = readJsonLines<Flight>(EVENTS);
   const upstream = await createUpstream(stack.env, 'flights.departed');
   await upstream.send(flights.map((flight) => upstream.message(flight)));
@@ -161,6 +161,13 @@ test('a topic to a topic, by the schema registry, dead letters to a file', async
   assert.match(stderr, /500 predictions, 1 dead letter \(1 /);
   const [letter] = readFileSync(at('risk.dead'), 'utf8').trim().split('\n');
   assert.equal(JSON.parse(letter).topic, 'flights.departed');
+  const loaded = await runHere(['features', 'load', FLIGHTS, FEATURES], { env: stack.env });
+  assert.equal(loaded.code, 0, loaded.stderr);
+  const options = { input: 'kafka:flights.departed', from: '0:0', output: at('online.jsonl') };
+  const offline = await batch({ ...options, output: at('offline.jsonl'), features: FEATURES }, FLIGHTS);
+  const online = await batch(options, FLIGHTS);
+  assert.deepEqual([offline.code, online.code], [0, 0], online.stderr);
+  assert.equal(readFileSync(at('online.jsonl'), 'utf8'), readFileSync(at('offline.jsonl'), 'utf8'));
   const records = await readTopic(stack.env.KAFKA_BROKERS, 'flights.risk');
   const file = await batch({ input: EVENTS, features: FEATURES }, FLIGHTS);
   const wanted = new Map(
