@@ -10,7 +10,13 @@ import {
   vectorColumn,
 } from '../kernel/columns.ts';
 import { holdsFloat32 } from './avro-fields.ts';
+import { parseAvroRecord } from './avro-schema.ts';
 import type { ColumnWant } from './types.ts';
+
+/** Every field of a schema (parsed JSON), whole: what takes values from one format to the other as they are. */
+export function wholeWants(schema: unknown): readonly ColumnWant[] {
+  return parseAvroRecord(schema).fields.map(({ name, type }) => ({ field: name, kind: 'raw', width: 1, type }));
+}
 
 /** Fresh columns of `count` entries, everything missing, one a want: what `ValueDecoder.bind` takes. Text lies in `arena`. */
 export function columnsOf(wants: readonly ColumnWant[], count: number, arena: Buffer): Column[] {

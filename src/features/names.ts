@@ -107,7 +107,9 @@ export class InputNames implements Names {
     }
     const values = (block: Block): string => block.program.hoist(`columns[${slot()}].values`);
     if (field.kind === 'number') {
-      return { kind: 'number', width: 1, missing, stored: true, code: (block) => `${values(block)}[i]` };
+      const { logicalType } = field;
+      const counts = logicalType === undefined ? {} : { counts: { field: `event.${name}`, logicalType } };
+      return { kind: 'number', width: 1, missing, stored: true, ...counts, code: (block) => `${values(block)}[i]` };
     }
     return {
       kind: 'vector',

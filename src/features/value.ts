@@ -32,6 +32,8 @@ export interface NumericValue {
   readonly stored: boolean;
   /** The event's column that it is, of vectors; asking makes the column wanted. */
   readonly eventSlot?: () => number;
+  /** The event's field that it is, where its type says what it counts: `timestamp-micros`. */
+  readonly counts?: { readonly field: string; readonly logicalType: string };
   /** The store column that it is, for messages. */
   readonly column?: { readonly view: string; readonly name: string };
   code(block: Block, k: Index): string;

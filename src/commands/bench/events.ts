@@ -1,10 +1,8 @@
 import { readLines } from '../../adapters/files/lines.ts';
 import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { fieldsOf } from '../../codecs/avro-fields.ts';
 import { type AvroType, parseAvroRecord } from '../../codecs/avro-schema.ts';
 import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
-import type { ColumnWant } from '../../codecs/types.ts';
-import { columnsOf } from '../../codecs/want-columns.ts';
+import { columnsOf, wholeWants } from '../../codecs/want-columns.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { RecordSlab } from '../../kernel/record-slab.ts';
 import type { ValueFormat } from '../../plan/topology.ts';
@@ -70,13 +68,7 @@ function madeUp(type: AvroType, random: () => number): unknown {
  */
 export function encodeEvents(lines: readonly Buffer[], value: ValueFormat, prefix: Buffer): readonly Buffer[] {
   if (value.kind === 'json') return lines;
-  const wants = fieldsOf(value.schema).map(({ name, kind, width }): ColumnWant => {
-    if (kind !== 'other' && (kind !== 'vector' || width > 0)) return { field: name, kind, width };
-    throw new SluiceError(
-      'usage-invalid',
-      `field "${name}" of ${value.schemaFile} is of a type that no value is written of here`,
-    );
-  });
+  const wants = wholeWants(value.schema);
   const fields = wants.map(({ field }, slot) => ({ name: field, source: { from: 'event', slot } as const }));
   const encoder = compileAvroEncoder({ schema: value.schema, fields, wants, predictions: [], prefix });
   const arena = Buffer.concat(lines);

@@ -1,9 +1,8 @@
 import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { fieldsOf } from '../../codecs/avro-fields.ts';
 import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
 import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
 import type { ColumnWant, OutputField, ValueEncoder } from '../../codecs/types.ts';
-import { columnsOf } from '../../codecs/want-columns.ts';
+import { columnsOf, wholeWants } from '../../codecs/want-columns.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { SourceSettings } from '../../plan/topology.ts';
@@ -20,10 +19,11 @@ export async function createTranscoder(
   topic: string,
 ): Promise<Transcode> {
   const { value } = source;
-  const wants = fieldsOf(value.schema).map(({ name, kind, width }): ColumnWant => {
-    if (kind === 'other') throw new SluiceError('contract-broken', `the demo cannot make values of field "${name}"`);
-    return { field: name, kind, width };
-  });
+  // The id is counted on; what else there is goes from one format to the other whole.
+  const isId = ({ field, type }: ColumnWant): boolean => field === 'id' && type?.type === 'long';
+  const wants = wholeWants(value.schema).map(
+    (want): ColumnWant => (isId(want) ? { field: 'id', kind: 'long', width: 1 } : want),
+  );
   const fields = wants.map(({ field }, slot): OutputField => ({ name: field, source: { from: 'event', slot } }));
   const shape = { schema: value.schema, fields, wants, predictions: [] };
   let encoder: ValueEncoder;

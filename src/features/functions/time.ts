@@ -1,4 +1,5 @@
-import { elementwiseSpec, type FunctionSpec, pointwise } from './spec.ts';
+import { ExpressionError } from '../syntax.ts';
+import { type Call, elementwiseSpec, type FunctionSpec, pointwise } from './spec.ts';
 import { zoneShifts } from './zones.ts';
 
 /**
@@ -11,7 +12,35 @@ function part(name: string, doc: string, formula: string, gives: number, code: (
   const signature = `${name}(ms)`;
   // 1969-07-20T20:17:40, a Sunday.
   const example = { expression: `${name}(-14182940000)`, gives };
-  return elementwiseSpec({ name, signature, doc, formula, missing: 'Missing stays missing.', example }, 1, code);
+  const spec = elementwiseSpec({ name, signature, doc, formula, missing: 'Missing stays missing.', example }, 1, code);
+  const build: FunctionSpec['build'] = (call) => {
+    inMilliseconds(call);
+    return spec.build(call);
+  };
+  return { ...spec, build };
+}
+
+/** By logical type: what a field counts in place of milliseconds, and how those are made of it. */
+const OTHER_UNITS: Readonly<Record<string, readonly [string, string]>> = {
+  date: ['days', '* 86400000'],
+  'time-micros': ['microseconds', '/ 1000'],
+  'timestamp-micros': ['microseconds', '/ 1000'],
+  'local-timestamp-micros': ['microseconds', '/ 1000'],
+  'timestamp-nanos': ['nanoseconds', '/ 1000000'],
+  'local-timestamp-nanos': ['nanoseconds', '/ 1000000'],
+};
+
+/** A thousandth of a time is a time too: nothing but its type says that it is the wrong one. */
+function inMilliseconds(call: Call): void {
+  const [value] = call.args;
+  if (value?.kind !== 'number' || value.counts === undefined) return;
+  const { field, logicalType } = value.counts;
+  const unit = OTHER_UNITS[logicalType];
+  if (unit === undefined) return;
+  const { name } = call.spec;
+  const message = `${name}: ${field} is ${logicalType}, ${unit[0]}, and ${name} takes milliseconds`;
+  const rest = name === 'inZone' ? ', …' : '';
+  throw new ExpressionError(call.placeOf(0), message, `write ${name}(${field} ${unit[1]}${rest})`);
 }
 
 const day = (ms: string): string => `Math.floor(${ms} / ${DAY_MS})`;
@@ -68,6 +97,7 @@ export const TIME: readonly FunctionSpec[] = [
     more: [{ expression: 'hour(inZone(993924000000, "Asia/Kolkata"))', gives: 23 }],
     build: (call) => {
       call.arity(2);
+      inMilliseconds(call);
       const zone = call.text(1);
       const shifts = zoneShifts(zone);
       if (shifts === undefined) return call.fail(`there is no time zone ${JSON.stringify(zone)}`, 1);

@@ -147,3 +147,28 @@ test('infinity is a number to what is level behind its last point, and to powers
     [40, 1],
   ]);
 });
+
+test('a time that counts something else than milliseconds is refused where they are taken', () => {
+  const fields = {
+    micros: { ...field('number'), logicalType: 'timestamp-micros' },
+    day: { ...field('number'), logicalType: 'date' },
+    ms: { ...field('number'), logicalType: 'timestamp-millis' },
+  };
+  const found = (expression: string): string => {
+    const lines = linesOf({ x: expression });
+    const compiled = compileInputs({
+      let: [],
+      inputs: [{ name: 'f', dtype: 'float32', lines }],
+      scope: scopeOf(fields),
+    });
+    return compiled.findings.map(({ message, remedy }) => `${message} | ${remedy}`).join();
+  };
+  assert.equal(
+    found('hour(event.micros)'),
+    'hour: event.micros is timestamp-micros, microseconds, and hour takes milliseconds | write hour(event.micros / 1000)',
+  );
+  assert.match(found('hour(inZone(event.micros, "Asia/Tokyo"))'), /write inZone\(event.micros \/ 1000, …\)/);
+  assert.match(found('month(event.day)'), /days, and month takes milliseconds \| write month\(event.day \* 86400000\)/);
+  for (const right of ['hour(event.ms)', 'hour(event.micros / 1000)', 'month(event.day * 86400000)'])
+    assert.equal(found(right), '');
+});
