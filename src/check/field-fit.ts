@@ -69,7 +69,14 @@ export function predictionMisfit(
   const name = `prediction.${prediction.name}`;
   const field = `the field is ${describe(to)} (${where})`;
   if (prediction.kind === 'label') {
-    if (targets.some((target) => target.type === 'string' || target.type === 'enum')) return undefined;
+    if (targets.some((target) => target.type === 'string')) return undefined;
+    const symbols = targets.find((target) => target.type === 'enum')?.symbols;
+    const unknown = symbols && prediction.labels?.find((label) => !symbols.includes(label));
+    if (symbols !== undefined && unknown === undefined) return undefined;
+    if (unknown !== undefined) {
+      const message = `${name} may be "${unknown}", which is no symbol of ${describe(to)} (${where})`;
+      return { message, remedy: `add "${unknown}" to the symbols of the enum, or declare the field as string` };
+    }
     return { message: `${name} is a label, and ${field}`, remedy: 'declare the field as string' };
   }
   if (prediction.kind === 'vector') {

@@ -33,7 +33,12 @@ export function compilePredictions(spec: PredictionsSpec): Compiled<CompiledPred
     body.comment(`${line.name}: ${line.expression}`);
     heads.push(...emitPrediction(body, value, k));
     make.push(columnOf(value));
-    predictions.push({ name: line.name, kind: value.kind, width: value.kind === 'vector' ? value.width : 1 });
+    predictions.push({
+      name: line.name,
+      kind: value.kind,
+      width: value.kind === 'vector' ? value.width : 1,
+      ...(value.kind === 'label' && { labels: value.labels }),
+    });
   });
   const source = assemble(program, [
     'return function predict(frame, columns) {',

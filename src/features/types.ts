@@ -119,4 +119,6 @@ export interface PredictionField {
   readonly name: string;
   readonly kind: Extract<Column['kind'], 'number' | 'vector' | 'label'>;
   readonly width: number;
+  /** What a label may be. */
+  readonly labels?: readonly string[];
 }

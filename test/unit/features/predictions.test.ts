@@ -47,7 +47,7 @@ test('the flight bundle: a probability and its band, a bound belonging to the na
   assert.deepEqual(program.fetches, ['probability']);
   assert.deepEqual(program.predictions, [
     { name: 'probability', kind: 'number', width: 1 },
-    { name: 'band', kind: 'label', width: 1 },
+    { name: 'band', kind: 'label', width: 1, labels: ['low', 'medium', 'high'] },
   ]);
   const [probability, band] = frame.predictions;
   assert.deepEqual(numbers(probability), [0, 0.19, 0.2, 0.49, 0.5, 1]);

@@ -74,6 +74,23 @@ describe('events of a file', () => {
     });
   });
 
+  test('say decimals, times and bytes as the path reads them in JSON', () => {
+    const fields = [
+      { name: 'price', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
+      { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+      { name: 'curve', type: 'bytes' },
+    ];
+    const schema = { type: 'record', name: 'Sale', fields };
+    const line = '{"price": 12.5, "at": "2024-05-01T12:30:00Z", "curve": [1, 2]}';
+    const { values, refused } = transcode({ ...avro, schema }, [line], { schemaId: 7 });
+    assert.deepEqual(refused, []);
+    assert.deepEqual(plain(oracle(schema).fromBuffer(values[0].subarray(5))), {
+      price: { type: 'Buffer', data: [0x04, 0xe2] },
+      at: '1714566600000',
+      curve: { type: 'Buffer', data: [0, 0, 0x80, 0x3f, 0, 0, 0, 0x40] },
+    });
+  });
+
   test('that are no value of the schema are left out, each with its line and field', () => {
     const { values, refused } = transcode(
       avro,
