@@ -14,7 +14,7 @@ const DIGITS = new Uint8Array(MAX_DECIMAL_TEXT);
 let used = 0;
 
 /**
- * A JSON number, or the text of one, [start, end) → LIMBS, times ten to the scale. False: it is none, has an exponent, more places
+ * A JSON number without its exponent, [start, end) → LIMBS, times ten to the scale. False: it is none, has more places
  * than the scale or more digits than the precision.
  */
 function readDigits(bytes: Buffer, start: number, end: number, precision: number, scale: number): boolean {
@@ -52,6 +52,21 @@ function readDigits(bytes: Buffer, start: number, end: number, precision: number
   return true;
 }
 
+const MAX_EXPONENT = 1_000;
+
+/** NaN: it is none. */
+function exponentOf(bytes: Buffer, at: number, end: number): number {
+  const negative = bytes[at] === 0x2d;
+  if (at < end && (negative || bytes[at] === 0x2b)) at++;
+  if (at >= end || end - at > 6) return Number.NaN;
+  let exponent = 0;
+  for (; at < end; at++) {
+    if (!isDigit(bytes[at])) return Number.NaN;
+    exponent = exponent * 10 + bytes[at] - 0x30;
+  }
+  return negative ? -exponent : exponent;
+}
+
 /** LIMBS × factor + more. */
 function multiply(factor: number, more: number): void {
   let carry = more;
@@ -77,7 +92,12 @@ export function putDecimal(
   at: number,
 ): number {
   const negative = bytes[start] === 0x2d;
-  if (!readDigits(bytes, negative ? start + 1 : start, end, precision, scale)) return -1;
+  let behind = start;
+  while (behind < end && (bytes[behind] | 0x20) !== 0x65) behind++;
+  const exponent = behind === end ? 0 : exponentOf(bytes, behind + 1, end);
+  // More places than the scale, whatever the digits are; or more digits than any precision.
+  if (!(scale + exponent >= 0 && exponent <= MAX_EXPONENT)) return -1;
+  if (!readDigits(bytes, negative ? start + 1 : start, behind, precision, scale + exponent)) return -1;
   let length = Math.max(1, 2 * used);
   if (used > 0) {
     const top = LIMBS[used - 1];

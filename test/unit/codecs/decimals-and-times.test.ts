@@ -53,8 +53,27 @@ test('digits become bytes and bytes digits, as BigInt has it', () => {
     }),
     { seed: 32, numRuns: 5_000 },
   );
-  for (const wrong of ['', '-', '1.', '.5', '1.505', '1e2', '1,5', '+1', '12345', ' 1'])
+  for (const wrong of ['', '-', '1.', '.5', '1.505', '1,5', '+1', '12345', ' 1'])
     assert.equal(putDecimal(Buffer.from(wrong), 0, wrong.length, { precision: 4, scale: 2 }, -1, bytes, 0), -1, wrong);
+  for (const [text, means] of [
+    ['1e-2', 1n],
+    ['-2.5E1', -2500n],
+    ['1e+1', 1000n],
+    ['0e3', 0n],
+    ['1e-3', undefined],
+    ['1e2', undefined],
+    ['1e', undefined],
+    ['1e+', undefined],
+    ['1e999999999999', undefined],
+    ['1e99999', undefined],
+  ] as const) {
+    const end = putDecimal(Buffer.from(text), 0, text.length, { precision: 4, scale: 2 }, -1, bytes, 0);
+    assert.deepEqual(
+      end < 0 ? undefined : bytes.subarray(0, end),
+      means === undefined ? undefined : twosComplement(means),
+      text,
+    );
+  }
 });
 
 const time = (logicalType: string, type = 'long') => timeTextOf({ type, logicalType } as never);
