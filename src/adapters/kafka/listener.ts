@@ -18,7 +18,7 @@ const SAID = {
   'wants-tls': [
     'peer-untrusted',
     'is a listener with TLS, and connections.kafka has no ssl',
-    'write ssl: true there, or ssl: { ca: FILE }; or give the port of a listener without TLS',
+    'write ssl: true there (or ssl: { ca: FILE }), or give the port of a listener without TLS',
   ],
   'has-no-tls': [
     'peer-untrusted',

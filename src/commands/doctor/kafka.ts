@@ -127,7 +127,7 @@ async function attempt(
     open.set(address, await probe(address));
     return undefined;
   } catch (thrown) {
-    const { message } = thrown as Error;
+    const message = (thrown as Error).message.replace(`${address} is `, 'it is ');
     const at = thrown instanceof SluiceError ? message.lastIndexOf('; ') : -1;
     if (at < 0) return { what: message, remedy: undefined };
     return { what: message.slice(0, at), remedy: message.slice(at + 2) };

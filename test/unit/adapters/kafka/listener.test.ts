@@ -83,7 +83,7 @@ test('each way in which a listener and the settings do not fit is told, with wha
     both: await secure(t, true),
   };
   const NO_SSL =
-    /is a listener with TLS, and connections\.kafka has no ssl; write ssl: true there, or ssl: \{ ca: FILE \}/;
+    /is a listener with TLS, and connections\.kafka has no ssl; write ssl: true there \(or ssl: \{ ca: FILE \}\), or give/;
   const NO_TLS =
     /is a listener without TLS, and connections\.kafka\.ssl asks for it; give the port of .*, or leave ssl out$/;
   const NO_SASL =
