@@ -36,6 +36,7 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
     `X` is what the pipeline was fitted on, or records like it: types and golden records are taken from it, a column
     without missing values is promised to have none. `id` names a column of X that is passed on; it is a feature only
     where the pipeline was fitted with it."""
+    refuse_at_once(pipeline, X, name, str(version))
     fields = fields_of(X, pipeline, id)
     writer = Writer()
     features = [Block(f"event.{field.name}", 1, field.name, field.text, field.holes) for field in fields if field.is_feature]
@@ -64,6 +65,23 @@ def export(pipeline, X, name, out=".", version=1, id=None, golden=50):
     (Path(out) / f"{name}.events.jsonl").write_text("".join(records), encoding="utf-8")
     write_topology(Path(out), name, fields, predictions)
     return folder
+
+
+def refuse_at_once(pipeline, X, name, version):
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    for what, written in (("name", name), ("version", version)):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", written):
+            raise Refused(f"{written!r} is no {what} of a bundle", "use letters, digits, . _ - (at most 100)")
+    if not hasattr(pipeline, "fit"):
+        raise Refused(f"a {type(pipeline).__name__} is no pipeline of scikit-learn", "give what joblib.dump made of the fitted Pipeline")
+    try:
+        check_is_fitted(pipeline)
+    except NotFittedError as error:
+        raise Refused(f"the {type(pipeline).__name__} is not fitted", "call fit before dump or export") from error
+    if len(X) == 0:
+        raise Refused("there are no records", "give some of those of the training: types and golden records are taken from them")
 
 
 class Field:
@@ -232,6 +250,15 @@ deadLetter: {{ topic: {name}.dead-letter }}
 """, encoding="utf-8")
 
 
+def opened(read, path, wanted):
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise Refused(f"there is no file {path}", f"give {wanted}") from error
+    except Exception as error:
+        raise Refused(f"{path} cannot be read ({type(error).__name__}: {error})", f"give {wanted}") from error
+
+
 def main():
     parser = argparse.ArgumentParser(description="A fitted scikit-learn pipeline as a bundle.", epilog="Example: python tools/from_sklearn.py churn.joblib customers.csv --name churn --id customer")
     parser.add_argument("pipeline", help="file of joblib.dump; only one of your own")
@@ -249,10 +276,15 @@ def main():
         suffix = Path(given.records).suffix
         if suffix not in read:
             raise Refused(f"{given.records} is none of {', '.join(read)}", "convert it")
-        folder = export(joblib.load(given.pipeline), read[suffix](given.records), given.name, given.out, given.version, given.id)
+        records = opened(read[suffix], given.records, "records as .csv, .parquet or .jsonl")
+        pipeline = opened(joblib.load, given.pipeline, "what joblib.dump made of a fitted pipeline, with the scikit-learn that fitted it")
+        folder = export(pipeline, records, given.name, given.out, given.version, given.id)
     except Refused as refused:
         print(f"from_sklearn: {refused}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"from_sklearn: cannot write {error.filename}: {error.strerror}; give --out a folder that this user may write", file=sys.stderr)
+        return 1
     topology, events = (Path(given.out) / f"{given.name}{end}" for end in (".yaml", ".events.jsonl"))
     print(f"{folder} and {topology}; next: sluice check {topology}, then sluice dev {topology} --events {events}")
     return 0

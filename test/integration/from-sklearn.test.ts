@@ -140,6 +140,7 @@ test('what has no expression is refused by name, with what to do', async () => {
     /Contrary predicts other classes than its probabilities say \(\d+ of 200 records\); wrap/,
   );
   assert.match(said.converter, /skl2onnx converts HistGradientBoostingClassifier to a model that predicts otherwise/);
+  assert.match(said.unfitted, /the Pipeline is not fitted; call fit before/);
   assert.match(said.moment, /the column when holds values of type Timestamp; make them numbers/);
   assert.match(said.holes, /the column b has None here and NaN there.*; make it one of both/);
   assert.match(said.normal, /output_distribution='normal'.*; use 'uniform'/);
@@ -160,4 +161,15 @@ test('the command line writes the same bundle, and refuses with exit code 2', as
   assert.equal(one, other);
   const wrong = run(python, ['-W', 'ignore', tool, ...files, ...named.slice(0, -1), 'nowhere']);
   await assert.rejects(wrong, { code: 2, stderr: /X has no column nowhere for the id; name one of customer id, age/ });
+  const told = async (args: string[], stderr: RegExp) =>
+    assert.rejects(run(python, ['-W', 'ignore', tool, ...args]), { code: 2, stderr });
+  await Promise.all([
+    told(
+      [join(out, 'none.joblib'), files[1], '--name', 'a'],
+      /there is no file .*none\.joblib; give what joblib\.dump made/,
+    ),
+    told([files[1], files[1], '--name', 'a'], /value\.csv cannot be read \(.*; give what joblib\.dump made/),
+    told([...files, '--name', 'my model'], /'my model' is no name of a bundle; use letters/),
+    told([...files, '--name', 'a', '--version', '../b'], /'\.\.\/b' is no version of a bundle/),
+  ]);
 });
