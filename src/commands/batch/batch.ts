@@ -141,7 +141,9 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
   }
   const isWhole = outcome.result === 'done' && stoppedBy === undefined;
   if (isWhole && !options.resume) keeper?.remove();
-  else if (outcome.result === 'done') keeper?.keep(source.settled(), await standing(lengthsOf(ends, options)), isWhole);
+  else if (outcome.result === 'done') {
+    await keeper?.end(source.settled(), () => standing(lengthsOf(ends, options)), isWhole);
+  }
   progress.stop(outcome, { stoppedBy, mayGoOn: keeper !== undefined && !isWhole, heldBack: input.heldBack });
   return conclude(outcome, telemetry);
 }

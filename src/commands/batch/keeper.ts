@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { classify } from '../../kernel/errors.ts';
 import type { Answered, Stops } from '../../kernel/hand-over.ts';
 import { type Bookmark, removeBookmark, writeBookmark } from './bookmark.ts';
 
@@ -15,12 +16,15 @@ export interface KeeperDeps {
 export interface Keeper extends Stops {
   /** Before anything is written elsewhere: from here on a run may end at any time. */
   begin(): void;
-  /** Writes down where it stands, where that can be said. */
-  keep(next: ReadonlyMap<number, number>, standing: Standing, whole?: boolean): void;
+  /** The run is over, its files are closed. */
+  end(next: ReadonlyMap<number, number>, measure: () => Promise<Standing>, whole: boolean): Promise<void>;
   remove(): void;
 }
 
-/** Keeps a bookmark up to date while a batch runs: every so often the source stops, all is written, and then so is the bookmark. */
+/**
+ * Keeps a bookmark up to date while a batch runs: every so often the source stops, all is written, and then so is the bookmark.
+ * One that cannot be made because a broker is away is made at the next stop: the one before is as true as it was.
+ */
 export function createKeeper(
   { clock, answered, measure }: KeeperDeps,
   begun: Bookmark,
@@ -29,19 +33,34 @@ export function createKeeper(
   let lastMs = clock.monotonicMs();
   // What lies behind the bookmark and was answered is found from where its output ended; that must not move past it.
   const isPassed = (): boolean => answered === undefined || answered.left === 0;
-  const keeper: Keeper = {
+
+  async function keep(
+    next: ReadonlyMap<number, number>,
+    standing: () => Promise<Standing>,
+    whole: boolean,
+  ): Promise<void> {
+    let measured: Standing;
+    try {
+      measured = await standing();
+    } catch (thrown) {
+      if (classify(thrown).disposition === 'retry') return;
+      throw thrown;
+    }
+    writeBookmark(file, { ...begun, ...measured, next: Object.fromEntries(next), whole });
+  }
+
+  return {
     due: () => clock.monotonicMs() - lastMs >= everyMs && isPassed(),
     async at(next) {
-      keeper.keep(next, await measure());
+      await keep(next, measure, false);
       lastMs = clock.monotonicMs();
     },
-    keep(next, standing, whole = false) {
-      if (whole || isPassed()) writeBookmark(file, { ...begun, ...standing, next: Object.fromEntries(next), whole });
+    async end(next, standing, whole) {
+      if (whole || isPassed()) await keep(next, standing, whole);
     },
     begin: () => {
       if (isPassed()) writeBookmark(file, begun);
     },
     remove: () => removeBookmark(file),
   };
-  return keeper;
 }

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { type Bookmark, FORM, readBookmark } from '../../../../src/commands/batch/bookmark.ts';
 import { NO_COUNTS } from '../../../../src/commands/batch/counts.ts';
 import { createKeeper, type Keeper, type Standing } from '../../../../src/commands/batch/keeper.ts';
+import { SluiceError } from '../../../../src/kernel/errors.ts';
 import { Answered } from '../../../../src/kernel/hand-over.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 
@@ -45,10 +46,29 @@ test('while answers of the run before lie ahead the old bookmark stays: by it th
   keeper.begin();
   await clock.advance(5_000);
   assert.equal(keeper.due(), false);
-  keeper.keep(new Map([[0, 8]]), LATER);
+  await keeper.end(new Map([[0, 8]]), async () => LATER, false);
   assert.equal(existsSync(file), false);
   answered.next(0, 13);
   assert.equal(keeper.due(), true);
-  keeper.keep(new Map([[0, 13]]), LATER);
+  await keeper.end(new Map([[0, 13]]), async () => LATER, false);
   assert.deepEqual(readBookmark(file)?.next, { 0: 13 });
+});
+
+test('a bookmark that a broker which is away holds up is left for the next stop; another failure is one', async () => {
+  const clock = new FakeClock();
+  const file = join(folder, 'away');
+  let failure: Error | undefined = new SluiceError('broker-unavailable', 'away');
+  const measure = async (): Promise<Standing> => {
+    if (failure !== undefined) throw failure;
+    return LATER;
+  };
+  const keeper = createKeeper({ clock, answered: undefined, measure }, BEGUN, { file, everyMs: 1_000 });
+  keeper.begin();
+  await keeper.at(new Map([[0, 8]]));
+  assert.deepEqual(readBookmark(file), BEGUN);
+  failure = new SluiceError('file-failed', 'full');
+  await assert.rejects(keeper.at(new Map([[0, 8]])), { code: 'file-failed' });
+  failure = undefined;
+  await keeper.at(new Map([[0, 9]]));
+  assert.deepEqual(readBookmark(file)?.next, { 0: 9 });
 });
