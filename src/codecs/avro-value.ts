@@ -1,5 +1,6 @@
 import { BLOCK, HALVES, readBlock, readInt, readLength, readLong } from './avro-runtime.ts';
-import { type AvroRecord, type AvroType, MAX_DEPTH, parseAvroSchema } from './avro-schema.ts';
+import { type AvroRecord, type AvroType, type Decimal, MAX_DEPTH, parseAvroSchema } from './avro-schema.ts';
+import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, writeDecimal } from './decimal-digits.ts';
 import { validUtf8 } from './utf8.ts';
 
 /**
@@ -7,8 +8,8 @@ import { validUtf8 } from './utf8.ts';
  *
  * Promise: total over any bytes, bounded as the decoder is (counts are checked against the bytes left, 64 levels); undefined
  * where they are not exactly one value of the schema. Records and maps become objects, unions the value of their branch,
- * longs beyond ±(2^53−1) their digits, floats that are no JSON number their names, bytes and fixed `0x…`; logical types stay
- * what they are made of. Limit: an object a value. The path decodes with avro-decoder.ts; this is for looking.
+ * longs beyond ±(2^53−1) their digits, floats that are no JSON number their names, bytes and fixed `0x…`, decimals numbers, or
+ * their digits where a number has not as many; other logical types stay what they are made of. Limit: an object a value. The path decodes with avro-decoder.ts; this is for looking.
  */
 export function createAvroReader(schema: unknown): (bytes: Buffer, start: number) => unknown {
   const type = parseAvroSchema(schema, 'schema-incompatible');
@@ -53,9 +54,9 @@ function readValue(type: AvroType, cursor: Cursor, depth: number): unknown {
       return validUtf8(bytes, start, cursor.at) ? bytes.toString('utf8', start, cursor.at) : fail(cursor);
     }
     case 'bytes':
-      return sized(cursor) ? hexOf(bytes, cursor.at - HALVES[0], cursor.at) : undefined;
+      return sized(cursor) ? bytesOf(type.decimal, bytes, cursor.at - HALVES[0], cursor.at) : undefined;
     case 'fixed':
-      return step(cursor, type.size) ? hexOf(bytes, cursor.at - type.size, cursor.at) : undefined;
+      return step(cursor, type.size) ? bytesOf(type.decimal, bytes, cursor.at - type.size, cursor.at) : undefined;
     case 'enum':
       return move(cursor, readInt(bytes, cursor.at, end)) ? (type.symbols[HALVES[0]] ?? fail(cursor)) : undefined;
     case 'union': {
@@ -165,6 +166,14 @@ function longOf(low: number, high: number): number | string {
 
 function numberOf(value: number): number | string {
   return Number.isFinite(value) ? value : String(value);
+}
+
+/** A decimal as a number, where that has all of its digits, else as text. */
+function bytesOf(decimal: Decimal | undefined, bytes: Buffer, start: number, end: number): number | string {
+  if (decimal === undefined || end === start || end - start > MAX_DECIMAL_BYTES) return hexOf(bytes, start, end);
+  const room = Buffer.alloc(MAX_DECIMAL_TEXT + decimal.scale);
+  const text = room.toString('latin1', 0, writeDecimal(room, 0, bytes, start, end, decimal.scale));
+  return text.replace(/\D/g, '').length <= 15 ? Number(text) : text;
 }
 
 function hexOf(bytes: Buffer, start: number, end: number): string {

@@ -32,6 +32,8 @@ export interface JsonField {
   readonly quotedTime: TimeText | undefined;
   /** Symbols, where text must be one. */
   readonly symbols: readonly Buffer[] | undefined;
+  /** Values are null or of one type, and nobody wants them whole. */
+  readonly isPlain: boolean;
   /** What a branch that is none for some of the columns may begin with: an object, a list. */
   readonly allowsObject: boolean;
   readonly allowsList: boolean;
@@ -67,6 +69,8 @@ export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): re
       quotedDecimal: !anyText && enums.length === 0 && branches.some((branch) => decimalOf(branch) !== undefined),
       quotedTime: anyText || enums.length > 0 ? undefined : branches.map(timeTextOf).find((time) => time !== undefined),
       symbols: anyText ? undefined : enums.map((symbol) => Buffer.from(symbol)),
+      isPlain:
+        branches.filter(({ type }) => type !== 'null').length < 2 && !slots.some((slot) => wants[slot].kind === 'raw'),
       allowsObject: branches.some(({ type }) => type === 'record' || type === 'map'),
       allowsList: branches.some(({ type }) => type === 'array' || type === 'bytes' || type === 'fixed'),
       items: numericBits(branches.map(itemType)),

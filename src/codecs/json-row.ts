@@ -116,7 +116,7 @@ export class JsonRowReader {
     const { slots } = field;
     this.seenIn[f] = this.reading;
     const byte = cursor.peek();
-    if (byte === LOWER_N && field.shape === undefined) {
+    if (byte === LOWER_N && field.isPlain) {
       for (let k = 0; k < slots.length; k++) putMissing(columns[slots[k]], i);
       return field.nullable && cursor.literal(NULL);
     }
@@ -129,14 +129,16 @@ export class JsonRowReader {
   }
 
   private readEntry(field: JsonField, column: Column, byte: number, i: number): boolean {
-    if (column.kind === 'raw') return this.readRaw(field, column, i);
-    if (byte === LOWER_N) {
-      putMissing(column, i);
-      return field.nullable && this.cursor.literal(NULL);
-    }
-    if (isOther(field, column.kind, byte)) {
-      putMissing(column, i);
-      return this.cursor.skip(IN_OBJECT);
+    if (!field.isPlain) {
+      if (column.kind === 'raw') return this.readRaw(field, column, i);
+      if (byte === LOWER_N) {
+        putMissing(column, i);
+        return field.nullable && this.cursor.literal(NULL);
+      }
+      if (isOther(field, column.kind, byte)) {
+        putMissing(column, i);
+        return this.cursor.skip(IN_OBJECT);
+      }
     }
     switch (column.kind) {
       case 'number':

@@ -109,3 +109,18 @@ test('a float32 has as many digits as it needs', () => {
     [0.1, 0.1, 3, 0.33333334],
   );
 });
+
+test('decimals are numbers, or their digits where a number has not as many', () => {
+  const schema = {
+    type: 'record',
+    name: 'Sale',
+    fields: [
+      { name: 'price', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
+      { name: 'wei', type: { type: 'fixed', name: 'Wei', size: 16, logicalType: 'decimal', precision: 38, scale: 18 } },
+    ],
+  };
+  const wei = Buffer.alloc(16, 0xff);
+  wei[8] = 0;
+  const bytes = written(schema, { price: Buffer.from([0xfb, 0x2e]), wei });
+  assert.deepEqual(read(schema, bytes), { price: -12.34, wei: '-18.374686479671623681' });
+});
