@@ -1,8 +1,9 @@
 /** The example with Redis as the second level before its store, as an operator runs it: two starts, Redis killed and back during a run. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { FEATURES, flights, lazyExample, type Prediction } from '../contract/example-bench.ts';
 import { startEmbeddedStack } from '../fixtures/embedded-stack.ts';
 import { type RedisServer, redisMissing, startRedis } from '../fixtures/redis-server.ts';
@@ -89,4 +90,60 @@ test('Redis before the store is killed and comes back during a run: nothing is l
   const right = new Map(expected.map(({ id, probability }) => [Number(id), probability]));
   for (const { id, probability } of outputs)
     assert.ok(Math.abs((right.get(Number(id)) as number) - probability) < 1e-6, `${id}: ${probability}`);
+});
+
+test('a row that a changelog names is old for every instance, whoever hears of it', { skip }, async () => {
+  const { variant, createTopics, upstream, run, answered, read, dir, stack } = await bench();
+  const server = await startRedis();
+  servers.push(server);
+  const listening = variant('hears', (yaml) =>
+    before(server.port)(yaml).replace('secondLevel:', 'invalidateBy: routes.changed, secondLevel:'),
+  );
+  const deaf = variant('deaf', before(server.port));
+  for (const topology of [listening, deaf]) await createTopics(topology, 1);
+  await stack.createTopic('routes.changed', 1);
+  const [flight] = ALL;
+  const key = `${flight.origin}#${flight.destination}`;
+  const start = async (topology: typeof deaf) => {
+    const child = run(topology.file);
+    await child.ready();
+    const producer = await upstream(topology.input);
+    let sent = 0;
+    const risk = async (): Promise<number> => {
+      await producer.send([producer.message(flight)]);
+      await answered(child, topology, ++sent);
+      return decodeRisk((await read(topology.output)).at(-1)?.value as Buffer).probability;
+    };
+    return { child, risk, count: async (series: RegExp) => sum(await child.metrics(), series) };
+  };
+  const hears = await start(listening);
+  const old = await hears.risk();
+  const kept = () => hears.count(/^sluice_second_level_writes_total.*kept/);
+  await hears.child.until('the row is kept', async () => (await kept()) === 1);
+
+  const folder = join(dir, 'changed');
+  mkdirSync(folder);
+  cpSync(join(FEATURES, 'airport.jsonl.gz'), join(folder, 'airport.jsonl.gz'));
+  const rows = gunzipSync(readFileSync(join(FEATURES, 'route.jsonl.gz')))
+    .toString()
+    .split('\n');
+  const row = JSON.parse(rows.find((line) => line.includes(`"${key}"`)) as string);
+  row.agg.late_share = row.agg.late_share > 0.5 ? 0 : 1;
+  row.agg.mean_delay += 60;
+  writeFileSync(join(folder, 'route.jsonl'), `${JSON.stringify(row)}\n`);
+  const loaded = await sluice(['features', 'load', listening.file, folder], stack.env);
+  assert.equal(loaded.code, 0, loaded.stderr);
+  const changes = await upstream('routes.changed');
+  await changes.send([{ key, value: null }]);
+  const marked = () => hears.count(/^sluice_second_level_invalidations_total.*result="marked"/);
+  await hears.child.until('the change is said to all', async () => (await marked()) === 1);
+
+  const fresh = await hears.risk();
+  assert.notEqual(fresh, old);
+  const other = await start(deaf);
+  assert.equal(await other.risk(), fresh, 'the old row stands in Redis no more');
+  const asked = (result: string) => other.count(new RegExp(`^sluice_second_level_requests_total.*result="${result}"`));
+  await other.child.until('it looked there', async () => (await asked('outdated')) + (await asked('miss')) === 1);
+  assert.equal(await asked('hit'), 0);
+  for (const { child } of [hears, other]) assert.equal(await child.stop(), 0, child.stderr.slice(-2_000));
 });
