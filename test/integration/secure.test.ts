@@ -190,7 +190,6 @@ describe('secured', { concurrency: 3 }, () => {
       acl: [{ ...acl, ...topic, resourceName: 'acl.flights', operation: kafkajs.AclOperationTypes.ALL }],
     });
     const { saslSsl, mutual, expired } = secured;
-    const ours = 'ssl: { ca: ca.pem, cert: client.pem, key: client.key }';
     const oauth = `sasl: { mechanism: oauthbearer, token: "\${file:wrong}" }`;
     const cases: readonly (readonly [string, string, RegExp])[] = [
       [
@@ -224,7 +223,6 @@ describe('secured', { concurrency: 3 }, () => {
         /certificate.*; give connections\.kafka\.ssl\.cert/,
       ],
       ['TLS, without ssl', `{ brokers: "${saslSsl}" }`, WANTS_TLS],
-      ['TLS, without ssl but with a login', `{ brokers: "${saslSsl}", ${scram()} }`, WANTS_TLS],
       [
         'no TLS, with ssl',
         `{ brokers: "${brokers}", ${trusting()} }`,
@@ -236,7 +234,6 @@ describe('secured', { concurrency: 3 }, () => {
         /is a listener with a login, and connections\.kafka has no sasl: it hangs up; write sasl:/,
       ],
       ['no login, with sasl', `{ brokers: "${brokers}", ${scram()} }`, NO_LOGIN],
-      ['no login, with sasl over TLS', `{ brokers: "${mutual}", ${ours}, ${scram()} }`, NO_LOGIN],
       [
         'a topic that may not be read',
         `{ brokers: "${saslSsl}", ${trusting()}, ${scram('password', 'carol')} }`,
@@ -256,8 +253,7 @@ describe('secured', { concurrency: 3 }, () => {
       const doctor = await sluice(['doctor', hello(name, kafka)], {});
       assert.equal(doctor.code, 1, what);
       assert.match(doctor.stdout, /^problem +(broker|topic) /m, what);
-      if (says === WANTS_TLS || says === NO_LOGIN || /is a listener/.test(says.source))
-        assert.match(doctor.stdout.replaceAll(/\s+/g, ' '), /is a listener|the listener asks/, what);
+      if (/listener/.test(says.source)) assert.match(doctor.stdout, /listener/, what);
       assertNoCanary(`${what}, doctor`, doctor.stdout + doctor.stderr);
     }
     const plain = hello('no', `{ brokers: "${saslSsl}", ${scram().replace('scram-sha-512', 'plain')} }`);
