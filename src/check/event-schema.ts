@@ -27,7 +27,8 @@ export function readRecordSchema(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const path = placeIn(schema, message);
-    findings.push(document.at(path, message, path.length > 0 ? ONE_FIELD : WHOLE));
+    const remedy = / is a second field /.test(message) ? 'rename one of the two, or take it out' : ONE_FIELD;
+    findings.push(document.at(path, message, path.length > 0 ? remedy : WHOLE));
     return undefined;
   }
 }

@@ -8,6 +8,7 @@ import type { ModelRuntime, TensorSpec } from '../ports/model.ts';
 import type { Environment } from '../topology/interpolate.ts';
 import { type LoadedTopology, loadTopology } from '../topology/load.ts';
 import { checkContract } from './contract.ts';
+import { defaultFindings } from './defaults.ts';
 
 export interface PrepareDeps {
   readonly env: Environment;
@@ -80,6 +81,7 @@ async function prepareBundle(
   if (signature === undefined) return { plan: undefined, findings, golden };
   const checked = checkContract({ topology, topologySource, bundle, bundleSource: source, signature });
   findings.push(...checked.findings);
+  if (checked.plan !== undefined) findings.push(...defaultFindings(checked.plan, topologySource.sourceSchema));
   return { plan: checked.plan, findings, golden };
 }
 
