@@ -59,9 +59,9 @@ test('what goes on whole under another schema is what avsc resolves it to', () =
       assert.deepEqual(to.fromBuffer(got), expected);
       resolved++;
     }),
-    { seed: 12, numRuns: 3_000 },
+    { seed: 12, numRuns: 2_000 },
   );
-  assert.ok(resolved > 1_500, `${resolved} resolved, ${refused} refused`);
+  assert.ok(resolved > 1_000, `${resolved} resolved, ${refused} refused`);
 });
 
 test('damaged values are refused, or are values that avsc reads too', () => {
@@ -87,4 +87,43 @@ test('damaged values are refused, or are values that avsc reads too', () => {
     ),
     { seed: 13, numRuns: 2_000 },
   );
+});
+
+const record = (name: string, fields: readonly object[]): object => ({ type: 'record', name, fields });
+const event = (type: unknown): RandomSchema => ({ type: 'record', name: 'E', fields: [{ name: 'x', type }] });
+
+test('in a union the branch of the same name comes first, whatever the order', () => {
+  const [a, b] = [record('A', [{ name: 'n', type: 'int' }]), record('B', [{ name: 'n', type: 'int' }])];
+  const [low, high] = ['Low', 'High'].map((name) => ({ type: 'enum', name, symbols: ['X', 'Y'] }));
+  const [writer, reader] = [event([a, b, low, high]), event([high, b, 'null', low, a])];
+  for (const value of [{ A: { n: 1 } }, { B: { n: 2 } }, { Low: 'Y' }, { High: 'X' }]) {
+    const got = decoded(writer, reader, oracle(writer).toBuffer({ x: value }));
+    assert.deepEqual(got, oracle(reader).toBuffer({ x: value }));
+  }
+});
+
+test('text that is not UTF-8 does not go on, in the same schema or another, as a value or as the key of a map', () => {
+  const map = event({ type: 'map', values: 'int' });
+  const list = event({ type: 'array', items: 'string' });
+  const wider = [
+    [map, event({ type: 'map', values: 'double' }), Buffer.from([2, 4, 0xc3, 0x28, 2, 0])],
+    [list, event({ type: 'array', items: ['null', 'string'] }), Buffer.from([2, 4, 0xc3, 0x28, 0])],
+    // A block that states its length is looked at too.
+    [list, list, Buffer.from([1, 6, 4, 0xc3, 0x28, 0])],
+  ] as const;
+  for (const [writer, reader, bytes] of wider) {
+    assert.equal(decoded(writer, reader, bytes), undefined);
+    assert.equal(decoded(writer, writer, bytes), undefined);
+    const right = Buffer.from(bytes);
+    right[right.indexOf(0x28)] = 0xbc;
+    assert.ok(decoded(writer, reader, right));
+  }
+});
+
+test('what comes out many times as long as its record is refused, whatever the default', () => {
+  const [writer, long] = [record('P', []), { name: 'd', type: 'string', default: 'x'.repeat(1_000) }];
+  const list = (items: object): RandomSchema => event({ type: 'array', items });
+  const bytes = (count: number): Buffer => oracle(list(writer)).toBuffer({ x: Array(count).fill({}) });
+  assert.ok(decoded(list(writer), list(record('P', [long])), bytes(50)));
+  assert.equal(decoded(list(writer), list(record('P', [long])), bytes(60_000)), undefined);
 });
