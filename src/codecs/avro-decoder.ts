@@ -1,7 +1,7 @@
 import { type Column, float32Bytes } from '../kernel/columns.ts';
 import { OPEN } from '../kernel/fate.ts';
 import { FAIL, type ReadTarget, readCode, type SymbolTable } from './avro-read.ts';
-import { type ResolvedWant, resolveWants } from './avro-resolve.ts';
+import { isLongRead, type ResolvedWant, resolveWants } from './avro-resolve.ts';
 import { RewriteWriter } from './avro-rewrite.ts';
 import { RUNTIME } from './avro-runtime.ts';
 import { type AvroEnum, type AvroType, parseAvroRecord } from './avro-schema.ts';
@@ -52,8 +52,9 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     const readers = resolved.flatMap((from, slot) => (from.writerIndex === index ? [{ ...from, slot }] : []));
     if (readers.length === 0) body += skips.skip(field.type, FAIL, '0');
     for (const [turn, { want, field: wanted, slot }] of readers.entries()) {
-      // As an output takes it along and an expression looks at it: once is enough.
-      const isRead = turn > 0 && field.type.type === 'long' && readers[turn - 1].want.kind !== 'raw';
+      // A long that an output takes along and an expression looks at: once is enough. Only behind a want that has read it: text
+      // of a union steps over a long, what is raw copies it, and HALVES then hold another field's.
+      const isRead = turn > 0 && isLongRead(field.type, readers[turn - 1]) && isLongRead(field.type, readers[turn]);
       if (readers.length > 1 && !isRead) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
       const target: ReadTarget = {
         want,

@@ -65,6 +65,13 @@ export function readAs(written: AvroType, reader: AvroType, kind: ColumnWant['ki
   return chosen !== undefined && branches.some((branch) => serves(branch, kind)) ? NOT_OF_KIND : undefined;
 }
 
+/** Whether the want has a long of the writer's in HALVES, and `at` behind it, once it is read. */
+export function isLongRead(written: AvroType, { want, field }: ResolvedWant): boolean {
+  if (written.type !== 'long' || (want.kind !== 'number' && want.kind !== 'long')) return false;
+  const chosen = readAs(written, field.type, want.kind);
+  return chosen !== undefined && chosen.type !== 'null';
+}
+
 /** The branch that a value becomes: of the same type and name, of the same type, the first that it can be promoted to. */
 export function branchFor(written: AvroType, branches: readonly AvroType[]): AvroType | undefined {
   const same = (named: boolean) => (branch: AvroType) =>

@@ -80,6 +80,24 @@ test('a field may be wanted as several kinds', () => {
   assert.deepEqual(decodeOne(decoder, wants, Buffer.from([0])), [null, null, null]);
 });
 
+test('a long of a union wanted as text and as number, in any order, is its own and never another field', () => {
+  const fields = (type: unknown): unknown =>
+    record({ name: 'y', type: 'long' }, { name: 'x', type }, { name: 'z', type: 'long' });
+  const written = Buffer.from([2 * 11, 2 * 42, 2 * 7]);
+  const around = (...wants: ColumnWant[]): unknown => {
+    const all = [want('y', 'number'), ...wants, want('z', 'number')];
+    const decoder = compileAvroDecoder({ writer: fields('long'), reader: fields(['string', 'long']), wants: all });
+    return decodeOne(decoder, all, written);
+  };
+  const [text, number, long, whole] = (['string', 'number', 'long', 'raw'] as const).map((kind) => want('x', kind));
+  const branch = Buffer.from([2, 84]);
+  assert.deepEqual(around(text, number), [11, null, 42, 7]);
+  assert.deepEqual(around(number, text), [11, 42, null, 7]);
+  assert.deepEqual(around(text, long, text, number), [11, null, 42n, null, 42, 7]);
+  assert.deepEqual(around(number, whole), [11, 42, branch, 7]);
+  assert.deepEqual(around(whole, long, number), [11, branch, 42n, 42, 7]);
+});
+
 test('vectors: arrays in one block or many, sized or not, and bytes as float32', () => {
   const floats = { type: 'array', items: 'float' };
   assert.deepEqual(read(floats, '04 0000803f 00000040 00', 'vector', 2), [1, 2]);
