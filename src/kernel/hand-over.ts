@@ -24,6 +24,14 @@ export class Answered {
     this.passed.set(partition, at);
     return at < all.length ? all[at] : Number.POSITIVE_INFINITY;
   }
+
+  /** Whether all of them lie before these positions, by partition the next offset: who goes on from there need not know of them. */
+  isBefore(next: ReadonlyMap<number, number>): boolean {
+    for (const [partition, all] of this.offsets) {
+      if (all.length > 0 && !(all[all.length - 1] < (next.get(partition) ?? 0))) return false;
+    }
+    return true;
+  }
 }
 
 /** Where a bounded source waits until all that it handed over is settled, so that somebody can write down how far it is. */

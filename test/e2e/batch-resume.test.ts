@@ -1,6 +1,6 @@
 /** `sluice batch --resume` of batches that were killed at any act: nothing is lost, nothing comes twice. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -34,7 +34,8 @@ before(async () => {
   writeFileSync(INPUT, lines.map((line) => `${line}\n`).join(''));
   writeFileSync(PACKED, gzipSync(readFileSync(INPUT)));
   stack = await startEmbeddedStack();
-  for (const topic of ['hello.flights', 'from-file', 'from-topic', 'whole']) await stack.createTopic(topic, 2);
+  for (const topic of ['hello.flights', 'from-file', 'from-topic', 'whole-file', 'whole-topic'])
+    await stack.createTopic(topic, 2);
   const sender = quietKafka(stack.env.KAFKA_BROKERS, 'test').producer();
   await sender.connect();
   await sender.send({
@@ -154,5 +155,33 @@ for (const [name, input, kills] of [
     const found = bySource(await readTopic(stack.env.KAFKA_BROKERS, name));
     assert.equal(found.size, 490);
     assert.equal(letters(options.deadLetters).length, 10);
+  });
+}
+
+for (const [name, input, dead] of [
+  ['whole-file', INPUT, 8],
+  // Those of partition 0 come first, and are all good.
+  ['whole-topic', 'kafka:hello.flights', 6],
+] as const) {
+  test(`a topic (${name}) that had all of it before a batch went on gets nothing of it twice, however often`, async () => {
+    const [bookmark, old] = [at(`${name}.bookmark`), at(`${name}.old`)];
+    const options = { input, output: `kafka:${name}`, bookmark, deadLetters: at(`${name}.dead`) };
+    // Killed behind record 410, when the bookmark said 100.
+    for (const limit of [100, 410]) {
+      assert.equal((await batch({ ...options, limit }, '--resume')).code, 0);
+      if (limit === 100) copyFileSync(bookmark, old);
+    }
+    copyFileSync(old, bookmark);
+    for (const [limit, published] of [
+      [410, 410 - dead],
+      [410, 410 - dead],
+      [420, 420 - dead],
+      [500, 490],
+      [500, 490],
+    ]) {
+      const { code, stderr } = await batch({ ...options, limit }, '--resume');
+      assert.equal(code, 0, stderr);
+      assert.equal(bySource(await readTopic(stack.env.KAFKA_BROKERS, name)).size, published);
+    }
   });
 }

@@ -62,6 +62,9 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
   const settled = new Map(starts);
   let left = options.limit;
   let readBefore = 0;
+  /** Behind what was answered, in the partition that is read; and behind what was handed over of it. */
+  let passedTo = 0;
+  let handedTo = 0;
 
   function fetch(partition: number, offset: number): Promise<FetchedBatch | undefined> {
     let isAway = false;
@@ -99,6 +102,7 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
       const until = Math.min(range.to, answered?.next(partition, offset) ?? range.to);
       if (until === offset) {
         left--;
+        passedTo = offset + 1;
         from = firstFrom(messages, offset + 1);
         continue;
       }
@@ -109,6 +113,7 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
       const at = { nextOffset, receivedAtMs, receivedMonotonicMs };
       const frame = fill(origin, messages, next, limits, at, pool);
       left -= next.count;
+      handedTo = nextOffset;
       await handing.give(frame);
       options.onProgress(readBefore + nextOffset - range.from);
       from = next.to;
@@ -130,6 +135,8 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
   async function readRange(handing: HandOver, origin: Origin, range: Range): Promise<void> {
     const { partition } = origin;
     let offset = range.from;
+    passedTo = range.from;
+    handedTo = range.from;
     let ahead = offset < range.to ? fetch(partition, offset) : undefined;
     while (ahead !== undefined && offset < range.to && !signal.aborted) {
       const batch = await ahead;
@@ -148,11 +155,16 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
       fetchMemory.end(batch);
       if (!goesOn) break;
     }
-    if (signal.aborted || left <= 0) return;
-    // What has no records, at the end too, is behind us as well; and so the next partition begins behind this one.
-    const at = { nextOffset: range.to, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
+    if (signal.aborted) return;
+    // What has no records, at the end too, is behind us as well; and so the next partition begins behind this one. What was
+    // answered is behind us where the limit ends too: whoever goes on would not find it there.
+    const isWhole = left > 0;
+    const nextOffset = isWhole ? range.to : passedTo;
+    if (!isWhole && nextOffset <= handedTo) return;
+    answered?.next(partition, nextOffset);
+    const at = { nextOffset, receivedAtMs: clock.wallMs(), receivedMonotonicMs: clock.monotonicMs() };
     await handing.alone(fill(origin, [], EMPTY, limits, at));
-    await tellHeldBack(partition, range.to);
+    if (isWhole) await tellHeldBack(partition, range.to);
   }
 
   /** A topic ends, for who reads committed records, where its first open transaction begins. */

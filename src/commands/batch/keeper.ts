@@ -31,7 +31,6 @@ export function createKeeper(
   { file, everyMs }: { readonly file: string; readonly everyMs: number },
 ): Keeper {
   let lastMs = clock.monotonicMs();
-  // What lies behind the bookmark and was answered is found from where its output ended; that must not move past it.
   const isPassed = (): boolean => answered === undefined || answered.left === 0;
 
   async function keep(
@@ -39,6 +38,9 @@ export function createKeeper(
     standing: () => Promise<Standing>,
     whole: boolean,
   ): Promise<void> {
+    // What lies behind `next` and was answered is found from where the output ended (cause) → with ends of later it would not be
+    // found, and be published again (effect) → the old bookmark stays until `next` is behind all of it (guard).
+    if (answered?.isBefore(next) === false) return;
     let measured: Standing;
     try {
       measured = await standing();
@@ -55,9 +57,7 @@ export function createKeeper(
       await keep(next, measure, false);
       lastMs = clock.monotonicMs();
     },
-    async end(next, standing, whole) {
-      if (whole || isPassed()) await keep(next, standing, whole);
-    },
+    end: keep,
     begin: () => {
       if (isPassed()) writeBookmark(file, begun);
     },

@@ -24,6 +24,10 @@ test('what was answered is met in order, and passed where its records are gone',
         records.filter((offset) => !answers.includes(offset)),
       );
       answered.next(2, 51);
+      const last = Math.max(-1, ...answers);
+      assert.equal(answered.isBefore(new Map([[2, last + 1]])), true);
+      assert.equal(answered.isBefore(new Map([[2, last]])), answers.length === 0);
+      assert.equal(answered.isBefore(new Map([[0, 51]])), answers.length === 0);
       assert.equal(answered.left, 0);
       assert.equal(answered.next(0, 7), Number.POSITIVE_INFINITY);
     }),

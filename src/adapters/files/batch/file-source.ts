@@ -1,6 +1,6 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Credit } from '../../../kernel/credit.ts';
-import { FrameBuilder, type Origin } from '../../../kernel/frame.ts';
+import { type Frame, FrameBuilder, type Origin } from '../../../kernel/frame.ts';
 import { type Answered, HandOver, type Stops } from '../../../kernel/hand-over.ts';
 import type { BoundedSource, SourceListener } from '../../../ports/source.ts';
 import { fileError } from '../file-error.ts';
@@ -48,20 +48,25 @@ export function createFileSource(
     let offsets: number[] = [];
     let bytes = 0;
     let taken = 0;
+    /** Behind what was read, and behind what was handed over. */
+    let next = from;
+    let handed = from;
 
-    const handOver = async (): Promise<void> => {
-      if (values.length === 0 || !(await handing.take(values.length, bytes))) return;
+    const makeFrame = (): Frame => {
       const builder = new FrameBuilder(origin, values.length, bytes);
       const nowMs = clock.wallMs();
       values.forEach((value, i) => {
         if (typeof value === 'number') builder.appendReference(offsets[i], nowMs, value);
         else builder.append(offsets[i], nowMs, null, value, null);
       });
-      const frame = builder.build(offsets[offsets.length - 1] + 1, nowMs, clock.monotonicMs());
       values = [];
       offsets = [];
       bytes = 0;
-      await handing.give(frame);
+      handed = next;
+      return builder.build(next, nowMs, clock.monotonicMs());
+    };
+    const handOver = async (): Promise<void> => {
+      if (values.length > 0 && (await handing.take(values.length, bytes))) await handing.give(makeFrame());
     };
 
     reading: for await (const run of file.runs(signal)) {
@@ -69,22 +74,23 @@ export function createFileSource(
         const offset = run.offsets[i];
         if (offset < from) continue;
         if (taken >= limit) break reading;
-        if (answered?.next(0, offset) === offset) {
-          taken++;
-          continue;
-        }
+        const isAnswered = answered?.next(0, offset) === offset;
         const value = run.values[i];
         const size = typeof value === 'number' ? 0 : value.length;
-        if (values.length === frameRecords || bytes + size > frameBytes) await handOver();
+        if (!isAnswered && (values.length === frameRecords || bytes + size > frameBytes)) await handOver();
         if (signal.aborted) return;
+        next = offset + 1;
+        taken++;
+        if (isAnswered) continue;
         values.push(value);
         offsets.push(offset);
         bytes += size;
-        taken++;
       }
       if (taken >= limit) break;
     }
     await handOver();
+    // What was passed over behind the last frame is behind us as well.
+    if (!signal.aborted && next > handed) await handing.alone(makeFrame());
     if (!signal.aborted) listener.onEnd();
   }
 

@@ -137,6 +137,34 @@ test('what was answered before is passed over, and counts for the limit', LIMIT,
   assert.equal(answered.left, 1);
 });
 
+for (const [at, limit, settled] of [
+  ['of its partition', Number.POSITIVE_INFINITY, RECORDS],
+  ['that the limit allows', 150, 150],
+] as const) {
+  test(`behind the last record ${at} the position is behind what was passed over, too`, LIMIT, async () => {
+    const last = settled - 1;
+    const answered = new Answered(new Map([[1, new Set([3, last - 1, last])]]));
+    const ranges = new Map([[1, { from: 0, to: RECORDS }]]);
+    const { records, settled: reached } = await read({ ranges, answered, limit });
+    const rest = all(0, last + 1).filter((_, offset) => ![3, last - 1, last].includes(offset));
+    assert.deepEqual(records, [...rest, '1:end']);
+    assert.deepEqual(reached, new Map([[1, settled]]));
+    assert.equal(answered.isBefore(reached), true);
+  });
+}
+
+test('an answered record that ends its partition is passed when the partition is', LIMIT, async () => {
+  const answered = new Answered(new Map([[1, new Set([RECORDS - 1])]]));
+  await read({
+    ranges: new Map([
+      [1, { from: 190, to: RECORDS }],
+      [2, { from: 27, to: 29 }],
+    ]),
+    answered,
+  });
+  assert.equal(answered.left, 0);
+});
+
 test('stops come where everything before is settled, whatever the frames', LIMIT, async () => {
   const stops: number[] = [];
   let asked = 0;

@@ -50,6 +50,9 @@ test('while answers of the run before lie ahead the old bookmark stays: by it th
   assert.equal(existsSync(file), false);
   answered.next(0, 13);
   assert.equal(keeper.due(), true);
+  await keeper.at(new Map([[0, 12]]));
+  await keeper.end(new Map([[0, 12]]), async () => LATER, true);
+  assert.equal(existsSync(file), false, 'passed over, and not behind what is settled');
   await keeper.end(new Map([[0, 13]]), async () => LATER, false);
   assert.deepEqual(readBookmark(file)?.next, { 0: 13 });
 });
