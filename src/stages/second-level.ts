@@ -46,7 +46,7 @@ export function createSecondLevel(
   let outSinceMs = 0;
   const breaker = new Breaker({
     clock,
-    tryIt: () => reached(shelf.reach(), OPEN_WITHIN_MS),
+    tryIt,
     onChange(open, why) {
       if (open) {
         outSinceMs = clock.monotonicMs();
@@ -91,6 +91,16 @@ export function createSecondLevel(
   async function reached(work: Promise<unknown>, timeoutMs: number): Promise<void> {
     if (await inTime(work, timeoutMs)) return;
     throw new SluiceError('store-unavailable', `${where} did not answer within ${timeoutMs} ms`);
+  }
+
+  /** A try on a link that hangs would hang as long as that does → the next one has a link of its own. */
+  async function tryIt(): Promise<void> {
+    try {
+      await reached(shelf.reach(), OPEN_WITHIN_MS);
+    } catch (thrown) {
+      shelf.drop();
+      throw thrown;
+    }
   }
 
   /** What the shelf has goes to its rows; gives the indexes of the keys that are left. */

@@ -146,6 +146,18 @@ test('a shelf that hangs costs two reads their time-out, then nobody anything; i
   assert.equal(store.reads.length, 6);
 });
 
+test('a try whose link hangs gives that link up, so that the next one has another', async () => {
+  const { clock, shelf, ask, telemetry } = start();
+  const linkThatAnswers = 2;
+  shelf.before = () => (shelf.dropped < linkThatAnswers ? shelf.hang() : undefined);
+  await ask(['k']);
+  await ask(['k']);
+  assert.equal(shelf.dropped, 1);
+  await clock.advance(20_000);
+  assert.equal(shelf.dropped, linkThatAnswers);
+  assert.equal(telemetry.gauges.get('sluice_second_level_up')?.(), 1);
+});
+
 test('a shelf that refuses is left alone at once, and a start without it is a start', async () => {
   const { clock, shelf, level, ask, bypasses, store } = start();
   store.rows.set('k', 1);
