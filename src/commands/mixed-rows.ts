@@ -2,7 +2,7 @@ import type { Frame } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../ports/model.ts';
 
-/** Rows that are asked alone. */
+/** Rows that are asked alone, at most. */
 const MOST_ALONE = 8;
 /** Of the largest number of an output: far above what another order of additions makes of float32. */
 const TOLERANCE = 1e-3;
@@ -21,7 +21,7 @@ export async function mixedRow(
 ): Promise<string | undefined> {
   if (frame.rows < 2) return undefined;
   const { widths } = plan.inputs;
-  const step = Math.max(1, Math.floor(frame.rows / MOST_ALONE));
+  const step = Math.ceil(frame.rows / MOST_ALONE);
   for (let row = 0; row < frame.rows; row += step) {
     const own = frame.inputs.map((slab, k) => slab.subarray(row * widths[k], (row + 1) * widths[k]));
     const alone = await session.run(own as typeof frame.inputs, 1);

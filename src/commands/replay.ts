@@ -10,6 +10,7 @@ import { OPEN, REASONS } from '../kernel/fate.ts';
 import { type FeatureRows, type Frame, FrameBuilder } from '../kernel/frame.ts';
 import type { Plan, ReadPlan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
+import { fieldsAtFault, misfitOf } from './misfits.ts';
 import { mixedRow } from './mixed-rows.ts';
 
 /**
@@ -132,6 +133,24 @@ function misfits(plan: Plan, record: GoldenRecord): CheckFinding[] | undefined {
   return found.length > 0 ? found : undefined;
 }
 
+/** A finding a field that is not what the schema says. */
+function undecoded(plan: Plan, record: GoldenRecord): CheckFinding[] {
+  const { schema, schemaFile } = plan.topology.source.value;
+  const json = JSON.stringify(record.event);
+  const bytes = Buffer.from(json);
+  const names = fieldsAtFault(plan.wants, (wants) =>
+    compileJsonDecoder({ schema, wants }).bind(bytes, columnsOf(wants, 1, bytes))(0, bytes.length, 0),
+  );
+  const finding = (path: string, why: string): CheckFinding => ({
+    ...findingAt(plan, record, path, `the record is not scored: ${why}`),
+    remedy: `write the event as ${schemaFile} says; docs/reference/types.md shows each type in JSON`,
+  });
+  if (names.length === 0) return [finding('event', 'the event does not fit its schema')];
+  return names.map((name) =>
+    finding(`event.${name}`, misfitOf(json, name, schema) ?? `its ${name} does not fit its schema`),
+  );
+}
+
 function findingAt(plan: Plan, record: GoldenRecord, path: string, message: string): CheckFinding {
   return {
     code: 'golden-differs',
@@ -148,10 +167,8 @@ function findingAt(plan: Plan, record: GoldenRecord, path: string, message: stri
 
 function differences(plan: Plan, frame: Frame, record: GoldenRecord, i: number): CheckFinding[] {
   const finding = (path: string, message: string): CheckFinding => findingAt(plan, record, path, message);
-  if (frame.fate[i] !== OPEN) {
-    const why = frame.fate[i] === UNDECODED ? 'the event does not fit its schema' : REASONS[frame.reason[i]];
-    return [finding('event', `the record is not scored: ${why}`)];
-  }
+  if (frame.fate[i] === UNDECODED) return undecoded(plan, record);
+  if (frame.fate[i] !== OPEN) return [finding('event', `the record is not scored: ${REASONS[frame.reason[i]]}`)];
   return Object.entries(record.expected).flatMap(([name, expected]) => {
     const slot = plan.predictions.predictions.findIndex((prediction) => prediction.name === name);
     if (slot < 0) return [finding(`expected.${name}`, `the bundle predicts no "${name}"`)];

@@ -11,7 +11,7 @@ import type { Reason } from '../../kernel/fate.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import { duration } from '../display/format.ts';
 import type { ShownView } from '../look/rows.ts';
-import { misfitOf } from './misfit.ts';
+import { fieldsAtFault, misfitOf } from '../misfits.ts';
 import { brokenLines, type Probe } from './probe.ts';
 import type { Scored } from './score.ts';
 
@@ -63,17 +63,17 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   if (confluent && id < 0) return 'its value has no schema id in front: a zero byte and four of the id';
   const bytes = frame.arena.subarray(frame.valueStart[0] + (confluent ? CONFLUENT_PREFIX_BYTES : 0), frame.valueEnd[0]);
   const writer = confluent ? await schemas.writerSchema(id) : value.schema;
-  const decodes = (wants: readonly ColumnWant[]): boolean => {
+  const decodesOrThrows = (wants: readonly ColumnWant[]): boolean => {
     const decoder =
       value.kind === 'json'
         ? compileJsonDecoder({ schema: value.schema, wants })
         : compileAvroDecoder({ writer, reader: value.schema, wants });
     return decoder.bind(bytes, columnsOf(wants, 1, bytes))(0, bytes.length, 0);
   };
-  const fields = plan.wants.filter((want) => !tried(() => decodes([want])));
+  const decodes = (wants: readonly ColumnWant[]): boolean => tried(() => decodesOrThrows(wants));
   const as = confluent ? `schema ${id}, which it names` : value.schemaFile;
-  if (!tried(() => decodes([]))) return `its ${bytes.length} bytes are no value of ${as}`;
-  const names = [...new Set(fields.map(({ field }) => field))];
+  if (!decodes([])) return `its ${bytes.length} bytes are no value of ${as}`;
+  const names = fieldsAtFault(plan.wants, decodes);
   const text = value.kind === 'json' ? bytes.toString('utf8') : undefined;
   const misfits = text === undefined ? [] : names.flatMap((name) => misfitOf(text, name, value.schema) ?? []);
   const which =

@@ -73,16 +73,43 @@ test('an event or features that say something else come out otherwise', async ()
   );
 });
 
-test('an event that does not fit its schema is said not to be scored, and the others are', async () => {
+test('an event that does not fit its schema is said not to be scored, by which fields, and the others are', async () => {
   assert.deepEqual(await replayed({ event: { id: 'text' } }), [
-    'event: the record is not scored: the event does not fit its schema',
+    'event.departed_at: the record is not scored: the value has no "departed_at", and the schema no default for it',
+    'event.id: the record is not scored: "text" is no value for the field "id", long',
   ]);
   const [first, second] = FLIGHTS.golden;
   const findings = await replayGolden(FLIGHTS.plan, [{ ...first, event: {} }, second], runtime);
   assert.deepEqual(
     findings.map(({ line, path }) => [line, path]),
-    [[first.line, 'event']],
+    [
+      [first.line, 'event.departed_at'],
+      [first.line, 'event.id'],
+    ],
   );
+  for (const { remedy } of findings) assert.match(remedy, /^write the event as .*flight-departed\.avsc says; /);
+});
+
+test('a few rows of many are asked alone, and no more of them than of very many', async () => {
+  const { plan, golden } = await shipped('hello');
+  const alone = async (rows: number): Promise<number> => {
+    let runs = 0;
+    const counting: ModelRuntime = {
+      ...runtime,
+      async load(options) {
+        const session = await runtime.load(options);
+        const run: typeof session.run = (feeds, count) => {
+          if (count === 1) runs++;
+          return session.run(feeds, count);
+        };
+        return { ...session, run };
+      },
+    };
+    await replayGolden(plan, golden.slice(0, rows), counting);
+    return runs;
+  };
+  const counts = await Promise.all([2, 8, 9, 15, 16, 17, 24].map(alone));
+  assert.deepEqual(counts, [2, 8, 5, 8, 8, 6, 8]);
 });
 
 test('a feature of another width than the topology reads is said so, not taken for its neighbour', async () => {

@@ -1,8 +1,18 @@
-import { checkConstant } from '../../codecs/avro-defaults.ts';
-import { parseAvroRecord } from '../../codecs/avro-schema.ts';
-import { SluiceError } from '../../kernel/errors.ts';
+import { checkConstant } from '../codecs/avro-defaults.ts';
+import { parseAvroRecord } from '../codecs/avro-schema.ts';
+import type { ColumnWant } from '../codecs/types.ts';
+import { SluiceError } from '../kernel/errors.ts';
 
 const MAX_TEXT = 300;
+
+/** The fields of a record that cannot be decoded, by themselves; none where it is no value of its schema at all. */
+export function fieldsAtFault(
+  wants: readonly ColumnWant[],
+  decodes: (wants: readonly ColumnWant[]) => boolean,
+): readonly string[] {
+  if (!decodes([])) return [];
+  return [...new Set(wants.filter((want) => !decodes([want])).map(({ field }) => field))];
+}
 
 /**
  * What a field of a JSON value has that its schema does not allow: the value and the type, or that it is not there.

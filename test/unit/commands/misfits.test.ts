@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { misfitOf } from '../../../../src/commands/explain/misfit.ts';
+import { misfitOf } from '../../../src/commands/misfits.ts';
 
 const SCHEMA = {
   type: 'record',
