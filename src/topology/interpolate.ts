@@ -37,7 +37,7 @@ export interface Interpolated {
 export function interpolate(
   yaml: YamlDocument,
   env: Environment,
-  readText: (path: string) => string = readFile,
+  textOf: (path: string) => string = readText,
 ): Interpolated {
   const findings: CheckFinding[] = [];
   const files = new Map<string, () => string>();
@@ -67,7 +67,7 @@ export function interpolate(
       findings.push(yaml.at(path, `${whole} is a secret, and only connections have such`, remedy));
       return '';
     }
-    const read = () => readText(file).replace(/[\r\n]+$/, '');
+    const read = () => textOf(file).replace(/[\r\n]+$/, '');
     let problem = 'is an empty file';
     try {
       const found = read();
@@ -86,10 +86,6 @@ export function interpolate(
     findings.push(yaml.at(path, `${whole} ${problem}`, remedy));
     return '';
   }
-}
-
-function readFile(path: string): string {
-  return readText(path);
 }
 
 function resolve(body: string, env: Environment): string | { problem: string } {
