@@ -5,6 +5,7 @@ import { formatSummary, summarize } from '../check/summary.ts';
 import { type CheckFinding, formatFindings, hasErrors } from '../documents/finding.ts';
 import { EXIT } from '../kernel/errors.ts';
 import type { Plan } from '../plan/plan.ts';
+import { counted } from './display/format.ts';
 
 export interface CheckOptions {
   readonly topology: string;
@@ -47,13 +48,9 @@ export async function check(options: CheckOptions, io: CheckIo): Promise<number>
 function closing(findings: readonly CheckFinding[], golden: number, replayed: boolean): string {
   const errors = findings.filter((finding) => finding.severity === 'error').length;
   const warnings = findings.length - errors;
-  const counted = `${many(errors, 'error')}, ${many(warnings, 'warning')}`;
-  if (errors > 0) return counted;
+  const found = `${counted(errors, 'error')}, ${counted(warnings, 'warning')}`;
+  if (errors > 0) return found;
   const agreed =
-    replayed && golden > 0 ? `; ${many(golden, 'golden record')} ${golden === 1 ? 'agrees' : 'agree'}` : '';
-  return `the contract holds: ${counted}${agreed}`;
-}
-
-function many(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+    replayed && golden > 0 ? `; ${counted(golden, 'golden record')} ${golden === 1 ? 'agrees' : 'agree'}` : '';
+  return `the contract holds: ${found}${agreed}`;
 }

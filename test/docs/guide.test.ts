@@ -123,6 +123,6 @@ test('the guide leads from a schema and a model to predictions', async () => {
     said.find((text) => /^record +shop\.events:3:0 /m.test(text)),
   ];
   assert.ok(tail !== undefined && explain !== undefined, 'tail shows the address that explain takes');
-  assert.match(said.at(-1) ?? '', /features +airport: 1 rows/);
+  assert.match(said.at(-1) ?? '', /features +airport: 1 row,/);
   assert.match(said.at(-1) ?? '', /2 inputs = 2 outputs \+ 0 dead letters; every input exactly once/);
 });

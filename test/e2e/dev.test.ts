@@ -127,7 +127,7 @@ describe('dev', { concurrency: 2 }, () => {
     await child.until('predictions are shown', () => child.stdout.split('prediction ').length > 2);
     child.signal('SIGINT');
     assert.equal(await child.ended, 0, child.stderr);
-    assert.match(child.stdout, /^\d+ events in the topics, \d+ predictions, 0 dead letters$/m);
+    assert.match(child.stdout, /^[\d,]+ events in the topics, [\d,]+ predictions, 0 dead letters$/m);
     assert.match(child.stderr, /: 30 lines → hello\.flights, 2000 a second, again and again$/m);
   });
 
@@ -210,6 +210,17 @@ describe('dev', { concurrency: 2 }, () => {
     const refused = await run.until('event-refused');
     assert.equal(refused.line, 31);
     assert.match(String(refused.reason), /"x" is no value for the field "id", long/);
+  });
+
+  test('what there is one of is told as one', async () => {
+    const mine = project({ edit: AVRO });
+    writeFileSync(join(mine.folder, 'events.jsonl'), `${EVENTS[0]}\n{"id": "x"}\n`);
+    const run = start(mine.file, { exit: true, json: false });
+    assert.equal(await run.ended, 1);
+    assert.match(
+      run.stderr.text,
+      /^settled {6}1 event: 1 prediction, 0 dead letters, 0 dropped; 1 line was not sent$/m,
+    );
   });
 
   for (const [name, options, message] of [

@@ -1,6 +1,7 @@
 import { createKafkaSink } from '../../adapters/kafka/sink.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
+import { count, counted } from '../display/format.ts';
 import { createFeeder, eventLines, type Feeder } from '../embedded/feeder.ts';
 import { settledRecords } from '../embedded/settled.ts';
 import { aborted, until } from '../embedded/waiting.ts';
@@ -38,7 +39,7 @@ export function startFeeding(
     const rate = perSecond === 0 ? 'as fast as they are taken' : `${perSecond} a second`;
     report.tell(
       { event: 'events', file, lines: lines.length, topic },
-      `events       ${file}: ${lines.length.toLocaleString('en')} lines → ${topic}, ${rate}${loop ? ', again and again' : ''}`,
+      `events       ${file}: ${counted(lines.length, 'line')} → ${topic}, ${rate}${loop ? ', again and again' : ''}`,
     );
     const telemetry = createTelemetry({ clock, log: { log: () => undefined } });
     const brokers = connections.kafka?.brokers ?? [];
@@ -79,11 +80,10 @@ export function startFeeding(
     const [published, letters, dropped] = (['published', 'dead-lettered', 'dropped'] as const).map((fate) =>
       settledRecords(telemetry, fate),
     );
-    const n = (figure: number): string => figure.toLocaleString('en');
-    const left = refused === 0 ? '' : `; ${refused} lines were not sent`;
+    const left = refused === 0 ? '' : `; ${counted(refused, 'line was', 'lines were')} not sent`;
     report.tell(
       { event: 'settled', sent: feeder.produced, published, deadLettered: letters, dropped, notSent: refused },
-      `settled      ${n(feeder.produced)} events: ${n(published)} predictions, ${n(letters)} dead letters, ${n(dropped)} dropped${left}`,
+      `settled      ${counted(feeder.produced, 'event')}: ${counted(published, 'prediction')}, ${counted(letters, 'dead letter')}, ${count(dropped)} dropped${left}`,
     );
     return { refused };
   }

@@ -9,6 +9,7 @@ import type { Log } from '../../ports/telemetry.ts';
 import type { Runner } from '../../runner.ts';
 import { EVENTS } from '../../telemetry/events.ts';
 import { createTelemetry, type MetricStore } from '../../telemetry/metrics.ts';
+import { counted } from '../display/format.ts';
 import { loadTables, makeTopics, PARTITIONS, registerSchemas } from '../embedded/provision.ts';
 import type { Services } from '../embedded/services.ts';
 import type { Io } from '../io.ts';
@@ -90,7 +91,7 @@ export async function openPipeline(
     const from = file === undefined ? `empty: no ${table}.jsonl in ${features ?? 'any folder; give --features'}` : file;
     report.tell(
       { event: 'features', tables: [{ table, rows, file }] },
-      `features     ${table}: ${rows.toLocaleString('en')} rows, ${from}`,
+      `features     ${table}: ${counted(rows, 'row')}, ${from}`,
     );
   }
 
@@ -126,6 +127,15 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   for (const { table, from } of lookUpsOf(topology)) {
     if (from !== 'bigtable') note(`table ${table} is read from ${from} as the file says: only Bigtable is embedded`);
   }
+  // Rows that it kept would outlive the edit of a feature file, and rows of files would be found by who runs for real.
+  const kept = plan.reads.filter(({ cache }) => cache?.secondLevel !== undefined).map(({ table }) => table);
+  if (kept.length > 0)
+    note(
+      `${topology.file} names Redis as second level of the cache of table ${[...new Set(kept)].join(', ')}; it is left out, so that an edited row shows`,
+    );
+  const reads = plan.reads.map((read) =>
+    read.cache === undefined ? read : { ...read, cache: { ...read.cache, secondLevel: undefined } },
+  );
   const connections = {
     ...topology.connections,
     // The embedded services have neither TLS nor logins, and nothing secret is sent to them.
@@ -133,7 +143,7 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
     registry: registry && { url: env.SCHEMA_REGISTRY_URL },
     bigtable: topology.connections.bigtable ?? { project: 'dev', instance: 'dev' },
   };
-  return { ...plan, topology: { ...topology, connections } };
+  return { ...plan, reads, topology: { ...topology, connections } };
 }
 
 function idOf(

@@ -1,6 +1,7 @@
 import { casesFileOf } from '../../cases/load.ts';
 import { classify, EXIT, exitCodeOf, SluiceError } from '../../kernel/errors.ts';
 import type { RunOutcome } from '../../runner.ts';
+import { counted } from '../display/format.ts';
 import { describeLedger, readLedger, sound } from '../embedded/ledger.ts';
 import { settledRecords } from '../embedded/settled.ts';
 import { aborted } from '../embedded/waiting.ts';
@@ -147,7 +148,7 @@ export function createSession(
     if (options.exit) report.tell({ event: 'ended', ...ledger, dropped }, `${describeLedger(ledger)}${also}`, true);
     else {
       const { inputs, outputs, deadLetters } = ledger;
-      const text = `${inputs} events in the topics, ${outputs} predictions, ${deadLetters} dead letters`;
+      const text = `${counted(inputs, 'event')} in the topics, ${counted(outputs, 'prediction')}, ${counted(deadLetters, 'dead letter')}`;
       report.tell({ event: 'ended', inputs, outputs, deadLetters }, text, true);
     }
     if (outcome.error !== undefined) return exitCodeOf(outcome.error);

@@ -10,6 +10,11 @@ export function count(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 line`, `2,000 lines`; a noun whose plural is another form comes with it. */
+export function counted(value: number, noun: string, plural = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : plural}`;
+}
+
 /** Three significant figures, in ms, s, min or h. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms)) return UNKNOWN;

@@ -5,6 +5,7 @@ import {
   bar,
   bytes,
   count,
+  counted,
   cut,
   duration,
   fit,
@@ -18,6 +19,10 @@ import { createRates } from '../../../../src/commands/display/rates.ts';
 
 test('figures for people', () => {
   assert.deepEqual([0, 999, 1000, 1234567.4, Number.NaN].map(count), ['0', '999', '1,000', '1,234,567', '–']);
+  assert.deepEqual(
+    [counted(1, 'line'), counted(0, 'line'), counted(1_200, 'line'), counted(2, 'line was', 'lines were')],
+    ['1 line', '0 lines', '1,200 lines', '2 lines were'],
+  );
   assert.deepEqual([0.1234, 1.234, 12.34, 999.4, 1000, 90_500, 180_000, 10_800_000, 259_200_000].map(duration), [
     '0.123 ms',
     '1.23 ms',
