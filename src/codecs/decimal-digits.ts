@@ -6,59 +6,52 @@ import { isDigit } from './json-scan.ts';
  */
 const MAX_LIMBS = 128;
 export const MAX_DECIMAL_BYTES = 2 * MAX_LIMBS;
-/** Digits that so many bytes come to at most, with a sign, a point and zeros in front. */
-export const MAX_DECIMAL_TEXT = 2 * 617 + 4;
+/** Digits that so many bytes come to at most, with a sign, a point and a zero before it. */
+export const MAX_DECIMAL_TEXT = 617 + 3;
 
 const LIMBS = new Uint16Array(MAX_LIMBS);
 const DIGITS = new Uint8Array(MAX_DECIMAL_TEXT);
 let used = 0;
 
 /**
- * A JSON number without its exponent, [start, end) → LIMBS, times ten to the scale. False: it is none, has more places
- * than the scale or more digits than the precision.
+ * A JSON number without sign and exponent, [start, end) → LIMBS, times ten to the scale, which an exponent may have made negative.
+ * False: it is none, has more places than the scale, more digits than the precision, or more than LIMBS hold.
  */
 function readDigits(bytes: Buffer, start: number, end: number, precision: number, scale: number): boolean {
   used = 0;
+  // Up to the last that is not 0; zeros behind it are no places, and tens before the point.
   let digits = 0;
-  let places = -1;
   let zeros = 0;
+  let point = end;
   const first = start;
   for (; start < end; start++) {
     const byte = bytes[start];
-    if (byte === 0x2e && places < 0 && start > first) {
-      places = 0;
+    if (byte === 0x2e && point === end && start > first) {
+      point = start;
       continue;
     }
     if (!isDigit(byte)) return false;
-    if (places >= 0) {
-      // Zeros at the end are no places.
-      if (byte === 0x30) {
-        zeros++;
-        continue;
-      }
-      places += zeros + 1;
-      if (digits > 0) digits += zeros;
-      if (digits > precision) return false;
-      for (; zeros > 0; zeros--) multiply(10, 0);
+    if (byte === 0x30) {
+      zeros++;
+      continue;
     }
-    if (digits > 0 || byte !== 0x30) digits++;
-    if (digits > precision) return false;
-    multiply(10, byte - 0x30);
+    digits += digits === 0 ? 1 : zeros + 1;
+    if (digits > precision || (used > 0 && !shift(zeros))) return false;
+    zeros = 0;
+    if (!multiply(10, byte - 0x30)) return false;
   }
-  if (start === first || (places === 0 && zeros === 0) || places > scale) return false;
-  const missing = scale - Math.max(0, places);
-  if (used > 0 && digits + missing > precision) return false;
-  for (let k = 0; k < missing && used > 0; k++) multiply(10, 0);
-  return true;
+  if (start === first || point === end - 1) return false;
+  if (used === 0) return true;
+  const places = point === end ? 0 : end - 1 - point;
+  const missing = scale - places + zeros;
+  return missing >= 0 && digits + missing <= precision && shift(missing);
 }
-
-const MAX_EXPONENT = 1_000;
 
 /** NaN: it is none. */
 function exponentOf(bytes: Buffer, at: number, end: number): number {
   const negative = bytes[at] === 0x2d;
   if (at < end && (negative || bytes[at] === 0x2b)) at++;
-  if (at >= end || end - at > 6) return Number.NaN;
+  if (at >= end) return Number.NaN;
   let exponent = 0;
   for (; at < end; at++) {
     if (!isDigit(bytes[at])) return Number.NaN;
@@ -67,20 +60,29 @@ function exponentOf(bytes: Buffer, at: number, end: number): number {
   return negative ? -exponent : exponent;
 }
 
-/** LIMBS × factor + more. */
-function multiply(factor: number, more: number): void {
+/** LIMBS × ten to the zeros; false: it is too long. */
+function shift(zeros: number): boolean {
+  for (; zeros > 0; zeros--) if (!multiply(10, 0)) return false;
+  return true;
+}
+
+/** LIMBS × factor + more; false: it is too long. */
+function multiply(factor: number, more: number): boolean {
   let carry = more;
   for (let k = 0; k < used; k++) {
     const part = LIMBS[k] * factor + carry;
     LIMBS[k] = part & 0xffff;
     carry = part >>> 16;
   }
-  if (carry > 0 && used < MAX_LIMBS) LIMBS[used++] = carry;
+  if (carry === 0) return true;
+  if (used === MAX_LIMBS) return false;
+  LIMBS[used++] = carry;
+  return true;
 }
 
 /**
  * Digits [start, end), with a sign or without → two's complement at into[at..], as short as it can be, or of `size` bytes (-1: as
- * short). Returns the position behind it, or -1 where it is no such decimal. There is room for MAX_DECIMAL_BYTES + 1.
+ * short). Returns the position behind it, or -1 where it is no such decimal. There is room for MAX_DECIMAL_BYTES, and for `size`.
  */
 export function putDecimal(
   bytes: Buffer,
@@ -95,8 +97,7 @@ export function putDecimal(
   let behind = start;
   while (behind < end && (bytes[behind] | 0x20) !== 0x65) behind++;
   const exponent = behind === end ? 0 : exponentOf(bytes, behind + 1, end);
-  // More places than the scale, whatever the digits are; or more digits than any precision.
-  if (!(scale + exponent >= 0 && exponent <= MAX_EXPONENT)) return -1;
+  if (Number.isNaN(exponent)) return -1;
   if (!readDigits(bytes, negative ? start + 1 : start, behind, precision, scale + exponent)) return -1;
   let length = Math.max(1, 2 * used);
   if (used > 0) {
@@ -104,12 +105,10 @@ export function putDecimal(
     if (top < 0x100) length--;
     // The highest bit is the sign: -128 has room in a byte, 128 has not.
     const high = top < 0x100 ? top : top >> 8;
-    if (high > 0x80 || (high === 0x80 && !(negative && isPower(top < 0x100 ? top : top)))) length++;
+    if (high > 0x80 || (high === 0x80 && !(negative && isPower(top)))) length++;
   }
-  if (size >= 0) {
-    if (length > size) return -1;
-    length = size;
-  }
+  if (length > (size >= 0 ? size : MAX_DECIMAL_BYTES)) return -1;
+  if (size >= 0) length = size;
   let borrow = negative ? 1 : 0;
   for (let k = 0; k < length; k++) {
     const limb = k >> 1 < used ? LIMBS[k >> 1] : 0;
@@ -170,11 +169,10 @@ export function writeDecimal(
       rest = Math.floor(rest / 10);
     }
   }
-  while (digits <= scale) DIGITS[digits++] = 0;
   if (negative) into[at++] = 0x2d;
-  while (digits > 0) {
-    into[at++] = 0x30 + DIGITS[--digits];
-    if (digits === scale && scale > 0) into[at++] = 0x2e;
+  for (let k = Math.max(digits, scale + 1) - 1; k >= 0; k--) {
+    into[at++] = k < digits ? 0x30 + DIGITS[k] : 0x30;
+    if (k === scale && scale > 0) into[at++] = 0x2e;
   }
   return at;
 }

@@ -27,9 +27,9 @@ export interface JsonField {
   readonly allowsBoolean: boolean;
   readonly numbers: number;
   readonly allowsText: boolean;
-  /** Numbers as text, where text is nothing else: decimals, and times of the kind that is named. */
+  /** Numbers as text, where text is nothing else: decimals, and times of any of the kinds that are named. */
   readonly quotedDecimal: boolean;
-  readonly quotedTime: TimeText | undefined;
+  readonly quotedTimes: readonly TimeText[];
   /** Symbols, where text must be one. */
   readonly symbols: readonly Buffer[] | undefined;
   /** Values are null or of one type, and nobody wants them whole. */
@@ -67,7 +67,7 @@ export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): re
       numbers: numericBits(branches),
       allowsText: anyText || enums.length > 0,
       quotedDecimal: !anyText && enums.length === 0 && branches.some((branch) => decimalOf(branch) !== undefined),
-      quotedTime: anyText || enums.length > 0 ? undefined : branches.map(timeTextOf).find((time) => time !== undefined),
+      quotedTimes: anyText || enums.length > 0 ? [] : branches.map(timeTextOf).filter((time) => time !== undefined),
       symbols: anyText ? undefined : enums.map((symbol) => Buffer.from(symbol)),
       isPlain:
         branches.filter(({ type }) => type !== 'null').length < 2 && !slots.some((slot) => wants[slot].kind === 'raw'),

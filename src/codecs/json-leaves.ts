@@ -12,7 +12,7 @@ const CLOSE_BRACKET = 0x5d;
 const COMMA = 0x2c;
 
 /** The cursor's last string with its length; escapes only make it shorter. */
-export function writeText(cursor: JsonCursor, out: RawColumn): boolean {
+export function appendText(cursor: JsonCursor, out: RawColumn): boolean {
   const { bytes, textStart, textEnd } = cursor;
   if (!cursor.escaped) {
     rawIndex(out, textEnd - textStart);
@@ -32,14 +32,14 @@ export function writeText(cursor: JsonCursor, out: RawColumn): boolean {
 const MAX_LENGTH = 5;
 
 /** Characters as bytes, each of one or two bytes of UTF-8; or numbers as float32. */
-export function writeBytes(cursor: JsonCursor, { size }: JsonShape, out: RawColumn, byte: number): boolean {
+export function appendBytes(cursor: JsonCursor, { size }: JsonShape, out: RawColumn, byte: number): boolean {
   const isFixed = size >= 0;
   const before = out.used;
   if (!rawRoom(out, MAX_LENGTH)) return true;
   const start = isFixed ? before : before + MAX_LENGTH;
   out.used = start;
-  const isText = byte === QUOTE && cursor.string() && writeLatin1(cursor, out);
-  if (!isText && (byte !== OPEN_BRACKET || !writeFloats(cursor, out))) return false;
+  const isText = byte === QUOTE && cursor.string() && appendLatin1(cursor, out);
+  if (!isText && (byte !== OPEN_BRACKET || !appendFloats(cursor, out))) return false;
   const length = out.used - start;
   if (isFixed) return length === size || out.isOver;
   out.used = before;
@@ -49,7 +49,7 @@ export function writeBytes(cursor: JsonCursor, { size }: JsonShape, out: RawColu
   return true;
 }
 
-function writeLatin1(cursor: JsonCursor, out: RawColumn): boolean {
+function appendLatin1(cursor: JsonCursor, out: RawColumn): boolean {
   const { textStart, textEnd } = cursor;
   if (!rawRoom(out, textEnd - textStart)) return true;
   const start = out.used;
@@ -66,7 +66,7 @@ function writeLatin1(cursor: JsonCursor, out: RawColumn): boolean {
   return true;
 }
 
-function writeFloats(cursor: JsonCursor, out: RawColumn): boolean {
+function appendFloats(cursor: JsonCursor, out: RawColumn): boolean {
   cursor.at++;
   if (cursor.peek() === CLOSE_BRACKET) {
     cursor.at++;
@@ -83,12 +83,13 @@ function writeFloats(cursor: JsonCursor, out: RawColumn): boolean {
   }
 }
 
-export function writeDecimalOf(cursor: JsonCursor, shape: JsonShape, out: RawColumn, byte: number): boolean {
+/** A number, or text that is one, with its digits; with their length where the type has no size. */
+export function appendDecimal(cursor: JsonCursor, shape: JsonShape, out: RawColumn, byte: number): boolean {
   const { decimal, size } = shape;
   if (decimal === undefined || !(byte === QUOTE ? cursor.string() : cursor.number())) return false;
   const start = byte === QUOTE ? cursor.textStart : cursor.numberStart;
   const end = byte === QUOTE ? cursor.textEnd : cursor.at;
-  if (!rawRoom(out, MAX_DECIMAL_BYTES + MAX_LENGTH)) return true;
+  if (!rawRoom(out, Math.max(size, MAX_DECIMAL_BYTES) + MAX_LENGTH)) return true;
   const at = size < 0 ? out.used + MAX_LENGTH : out.used;
   const behind = putDecimal(cursor.bytes, start, end, decimal, size, out.bytes, at);
   if (behind < 0) return false;

@@ -4,7 +4,7 @@ import { putDefault } from './default-entry.ts';
 import { DOUBLE, fitNumber, INT, type JsonField, LONG, textFits } from './json-fields.ts';
 import { FALSE, JsonCursor, NULL, TRUE } from './json-scan.ts';
 import { readLongDigits, resolveEscapes } from './json-text.ts';
-import { readTime } from './json-times.ts';
+import { readFirstTime } from './json-times.ts';
 import { writeJsonAsAvro } from './json-to-avro.ts';
 import { readItems } from './json-vector.ts';
 import { beginRaw, endRaw } from './raw-out.ts';
@@ -172,11 +172,11 @@ export class JsonRowReader {
   }
 
   /** A number that JSON has as text: a decimal, a time. */
-  private readQuoted({ quotedDecimal, quotedTime }: JsonField, into: Float64Array, at: number): boolean {
+  private readQuoted({ quotedDecimal, quotedTimes }: JsonField, into: Float64Array, at: number): boolean {
     const { cursor, arena } = this;
-    if ((!quotedDecimal && quotedTime === undefined) || !cursor.string() || cursor.escaped) return false;
+    if ((!quotedDecimal && quotedTimes.length === 0) || !cursor.string() || cursor.escaped) return false;
     const { at: next, end, textStart, textEnd } = cursor;
-    if (quotedTime !== undefined && readTime(arena, textStart, textEnd, quotedTime, into, at)) return true;
+    if (readFirstTime(arena, textStart, textEnd, quotedTimes, into, at)) return true;
     if (!quotedDecimal || textStart === textEnd) return false;
     cursor.at = textStart;
     cursor.end = textEnd;
@@ -186,11 +186,11 @@ export class JsonRowReader {
     return isThere;
   }
 
-  private readLong({ numbers: types, quotedTime }: JsonField, column: LongColumn, i: number, byte: number): boolean {
+  private readLong({ numbers: types, quotedTimes }: JsonField, column: LongColumn, i: number, byte: number): boolean {
     const { cursor } = this;
-    if (byte === QUOTE && quotedTime !== undefined) {
+    if (byte === QUOTE && quotedTimes.length > 0) {
       if (!cursor.string() || cursor.escaped) return false;
-      if (!readTime(this.arena, cursor.textStart, cursor.textEnd, quotedTime, COUNT, 0)) return false;
+      if (!readFirstTime(this.arena, cursor.textStart, cursor.textEnd, quotedTimes, COUNT, 0)) return false;
       column.words[2 * i] = (COUNT[0] % 4294967296) | 0;
       column.words[2 * i + 1] = Math.floor(COUNT[0] / 4294967296);
       column.present[i] = 1;

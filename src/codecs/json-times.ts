@@ -35,7 +35,7 @@ function logicalTypeOf(type: AvroType): string {
   return 'logicalType' in type ? (type.logicalType ?? '') : '';
 }
 
-/** Where readDigits leaves what it has read. */
+/** Where `digits` leaves what it has read. */
 let read = 0;
 
 /**
@@ -104,6 +104,19 @@ export function readTime(
   if (start !== end) return false;
   into[at] = (seconds / type.secondsEach) * type.perSecond + fraction;
   return true;
+}
+
+/** The same, as the first of the types that it is text of. */
+export function readFirstTime(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  types: readonly TimeText[],
+  into: Float64Array,
+  at: number,
+): boolean {
+  for (let k = 0; k < types.length; k++) if (readTime(bytes, start, end, types[k], into, at)) return true;
+  return false;
 }
 
 function digits(bytes: Buffer, at: number, count: number): boolean {

@@ -1,7 +1,7 @@
 import type { RawColumn } from '../kernel/columns.ts';
 import { MAX_DEPTH } from './avro-schema.ts';
 import { DOUBLE, FLOAT, fitNumber, INT, LONG } from './json-fields.ts';
-import { writeBytes, writeDecimalOf, writeText } from './json-leaves.ts';
+import { appendBytes, appendDecimal, appendText } from './json-leaves.ts';
 import { FALSE, isDigit, type JsonCursor, NULL, TRUE } from './json-scan.ts';
 import type { JsonShape, JsonShapeField } from './json-shape.ts';
 import { readLongDigits } from './json-text.ts';
@@ -25,7 +25,7 @@ const COUNT = new Float64Array(1);
  * type, by the rules of compileJsonDecoder, and what was appended is nothing.
  *
  * Of a union the first branch of the value's kind: of numbers the first that holds it, of text an enum that has it or else
- * string, of objects the first record whose fields are all there. Bytes are text of characters U+0000 to U+00FF, or a list of
+ * string, or else the first time that it is, of objects the first record whose fields are all there. Bytes are text of characters U+0000 to U+00FF, or a list of
  * float32; decimals and times numbers or text. A member given twice counts with its last value.
  * Limit: an object's members are looked over once a level that they lie in.
  */
@@ -57,7 +57,7 @@ export function writeJsonAsAvro(cursor: JsonCursor, shape: JsonShape, out: RawCo
       return !Number.isNaN(value);
     }
     case 'string':
-      return byte === QUOTE && cursor.string() && writeText(cursor, out);
+      return byte === QUOTE && cursor.string() && appendText(cursor, out);
     case 'enum': {
       if (byte !== QUOTE || !cursor.string() || cursor.escaped) return false;
       const index = symbolAt(shape.symbols, cursor.bytes, cursor.textStart, cursor.textEnd);
@@ -67,8 +67,8 @@ export function writeJsonAsAvro(cursor: JsonCursor, shape: JsonShape, out: RawCo
     case 'bytes':
     case 'fixed':
       return shape.decimal === undefined
-        ? writeBytes(cursor, shape, out, byte)
-        : writeDecimalOf(cursor, shape, out, byte);
+        ? appendBytes(cursor, shape, out, byte)
+        : appendDecimal(cursor, shape, out, byte);
     case 'array':
       return byte === OPEN_BRACKET && writeItems(cursor, shape.parts[0], out, depth);
     case 'map':
@@ -94,8 +94,9 @@ function branchOf(
       if ((pass === 0) !== isNative(branch, byte)) continue;
       const begin = cursor.at;
       const { used } = out;
-      // Decimals and what has a size are tried: only digits and length tell them from others.
-      const isTried = branch.decimal !== undefined || branch.type === 'fixed';
+      // Decimals, what has a size, and times as text are tried: only digits, length and form tell them from others.
+      const isTried =
+        branch.decimal !== undefined || branch.type === 'fixed' || (byte === QUOTE && branch.time !== undefined);
       const fits = isTried
         ? writeJsonAsAvro(cursor, branch, out, depth)
         : isNumber
@@ -140,7 +141,7 @@ function tokenFits(cursor: JsonCursor, shape: JsonShape, byte: number, depth: nu
         if (!cursor.string() || cursor.escaped) return false;
         return symbolAt(shape.symbols, cursor.bytes, cursor.textStart, cursor.textEnd) >= 0;
       }
-      return type === 'string' || type === 'bytes' || shape.time !== undefined;
+      return type === 'string' || type === 'bytes';
     default:
       return false;
   }
@@ -194,7 +195,7 @@ function writeMap(cursor: JsonCursor, values: JsonShape, out: RawColumn, depth: 
   for (;;) {
     if (!cursor.name()) return false;
     rawIndex(out, 1);
-    if (!writeText(cursor, out) || !writeJsonAsAvro(cursor, values, out, depth + 1)) return false;
+    if (!appendText(cursor, out) || !writeJsonAsAvro(cursor, values, out, depth + 1)) return false;
     const next = cursor.peek();
     cursor.at++;
     if (next === CLOSE_BRACE) break;

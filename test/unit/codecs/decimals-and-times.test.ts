@@ -53,6 +53,19 @@ test('digits become bytes and bytes digits, as BigInt has it', () => {
     }),
     { seed: 32, numRuns: 5_000 },
   );
+  fc.assert(
+    fc.property(unscaled, fc.nat(30), fc.nat(40), fc.nat(40), (value, scale, zeros, point) => {
+      const digits = decimalText({ unscaled: value * 10n ** BigInt(zeros), scale: point });
+      const written = Buffer.from(`${digits}e${point - zeros - scale}`);
+      const end = putDecimal(written, 0, written.length, { precision: 60, scale }, -1, bytes, 1);
+      assert.deepEqual(bytes.subarray(1, end), twosComplement(value), `${written} at ${scale}`);
+      if (value % 10n === 0n) return;
+      const less = scale === 0 ? Buffer.from(`${digits}e${point - zeros - 1}`) : written;
+      const places = { precision: 60, scale: Math.max(0, scale - 1) };
+      assert.equal(putDecimal(less, 0, less.length, places, -1, bytes, 1), -1, `${less} at ${places.scale}`);
+    }),
+    { seed: 34, numRuns: 3_000 },
+  );
   for (const wrong of ['', '-', '1.', '.5', '1.505', '1,5', '+1', '12345', ' 1'])
     assert.equal(putDecimal(Buffer.from(wrong), 0, wrong.length, { precision: 4, scale: 2 }, -1, bytes, 0), -1, wrong);
   for (const [text, means] of [
@@ -60,7 +73,21 @@ test('digits become bytes and bytes digits, as BigInt has it', () => {
     ['-2.5E1', -2500n],
     ['1e+1', 1000n],
     ['0e3', 0n],
+    ['0e-5', 0n],
+    ['-0.000e-99', 0n],
+    ['0e9999999', 0n],
+    ['100e-3', 10n],
+    ['-1200.00e-4', -12n],
+    ['0.05000e+1', 50n],
+    ['000.010', 1n],
+    ['101e-3', undefined],
+    ['0.050e-1', undefined],
     ['1e-3', undefined],
+    ['0e', undefined],
+    ['0e-', undefined],
+    ['0e1x', undefined],
+    ['0.e1', undefined],
+    ['1e-99999999999999999999', undefined],
     ['1e2', undefined],
     ['1e', undefined],
     ['1e+', undefined],
@@ -72,6 +99,58 @@ test('digits become bytes and bytes digits, as BigInt has it', () => {
       end < 0 ? undefined : bytes.subarray(0, end),
       means === undefined ? undefined : twosComplement(means),
       text,
+    );
+  }
+});
+
+test('a decimal of more digits than there is room for is refused, never another number', () => {
+  const bytes = Buffer.alloc(MAX_DECIMAL_BYTES + 8);
+  const put = (digits: string, scale = 0): Buffer | undefined => {
+    bytes.fill(0xee);
+    const end = putDecimal(Buffer.from(digits), 0, digits.length, { precision: 2_000, scale }, -1, bytes, 0);
+    assert.ok(end <= MAX_DECIMAL_BYTES, `${end}`);
+    assert.ok(
+      bytes.subarray(MAX_DECIMAL_BYTES).every((byte) => byte === 0xee),
+      'nothing is written behind the room',
+    );
+    return end < 0 ? undefined : Buffer.from(bytes.subarray(0, end));
+  };
+  const most = 2n ** (8n * BigInt(MAX_DECIMAL_BYTES) - 1n);
+  assert.deepEqual(put(String(most - 1n)), twosComplement(most - 1n));
+  assert.deepEqual(put(String(-most)), twosComplement(-most));
+  for (const beyond of [
+    String(most),
+    String(-most - 1n),
+    '9'.repeat(650),
+    `-${'9'.repeat(650)}`,
+    `1${'0'.repeat(649)}`,
+  ])
+    assert.equal(put(beyond), undefined, beyond);
+  assert.equal(put('1e649'), undefined);
+  assert.equal(put('1', 649), undefined);
+  assert.deepEqual(put(`0.${'0'.repeat(648)}1`, 649), Buffer.from([1]));
+});
+
+test('a scale beyond all digits is zeros', () => {
+  const scale = MAX_DECIMAL_TEXT + 100;
+  const text = Buffer.alloc(MAX_DECIMAL_TEXT + scale);
+  const end = writeDecimal(text, 0, Buffer.from([0xf9]), 0, 1, scale);
+  assert.equal(text.toString('latin1', 0, end), `-0.${'0'.repeat(scale - 1)}7`);
+});
+
+test('decimals of large fixed types have room, wherever they come to lie', () => {
+  const money = { type: 'fixed', name: 'M', size: 3_000, logicalType: 'decimal', precision: 600, scale: 2 };
+  const schema = decimalField({ type: 'array', items: money });
+  const wants = [want('x', 'raw')];
+  const decoder = compileJsonDecoder({ schema, wants });
+  for (let count = 1; count < 20; count++) {
+    const values = Array.from({ length: count }, (_, k) => 10n ** 400n * BigInt(k - 9));
+    const json = `{"x":[${values.map((value) => decimalText({ unscaled: value, scale: 2 }))}]}`;
+    const [got] = decodeOne(decoder, wants, Buffer.from(json)) as [Buffer];
+    const { x } = oracle(schema).fromBuffer(got) as { readonly x: readonly Buffer[] };
+    assert.deepEqual(
+      x.map((each) => BigInt.asIntN(24_000, BigInt(`0x${each.toString('hex')}`))),
+      values,
     );
   }
 });
@@ -158,4 +237,33 @@ test('JSON has decimals and times as numbers or as text', () => {
     '{"price":"1\\u0030","at":1}',
   ])
     assert.equal(of(wrong), undefined, wrong);
+});
+
+test('of a union of times text is the one that it is of, in any order, as a number and whole', () => {
+  const date = { type: 'int', logicalType: 'date' };
+  const moment = { type: 'long', logicalType: 'timestamp-millis' };
+  const clock = { type: 'int', logicalType: 'time-millis' };
+  const wants = [want('x', 'number'), want('x', 'raw')];
+  for (const [branches, text, count, branch] of [
+    [[date, moment], '2024-05-01T12:00:00Z', 1_714_564_800_000, 1],
+    [[date, moment], '2024-05-01', 19_844, 0],
+    [[moment, date], '2024-05-01', 19_844, 1],
+    [['null', clock, moment], '2024-05-01T12:00:00Z', 1_714_564_800_000, 2],
+    [['null', clock, moment], '12:00:00', 43_200_000, 1],
+    [['null', clock, moment], '2024-05-01T12:00:00', undefined, 0],
+    [['null', clock, moment], 'soon', undefined, 0],
+  ] as const) {
+    const schema = decimalField(branches);
+    const got = decodeOne(compileJsonDecoder({ schema, wants }), wants, Buffer.from(`{"x":"${text}"}`));
+    const what = `${text} of ${JSON.stringify(branches)}`;
+    if (count === undefined) {
+      assert.equal(got, undefined, what);
+      continue;
+    }
+    assert.ok(got, what);
+    const [number, whole] = got as [number, Buffer];
+    assert.equal(number, count, what);
+    const { x } = oracle(schema).fromBuffer(whole) as { readonly x: Record<string, unknown> };
+    assert.deepEqual([whole[0] / 2, Number(Object.values(x)[0])], [branch, count], what);
+  }
 });
