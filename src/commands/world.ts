@@ -77,6 +77,7 @@ export async function createWorld(
       from: topology.source.from,
       sessionTimeoutMs: kafka.sessionTimeoutMs,
       drainMs: topology.flow.drainMs,
+      companyMs: Math.min(MAX_COMPANY_MS, topology.flow.latencyBudgetMs / COMPANY_SHARE),
     },
   );
   // Before the first row is read: a change between the two would be missed. With nothing to consume there is none to miss.
@@ -107,6 +108,10 @@ export async function createWorld(
     instance,
   };
 }
+
+/** What a fetch may be held for more records, of the latency budget and at most. */
+const COMPANY_SHARE = 16;
+const MAX_COMPANY_MS = 10;
 
 /** The registry that the topology names, or its files. */
 export function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {

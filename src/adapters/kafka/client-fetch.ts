@@ -27,17 +27,34 @@ const FETCH = 'kafkajs/src/protocol/requests/fetch';
 const FIRST_VERSION = 4;
 const LAST_VERSION = 11;
 
-const keepers = new WeakSet<FetchBroker>();
+/** A fetch that has so much need not wait for company. */
+const COMPANY_BYTES = 64 * 1024;
+
+/** A broker that answers a consumer which keeps batches. */
+interface Keeper {
+  readonly companyMs: number;
+  /** What the last fetch brought was something. */
+  found: boolean;
+}
+
+const keepers = new WeakMap<FetchBroker, Keeper>();
 const clusters = new WeakSet<Cluster>();
 
-/** Each consumer has a cluster of its own, and that its brokers: none of them answers anybody else. Idempotent. */
-export function keepBatches(cluster: Cluster): void {
+/**
+ * Each consumer has a cluster of its own, and that its brokers: none of them answers anybody else. Idempotent.
+ *
+ * A fetch is answered with the first record that comes (cause) → while a few thousand come in a second, each two milliseconds
+ * bring some ten records for each partition, and most of the time goes into fetches and frames (effect) → where the last fetch
+ * brought something, the broker holds the next one for `companyMs`, or until it has COMPANY_BYTES (guard). A record that comes
+ * after a pause waits for nobody. `companyMs` below 1: none does.
+ */
+export function keepBatches(cluster: Cluster, companyMs = 0): void {
   if (clusters.has(cluster)) return;
   clusters.add(cluster);
   const { findBroker } = cluster;
   cluster.findBroker = async (request) => {
     const broker = await findBroker.call(cluster, request);
-    keepers.add(broker);
+    if (!keepers.has(broker)) keepers.set(broker, { companyMs: Math.floor(companyMs), found: false });
     return broker;
   };
 }
@@ -49,18 +66,26 @@ export function installFetch(): void {
   const { fetch } = prototype;
   if (fetch.isOurs) return;
   const ours = async function (this: FetchBroker, request: Record<string, unknown>): Promise<FetchResponse> {
-    const response = await fetch.call(this, request);
-    const isKept = keepers.has(this);
+    const keeper = keepers.get(this);
+    const response = await fetch.call(this, keeper === undefined ? request : inCompany(request, keeper));
+    let found = false;
     for (const { partitions } of response.responses) {
       for (const partition of partitions) {
         hideAborted(partition);
-        if (!isKept) partition.messages = await singly(partition.messages);
+        if (keeper === undefined) partition.messages = await singly(partition.messages);
+        found ||= partition.messages.length > 0;
       }
     }
+    if (keeper !== undefined) keeper.found = found;
     return response;
   };
   prototype.fetch = Object.assign(ours, { isOurs: true as const });
   installDecoder(require);
+}
+
+function inCompany(request: Record<string, unknown>, { companyMs, found }: Keeper): Record<string, unknown> {
+  if (!found || companyMs < 1) return request;
+  return { ...request, minBytes: COMPANY_BYTES, maxWaitTime: Math.min(companyMs, Number(request.maxWaitTime)) };
 }
 
 /** Responses are loaded anew when they are next used, so that ones loaded before this come to have it too. */

@@ -16,6 +16,8 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly partitionMaxBytes?: number;
   /** How long a broker holds a fetch that finds nothing; also the pace while nothing may be fetched. */
   readonly maxWaitMs?: number;
+  /** How long a broker may hold a fetch for more records while some come; none if not given. */
+  readonly companyMs?: number;
   /** How often the ends of the partitions are asked for while nothing is fetched. */
   readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;

@@ -219,7 +219,9 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
       partitionAssigners: [
-        hookJoins(PartitionAssigners.roundRobin, membership.join, options.stock ? undefined : keepBatches),
+        hookJoins(PartitionAssigners.roundRobin, membership.join, (cluster) => {
+          if (!options.stock) keepBatches(cluster, options.companyMs);
+        }),
       ],
     });
     consumer.on(consumer.events.GROUP_JOIN, () => membership.joined());
