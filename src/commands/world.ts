@@ -110,7 +110,7 @@ export async function createWorld(
 }
 
 /** What a fetch may be held for more records, of the latency budget and at most. */
-const COMPANY_SHARE = 16;
+const COMPANY_SHARE = 12;
 const MAX_COMPANY_MS = 10;
 
 /** The registry that the topology names, or its files. */

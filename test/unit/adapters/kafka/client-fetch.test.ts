@@ -4,6 +4,7 @@ import { type Batch, CompressionTypes, PartitionAssigners } from 'kafkajs';
 import { installFetch, keepBatches } from '../../../../src/adapters/kafka/client-fetch.ts';
 import { BEGINNING, cut, fill, firstFrom } from '../../../../src/adapters/kafka/frames.ts';
 import { type FetchedBatch, hookJoins } from '../../../../src/adapters/kafka/internals.ts';
+import { until } from '../../../fixtures/until.ts';
 import { producerOf, type Stack, withBroker } from '../../devstack/kafka-client.ts';
 
 const LIMITS = { maxRecords: 1_000, maxBytes: 1 << 20, maxRecordBytes: 1 << 20 };
@@ -78,3 +79,55 @@ test('two consumers of one process: the one whose cluster is kept gets batches, 
     }
     assert.deepEqual(firstFrom([], 0), BEGINNING);
   }));
+
+test('while records come the broker holds a fetch for company; after a fetch that brought none, and unless asked to, it does not', async () => {
+  const COMPANY_MS = 7;
+  const WAIT_MS = 61;
+  /** How long the broker was to hold fetches that had too little. */
+  const held: number[] = [];
+  const after = (delayMs: number, fire: () => void) => {
+    if (delayMs === COMPANY_MS || delayMs === WAIT_MS) held.push(delayMs);
+    const timer = setTimeout(fire, delayMs).unref();
+    return { cancel: () => clearTimeout(timer) };
+  };
+  installFetch();
+  await withBroker({ after }, async (stack) => {
+    const producer = await producerOf(stack);
+    const admin = stack.kafka.admin();
+    await admin.connect();
+    stack.onEnd(() => admin.disconnect());
+    for (const companyMs of [COMPANY_MS + 0.9, 0.9]) {
+      const topic = `t-${companyMs}`;
+      await admin.createTopics({ topics: [{ topic }] });
+      held.length = 0;
+      const consumer = stack.kafka.consumer({
+        groupId: `g-${companyMs}`,
+        maxWaitTimeInMs: WAIT_MS,
+        partitionAssigners: [
+          hookJoins(
+            PartitionAssigners.roundRobin,
+            (_, join) => join(),
+            (cluster) => keepBatches(cluster, companyMs),
+          ),
+        ],
+      });
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: true });
+      let batches = 0;
+      const eachBatch = async (): Promise<void> => void batches++;
+      await consumer.run({ autoCommit: false, eachBatch });
+      const idle = (): boolean => held.at(-1) === WAIT_MS;
+      await until('a fetch waits', idle);
+      for (let n = 1; n <= 3; n++) {
+        await producer.send({ topic, messages: [{ value: `v${n}` }] });
+        await until('it was read', () => batches >= n);
+        await until('a fetch waits again', idle);
+      }
+      await consumer.disconnect();
+      const inCompany = held.filter((each) => each === COMPANY_MS).length;
+      assert.ok(companyMs < 1 ? inCompany === 0 : inCompany >= 3, `${inCompany} of ${held.length} fetches`);
+      // Nothing comes after the last record: one fetch finds that out, and from there on they wait as long as they may.
+      assert.equal(held.lastIndexOf(WAIT_MS), held.length - 1);
+    }
+  });
+});
