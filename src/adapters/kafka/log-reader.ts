@@ -69,12 +69,21 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
     const admin = await reach(deps, options, kafka);
     const cluster = clusterOf(kafka);
     if (options.whole) keepBatches(cluster as unknown as GroupCluster);
-    await cluster.connect();
+    try {
+      await cluster.connect();
+    } catch (thrown) {
+      await Promise.allSettled([admin.disconnect(), cluster.disconnect()]);
+      throw thrown;
+    }
     return { admin, cluster, Batch: require('kafkajs/src/consumer/batch') as BatchClass };
   }
 
   const connected = () => {
-    opened ??= open();
+    // A promise that was rejected stays so (cause) → whoever tries again would never be connected (effect) → it is forgotten (guard).
+    opened ??= open().catch((thrown) => {
+      opened = undefined;
+      throw thrown;
+    });
     return opened;
   };
 
@@ -126,9 +135,9 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
     fetch: (topic, partition, offset) =>
       asked(topic, `read ${topic}/${partition}`, () => fetch(topic, partition, offset)),
     async close() {
-      if (opened === undefined) return;
-      const { admin, cluster } = await opened;
-      await Promise.all([admin.disconnect(), cluster.disconnect()]);
+      // One that fails has closed what it had, and whoever asked for it is told.
+      const clients = await opened?.catch(() => undefined);
+      if (clients !== undefined) await Promise.all([clients.admin.disconnect(), clients.cluster.disconnect()]);
     },
   };
 }
