@@ -8,6 +8,7 @@ export interface Outlet {
   write(bytes: Buffer): Promise<void>;
   /** Everything written so far is on the disk; resolves with the length of the file, 0 where it is no file. */
   flush(): Promise<number>;
+  /** As flush, then closed. */
   end(): Promise<void>;
 }
 
@@ -79,10 +80,13 @@ export async function fileOutlet(file: string, keepBytes = 0): Promise<Outlet> {
     async end() {
       try {
         await guarded(async () => {
-          if (pack === undefined) return;
-          await packWaiting(pack);
-          // Nothing at all is no packed file.
-          if (length === 0) await append(await pack(Buffer.alloc(0)));
+          if (pack !== undefined) {
+            await packWaiting(pack);
+            // Nothing at all is no packed file.
+            if (length === 0) await append(await pack(Buffer.alloc(0)));
+          }
+          // A bookmark that says "whole", or is gone, must not be on the disk before what it speaks of.
+          if (isFile) await disk.sync();
         });
       } finally {
         await disk.close();
