@@ -26,7 +26,15 @@ let stack: Stack;
 let whole: string[];
 before(async () => {
   stack = await startEmbeddedStack();
-  for (const topic of ['hello.flights', 'hello.late', 'hello.again', 'flights.risk', 'flights.departed', 'empty']) {
+  for (const topic of [
+    'hello.flights',
+    'hello.late',
+    'hello.again',
+    'flights.risk',
+    'flights.departed',
+    'empty',
+    'nightly',
+  ]) {
     await stack.createTopic(topic, PARTITIONS);
   }
   const sender = quietKafka(stack.env.KAFKA_BROKERS, 'test').producer();
@@ -111,6 +119,24 @@ test('a limit counts over all partitions', async () => {
       .concat('\n'),
   );
   assert.match(stderr, /^200 predictions in /);
+});
+
+test('a job of every night that resumes hears that there is nothing left, and what came meanwhile', async () => {
+  const options = { output: at('nightly.jsonl'), resume: true, input: 'kafka:nightly' } as const;
+  const sender = quietKafka(stack.env.KAFKA_BROKERS, 'test').producer();
+  await sender.connect();
+  const send = (count: number) =>
+    sender.send({ topic: 'nightly', messages: lines.slice(0, count).map((value) => ({ value, partition: 1 })) });
+  await send(20);
+  assert.match((await batch(options)).stderr, /^20 predictions in /);
+  assert.match((await batch(options)).stderr, /nightly\.jsonl is whole, .*\.jsonl\n20 predictions in /);
+  await send(7);
+  const { stderr } = await batch(options);
+  await sender.disconnect();
+  assert.match(
+    stderr,
+    /is whole, and nothing is left to do .*; topic nightly has 7 offsets more by now, which another batch reads\n20 /,
+  );
 });
 
 test('an empty topic is no failure', async () => {

@@ -6,7 +6,8 @@ import type { Bookmark } from './bookmark.ts';
 /**
  * What a batch that was killed has published behind its bookmark, by the headers of the topic that it writes to: `sluice-source`
  * and `sluice-model`. Limits: what the broker was handed and had not appended by then is not found, and comes twice; so does what was
- * deleted from the topic meanwhile.
+ * deleted from the topic meanwhile, and what lies behind a transaction that was open when it was killed, and still is: committed
+ * records are read up to its beginning.
  */
 export async function answeredSince(
   look: Look,

@@ -71,7 +71,8 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
     input: options.inputFormat ?? formatOf(options.input),
     output: options.outputFormat ?? formatOf(options.output),
   };
-  const { place, bookmark, ranges, answered } = await begin(options, { ends, plan: checked, formats }, look, io);
+  const begun = await begin(options, { ends, plan: checked, formats }, look, io);
+  const { place, bookmark, ranges, answered, nothingLeft } = begun;
   const report = options.output === '-' ? stderr : stdout;
   const progress = createBatchProgress({ clock, stderr, report }, telemetry, options);
   const deps: InputDeps = { io, telemetry, credit, onProgress: progress.read };
@@ -144,7 +145,8 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
   else if (outcome.result === 'done') {
     await keeper?.end(source.settled(), () => standing(lengthsOf(ends, options)), isWhole);
   }
-  progress.stop(outcome, { stoppedBy, mayGoOn: keeper !== undefined && !isWhole, heldBack: input.heldBack });
+  const mayGoOn = keeper !== undefined && !isWhole;
+  progress.stop(outcome, { stoppedBy, mayGoOn, nothingLeft, heldBack: input.heldBack });
   return conclude(outcome, telemetry);
 }
 

@@ -2,6 +2,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Answered } from '../../kernel/hand-over.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Range } from '../../ports/topic-log.ts';
+import { counted } from '../display/format.ts';
 import type { Io } from '../io.ts';
 import type { Look } from '../look/connect.ts';
 import { answeredSince } from './answered.ts';
@@ -12,17 +13,18 @@ import type { FileFormat } from './formats.ts';
 import { difference, identityOf } from './identity.ts';
 import type { BatchOptions } from './options.ts';
 import { rangesOf } from './ranges.ts';
-import { checkRest, checkResume, savedBookmark } from './resume.ts';
+import { checkRest, checkResume, isDone, offsetsBehind, savedBookmark } from './resume.ts';
 
 /** Where a batch begins: at its beginning, or where one before it stood. */
 export interface Beginning {
   readonly place: BookmarkPlace;
-  readonly isResumed: boolean;
   /** As it is to be written before anything else is. */
   readonly bookmark: Bookmark;
   /** Of a topic. */
   readonly ranges: ReadonlyMap<number, Range>;
   readonly answered: Answered | undefined;
+  /** All was done by a run before this one. */
+  readonly nothingLeft: boolean;
 }
 
 export interface BeginOptions {
@@ -53,24 +55,34 @@ export async function begin(
   const outputEnds = look && output.kind === 'topic' ? await look.extents(output.topic) : undefined;
   if (saved !== undefined && 'file' in place) {
     checkResume(saved, identity, place.file, asked);
-    if (look && input.kind === 'topic') checkRest(saved, input.topic, await look.extents(input.topic));
+    const extents = look && input.kind === 'topic' ? await look.extents(input.topic) : undefined;
+    if (extents && input.kind === 'topic') checkRest(saved, input.topic, extents);
     const ranges = new Map(Object.entries(saved.ranges ?? {}).map(([k, range]) => [Number(k), range]));
-    if (look === undefined || output.kind === 'file') {
+    const done = counted(settledOf(saved.counts), 'record');
+    if (isDone(saved, options.limit)) {
+      const anew = `to score again leave out --resume, or remove ${place.file}${output.kind === 'file' ? ` and ${output.file}` : ''}`;
+      const behind = extents && (options.to ?? 'latest') === 'latest' ? offsetsBehind(saved, extents) : 0;
+      const more = `; topic ${saved.name} has ${counted(behind, 'offset')} more by now, which another batch reads`;
       tell(
-        `going on behind ${countText(settledOf(saved.counts), 'record')} that are done, by ${place.file}`,
+        `${endText(output)} is whole, and nothing is left to do (${done} are done, by ${place.file}); ${anew}${behind > 0 ? more : ''}`,
         options,
         io,
       );
-      return { place, isResumed: true, bookmark: saved, ranges, answered: undefined };
+      return { place, nothingLeft: true, bookmark: saved, ranges, answered: undefined };
+    }
+    const going = { ...saved, limit: limitOf(options), whole: false };
+    if (look === undefined || output.kind === 'file') {
+      tell(`going on behind ${done} that are done, by ${place.file}`, options, io);
+      return { place, nothingLeft: false, bookmark: going, ranges, answered: undefined };
     }
     const { answered, count } = await answeredSince(look, output.topic, saved, plan.bundle.label);
     tell(
-      `going on behind ${countText(settledOf(saved.counts), 'record')} that are done, by ${place.file}, and ${count} behind it that ${endText(output)} has`,
+      `going on behind ${done} that are done, by ${place.file}, and ${count} behind it that ${endText(output)} has`,
       options,
       io,
     );
     const counts = { ...saved.counts, published: saved.counts.published + count };
-    return { place, isResumed: true, bookmark: { ...saved, counts }, ranges, answered };
+    return { place, nothingLeft: false, bookmark: { ...going, counts }, ranges, answered };
   }
   if ('file' in place && !options.resume && leftBehind(place.file)) {
     tell(`${place.file} is of a run that did not end; begun anew (--resume would have gone on)`, options, io);
@@ -88,8 +100,9 @@ export async function begin(
     keep: { output: 0, deadLetters: 0 },
     ...(outputEnds && { ends: outputEnds.map(({ end }) => end) }),
     counts: NO_COUNTS,
+    limit: limitOf(options),
   };
-  return { place, isResumed: false, bookmark, ranges, answered: undefined };
+  return { place, nothingLeft: false, bookmark, ranges, answered: undefined };
 }
 
 function leftBehind(file: string): boolean {
@@ -105,6 +118,7 @@ function tell(what: string, { json }: BatchOptions, { stderr }: Io): void {
   if (!json) stderr.write(`${what}\n`);
 }
 
-function countText(n: number, noun: string): string {
-  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+/** JSON knows no infinity. */
+function limitOf({ limit }: BatchOptions): number | undefined {
+  return Number.isFinite(limit) ? limit : undefined;
 }

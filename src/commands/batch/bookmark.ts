@@ -32,6 +32,8 @@ export interface Bookmark {
   /** By partition of the output topic. */
   readonly ends?: readonly number[] | undefined;
   readonly counts: Counts;
+  /** Of the run that wrote it: not more records than that; none: up to the end of the input. */
+  readonly limit?: number | undefined;
   /** Nothing is left to do. It stays where `--resume` was given, so that whoever starts the batch again and again can stop. */
   readonly whole?: boolean;
 }

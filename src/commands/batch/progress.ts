@@ -1,7 +1,7 @@
 import type { Timer } from '../../kernel/clock.ts';
 import type { RunOutcome } from '../../runner.ts';
 import type { MetricStore } from '../../telemetry/metrics.ts';
-import { count, duration } from '../display/format.ts';
+import { count, counted, duration } from '../display/format.ts';
 import type { Io } from '../io.ts';
 import type { Counts } from './bookmark.ts';
 import { countsOf, NO_COUNTS, settledOf } from './counts.ts';
@@ -31,6 +31,8 @@ export interface Ending {
   readonly stoppedBy?: string | undefined;
   /** What is not done can be done later. */
   readonly mayGoOn?: boolean;
+  /** All was done by a run before this one. */
+  readonly nothingLeft?: boolean;
   /** Partition → offset from which on a transaction that is still open holds records back. */
   readonly heldBack?: ReadonlyMap<number, number>;
 }
@@ -98,7 +100,7 @@ export function createBatchProgress(
       timer = clock.after(EVERY_MS, tick);
     },
     cancel: () => timer?.cancel(),
-    stop(outcome, { stoppedBy, mayGoOn = false, heldBack = new Map() }) {
+    stop(outcome, { stoppedBy, mayGoOn = false, nothingLeft = false, heldBack = new Map() }) {
       timer?.cancel();
       if (tty) stderr.write('\r\u001b[K');
       const { reasons, ...fates } = counts();
@@ -109,18 +111,19 @@ export function createBatchProgress(
         const goesOn = {
           ...held,
           ...(mayGoOn && { mayGoOn }),
+          ...(nothingLeft && { nothingLeft }),
           ...(settledOf(begun.before) > 0 && { before: begun.before }),
         };
         report.write(`${JSON.stringify({ ...ended, ...fates, reasons, ...goesOn, seconds: seconds() })}\n`);
         return;
       }
-      const why = Object.entries(reasons).map(([reason, n]) => `${n.toLocaleString('en')} ${reason}`);
+      const why = Object.entries(reasons).map(([reason, n]) => `${count(n)} ${reason}`);
       const dead = fates['dead-lettered'];
       stderr.write(
         [
-          many(fates.published, 'prediction'),
-          dead > 0 ? `, ${many(dead, 'dead letter')} (${why.join(', ')})` : '',
-          fates.dropped > 0 ? `, ${fates.dropped.toLocaleString('en')} dropped` : '',
+          counted(fates.published, 'prediction'),
+          dead > 0 ? `, ${counted(dead, 'dead letter')} (${why.join(', ')})` : '',
+          fates.dropped > 0 ? `, ${count(fates.dropped)} dropped` : '',
           ` in ${seconds().toFixed(1)} s`,
           endOf(result, error, stoppedBy),
           mayGoOn ? '; --resume goes on where it stands' : '',
@@ -140,8 +143,4 @@ function endOf(result: RunOutcome['result'], error: RunOutcome['error'], stopped
   if (error !== undefined) return `; failed: ${error.message}`;
   if (result === 'drain-budget') return '; not whole: flow.drain ran out before everything was written';
   return stoppedBy === undefined ? '' : `; stopped by ${stoppedBy}: the rest of the input is not scored`;
-}
-
-function many(n: number, noun: string): string {
-  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
 }

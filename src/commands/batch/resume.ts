@@ -3,6 +3,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Extent } from '../../ports/topic-log.ts';
 import { extentText } from '../look/bounds.ts';
 import { type Bookmark, type BookmarkPlace, readBookmark } from './bookmark.ts';
+import { settledOf } from './counts.ts';
 import { type Ends, endText } from './ends.ts';
 import { checkIdentity, type Identity } from './identity.ts';
 
@@ -23,6 +24,20 @@ export function savedBookmark(place: BookmarkPlace, { resume, output }: ResumeOp
     'usage-invalid',
     `--resume: ${output.file} has no ${place.file} beside it: it is whole, or no batch wrote it; leave out --resume to write it anew`,
   );
+}
+
+/** Whether a run of this limit would find nothing to do: the input has ended, or the limit is reached. */
+export function isDone({ whole = false, counts, limit: before = Number.POSITIVE_INFINITY }: Bookmark, limit: number) {
+  const settled = settledOf(counts);
+  return whole && (settled < before || settled >= limit);
+}
+
+/** Offsets of a topic behind what a batch read of it. */
+export function offsetsBehind({ ranges = {} }: Bookmark, extents: readonly Extent[]): number {
+  let offsets = 0;
+  for (const [partition, { to }] of Object.entries(ranges))
+    offsets += Math.max(0, (extents[Number(partition)]?.end ?? 0) - to);
+  return offsets;
 }
 
 /** Whether the world is as the bookmark has it; throws `usage-invalid` with what is not. */

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type Bookmark, readBookmark } from '../../../../src/commands/batch/bookmark.ts';
 import type { BatchOptions } from '../../../../src/commands/batch/options.ts';
 import { checkRest } from '../../../../src/commands/batch/resume.ts';
@@ -54,7 +55,10 @@ for (const [name, options] of [
     );
     assert.equal(readFileSync(output, 'utf8'), whole);
     const again = await run(output, '--resume');
-    assert.match(again.stderr, /^going on behind 500 records that are done, .*\n500 predictions in /);
+    assert.match(
+      again.stderr,
+      /^(.*\.jsonl) is whole, and nothing is left to do \(500 records are done, by (\1\.bookmark)\); to score again leave out --resume, or remove \2 and \1\n500 predictions in /,
+    );
     assert.deepEqual([again.code, readFileSync(output, 'utf8')], [0, whole]);
   });
 }
@@ -85,6 +89,34 @@ test('a limit counts from the beginning of the input, over all runs', async () =
   const { code, stderr } = await run(output, '--resume', '--limit', '450', '--json');
   assert.equal(code, 0, stderr);
   assert.equal(readFileSync(output, 'utf8'), whole.split('\n').slice(0, 450).join('\n').concat('\n'));
+  for (const [limit, nothingLeft] of [
+    [450, true],
+    [400, true],
+    [600, undefined],
+    [600, true],
+    [700, true],
+  ] as const) {
+    const { stdout } = await run(output, '--resume', '--limit', String(limit), '--json');
+    assert.equal(JSON.parse(stdout).nothingLeft, nothingLeft, `limit ${limit}`);
+  }
+  assert.equal(readFileSync(output, 'utf8'), whole);
+});
+
+test('a bookmark of what was whole says so no longer while more is made of it', async () => {
+  const [input, output] = [at('more.jsonl.gz'), at('more.jsonl')];
+  const packed = gzipSync(EVENTS);
+  writeFileSync(input, packed);
+  utimesSync(input, 1, 1);
+  const more = (...args: string[]) =>
+    runHere(['batch', TOPOLOGY, '--input', input, '--output', output, '--resume', ...args]);
+  assert.equal((await more('--limit', '100')).code, 0);
+  assert.equal(readBookmark(`${output}.bookmark`)?.whole, true);
+  // Its checksum is another one: the run that goes on fails at the end, and writes no bookmark after its first.
+  writeFileSync(input, packed.fill(0, packed.length - 8));
+  utimesSync(input, 1, 1);
+  const { code, stderr } = await more();
+  assert.equal(code, 1, stderr);
+  assert.equal(readBookmark(`${output}.bookmark`)?.whole, false);
 });
 
 test('where nothing was begun --resume begins, and says how many there were before as JSON', async () => {
