@@ -37,6 +37,8 @@ export interface ConnectionDeps {
   readonly telemetry: Telemetry;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Aborted: whoever asked wants it no longer, and nothing is tried again. */
+  readonly closing?: AbortSignal;
 }
 
 /** Components of the client that speak of connections, not of answers. */
@@ -115,7 +117,8 @@ export async function reach(deps: ConnectionDeps, connection: KafkaConnection, k
 }
 
 /**
- * Repeats a step of the start for `reachWithinMs`, while its failure may pass: one broker that is away is no reason to end.
+ * Repeats a step of the start for `reachWithinMs`, while its failure may pass and nobody closes what starts: one broker that is
+ * away is no reason to end.
  * Rejects with what the last failure means, or what `exhausted` makes of it.
  */
 export async function persistently<T>(
@@ -125,14 +128,16 @@ export async function persistently<T>(
   attempt: () => Promise<T>,
   exhausted?: (thrown: unknown, attempts: number) => SluiceError,
 ): Promise<T> {
-  const { clock, telemetry, random } = deps;
+  const { clock, telemetry, random, closing } = deps;
   const { brokers } = connection;
   const deadline = deadlineIn(clock, connection.reachWithinMs ?? 30_000);
   for (let attempts = 1; ; attempts++) {
+    if (closing?.aborted) throw closedMeanwhile(doing);
     try {
       return await attempt();
     } catch (thrown) {
       const error = translate(thrown, doing, brokers);
+      if (closing?.aborted) throw closedMeanwhile(doing, thrown);
       if (!mayPassAtStart(error)) throw error;
       const mistake = error.code === 'broker-unavailable' ? await misfit(deps, connection, thrown) : undefined;
       if (mistake !== undefined) throw mistake;
@@ -140,9 +145,13 @@ export async function persistently<T>(
       const delayMs = Math.min(2_000, 100 * 2 ** attempts) * (0.5 + random() / 2);
       telemetry.counter('sluice_retries_total', { what: 'kafka-connect', reason: error.code }).add(1);
       telemetry.event('kafka-connect-retry', { brokers: brokers.join(','), error: messageOf(thrown), delayMs });
-      await pause(clock, Math.min(delayMs, deadline.remainingMs()));
+      await pause(clock, Math.min(delayMs, deadline.remainingMs()), closing);
     }
   }
+}
+
+function closedMeanwhile(doing: string, cause?: unknown): SluiceError {
+  return new SluiceError('broker-unavailable', `did not ${doing}: it was closed while it started`, cause);
 }
 
 /** A listener that is not as ssl and sasl have it hangs up for as long as it is asked: that is looked for before it is asked again. */

@@ -1,4 +1,3 @@
-import { type Consumer, PartitionAssigners } from 'kafkajs';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
@@ -6,24 +5,23 @@ import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Position, Source, SourceListener } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ownership } from '../../ports/transactions.ts';
-import { installFetch, keepBatches } from './client-fetch.ts';
+import { installFetch } from './client-fetch.ts';
 import { installCodecs } from './codecs.ts';
 import { createCommitter } from './committer.ts';
 import { createKafkaClient, partitionCounts, persistently, reach, versionOf } from './connection.ts';
-import { listenForCrashes } from './crashes.ts';
+import { createGroupConsumer, type GroupConsumer } from './consumer.ts';
 import { createEnds } from './ends.ts';
-import { messageOf, translate } from './errors.ts';
+import { translate } from './errors.ts';
 import { Gate } from './gate.ts';
 import { createHandover } from './handover.ts';
 import { healthOf, lagOf } from './health.ts';
 import { createHeartbeats } from './heartbeats.ts';
-import { checkClient, type FetchedBatch, hookJoins } from './internals.ts';
+import { checkClient, type FetchedBatch } from './internals.ts';
 import { Lanes } from './lanes.ts';
 import { createLease } from './lease.ts';
 import { createMembership } from './membership.ts';
 import { createNotes } from './notes.ts';
 import { createPositions } from './positions.ts';
-import { FETCH_MAX_BYTES } from './record-batches.ts';
 import { createRecovery } from './recovery.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
 import { endStoppedFetches } from './stopped-fetches.ts';
@@ -59,9 +57,10 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   const deadAfterMs = Math.max(10 * sessionTimeoutMs, 180_000);
 
   const gate = new Gate();
+  const closing = new AbortController();
   const isClosed = (): boolean => gate.reasons.includes('closed');
   let listener: SourceListener | undefined;
-  let consumer: Consumer | undefined;
+  let consumer: GroupConsumer | undefined;
   let failure: SluiceError | undefined;
   /** What the client last said of a connection that failed; undefined once a broker answered. */
   let trouble: string | undefined;
@@ -194,58 +193,31 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     const kafka = createKafkaClient(options, telemetry, (message) => {
       trouble = message;
     });
-    const admin = await reach(deps, options, kafka);
+    const starting = { clock, telemetry, random: deps.random, closing: closing.signal };
+    const admin = await reach(starting, options, kafka);
     try {
-      await persistently(deps, options, 'read about the topics', () => partitionCounts(admin, topics, brokers));
+      await persistently(starting, options, 'read about the topics', () => partitionCounts(admin, topics, brokers));
     } finally {
       await admin.disconnect();
     }
-    // Closed meanwhile: `close` found no consumer to disconnect → one made from here on would join, and nobody would end it.
-    if (isClosed()) {
-      throw new SluiceError(
-        'broker-unavailable',
-        `group ${groupId} was not joined: the source was closed while it started`,
-      );
-    }
-    consumer = kafka.consumer({
-      groupId,
-      sessionTimeout: sessionTimeoutMs,
-      rebalanceTimeout: rebalanceTimeoutMs,
-      heartbeatInterval: heartbeatMs,
-      maxWaitTimeInMs: maxWaitMs,
-      maxBytes: options.fetchMaxBytes ?? FETCH_MAX_BYTES,
-      maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
-      metadataMaxAge: options.metadataMaxAgeMs ?? 10_000,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
-      partitionAssigners: [
-        hookJoins(PartitionAssigners.roundRobin, membership.join, (cluster) => {
-          if (!options.stock) keepBatches(cluster, options.companyMs);
-        }),
-      ],
-    });
-    consumer.on(consumer.events.GROUP_JOIN, () => membership.joined());
-    listenForCrashes(consumer, { telemetry, onCrash: () => watchdog.touch(), onFailed: fail }, { groupId, brokers });
+    // Closed meanwhile: `close` found no consumer to end → one made from here on would join, and nobody would end it.
+    if (isClosed()) throw notJoined();
+    consumer = createGroupConsumer(
+      {
+        ...starting,
+        kafka,
+        membership,
+        closing: closing.signal,
+        eachBatch,
+        onCrash: () => watchdog.touch(),
+        onFailed: fail,
+      },
+      { ...options, sessionTimeoutMs, rebalanceTimeoutMs, heartbeatMs, maxWaitMs },
+    );
     const joined = new Promise<void>((resolve, reject) => {
       first = { resolve, reject };
     });
-    const run = async (client: Consumer): Promise<void> => {
-      await persistently(deps, options, `join group ${groupId}`, async () => {
-        if (!isClosed()) await client.connect();
-        if (!isClosed()) await client.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
-      });
-      // `close` may have disconnected before there was a connection: then this one is left to us.
-      if (isClosed()) return client.disconnect();
-      await client.run({
-        // Committing after every batch, and the position of what was fetched rather than settled.
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        // Batches of one fetch take turns for credit, so that no partition waits for another one's end.
-        partitionsConsumedConcurrently: 16,
-        eachBatch: ({ batch }) => eachBatch(batch as unknown as FetchedBatch),
-      });
-    };
-    run(consumer).catch((thrown: unknown) => fail(translate(thrown, `join group ${groupId}`, brokers)));
+    consumer.run().catch((thrown: unknown) => fail(translate(thrown, `join group ${groupId}`, brokers)));
     const deadline = deadlineIn(clock, rebalanceTimeoutMs + (options.reachWithinMs ?? 30_000));
     if (await within(clock, deadline, joined)) return;
     throw new SluiceError(
@@ -254,19 +226,23 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     );
   }
 
+  function notJoined(): SluiceError {
+    return new SluiceError(
+      'broker-unavailable',
+      `group ${groupId} was not joined: the source was closed while it started`,
+    );
+  }
+
   async function close(): Promise<void> {
     gate.close('closed');
+    closing.abort();
     membership.closing();
     watchdog.stop();
-    if (consumer === undefined) return;
-    const timeoutMs = options.closeMs ?? 5_000;
-    const left = consumer.disconnect().catch((thrown: unknown) => {
-      telemetry.event('kafka-client', { severity: 'warn', component: 'close', message: messageOf(thrown) });
-    });
+    // Whoever waits for the join would wait for as long as one may take, and keep the process alive with it.
+    first?.reject(notJoined());
+    const ended = consumer?.end();
     consumer = undefined;
-    if (!(await within(clock, deadlineIn(clock, timeoutMs), left))) {
-      telemetry.event('source-close-overdue', { group: groupId, timeoutMs });
-    }
+    await ended;
   }
 
   return {
