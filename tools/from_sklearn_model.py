@@ -29,9 +29,9 @@ def to_onnx(model, width, features, pipeline, X):
     rows = given_to_model(pipeline, X, width)
     refuse_gaps(kind, features, rows)
     refuse_narrow(model, features)
+    values = output_width(model, pipeline, X)
     if is_classifier(model):
         refuse_contradiction(model, pipeline, X)
-    values = output_width(model, pipeline, X)
     options = {id(model): {"zipmap": False}} if is_classifier(model) else None
     try:
         with plain_attributes():
@@ -175,6 +175,9 @@ def output_width(model, pipeline, X):
     classes = getattr(model, "classes_", None)
     if isinstance(classes, list):
         raise Refused(f"{type(model).__name__} predicts several outputs at once", "export a model an output")
+    if classes is not None and len(classes) < 2:
+        only = classes[0].item() if hasattr(classes[0], "item") else classes[0]
+        raise Refused(f"{type(model).__name__} was fitted on one class, {only!r}, and predicts no other", "fit it on records of two classes or more")
     if classes is not None:
         return len(classes)
     for k in range(len(X)):

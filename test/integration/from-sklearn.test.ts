@@ -139,6 +139,10 @@ test('what has no expression is refused by name, with what to do', async () => {
     said.contradicts,
     /Contrary predicts other classes than its probabilities say \(\d+ of 200 records\); wrap/,
   );
+  assert.match(
+    said.single,
+    /RandomForestClassifier was fitted on one class, 'yes', and predicts no other; fit it on records of two classes/,
+  );
   assert.match(said.converter, /skl2onnx converts HistGradientBoostingClassifier to a model that predicts otherwise/);
   assert.match(said.unfitted, /the Pipeline is not fitted; call fit before/);
   assert.match(said.moment, /the column when holds values of type Timestamp; make them numbers/);
