@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { test } from 'node:test';
@@ -120,6 +121,29 @@ test('a link that leads nowhere, and a heading inside of something, fail the bui
     html,
     /<a href="to\/b\.md">a<\/a> <img src="to\/d\.svg" alt="c" loading="lazy"> &lt;b&gt;no&lt;\/b&gt; /,
   );
+});
+
+test('a folder is shown as git has it, files of nobody else, and as it is on disk where there is no git', (context) => {
+  const root = mkdtempSync(join(tmpdir(), 'sluice-site-'));
+  context.after(() => rmSync(root, { recursive: true, force: true }));
+  for (const folder of ['data/kept', 'data/mine']) mkdirSync(join(root, folder), { recursive: true });
+  for (const file of ['data/a.txt', 'data/kept/b.txt', 'data/mine/c.txt', 'data/notes.txt', 'data/.hidden'])
+    writeFileSync(join(root, file), file);
+  writeFileSync(join(root, 'README.md'), '# A\n\n[data](data)\n');
+  const built = () =>
+    [...buildSite(root, [{ title: 'All', pages: [{ path: 'README.md' }] }]).keys()]
+      .filter((path) => path.startsWith('data/'))
+      .sort();
+  const kept = ['data/a.txt.html', 'data/index.html', 'data/kept/b.txt.html', 'data/kept/index.html'];
+  const all = [...kept, 'data/mine/c.txt.html', 'data/mine/index.html', 'data/notes.txt.html'];
+  assert.deepEqual(built(), all, 'no git has it');
+  const git = (...args: string[]) => spawnSync('git', ['-C', root, ...args]);
+  if (git('init', '-q').status !== 0) return context.skip('git is missing: apt-get install git');
+  assert.deepEqual(built(), all, 'git has none of it: unpacked below a repository of another');
+  git('add', 'README.md', 'data/a.txt', 'data/kept/b.txt');
+  assert.deepEqual(built(), kept);
+  rmSync(join(root, 'data/a.txt'));
+  assert.deepEqual(built(), kept.slice(1), 'git has it, and it is gone');
 });
 
 test('the index of the search has keys, metrics and words as places of their own', () => {

@@ -3,9 +3,10 @@
  * on the site, a page as a page, another text as a page that shows it, a folder as a list of its files, a picture as it is; what is
  * not there fails the build. Nothing on it is asked of elsewhere, and it works from a folder, without a server.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, posix } from 'node:path';
 import { escapeHtml } from './highlight.ts';
+import { createListing } from './listing.ts';
 import { codeBlock, type Rendered, render } from './markdown.ts';
 import { chaptersOf } from './navigation.ts';
 import { searchIndex } from './search-index.ts';
@@ -20,6 +21,7 @@ export function buildSite(root: string, chapters = chaptersOf(root)): ReadonlyMa
   const wanted = new Set<string>();
   const entries = chapters.flatMap(({ pages }) => pages);
   const known = new Set(entries.map(({ path }) => path));
+  const namesIn = createListing(root);
   const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
   /** Where a link of the page at `from` leads to, as seen from that page. */
@@ -87,10 +89,7 @@ export function buildSite(root: string, chapters = chaptersOf(root)): ReadonlyMa
     if (!statSync(join(root, path)).isDirectory()) {
       return { ...about, html: head + codeBlock(read(path), extname(path).slice(1) || basename(path)) };
     }
-    const items = readdirSync(join(root, path))
-      .sort()
-      .filter((name) => !/^\.|^node_modules$/.test(name));
-    const list = items.map((name) => {
+    const list = namesIn(path).map((name) => {
       const label = made.find((one) => one.path === `${path}/${name}`)?.label ?? name;
       return `<li><a href="${resolve(`${path}/.`, name)}">${escapeHtml(label)}</a></li>\n`;
     });
