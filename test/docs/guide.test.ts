@@ -102,6 +102,13 @@ function write(path: string, lines: string): void {
   writeFileSync(file, text.replace(place.at, place.with));
 }
 
+test('keys of the topology that the guide names are in the schema', () => {
+  const reference = read('docs/reference/topology.md');
+  const named = [...read('docs/guide.md').matchAll(/`((?:enrich\[\]|connections)\.[\w.]+)`/g)].map(([, key]) => key);
+  assert.deepEqual(named, ['enrich[].cache.secondLevel', 'connections.redis']);
+  for (const key of named) assert.ok(reference.includes(`\`${key}\``), key);
+});
+
 test('the guide leads from a schema and a model to predictions', async () => {
   const page = { path: 'docs/guide.md', text: read('docs/guide.md') };
   const said: string[] = [];

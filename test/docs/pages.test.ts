@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -112,6 +112,8 @@ test('every folder and file of src is on the map, and every law has its test', (
     tableOf(page, '<!-- generated: imports -->').map(([unit]) => unit.replaceAll('`', '').split('/')[0]),
   );
   assert.deepEqual(new Set(listed.map((name) => name.replace(/\.ts$/, ''))), units);
+  const [, adapters] = /^ {2}adapters\/ +([\w, ]+):/m.exec(map ?? '') ?? [];
+  assert.deepEqual(adapters.split(', ').sort(), readdirSync(join(ROOT, 'src/adapters')).sort());
   const laws = tableOf(page, '## Laws');
   assert.equal(laws.length, 8);
   for (const [name, , file] of laws) {
