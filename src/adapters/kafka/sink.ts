@@ -154,29 +154,49 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     );
   }
 
+  async function open(names: readonly string[]): Promise<void> {
+    const { stock = false, debugProtocolBuffers = false } = options;
+    const version = versionOf(options);
+    const path = producerPath({ version, debugProtocolBuffers, stock }, () => {
+      telemetry.event('client-fallback', { installed: version, supported: SUPPORTED_CLIENT });
+    });
+    const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
+    admin = await reach(deps, options, kafka);
+    const refreshMs = options.metadataRefreshMs ?? 60_000;
+    const replicasMs = options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE;
+    const buffers = new RequestBuffers();
+    topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs });
+    make = (topic) => {
+      const each = { topic, clientId: options.clientId, replicasMs, metadataMaxAgeMs: refreshMs };
+      return path === 'stock'
+        ? createStockProducer({ kafka, version, onNullHeader: () => nullHeader(topic) }, each)
+        : createIdempotentProducer({ kafka, buffers }, each);
+    };
+    const known = topics;
+    await persistently(deps, options, 'read about the topics', () => known.open(names));
+    for (const name of names.slice(0, 1)) {
+      await persistently(deps, options, 'begin to produce', async () => (await producersOf(name).lease()).release());
+    }
+  }
+
+  async function close(): Promise<void> {
+    topics?.close();
+    const ends = Promise.all([...[...producers.values()].map((each) => each.close()), admin?.disconnect()]);
+    topics = undefined;
+    make = undefined;
+    const timeoutMs = options.closeMs ?? 5_000;
+    if (!(await within(clock, deadlineIn(clock, timeoutMs), ends)))
+      telemetry.event('sink-close-overdue', { timeoutMs });
+  }
+
   return {
     async open(names) {
-      const { stock = false, debugProtocolBuffers = false } = options;
-      const version = versionOf(options);
-      const path = producerPath({ version, debugProtocolBuffers, stock }, () => {
-        telemetry.event('client-fallback', { installed: version, supported: SUPPORTED_CLIENT });
-      });
-      const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
-      admin = await reach(deps, options, kafka);
-      const refreshMs = options.metadataRefreshMs ?? 60_000;
-      const replicasMs = options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE;
-      const buffers = new RequestBuffers();
-      topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs });
-      make = (topic) => {
-        const each = { topic, clientId: options.clientId, replicasMs, metadataMaxAgeMs: refreshMs };
-        return path === 'stock'
-          ? createStockProducer({ kafka, version, onNullHeader: () => nullHeader(topic) }, each)
-          : createIdempotentProducer({ kafka, buffers }, each);
-      };
-      const known = topics;
-      await persistently(deps, options, 'read about the topics', () => known.open(names));
-      for (const name of names.slice(0, 1)) {
-        await persistently(deps, options, 'begin to produce', async () => (await producersOf(name).lease()).release());
+      try {
+        await open(names);
+      } catch (thrown) {
+        // Nobody closes what was never opened: what looks after the topics would do so for ever, and keep the process alive.
+        await close();
+        throw thrown;
       }
     },
 
@@ -218,15 +238,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
       }
     },
 
-    async close() {
-      topics?.close();
-      const ends = Promise.all([...[...producers.values()].map((each) => each.close()), admin?.disconnect()]);
-      topics = undefined;
-      make = undefined;
-      const timeoutMs = options.closeMs ?? 5_000;
-      if (!(await within(clock, deadlineIn(clock, timeoutMs), ends)))
-        telemetry.event('sink-close-overdue', { timeoutMs });
-    },
+    close,
   };
 }
 

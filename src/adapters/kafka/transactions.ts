@@ -195,25 +195,48 @@ export function createKafkaTransactions(
     return 'committed';
   }
 
+  async function open(names: readonly string[]): Promise<void> {
+    checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
+    const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
+    const metadataMaxAgeMs = options.metadataRefreshMs ?? 60_000;
+    const wireOptions = {
+      brokers,
+      clientId: options.clientId,
+      transactionTimeoutMs: options.transactionTimeoutMs ?? 15_000,
+      replicasMs: options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE,
+      metadataMaxAgeMs,
+    };
+    admin = await reach(deps, options, kafka);
+    topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs: metadataMaxAgeMs });
+    const known = topics;
+    await persistently(deps, options, 'read about the topics', () => known.open(names));
+    const create = deps.createWire ?? (() => createTransactionWire(kafka, wireOptions));
+    wires = Array.from({ length: WIRES }, (_, index) => create(index));
+    for (const wire of wires) await persistently(deps, options, 'begin to produce', () => wire.open(names));
+  }
+
+  async function close(): Promise<void> {
+    topics?.close();
+    sessions.clear();
+    const end = async (): Promise<void> => {
+      // A transaction that is cut off would hold up readers until its time-out: what is under way may end.
+      await Promise.all(underWay);
+      await Promise.allSettled([...wires.map((wire) => wire.close()), admin?.disconnect()]);
+    };
+    const timeoutMs = options.closeMs ?? 5_000;
+    if (!(await within(clock, deadlineIn(clock, timeoutMs), end())))
+      telemetry.event('sink-close-overdue', { timeoutMs });
+  }
+
   return {
     async open(names) {
-      checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
-      const kafka = (deps.createClient ?? createKafkaClient)(options, telemetry);
-      const metadataMaxAgeMs = options.metadataRefreshMs ?? 60_000;
-      const wireOptions = {
-        brokers,
-        clientId: options.clientId,
-        transactionTimeoutMs: options.transactionTimeoutMs ?? 15_000,
-        replicasMs: options.replicasMs ?? (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * REPLICAS_SHARE,
-        metadataMaxAgeMs,
-      };
-      admin = await reach(deps, options, kafka);
-      topics = createTopics({ admin, clock, telemetry }, { brokers, refreshMs: metadataMaxAgeMs });
-      const known = topics;
-      await persistently(deps, options, 'read about the topics', () => known.open(names));
-      const create = deps.createWire ?? (() => createTransactionWire(kafka, wireOptions));
-      wires = Array.from({ length: WIRES }, (_, index) => create(index));
-      for (const wire of wires) await persistently(deps, options, 'begin to produce', () => wire.open(names));
+      try {
+        await open(names);
+      } catch (thrown) {
+        // Nobody closes what was never opened: what looks after the topics would do so for ever, and keep the process alive.
+        await close();
+        throw thrown;
+      }
     },
 
     partitionCount: (topic) => (topics as Topics).of(topic).partitions,
@@ -238,17 +261,6 @@ export function createKafkaTransactions(
       return call;
     },
 
-    async close() {
-      topics?.close();
-      sessions.clear();
-      const end = async (): Promise<void> => {
-        // A transaction that is cut off would hold up readers until its time-out: what is under way may end.
-        await Promise.all(underWay);
-        await Promise.allSettled([...wires.map((wire) => wire.close()), admin?.disconnect()]);
-      };
-      const timeoutMs = options.closeMs ?? 5_000;
-      if (!(await within(clock, deadlineIn(clock, timeoutMs), end())))
-        telemetry.event('sink-close-overdue', { timeoutMs });
-    },
+    close,
   };
 }

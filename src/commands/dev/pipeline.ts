@@ -105,8 +105,8 @@ export async function openPipeline(
     features,
     events,
     async discard() {
-      const { store, session, smaller } = world;
-      await Promise.all([sink.close(), store.close(), session.close(), smaller?.session.close()]);
+      const { store, changelogs, session, smaller } = world;
+      await Promise.all([sink.close(), store.close(), changelogs?.close(), session.close(), smaller?.session.close()]);
     },
   };
 }
