@@ -59,7 +59,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const touched: Accumulator[] = [];
   const headers = new OutputHeaders();
   const spare: Chunk[] = [];
-  const linger = new Linger(clock, flow.latencyBudgetMs / 32);
+  const linger = new Linger(clock, { sparseMs: flow.latencyBudgetMs / 32, denseMs: flow.latencyBudgetMs / 8 });
   let flushing = false;
 
   function accumulator(topic: string, partition: number): Accumulator {

@@ -191,7 +191,7 @@ export async function playProducing(name: string): Promise<PlayedScene> {
           partition,
           maxRecords: 500,
           maxBytes: 1 << 16,
-          linger: new Linger(deps.clock, 0),
+          linger: new Linger(deps.clock, { sparseMs: 0, denseMs: 0 }),
           spare: [],
           onAcknowledged(chunk) {
             for (const row of rowsOf(chunk)) row.told = 'acknowledged';

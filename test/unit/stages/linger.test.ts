@@ -9,11 +9,17 @@ function start(names: string) {
   const { clock } = stageDeps();
   const startedMs = clock.monotonicMs();
   const left: string[] = [];
-  const linger = new Linger(clock, LINGER_MS);
+  const dense = new Set<string>();
+  const linger = new Linger(clock, { sparseMs: LINGER_MS, denseMs: 4 * LINGER_MS });
   const [a, b, c] = [...names].map(
-    (name): Lingering => ({ expire: () => left.push(`${name}${clock.monotonicMs() - startedMs}`) }),
+    (name): Lingering => ({
+      get isDense() {
+        return dense.has(name);
+      },
+      expire: () => left.push(`${name}${clock.monotonicMs() - startedMs}`),
+    }),
   );
-  return { clock, linger, left, a, b, c };
+  return { clock, linger, left, dense, a, b, c };
 }
 
 test('who has lingered takes along what waits', async () => {
@@ -56,4 +62,35 @@ test('where all have left full, the timer finds nobody, and ends', async () => {
   linger.arm(a);
   await clock.advance(LINGER_MS);
   assert.deepEqual(left, ['a20']);
+});
+
+test('what is dense waits on, to be full, while the others leave; not for ever', async () => {
+  const { clock, linger, left, dense, a, b, c } = start('abc');
+  linger.arm(a);
+  linger.arm(b);
+  dense.add('a');
+  await clock.advance(LINGER_MS);
+  assert.deepEqual(left, ['b10']);
+  await clock.advance(5);
+  linger.arm(c);
+  await clock.advance(9);
+  assert.deepEqual(left, ['b10'], 'c has not waited long enough, and a is dense');
+  await clock.advance(1);
+  assert.deepEqual(left, ['b10', 'c25']);
+  await clock.advance(15);
+  assert.deepEqual(left, ['b10', 'c25', 'a40']);
+  assert.equal(clock.timers, 0);
+});
+
+test('what is dense and young is not taken along; what is not dense is, by one that has waited longest', async () => {
+  const { clock, linger, left, dense, a, b, c } = start('abc');
+  dense.add('a').add('b');
+  linger.arm(a);
+  await clock.advance(35);
+  linger.arm(b);
+  linger.arm(c);
+  await clock.advance(5);
+  assert.deepEqual(left, ['a40', 'c40']);
+  await clock.advance(35);
+  assert.deepEqual(left, ['a40', 'c40', 'b75']);
 });
