@@ -28,7 +28,7 @@ const FIRST_VERSION = 4;
 const LAST_VERSION = 11;
 
 /** A fetch that has so much need not wait for company. */
-const COMPANY_BYTES = 64 * 1024;
+const COMPANY_BYTES = 512 * 1024;
 
 /** A broker that answers a consumer which keeps batches. */
 interface Keeper {
