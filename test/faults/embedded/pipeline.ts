@@ -42,6 +42,7 @@ export interface Settings {
   readonly clientId: string;
   /** Keys of `flow:` beyond the usual. */
   readonly flow?: string;
+  readonly drain?: string;
   /** Of the bundle: another version has another digest. Default 1. */
   readonly version?: number;
   readonly group?: string;
@@ -55,6 +56,7 @@ export function writePipeline({
   registry,
   clientId,
   flow = '',
+  drain = '3s',
   version = 1,
   group = TOPICS.group,
   cache = '{ entries: 3, ttl: 200ms, negativeTtl: 100ms }',
@@ -113,7 +115,7 @@ flow:
   latencyBudget: 20ms
   maxBatch: 32
   maxInFlight: { records: ${MAX_IN_FLIGHT}, bytes: 1MiB }
-  drain: 3s
+  drain: ${drain}
 ${flow}
 output:
   topic: ${TOPICS.output}

@@ -11,6 +11,8 @@ import type { Member } from './member.ts';
 import { TOPICS } from './pipeline.ts';
 import { openStage, type Stage } from './stage.ts';
 
+/** A coordinator that swallowed a request is waited for ten seconds, as long as brokers may take: after healing too. */
+const ONCE = { flow: '  delivery: exactly-once', drain: '15s' };
 /** From healing until the lag is gone. */
 const DRAINED_WITHIN_MS = 60_000;
 const BATCH = 25;
@@ -50,7 +52,7 @@ export async function play(schedule: Schedule): Promise<Played> {
       for (;;) {
         let member: Member;
         try {
-          member = await stage.join(schedule.once ? { flow: '  delivery: exactly-once' } : undefined);
+          member = await stage.join(schedule.once ? ONCE : undefined);
         } catch (error) {
           failures.push(`did not start: ${(error as Error).message}`);
           if (over) return;

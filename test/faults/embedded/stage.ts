@@ -16,7 +16,7 @@ import { type Member, type MemberSettings, startMember } from './member.ts';
 import { FEATURES, PARTITIONS, TOPICS, WRITERS } from './pipeline.ts';
 
 export type JoinOptions = Partial<
-  Pick<MemberSettings, 'cache' | 'flow' | 'version' | 'group' | 'skewMs' | 'sessionMs'>
+  Pick<MemberSettings, 'cache' | 'flow' | 'drain' | 'version' | 'group' | 'skewMs' | 'sessionMs'>
 >;
 
 export interface Stage {
