@@ -73,12 +73,16 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       for (const [request, said] of [
         [client.write(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
         [client.writePlain(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
-        [client.commitOffset(old, group, at, 8), 'INVALID_PRODUCER_EPOCH'],
         [client.addPartitions(old, topic, [0]), 'INVALID_PRODUCER_EPOCH'],
         [client.addOffsets(old, group), 'INVALID_PRODUCER_EPOCH'],
         [client.end(old, 'commit'), 'INVALID_PRODUCER_EPOCH'],
       ] as const)
         assert.equal(await client.answer(request), said);
+      // Another partition has the offsets, whose marker may be later: what comes in front of it is aborted by it.
+      await until('its offsets are shut out', async () => {
+        const said = await client.answer(client.commitOffset(old, group, at, 8));
+        return said === 'INVALID_PRODUCER_EPOCH';
+      });
       await client.addPartitions(next, topic, [0]);
       await client.write(next, at, 0, ['of the new epoch']);
       await client.end(next, 'commit');
