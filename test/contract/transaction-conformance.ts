@@ -71,13 +71,13 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       assert.ok(next.producerEpoch > old.producerEpoch);
       await until('it is aborted', async () => (await client.ends(topic)).join() === '2,2');
       for (const [request, said] of [
-        [client.write(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
-        [client.writePlain(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
-        [client.addPartitions(old, topic, [0]), 'INVALID_PRODUCER_EPOCH'],
-        [client.addOffsets(old, group), 'INVALID_PRODUCER_EPOCH'],
-        [client.end(old, 'commit'), 'INVALID_PRODUCER_EPOCH'],
+        [() => client.write(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
+        [() => client.writePlain(old, at, 1, ['late']), 'INVALID_PRODUCER_EPOCH'],
+        [() => client.addPartitions(old, topic, [0]), 'INVALID_PRODUCER_EPOCH'],
+        [() => client.addOffsets(old, group), 'INVALID_PRODUCER_EPOCH'],
+        [() => client.end(old, 'commit'), 'INVALID_PRODUCER_EPOCH'],
       ] as const)
-        assert.equal(await client.answer(request), said);
+        assert.equal(await client.answer(request()), said);
       // Another partition has the offsets, whose marker may be later: what comes in front of it is aborted by it.
       await until('its offsets are shut out', async () => {
         const said = await client.answer(client.commitOffset(old, group, at, 8));
