@@ -6,13 +6,10 @@ import { createTopicLog } from '../adapters/kafka/topic-log.ts';
 import { createKafkaTransactions } from '../adapters/kafka/transactions.ts';
 import { createRegistrySchemas } from '../adapters/registry/registry.ts';
 import type { World } from '../assemble.ts';
-import { compileAvroEncoder } from '../codecs/avro-encoder.ts';
-import { compileJsonEncoder } from '../codecs/json-encoder.ts';
 import type { ValueEncoder } from '../codecs/types.ts';
 import { confluentPrefix } from '../codecs/wire.ts';
 import { Credit } from '../kernel/credit.ts';
 import { SluiceError } from '../kernel/errors.ts';
-import { predictedColumns } from '../plan/look-ups.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
@@ -23,6 +20,7 @@ import { loadModel } from './load-model.ts';
 import { reach } from './reach.ts';
 import { withSecondLevel } from './second-level.ts';
 import { createStores } from './stores.ts';
+import { encoderOf } from './value-encoder.ts';
 
 /**
  * Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts.
@@ -134,16 +132,9 @@ export async function createEncoder(
   register: boolean,
 ): Promise<ValueEncoder> {
   const { value, topic } = plan.topology.output;
-  const shape = {
-    schema: value.schema,
-    fields: plan.outputFields,
-    wants: plan.wants,
-    predictions: predictedColumns(plan),
-  };
-  if (value.kind === 'json') return compileJsonEncoder(shape);
-  if (value.wire === 'plain') return compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
+  if (value.kind === 'json' || value.wire === 'plain') return encoderOf(plan);
   const subject = `${topic}-value`;
   const id = await schemas.idFor(subject, value.schema, { register });
   if (id < 0) telemetry.event('schema-missing', { subject });
-  return compileAvroEncoder({ ...shape, prefix: confluentPrefix(id) });
+  return encoderOf(plan, confluentPrefix(id));
 }

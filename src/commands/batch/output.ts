@@ -1,9 +1,6 @@
 import { createFileSink } from '../../adapters/files/file-sink.ts';
 import { createKafkaSink } from '../../adapters/kafka/sink.ts';
-import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
 import type { ValueEncoder } from '../../codecs/types.ts';
-import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Sink } from '../../ports/sink.ts';
@@ -11,6 +8,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Io } from '../io.ts';
 import { kafkaConnection } from '../kafka-connection.ts';
 import { reach } from '../reach.ts';
+import { encoderOf } from '../value-encoder.ts';
 import { createEncoder } from '../world.ts';
 import type { Bookmark } from './bookmark.ts';
 import type { End } from './ends.ts';
@@ -60,7 +58,7 @@ export async function openOutput(plan: Plan, options: OutputOptions, deps: Outpu
   };
   if (options.output.kind === 'file') {
     await files.open(topics);
-    return { encoder: fileEncoder(plan), sink: files, flush };
+    return { encoder: encoderOf(plan), sink: files, flush };
   }
   const { kafka } = connections;
   const connection = kafkaConnection({ clientId: 'sluice-batch', brokers: [], ...kafka }, telemetry, io);
@@ -79,15 +77,4 @@ export async function openOutput(plan: Plan, options: OutputOptions, deps: Outpu
   );
   await sink.open(topics);
   return { encoder, sink, flush };
-}
-
-function fileEncoder(plan: Plan): ValueEncoder {
-  const { value } = plan.topology.output;
-  const shape = {
-    schema: value.schema,
-    fields: plan.outputFields,
-    wants: plan.wants,
-    predictions: predictedColumns(plan),
-  };
-  return value.kind === 'json' ? compileJsonEncoder(shape) : compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
 }

@@ -1,11 +1,8 @@
 import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
-import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
 import { Conditions } from '../../kernel/conditions.ts';
 import { type Frame, FrameBuilder } from '../../kernel/frame.ts';
 import { encodeHeaders } from '../../kernel/headers.ts';
 import { createPipeline } from '../../pipeline.ts';
-import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
@@ -22,6 +19,7 @@ import { createPreprocess } from '../../stages/preprocess.ts';
 import type { StageDeps } from '../../stages/types.ts';
 import type { Io } from '../io.ts';
 import type { RawRow } from '../look/rows.ts';
+import { encoderOf } from '../value-encoder.ts';
 
 export interface ScoreWorld {
   readonly io: Io;
@@ -126,16 +124,4 @@ export function frameOf(topic: string, record: LogRecord, { topology }: Plan, { 
   if (why === undefined) builder.append(offset, timestampMs, key, value, headers);
   else builder.appendReference(offset, timestampMs, value?.length ?? 0, why);
   return builder.build(offset + 1, clock.wallMs(), clock.monotonicMs());
-}
-
-/** The value alone: which id the registry gave its schema changes nothing of it. */
-function encoderOf(plan: Plan): ReturnType<typeof compileJsonEncoder> {
-  const { value } = plan.topology.output;
-  const shape = {
-    schema: value.schema,
-    fields: plan.outputFields,
-    wants: plan.wants,
-    predictions: predictedColumns(plan),
-  };
-  return value.kind === 'json' ? compileJsonEncoder(shape) : compileAvroEncoder({ ...shape, prefix: Buffer.alloc(0) });
 }

@@ -12,7 +12,7 @@ import type { Plan } from '../../plan/plan.ts';
 import type { ModelSession } from '../../ports/model.ts';
 import type { Sink } from '../../ports/sink.ts';
 import { createStatedStore } from './ends.ts';
-import { encoderOf, type PathDeps, type Samples, SCHEMA_ID, withoutLimits } from './path.ts';
+import { encoderWithId, type PathDeps, type Samples, SCHEMA_ID, withoutLimits } from './path.ts';
 
 const PARTITIONS = 4;
 const CHUNK_RECORDS = 500;
@@ -86,7 +86,7 @@ export async function driveKafka(
       schemas: { writerSchema: async () => source.value.schema, idFor: async () => SCHEMA_ID },
       store: createStatedStore(clock, samples.stated),
       session: { ...session, close: async () => undefined },
-      encoder: encoderOf(plan),
+      encoder: encoderWithId(plan),
       sink,
       instance: 'tune',
     });

@@ -1,16 +1,14 @@
 import { assemble } from '../../assemble.ts';
-import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
 import type { ValueEncoder } from '../../codecs/types.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Credit } from '../../kernel/credit.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Tensor } from '../../kernel/frame.ts';
-import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../../ports/model.ts';
 import type { MetricStore } from '../../telemetry/metrics.ts';
+import { encoderOf } from '../value-encoder.ts';
 import { createEnds, createStatedStore, type Stated } from './ends.ts';
 
 /** Records as the topology's source has them, and what its store would say. */
@@ -84,7 +82,7 @@ export async function drivePath(
     schemas: { writerSchema: async () => source.value.schema, idFor: async () => SCHEMA_ID },
     store: createStatedStore(clock, stated),
     session: { ...session, close: async () => undefined },
-    encoder: encoderOf(plan),
+    encoder: encoderWithId(plan),
     sink: ends.sink,
     instance: 'tune',
   });
@@ -105,17 +103,10 @@ export async function drivePath(
   };
 }
 
-export function encoderOf(plan: Plan): ValueEncoder {
+/** As where the registry knows the schema of the outputs. */
+export function encoderWithId(plan: Plan): ValueEncoder {
   const { value } = plan.topology.output;
-  const shape = {
-    schema: value.schema,
-    fields: plan.outputFields,
-    wants: plan.wants,
-    predictions: predictedColumns(plan),
-  };
-  if (value.kind === 'json') return compileJsonEncoder(shape);
-  const prefix = value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : Buffer.alloc(0);
-  return compileAvroEncoder({ ...shape, prefix });
+  return encoderOf(plan, value.kind === 'avro' && value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : undefined);
 }
 
 /** Dead letters are counted here, and hold nothing; what is given up under overload does not come into it. */

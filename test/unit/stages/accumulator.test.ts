@@ -135,6 +135,20 @@ test('one call in flight; no row lingers longer because a call is under way', as
   );
 });
 
+test('what comes densely waits on, to be full; what does not leaves after the short time', async () => {
+  const dense = start();
+  dense.add(64);
+  await dense.deps.clock.advance(4 * LINGER_MS - 1);
+  assert.deepEqual(dense.calls, []);
+  await dense.deps.clock.advance(1);
+  assert.deepEqual(dense.calls, [numbers(0, 64)]);
+
+  const sparse = start();
+  sparse.add(63);
+  await sparse.deps.clock.advance(LINGER_MS);
+  assert.deepEqual(sparse.calls, [numbers(0, 63)]);
+});
+
 test('without a linger, and while flushing, rows leave at once', async () => {
   const none = start({ lingerMs: 0 });
   none.add(1);
