@@ -9,6 +9,7 @@ import { codeOf, importsOf } from '../architecture/scan.ts';
 import { quietKafka } from '../fixtures/reader.ts';
 import { until } from '../fixtures/until.ts';
 import { audit, describeViolations, observe, type Watched } from './ledger.ts';
+import { partitionOf } from './positions.ts';
 import { AUDITOR, openReader, stockCluster } from './read.ts';
 
 test('the auditor shares no code with what it audits', () => {
@@ -32,6 +33,7 @@ test('the auditor shares no code with what it audits', () => {
   assert.deepEqual([...seen].map((href) => href.slice(href.lastIndexOf('/') + 1)).sort(), [
     'judge.ts',
     'ledger.ts',
+    'positions.ts',
     'read-apart.ts',
     'read-worker.ts',
     'read.ts',
@@ -229,6 +231,12 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
       account.violations.map(({ invariant, examples }) => `${invariant} ${examples}`),
       [`I4 ${input}/0/1`],
     );
+  });
+
+  test('the partition of a group in the log of positions is the one that Kafka takes', () => {
+    // Java: Math.abs("hello".hashCode()) % 50, and of a name whose hash is below zero.
+    assert.equal(partitionOf('hello', 50), 99_162_322 % 50);
+    assert.equal(partitionOf('polygenelubricants', 50), 0);
   });
 
   test('reads on over a log that is cut off in front', async () => {

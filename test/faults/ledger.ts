@@ -5,7 +5,7 @@
  * `audit` looks at the end, `observe` while it runs. Positions are read first and the outputs after them, so that the observer
  * can accuse nobody wrongly: what was committed at the first look has its answer at the second, or was committed too early.
  * A leader that hung knows nothing of its successor when it wakes, and for a moment answers with the end of long ago: where brokers
- * hang, outputs are `dated`, and an answer that is found later counts from its append.
+ * hang, outputs are `dated`, and an answer that is found later counts from its append; positions are `logged`.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,6 +20,7 @@ import {
   sourceOf,
   type Terms,
 } from './judge.ts';
+import { askedPositions, loggedPositions, type Position } from './positions.ts';
 import type { Seen, TopicReader } from './read.ts';
 import { openReader } from './read-apart.ts';
 
@@ -106,27 +107,34 @@ export function observe(
     /** The output topic has LogAppendTime. */
     readonly dated?: boolean;
     readonly isolation?: AuditOptions['isolation'];
+    /** Positions come from the coordinators' log, which the embedded broker does not have; default: they are asked for. */
+    readonly logged?: boolean;
   } = {},
 ): Observer {
-  const { everyMs = 100, dropped, isolation, dated = false } = options;
+  const { everyMs = 100, dropped, isolation, dated = false, logged = false } = options;
   const reader = openReader(watched.brokers, { withinMs: 5_000, isolation });
+  const log = openReader(watched.brokers, { withinMs: 5_000, isolation: 'committed' });
+  const positionsOf = logged
+    ? loggedPositions(log, watched.group, watched.inputs)
+    : askedPositions(reader, watched.group, watched.inputs);
   const samples: (Sample & { readonly atMs: number })[] = [];
   /** By source, the time of the first append where outputs are dated, and 0 where any time will do. */
   const answered = new Map<string, number>();
   const open = new Map<string, Input[]>();
+  /** Positions that wait for a look that gets to its end. */
+  const seen: Position[] = [];
   let missed = 0;
   let stopped = false;
 
   async function look(): Promise<void> {
-    const positions = [];
-    for (const topic of watched.inputs) positions.push({ topic, at: await reader.committed(watched.group, topic) });
+    seen.push(...(await positionsOf()));
     // Only now, after the positions.
     const atMs = Date.now();
-    for (const seen of await reader.readOn(watched.output)) {
-      const source = headerText(seen.headers, 'sluice-source');
-      answered.set(source, Math.min(answered.get(source) ?? Number.POSITIVE_INFINITY, dated ? seen.timestampMs : 0));
+    for (const { headers, timestampMs } of await reader.readOn(watched.output)) {
+      const source = headerText(headers, 'sluice-source');
+      answered.set(source, Math.min(answered.get(source) ?? Number.POSITIVE_INFINITY, dated ? timestampMs : 0));
     }
-    for (const seen of await reader.readOn(watched.deadLetter)) answered.set(letterSource(seen), 0);
+    for (const letter of await reader.readOn(watched.deadLetter)) answered.set(letterSource(letter), 0);
     for (const topic of watched.inputs) {
       for (const { partition, offset } of await reader.readOn(topic)) {
         const name = `${topic}/${partition}`;
@@ -135,15 +143,12 @@ export function observe(
         waiting.push({ topic, partition, offset });
       }
     }
-    for (const { topic, at } of positions) {
-      at.forEach((committed, partition) => {
-        if (committed < 0) return;
-        const waiting = open.get(`${topic}/${partition}`) ?? [];
-        const until = waiting.findIndex(({ offset }) => offset >= committed);
-        const passed = waiting.splice(0, until < 0 ? waiting.length : until);
-        const unanswered = passed.filter((input) => !answered.has(sourceOf(input)) && dropped?.(input) !== true);
-        samples.push({ topic, partition, committed, atMs, unanswered: unanswered.map(sourceOf) });
-      });
+    for (const { topic, partition, committed } of seen.splice(0)) {
+      const waiting = open.get(`${topic}/${partition}`) ?? [];
+      const until = waiting.findIndex(({ offset }) => offset >= committed);
+      const passed = waiting.splice(0, until < 0 ? waiting.length : until);
+      const unanswered = passed.filter((input) => !answered.has(sourceOf(input)) && dropped?.(input) !== true);
+      samples.push({ topic, partition, committed, atMs, unanswered: unanswered.map(sourceOf) });
     }
   }
 
@@ -163,7 +168,7 @@ export function observe(
     async stop() {
       stopped = true;
       await looking;
-      await reader.close();
+      await Promise.all([reader.close(), log.close()]);
       if (!dated) return { samples, missed };
       const isLate = (source: string, atMs: number) => (answered.get(source) ?? Number.POSITIVE_INFINITY) > atMs;
       const judged = samples.map((sample) => ({

@@ -9,8 +9,8 @@ import type { ReaderOptions, Seen, TopicReader } from './read.ts';
 
 export interface Asked {
   readonly id: number;
-  readonly call: 'bounds' | 'readOn' | 'committed' | 'close';
-  readonly args: readonly string[];
+  readonly call: 'bounds' | 'readOn' | 'partitions' | 'committed' | 'close';
+  readonly args: readonly (string | number | undefined)[];
 }
 
 interface Answered {
@@ -50,7 +50,7 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
     return made;
   }
 
-  function ask<T>(call: Asked['call'], ...args: readonly string[]): Promise<T> {
+  function ask<T>(call: Asked['call'], ...args: Asked['args']): Promise<T> {
     worker ??= start();
     worker.ref();
     const id = ++asked;
@@ -61,7 +61,8 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
   return {
     hanging,
     bounds: (topic) => ask('bounds', topic),
-    readOn: async (topic) => (await ask<Seen[]>('readOn', topic)).map(asBuffers),
+    readOn: async (topic, only) => (await ask<Seen[]>('readOn', topic, only)).map(asBuffers),
+    partitions: (topic) => ask('partitions', topic),
     committed: (group, topic) => ask('committed', group, topic),
     async close() {
       if (worker === undefined) return;

@@ -6,7 +6,7 @@ import type { Asked } from './read-apart.ts';
 const reader = openReader(workerData.brokers, workerData.options);
 
 parentPort?.on('message', ({ id, call, args }: Asked) => {
-  const work = reader[call] as (...args: readonly string[]) => Promise<unknown>;
+  const work = reader[call] as (...args: Asked['args']) => Promise<unknown>;
   work(...args).then(
     (value) => parentPort?.postMessage({ id, value, hanging: [...reader.hanging] }),
     (error: Error) => parentPort?.postMessage({ id, error: error.message, hanging: [] }),

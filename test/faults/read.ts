@@ -44,8 +44,13 @@ export interface ReaderOptions {
 export interface TopicReader {
   /** By partition. */
   bounds(topic: string): Promise<Bounds[]>;
-  /** What was written since the last call, up to the ends that there are when it is called; from the first record at first. */
-  readOn(topic: string): Promise<Seen[]>;
+  /**
+   * What was written since the last call, up to the ends that there are when it is called; from the first record at first.
+   * Of one partition, where `only` names it: the others may have no leader.
+   */
+  readOn(topic: string, only?: number): Promise<Seen[]>;
+  /** How many there are. */
+  partitions(topic: string): Promise<number>;
   /** By partition; -1 where nothing is committed. */
   committed(group: string, topic: string): Promise<number[]>;
   /** Partitions whose end cannot be read because a transaction stays open: `topic/partition`. */
@@ -126,8 +131,10 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
     return found.map(({ partitionId }) => partitionId).sort((a, b) => a - b);
   }
 
-  async function boundsOf(client: Client, topic: string): Promise<Bounds[]> {
-    const partitions = (await partitionsOf(client, topic)).map((partition) => ({ partition }));
+  async function boundsOf(client: Client, topic: string, only?: number): Promise<Bounds[]> {
+    const partitions = (await partitionsOf(client, topic))
+      .filter((partition) => only === undefined || partition === only)
+      .map((partition) => ({ partition }));
     const ask = async (fromBeginning: boolean): Promise<Map<number, number>> => {
       const [found] = await client.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
       return new Map(found.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
@@ -210,14 +217,15 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
     hanging,
     bounds: (topic) => persist(`bounds of ${topic}`, (client) => boundsOf(client, topic)),
 
-    async readOn(topic) {
-      const bounds = await persist(`bounds of ${topic}`, (client) => boundsOf(client, topic));
+    async readOn(topic, only) {
+      const bounds = await persist(`bounds of ${topic}`, (client) => boundsOf(client, topic, only));
       const at = positions.get(topic) ?? [];
       const before = [...at];
       positions.set(topic, at);
       const found: Seen[] = [];
       const readings = await Promise.allSettled(
-        bounds.map(({ low, end }, partition) => {
+        bounds.map(({ low, end }, index) => {
+          const partition = only ?? index;
           at[partition] = Math.max(at[partition] ?? 0, low);
           return readPartition(topic, partition, end, found);
         }),
@@ -228,6 +236,9 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
       positions.set(topic, before);
       throw failed.reason;
     },
+
+    partitions: (topic) =>
+      persist(`partitions of ${topic}`, async (client) => (await partitionsOf(client, topic)).length),
 
     committed: (group, topic) =>
       persist(`positions of group ${group}`, async (client) => {

@@ -125,7 +125,7 @@ async function make(closers: (() => unknown)[]): Promise<KafkaBench> {
         },
         load: (perSecond, over = partitions) =>
           startLoad({ brokers, topic: input, partitions: over, perSecond, value: flightOf }),
-        observe: () => observe(watched, { everyMs: 250, dated }),
+        observe: () => observe(watched, { everyMs: 250, dated, logged: true }),
         drained: (withinMs = 60_000) => untilDrained(watched, withinMs),
         audit: (terms) => audit(watched, terms),
         async read(topic) {
