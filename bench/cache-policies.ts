@@ -1,5 +1,5 @@
-import { murmur2 } from '../src/kernel/murmur2.ts';
-import { FeatureCache } from '../src/stages/feature-cache.ts';
+import { murmur2 } from '../src/kernel/bytes/murmur2.ts';
+import { FeatureCache } from '../src/stages/features/cache.ts';
 
 /** Caches of keys 0..keys-1 that hold `entries` of them: each answers whether it had a key, and has it from then on. */
 export type LookUp = (key: number) => boolean;

@@ -5,8 +5,8 @@
  *
  * Ratios depend on the seed alone. Costs are of the process's own processor time, best of several rounds.
  */
-import { murmur2 } from '../src/kernel/murmur2.ts';
-import { FeatureCache } from '../src/stages/feature-cache.ts';
+import { murmur2 } from '../src/kernel/bytes/murmur2.ts';
+import { FeatureCache } from '../src/stages/features/cache.ts';
 import { clock, featureCache, type LookUp, lru, sieve } from './cache-policies.ts';
 import { hitRatio, keysOf, staticOptimum, type TraceSettings, traceOf } from './cache-traces.ts';
 

@@ -1,8 +1,8 @@
 import avsc from 'avsc';
-import { compileAvroDecoder } from '../src/codecs/avro-decoder.ts';
-import { compileAvroEncoder } from '../src/codecs/avro-encoder.ts';
-import { compileJsonDecoder } from '../src/codecs/json-decoder.ts';
-import { compileJsonEncoder } from '../src/codecs/json-encoder.ts';
+import { compileAvroDecoder } from '../src/codecs/avro/decoder.ts';
+import { compileAvroEncoder } from '../src/codecs/avro/encoder.ts';
+import { compileJsonDecoder } from '../src/codecs/json/decoder.ts';
+import { compileJsonEncoder } from '../src/codecs/json/encoder.ts';
 import type { ColumnWant, OutputField, ValueDecoder, ValueEncoder } from '../src/codecs/types.ts';
 import { type Column, labelColumn, longColumn, numberColumn, stringColumn } from '../src/kernel/columns.ts';
 import { RecordSlab } from '../src/kernel/record-slab.ts';

@@ -8,7 +8,7 @@
  */
 import { createOnnxRuntime } from '../src/adapters/onnx/runtime.ts';
 import { assemble } from '../src/assemble.ts';
-import { compileAvroEncoder } from '../src/codecs/avro-encoder.ts';
+import { compileAvroEncoder } from '../src/codecs/avro/encoder.ts';
 import { confluentPrefix } from '../src/codecs/wire.ts';
 import { preparePlan } from '../src/commands/prepare.ts';
 import { Conditions } from '../src/kernel/conditions.ts';
@@ -19,7 +19,7 @@ import type { FeatureStore } from '../src/ports/feature-store.ts';
 import type { ModelSession } from '../src/ports/model.ts';
 import { createDecode } from '../src/stages/decode.ts';
 import { createEnrich } from '../src/stages/enrich.ts';
-import { giveBack } from '../src/stages/loans.ts';
+import { giveBack } from '../src/stages/pool.ts';
 import { createPreprocess } from '../src/stages/preprocess.ts';
 import type { HistogramSeries } from '../src/telemetry/metrics.ts';
 import { createTelemetry } from '../src/telemetry/metrics.ts';

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { BEGINNING, type CutLimits, cut, fill } from '../src/adapters/kafka/frames.ts';
-import type { FetchedMessage } from '../src/adapters/kafka/internals.ts';
-import { decodeBatches, freshBudget } from '../src/adapters/kafka/record-batches.ts';
-import { singly } from '../src/adapters/kafka/record-messages.ts';
+import type { FetchedMessage } from '../src/adapters/kafka/client/internals.ts';
+import { BEGINNING, type CutLimits, cut, fill } from '../src/adapters/kafka/fetch/frames.ts';
+import { singly } from '../src/adapters/kafka/record-batch/messages.ts';
+import { decodeBatches, freshBudget } from '../src/adapters/kafka/record-batch/read.ts';
 import type { Frame } from '../src/kernel/frame.ts';
 import { batchOf } from '../test/fixtures/kafka/batches.ts';
 

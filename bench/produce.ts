@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Kafka, logLevel } from 'kafkajs';
-import { batchBound, writeBatch } from '../src/adapters/kafka/batch-writer.ts';
-import { toMessages } from '../src/adapters/kafka/messages.ts';
+import { toMessages } from '../src/adapters/kafka/produce/stock-messages.ts';
+import { batchBound, writeBatch } from '../src/adapters/kafka/record-batch/write.ts';
 import { createKafkaSink } from '../src/adapters/kafka/sink.ts';
 import { encodeHeaders } from '../src/kernel/headers.ts';
 import { RecordSlab } from '../src/kernel/record-slab.ts';

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
-import { openSocket, takeResponsesWhole } from '../src/adapters/kafka/receive.ts';
+import { openSocket, takeResponsesWhole } from '../src/adapters/kafka/client/sockets.ts';
 
 /**
  * What a megabyte of responses costs from the socket to the client's decoder, with sockets of the client and with ours, in one

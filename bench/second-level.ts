@@ -6,9 +6,9 @@
  *
  * Rows of 15 numbers and one view. Times are of the whole look with the rows copied; costs are of the process's own processor time.
  */
-import { createRedisShelf } from '../src/adapters/redis/shelf.ts';
+import { createRedisSharedCache } from '../src/adapters/redis/shared-cache.ts';
 import { createSystemClock } from '../src/kernel/system-clock.ts';
-import { createSecondLevel } from '../src/stages/second-level.ts';
+import { createSecondLevel } from '../src/stages/features/second-level.ts';
 import { FakeStore } from '../test/fixtures/fakes.ts';
 import { startRedis } from '../test/fixtures/redis-server.ts';
 import { RecordingTelemetry } from '../test/fixtures/telemetry.ts';
@@ -32,12 +32,12 @@ const clock = createSystemClock();
 const telemetry = new RecordingTelemetry();
 const server = await startRedis();
 const store = new FakeStore();
-const shelf = createRedisShelf(
+const sharedCache = createRedisSharedCache(
   { clock },
   { nodes: [{ host: '127.0.0.1', port: server.port }], cluster: false, database: 0 },
 );
 const settings = { store: 's', ttlMs: 3_600_000, negativeTtlMs: 60_000, timeoutMs: 50 };
-const level = createSecondLevel({ clock, random: () => 0, telemetry, store, shelf }, () => settings);
+const level = createSecondLevel({ clock, random: () => 0, telemetry, store, sharedCache }, () => settings);
 
 async function read(keys: readonly Buffer[]): Promise<number> {
   const values = new Float64Array(keys.length * WIDTH).fill(Number.NaN);

@@ -13,19 +13,19 @@ import type { Source } from './ports/source.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { isTransactional, type TransactionalSink } from './ports/transactions.ts';
 import { createRunner, type Runner } from './runner.ts';
-import { createStageCounts } from './stages/counted.ts';
 import { createDecode } from './stages/decode.ts';
 import { createDeliver, type Deliver } from './stages/deliver.ts';
 import { createDeliverOnce } from './stages/deliver-once.ts';
 import { createDetails } from './stages/details.ts';
 import { createEncode } from './stages/encode.ts';
 import { createEnrich } from './stages/enrich.ts';
-import { FeatureReader } from './stages/feature-reader.ts';
+import { FeatureReader } from './stages/features/reader.ts';
 import { createInfer, type Infer } from './stages/infer.ts';
 import { isolate, isolateSync } from './stages/isolate.ts';
 import { createOverload } from './stages/overload.ts';
 import { createPostprocess } from './stages/postprocess.ts';
 import { createPreprocess } from './stages/preprocess.ts';
+import { createStageCounts } from './stages/stage-counts.ts';
 import {
   TIMED_STAGES,
   type TimedStage,
@@ -34,7 +34,7 @@ import {
   timedSink,
   timedSync,
   timedTransactions,
-} from './stages/timed.ts';
+} from './stages/stage-times.ts';
 import type { Stage, SyncStage } from './stages/types.ts';
 import { createStageTimers } from './telemetry/busy.ts';
 

@@ -12,7 +12,7 @@ import { createDrain } from './runner/drain.ts';
 import type { Lag } from './runner/lag.ts';
 import { createPartitions } from './runner/partitions.ts';
 import { shutDown } from './runner/shut-down.ts';
-import { UnderWay } from './runner/under-way.ts';
+import { UnderWay } from './runner/stall.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
 
 /** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
@@ -86,7 +86,7 @@ export interface RunnerOptions {
  *
  * Promises: a frame that was handed over either settles or stays uncommitted; the end comes within the drain budget,
  * whatever hangs (law L8: runner/shut-down.ts); after a failure nothing further is published or committed but
- * what was settled before it; a stall is told (runner/under-way.ts).
+ * what was settled before it; a stall is told (runner/stall.ts).
  */
 export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const { clock, telemetry, credit, source } = deps;

@@ -3,7 +3,7 @@
  * The same records, in the same batches, lie there for everybody; keys are partitioned as Kafka's own clients do.
  */
 import { Kafka, logLevel } from 'kafkajs';
-import { partitionOfKey } from '../../src/kernel/murmur2.ts';
+import { partitionOfKey } from '../../src/kernel/bytes/murmur2.ts';
 import type { Stack } from '../../test/contract/example-bench.ts';
 import { seeded } from '../../test/fixtures/random.ts';
 import { until } from '../../test/fixtures/until.ts';

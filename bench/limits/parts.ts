@@ -10,7 +10,7 @@ import { Conditions } from '../../src/kernel/conditions.ts';
 import { type Frame, FrameBuilder } from '../../src/kernel/frame.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import { createDecode } from '../../src/stages/decode.ts';
-import { giveBack } from '../../src/stages/loans.ts';
+import { giveBack } from '../../src/stages/pool.ts';
 import { createTelemetry } from '../../src/telemetry/metrics.ts';
 import { type Sample, samples } from '../workloads/records.ts';
 import { WORKLOADS, type Workload } from '../workloads/workloads.ts';

@@ -199,6 +199,7 @@ function importRules(source: string): string {
   const allowed = literal('ALLOWED') as Readonly<Record<string, Allowance>>;
   const vendors = literal('VENDORS') as Readonly<Record<string, readonly string[]>>;
   const adapterUnits = literal('ADAPTER_UNITS') as readonly string[];
+  const moreUnits = literal('MORE_UNITS') as Readonly<Record<string, readonly string[]>>;
   const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
   return table([
     ['unit', 'may import', 'packages'],
@@ -209,7 +210,7 @@ function importRules(source: string): string {
     ]),
     ...Object.entries(vendors).map(([unit, packages]) => [
       `\`adapters/${unit}\``,
-      code(adapterUnits),
+      code([...adapterUnits, ...(moreUnits[unit] ?? [])]),
       code(['node:', ...packages]),
     ]),
   ]);

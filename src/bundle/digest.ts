@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256OfFile } from '../kernel/file-sha256.ts';
+import { sha256OfFile } from '../kernel/bytes/file-sha256.ts';
 
 /** A file of a bundle: path relative to the folder, with `/`, and the hex sha256 of its bytes. */
 export interface BundleFile {

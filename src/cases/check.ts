@@ -1,4 +1,4 @@
-import { fieldsOf } from '../codecs/avro-fields.ts';
+import { fieldsOf } from '../codecs/avro/fields.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';

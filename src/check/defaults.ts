@@ -1,5 +1,5 @@
-import { parseAvroRecord } from '../codecs/avro-schema.ts';
-import { defaultEntry } from '../codecs/default-entry.ts';
+import { defaultEntry } from '../codecs/avro/default-entry.ts';
+import { parseAvroRecord } from '../codecs/avro/schema.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { YamlDocument } from '../documents/yaml-document.ts';
 import { SluiceError } from '../kernel/errors.ts';

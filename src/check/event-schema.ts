@@ -1,5 +1,5 @@
-import { type FieldSummary, fieldsOf } from '../codecs/avro-fields.ts';
-import { type AvroRecord, parseAvroRecord } from '../codecs/avro-schema.ts';
+import { type FieldSummary, fieldsOf } from '../codecs/avro/fields.ts';
+import { type AvroRecord, parseAvroRecord } from '../codecs/avro/schema.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { YamlDocument } from '../documents/yaml-document.ts';
 import type { EventField } from '../features/types.ts';

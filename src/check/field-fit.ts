@@ -1,7 +1,7 @@
-import { branchesOf, decimalOf, describe, isNullable, isNumber } from '../codecs/avro-fields.ts';
-import { clashes } from '../codecs/avro-resolve.ts';
-import type { AvroType } from '../codecs/avro-schema.ts';
-import { preferredBranch } from '../codecs/output-plan.ts';
+import { branchesOf, decimalOf, describe, isNullable, isNumber } from '../codecs/avro/fields.ts';
+import { preferredBranch } from '../codecs/avro/output-plan.ts';
+import { clashes } from '../codecs/avro/resolve.ts';
+import type { AvroType } from '../codecs/avro/schema.ts';
 import type { PredictionField } from '../features/types.ts';
 import type { ColumnKind } from '../kernel/columns.ts';
 import type { DetailColumn } from '../plan/plan.ts';

@@ -1,4 +1,4 @@
-import { branchesOf, serves } from '../codecs/avro-fields.ts';
+import { branchesOf, serves } from '../codecs/avro/fields.ts';
 import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { KeyTemplate } from '../codecs/types.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';

@@ -1,6 +1,6 @@
-import { branchesOf, describe, serves } from '../codecs/avro-fields.ts';
-import type { AvroField } from '../codecs/avro-schema.ts';
-import { rawBranch } from '../codecs/same-encoding.ts';
+import { branchesOf, describe, serves } from '../codecs/avro/fields.ts';
+import { rawBranch } from '../codecs/avro/same-encoding.ts';
+import type { AvroField } from '../codecs/avro/schema.ts';
 import type { ColumnWant, FieldSource, OutputField } from '../codecs/types.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';
 import type { CheckFinding } from '../documents/finding.ts';

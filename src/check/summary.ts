@@ -1,4 +1,4 @@
-import { fieldsOf } from '../codecs/avro-fields.ts';
+import { fieldsOf } from '../codecs/avro/fields.ts';
 import type { FieldSource, KeyTemplate } from '../codecs/types.ts';
 import type { Plan } from '../plan/plan.ts';
 

@@ -1,4 +1,4 @@
-import type { AvroType } from '../codecs/avro-schema.ts';
+import type { AvroType } from '../codecs/avro/schema.ts';
 import type { ColumnWant } from '../codecs/types.ts';
 
 /** The event columns that somebody needs, each once, in the order they were first asked for: what decode must deliver. */

@@ -1,6 +1,6 @@
-import { copyBytes } from '../kernel/copy-bytes.ts';
+import { copyBytes } from '../kernel/bytes/copy-bytes.ts';
+import { putVarint, varintBytes } from '../kernel/bytes/varints.ts';
 import { OPEN } from '../kernel/fate.ts';
-import { putVarint, varintBytes } from '../kernel/varints.ts';
 import type { BodiesEncoder, RowEncoder } from './types.ts';
 
 /** Of a part, as a varint. */

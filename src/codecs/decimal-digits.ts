@@ -1,4 +1,4 @@
-import { isDigit } from './json-scan.ts';
+import { isDigit } from './json/scan.ts';
 
 /**
  * Decimals as digits ↔ as big-endian two's complement, of any length up to MAX_DECIMAL_BYTES, without BigInts: limbs of 16 bits,

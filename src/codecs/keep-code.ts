@@ -7,7 +7,7 @@ import {
   stringColumn,
   vectorColumn,
 } from '../kernel/columns.ts';
-import type { ColumnShape } from './output-plan.ts';
+import type { ColumnShape } from './avro/output-plan.ts';
 
 /**
  * A row function is bound once a frame, and gone with it. V8 holds optimised code by the closures that run it (cause) → a

@@ -1,6 +1,6 @@
 import type { Column } from '../kernel/columns.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
-import type { AvroType } from './avro-schema.ts';
+import type { AvroType } from './avro/schema.ts';
 
 /** A field that somebody needs, and as what. One field may be wanted as two kinds (then it has two slots). */
 export interface ColumnWant {

@@ -1,10 +1,10 @@
 import { EXIT, SluiceError } from '../kernel/errors.ts';
 import type { Topology } from '../plan/topology.ts';
 import { encodeEvents, readEvents, synthesize } from './bench/events.ts';
-import { type Field, withField } from './bench/field.ts';
 import { createKnee } from './bench/knee.ts';
+import { type MeasureRateDeps, measureRate } from './bench/measure-rate.ts';
 import { seeded } from './bench/seeded.ts';
-import { type StretchDeps, stretch } from './bench/stretch.ts';
+import { type Target, withTarget } from './bench/target.ts';
 import { type BenchReport, stepLine, textOf } from './bench/text.ts';
 import type { Step } from './bench/verdict.ts';
 import { startWatch } from './bench/watch.ts';
@@ -50,18 +50,18 @@ export async function bench(options: BenchOptions, io: Io): Promise<number> {
   });
   const say = (line: string): void => void stderr.write(`${line}\n`);
   try {
-    return await withField(options.topology, io, async (field) => {
-      const values = await valuesOf(options, field);
-      const { output, deadLetter, flow, source, name } = field.topology;
+    return await withTarget(options.topology, io, async (target) => {
+      const values = await valuesOf(options, target);
+      const { output, deadLetter, flow, source, name } = target.topology;
       const watch = await startWatch(
-        { clock, log: field.watched },
+        { clock, log: target.watched },
         { output: output.topic, deadLetters: deadLetter.topic },
       );
-      const deps: StretchDeps = { clock, field, watch, values, signal: stopping.signal };
+      const deps: MeasureRateDeps = { clock, target, watch, values, signal: stopping.signal };
       const run = Math.floor(random() * 2 ** 32).toString(16);
       const steps: Step[] = [];
       const step = async (perSecond: number): Promise<Step | undefined> => {
-        const found = await stretch(deps, {
+        const found = await measureRate(deps, {
           run: `${run}-${steps.length + 1}`,
           perSecond,
           seconds: options.duration,
@@ -76,7 +76,7 @@ export async function bench(options: BenchOptions, io: Io): Promise<number> {
       try {
         say(`${name}: asking whether it answers, ${values.length} different records, ${flow.latencyBudgetMs} ms`);
         const isUp = await probe(deps, `${run}-0`, options.wait);
-        if (!isUp && ended === undefined) throw silent(field.topology, options);
+        if (!isUp && ended === undefined) throw silent(target.topology, options);
         await warmUp(deps, `${run}-w`, options);
         if (options.rate !== undefined) await step(options.rate);
         else knee = await search(options.from, () => ended !== undefined, step);
@@ -115,7 +115,7 @@ function requireConsent({ write, rate, duration }: BenchOptions, { source, outpu
   );
 }
 
-async function valuesOf({ input, seed }: BenchOptions, { topology, prefix }: Field): Promise<readonly Buffer[]> {
+async function valuesOf({ input, seed }: BenchOptions, { topology, prefix }: Target): Promise<readonly Buffer[]> {
   const { value } = topology.source;
   const lines =
     input === undefined ? synthesize(value.schema, SAMPLES, seeded(seed)) : await readEvents(input, SAMPLES);
@@ -123,10 +123,10 @@ async function valuesOf({ input, seed }: BenchOptions, { topology, prefix }: Fie
 }
 
 /** A record a partition, so that it writes next to nothing where nobody answers; whether any of them was answered. */
-async function probe(deps: StretchDeps, run: string, waitSeconds: number): Promise<boolean> {
-  const { field } = deps;
-  const count = field.topology.source.topics.reduce((sum, topic) => sum + field.sink.partitionCount(topic), 0);
-  const found = await stretch(deps, {
+async function probe(deps: MeasureRateDeps, run: string, waitSeconds: number): Promise<boolean> {
+  const { target } = deps;
+  const count = target.topology.source.topics.reduce((sum, topic) => sum + target.sink.partitionCount(topic), 0);
+  const found = await measureRate(deps, {
     run,
     perSecond: PROBES_PER_SECOND,
     seconds: count / PROBES_PER_SECOND,
@@ -135,9 +135,13 @@ async function probe(deps: StretchDeps, run: string, waitSeconds: number): Promi
   return found !== undefined && found.predictions + found.deadLetters > 0;
 }
 
-async function warmUp(deps: StretchDeps, run: string, { rate, from, warmUp: seconds }: BenchOptions): Promise<void> {
+async function warmUp(
+  deps: MeasureRateDeps,
+  run: string,
+  { rate, from, warmUp: seconds }: BenchOptions,
+): Promise<void> {
   if (seconds === 0 || deps.signal.aborted) return;
-  await stretch(deps, { run, perSecond: rate ?? from, seconds, quietMs: QUIET_MS });
+  await measureRate(deps, { run, perSecond: rate ?? from, seconds, quietMs: QUIET_MS });
 }
 
 function silent({ source, output, deadLetter, file }: Topology, { wait }: BenchOptions): SluiceError {

@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Health } from '../runner.ts';
 import { shareOf } from '../telemetry/merge.ts';
 import type { MetricStore } from '../telemetry/metrics.ts';
-import { keepLetters, type Letter } from '../telemetry/state/letters.ts';
+import { keepLetters, type Letter } from '../telemetry/state/dead-letters.ts';
 import { createSampler, type Parts } from '../telemetry/state/sampler.ts';
 import type { HealthState } from '../telemetry/state/state.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { onnxFacts } from '../adapters/onnx/facts.ts';
 import { libraryHints, thisMachine } from '../adapters/onnx/library-search.ts';
+import { onnxFacts } from '../adapters/onnx/onnx-facts.ts';
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { probeRedis } from '../adapters/redis/probe.ts';
@@ -25,9 +25,9 @@ import { checkRedis } from './doctor/redis.ts';
 import { checkRegistry, type RegistryQuestions } from './doctor/registry.ts';
 import { checkStore } from './doctor/store.ts';
 import type { Io } from './io.ts';
-import { kafkaConnection } from './kafka-connection.ts';
-import { loadModel } from './load-model.ts';
-import { connectionKey, connectionOf, createStore, storesOf, whereIs } from './stores.ts';
+import { kafkaConnection } from './world/kafka-connection.ts';
+import { loadModel } from './world/load-model.ts';
+import { connectionKey, connectionOf, createStore, storesOf, whereIs } from './world/stores.ts';
 
 export interface DoctorOptions {
   readonly topology: string | undefined;

@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
-import { FETCH_MAX_BYTES, MAX_FETCH_BYTES, MAX_FETCH_RECORDS } from '../adapters/kafka/record-batches.ts';
-import { KEPT_REQUEST_BYTES } from '../adapters/kafka/request-buffers.ts';
+import { KEPT_REQUEST_BYTES } from '../adapters/kafka/produce/request-buffers.ts';
+import { FETCH_MAX_BYTES, MAX_FETCH_BYTES, MAX_FETCH_RECORDS } from '../adapters/kafka/record-batch/read.ts';
 import { WIRES } from '../adapters/kafka/transactions.ts';
 import { MAX_SCHEMA_BYTES } from '../adapters/registry/registry.ts';
 import { type MemoryBound, memoryBound, mib } from '../check/memory.ts';
 import type { Plan } from '../plan/plan.ts';
-import { MOST_KEYS } from '../stages/second-level.ts';
-import { MOST_QUEUED_BYTES } from '../stages/second-level-writes.ts';
-import { sessionsOf } from './placement.ts';
+import { MOST_KEYS } from '../stages/features/second-level.ts';
+import { MOST_QUEUED_BYTES } from '../stages/features/second-level-writes.ts';
+import { sessionsOf } from './world/placement.ts';
 
 /** The bound of a plan under the limits of the adapters that `run` uses. How many brokers there are is what the topology says. */
 export function memoryOf(plan: Plan, cores = 1): MemoryBound {

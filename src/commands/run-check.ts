@@ -1,10 +1,10 @@
 import { createOnnxRuntime } from '../adapters/onnx/runtime.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { createTelemetry } from '../telemetry/metrics.ts';
+import { replayGolden } from './check/golden-records.ts';
 import { check } from './check.ts';
 import type { Io } from './io.ts';
 import { memoryOf } from './memory.ts';
-import { replayGolden } from './replay.ts';
 
 /** `sluice check`: files only, no network. Resolves with the exit code. */
 export function runCheck(options: { readonly topology: string; readonly json: boolean }, io: Io): Promise<number> {

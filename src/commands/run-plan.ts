@@ -4,7 +4,7 @@ import type { ModelRuntime } from '../ports/model.ts';
 import type { Health, Runner, RunOutcome } from '../runner.ts';
 import type { MetricStore } from '../telemetry/metrics.ts';
 import type { Io } from './io.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 
 export interface PlanRun {
   /** Resolves when it was told to stop and has drained, or has failed; rejects when there is no world to run in. */

@@ -8,7 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { ModelRuntime } from '../ports/model.ts';
 import type { Health } from '../runner.ts';
 import { createTelemetry, type MetricStore } from '../telemetry/metrics.ts';
-import { keepLetters } from '../telemetry/state/letters.ts';
+import { keepLetters } from '../telemetry/state/dead-letters.ts';
 import type { Parts } from '../telemetry/state/sampler.ts';
 import { conclude } from './conclude.ts';
 import { type Listen, onePart, serve } from './console.ts';
@@ -17,7 +17,7 @@ import type { Io } from './io.ts';
 import { memoryOf, memoryTerms } from './memory.ts';
 import { preparePlan } from './prepare.ts';
 import { NOTHING_DONE, startPlan } from './run-plan.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 
 export interface RunOptions {
   readonly topology: string;

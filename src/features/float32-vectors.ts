@@ -1,6 +1,6 @@
+import { nonFiniteRows } from '../kernel/bytes/finite-rows.ts';
 import { float32Bytes, type VectorColumn } from '../kernel/columns.ts';
 import type { Tensor } from '../kernel/frame.ts';
-import { judgedRows } from '../kernel/judged-floats.ts';
 import type { Block } from './emit.ts';
 import type { NumericValue } from './value.ts';
 
@@ -67,7 +67,7 @@ function float32Values(column: VectorColumn): Float32Array | undefined {
 /** Of all rows, judged together where that is quicker: 1 where one is not finite; undefined where each is to be judged alone. */
 function verdictsOn(column: VectorColumn, count: number): Uint8Array | undefined {
   const values = float32Values(column);
-  return values === undefined ? undefined : judgedRows(values, column.width, count);
+  return values === undefined ? undefined : nonFiniteRows(values, column.width, count);
 }
 
 function slabBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {

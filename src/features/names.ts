@@ -1,5 +1,5 @@
 import type { ColumnWant } from '../codecs/types.ts';
-import type { ColumnSpec } from '../kernel/views.ts';
+import type { ColumnSpec } from '../kernel/cells/views.ts';
 import type { Names } from './check.ts';
 import { type Block, type Index, indexSum } from './emit.ts';
 import { BrokenName, type Expr, ExpressionError } from './syntax.ts';

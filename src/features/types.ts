@@ -1,7 +1,7 @@
 import type { ColumnWant } from '../codecs/types.ts';
+import type { ViewSpec } from '../kernel/cells/views.ts';
 import type { Column } from '../kernel/columns.ts';
 import type { Frame, Tensor } from '../kernel/frame.ts';
-import type { ViewSpec } from '../kernel/views.ts';
 
 /** What the names in an expression mean. `event.x`, `VIEW.column`, `let` names, and after the model its outputs and `prediction.x`. */
 export interface Scope {

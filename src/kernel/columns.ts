@@ -1,4 +1,4 @@
-import { floatRows } from './judged-floats.ts';
+import { floatRows } from './bytes/finite-rows.ts';
 
 /**
  * Columns: one entry a record, typed arrays, no object a record.

@@ -1,4 +1,4 @@
-import { putVarint, varintBytes, zigzag } from './varints.ts';
+import { putVarint, varintBytes, zigzag } from './bytes/varints.ts';
 
 /**
  * Record headers as one block of bytes, in the layout a Kafka record batch uses:

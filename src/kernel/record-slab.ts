@@ -1,6 +1,6 @@
-import { copyBytes } from './copy-bytes.ts';
+import { copyBytes } from './bytes/copy-bytes.ts';
+import { putVarint, varintBytes, zigzag } from './bytes/varints.ts';
 import { locateRecords, MAX_FRAMING, type SlabColumns, slabColumns, widen } from './slab-columns.ts';
-import { putVarint, varintBytes, zigzag } from './varints.ts';
 
 /** Headers of one record, in the layout of headers.ts; a byte at least. */
 export interface HeaderBlock {

@@ -1,4 +1,4 @@
-import type { ColumnShape } from '../codecs/output-plan.ts';
+import type { ColumnShape } from '../codecs/avro/output-plan.ts';
 import type { Plan } from './plan.ts';
 import type { EnrichSettings, Topology } from './topology.ts';
 

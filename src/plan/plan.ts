@@ -1,6 +1,6 @@
 import type { ColumnWant, KeyTemplate, OutputField } from '../codecs/types.ts';
 import type { CompiledInputs, CompiledPredictions } from '../features/types.ts';
-import type { FeastEntity, Layout, StoreName } from '../kernel/views.ts';
+import type { FeastEntity, Layout, StoreName } from '../kernel/cells/views.ts';
 import type { Bundle } from './bundle.ts';
 import type { CacheSettings, Topology, ViewSettings } from './topology.ts';
 

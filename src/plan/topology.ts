@@ -1,6 +1,6 @@
-import type { Secret } from '../kernel/secret.ts';
-import type { TlsSettings } from '../kernel/tls.ts';
-import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
+import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/cells/views.ts';
+import type { Secret } from '../kernel/connections/secret.ts';
+import type { TlsSettings } from '../kernel/connections/tls.ts';
 
 /** A topology file, parsed: complete, frozen, in the program's units. Made by src/topology only. */
 export interface Topology {

@@ -1,4 +1,4 @@
-import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/views.ts';
+import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/cells/views.ts';
 
 /** A feature store: rows of numbers by table and key. Adapters hide layout and client. */
 export interface FeatureStore {

@@ -3,7 +3,7 @@ import { type Deadline, within } from '../kernel/deadline.ts';
 import type { SluiceError } from '../kernel/errors.ts';
 import type { Watermarks } from '../offsets/watermark.ts';
 import type { Commit } from '../stages/commit.ts';
-import type { UnderWay } from './under-way.ts';
+import type { UnderWay } from './stall.ts';
 
 /** How long a drain waits before it asks again to store its positions. */
 const COMMIT_AGAIN_MS = 100;

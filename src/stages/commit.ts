@@ -6,7 +6,7 @@ import type { Frame } from '../kernel/frame.ts';
 import type { Watermarks } from '../offsets/watermark.ts';
 import type { Source } from '../ports/source.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { giveBack } from './loans.ts';
+import { giveBack } from './pool.ts';
 
 export interface Commit {
   /** A frame is settled: its credit returns, its origin's watermark may move. */

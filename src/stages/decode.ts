@@ -1,15 +1,15 @@
-import { compileAvroDecoder } from '../codecs/avro-decoder.ts';
-import { compileJsonDecoder } from '../codecs/json-decoder.ts';
+import { compileAvroDecoder } from '../codecs/avro/decoder.ts';
+import { endVectors, entryBytes, float32Wants, ReusedColumns } from '../codecs/avro/want-columns.ts';
+import { compileJsonDecoder } from '../codecs/json/decoder.ts';
 import type { RowsDecoder, ValueDecoder } from '../codecs/types.ts';
-import { endVectors, entryBytes, float32Wants, ReusedColumns } from '../codecs/want-columns.ts';
 import { CONFLUENT_PREFIX_BYTES, readSchemaId } from '../codecs/wire.ts';
 import { classify } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { SchemaSource } from '../ports/schemas.ts';
-import { Pool } from './loans.ts';
 import { persist } from './outage.ts';
+import { Pool } from './pool.ts';
 import type { Stage, StageDeps } from './types.ts';
 
 const DECODE_FAILED = reasonCode('decode-failed');

@@ -4,13 +4,13 @@ import type { Frame, Origin } from '../kernel/frame.ts';
 import { Sequencer } from '../offsets/sequencer.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TransactionalSink } from '../ports/transactions.ts';
-import { appendDeadLetter } from './dead-letter.ts';
-import { createDeadLetterLimit } from './dead-letter-limit.ts';
 import { type Deliver, outputPartition } from './deliver.ts';
-import { Outbox, type OutboxDeps } from './outbox.ts';
-import { OutputHeaders } from './output-headers.ts';
-import { createRefusals } from './refusals.ts';
-import { createSettlement, sourceOf } from './settlement.ts';
+import { appendDeadLetter } from './delivery/dead-letter.ts';
+import { createDeadLetterLimit } from './delivery/dead-letter-limit.ts';
+import { Outbox, type OutboxDeps } from './delivery/outbox.ts';
+import { OutputHeaders } from './delivery/output-headers.ts';
+import { createRefusals } from './delivery/refusals.ts';
+import { createSettlement, sourceOf } from './delivery/settlement.ts';
 import type { StageDeps } from './types.ts';
 
 /** As one batch of one partition this still fits a topic's default limit of 1 MiB. */

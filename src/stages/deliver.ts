@@ -1,19 +1,19 @@
+import { partitionOfKey } from '../kernel/bytes/murmur2.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, PUBLISHED, REASONS } from '../kernel/fate.ts';
 import type { Frame, Origin } from '../kernel/frame.ts';
-import { partitionOfKey } from '../kernel/murmur2.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
 import { Sequencer } from '../offsets/sequencer.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Sink } from '../ports/sink.ts';
-import { Accumulator, type AccumulatorOptions, type Chunk } from './accumulator.ts';
-import { appendDeadLetter } from './dead-letter.ts';
-import { createDeadLetterLimit, type DeadLetterLimit } from './dead-letter-limit.ts';
-import { Linger } from './linger.ts';
-import { giveBack } from './loans.ts';
-import { OutputHeaders } from './output-headers.ts';
-import { createRefusals } from './refusals.ts';
-import { createSettlement, sourceOf } from './settlement.ts';
+import { Accumulator, type AccumulatorOptions, type Chunk } from './delivery/accumulator.ts';
+import { appendDeadLetter } from './delivery/dead-letter.ts';
+import { createDeadLetterLimit, type DeadLetterLimit } from './delivery/dead-letter-limit.ts';
+import { Linger } from './delivery/linger.ts';
+import { OutputHeaders } from './delivery/output-headers.ts';
+import { createRefusals } from './delivery/refusals.ts';
+import { createSettlement, sourceOf } from './delivery/settlement.ts';
+import { giveBack } from './pool.ts';
 import type { StageDeps } from './types.ts';
 
 const MAX_CHUNK_RECORDS = 2_000;

@@ -3,9 +3,9 @@ import { reasonCode } from '../kernel/fate.ts';
 import type { FeatureRows, Frame } from '../kernel/frame.ts';
 import type { DetailColumn, Plan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
-import { FeatureReader } from './feature-reader.ts';
-import { Pool } from './loans.ts';
-import { LookUp, lookUpAll } from './look-up.ts';
+import { LookUp, lookUpAll } from './features/look-up.ts';
+import { FeatureReader } from './features/reader.ts';
+import { Pool } from './pool.ts';
 import type { Stage, StageDeps } from './types.ts';
 
 const RULES = { dates: false, missing: reasonCode('details-missing'), stale: reasonCode('details-stale') };

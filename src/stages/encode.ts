@@ -4,7 +4,7 @@ import { DEAD_LETTERED, OPEN, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame } from '../kernel/frame.ts';
 import { RecordSlab } from '../kernel/record-slab.ts';
 import type { Plan } from '../plan/plan.ts';
-import { Pool } from './loans.ts';
+import { Pool } from './pool.ts';
 import type { SyncStage } from './types.ts';
 
 const ENCODE_FAILED = reasonCode('encode-failed');

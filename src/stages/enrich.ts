@@ -3,8 +3,8 @@ import { reasonCode } from '../kernel/fate.ts';
 import type { FeatureRows, Frame } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { FeatureStore } from '../ports/feature-store.ts';
-import { FeatureReader } from './feature-reader.ts';
-import { LookUp, lookUpAll } from './look-up.ts';
+import { LookUp, lookUpAll } from './features/look-up.ts';
+import { FeatureReader } from './features/reader.ts';
 import type { Stage, StageDeps } from './types.ts';
 
 const RULES = { dates: true, missing: reasonCode('feature-missing'), stale: reasonCode('feature-stale') };

@@ -9,11 +9,11 @@ import { DEAD_LETTERED, reasonCode } from '../kernel/fate.ts';
 import { decide, type Frame, type Tensor } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../ports/model.ts';
-import { BatchQueue, type Slice } from './batch-queue.ts';
-import { BatchSlabs } from './batch-slabs.ts';
-import { Pool } from './loans.ts';
-import { createRowSearch, type Suspect } from './row-search.ts';
-import { Settling } from './settling.ts';
+import { BatchQueue, type Slice } from './inference/batch-queue.ts';
+import { BatchSlabs } from './inference/batch-slabs.ts';
+import { createRowSearch, type Suspect } from './inference/row-search.ts';
+import { SettleTimes } from './inference/settle-times.ts';
+import { Pool } from './pool.ts';
 import type { StageDeps } from './types.ts';
 
 const MODEL_FAILED = reasonCode('model-failed');
@@ -38,7 +38,7 @@ export interface Infer {
  * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a
  * time, or as many as the session can.
  *
- * Rows at fault are looked for (row-search.ts) and dead-letter as `model-failed`, the others are published. A model output of
+ * Rows at fault are looked for (inference/row-search.ts) and dead-letter as `model-failed`, the others are published. A model output of
  * another size than asked for is a failed run: a wrong shape never passes silently. If the model no longer runs a row of
  * zeros either, the run ends with `device-failed`, nothing dead-letters, and the group reads the batch again.
  */
@@ -59,7 +59,7 @@ export function createInfer(
   };
   const memory = new MemoryLimit();
   const times = new PathTimes({ budgetMs: flow.latencyBudgetMs });
-  const settling = new Settling(times, { budgetMs: flow.latencyBudgetMs });
+  const settling = new SettleTimes(times, { budgetMs: flow.latencyBudgetMs });
   telemetry.gauge('sluice_batch_limit_rows', { model: plan.bundle.label }, () => limits.maxBatch);
   const queue = new BatchQueue();
   const model = new LatencyModel({ initialFixedMs: INITIAL_RUN_MS });

@@ -5,8 +5,8 @@ import { degrade, type Frame } from '../kernel/frame.ts';
 import { BOTTOM, type LadderSettings, nextRung, STEPS, type Step } from '../overload/ladder.ts';
 import type { FlowSettings, OverloadSettings } from '../plan/topology.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { Relief, StoreStep } from './relief.ts';
-import { createSkip } from './skip.ts';
+import type { Relief, StoreStep } from './features/relief.ts';
+import { createSkip } from './skip-to-latest.ts';
 
 /** How often the lag is looked at. */
 const LOOK_EVERY_MS = 500;

@@ -1,6 +1,6 @@
 import { emptied } from '../kernel/columns.ts';
 import type { Plan } from '../plan/plan.ts';
-import { Pool } from './loans.ts';
+import { Pool } from './pool.ts';
 import type { SyncStage } from './types.ts';
 
 /** postprocess: model outputs → named predictions, by the bundle's compiled expressions; their columns are lent to the frame. */

@@ -1,7 +1,7 @@
 import type { Frame, Tensor } from '../kernel/frame.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type IsolateDeps, isolateSync } from './isolate.ts';
-import { Pool } from './loans.ts';
+import { Pool } from './pool.ts';
 import type { SyncStage } from './types.ts';
 
 type InputDType = Plan['feeds'][number]['dtype'];

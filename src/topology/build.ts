@@ -1,4 +1,4 @@
-import type { ColumnSpec, FeastEntity } from '../kernel/views.ts';
+import type { ColumnSpec, FeastEntity } from '../kernel/cells/views.ts';
 import type {
   Connections,
   EnrichSettings,

@@ -1,5 +1,5 @@
-import { Secret } from '../kernel/secret.ts';
-import { isPem, type TlsSettings } from '../kernel/tls.ts';
+import { Secret } from '../kernel/connections/secret.ts';
+import { isPem, type TlsSettings } from '../kernel/connections/tls.ts';
 import type { Connections, KafkaConnection, RegistryConnection, SaslSettings } from '../plan/topology.ts';
 import type { TopologyFile } from './schema.ts';
 import { buildRedis } from './store-connections.ts';

@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
-import { hideSecrets } from '../kernel/secret.ts';
-import { pemOf, type TlsSettings } from '../kernel/tls.ts';
+import { hideSecrets } from '../kernel/connections/secret.ts';
+import { pemOf, type TlsSettings } from '../kernel/connections/tls.ts';
 import type { Connections } from '../plan/topology.ts';
 import { withoutUser } from './connection-build.ts';
 import type { TopologyFile } from './schema.ts';

@@ -5,7 +5,7 @@ import { hasErrors } from '../documents/finding.ts';
 import { NotUtf8Error, placeInJson, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
 import { hideLogins, type Path, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 import { zodFindings } from '../documents/zod-findings.ts';
-import { hideSecrets } from '../kernel/secret.ts';
+import { hideSecrets } from '../kernel/connections/secret.ts';
 import type { Connections, Topology, ValueFormat } from '../plan/topology.ts';
 import { buildTopology } from './build.ts';
 import { buildConnections } from './connection-build.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { said, strict } from '../documents/zod-findings.ts';
-import { JOIN_KEY_TYPES, NUMBER_ENCODINGS } from '../kernel/views.ts';
+import { JOIN_KEY_TYPES, NUMBER_ENCODINGS } from '../kernel/cells/views.ts';
 import { kafkaSchema, registrySchema } from './connection-schema.ts';
 import {
   autoOr,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { missingOr, said, strict } from '../documents/zod-findings.ts';
-import { Secret } from '../kernel/secret.ts';
-import type { TlsSettings } from '../kernel/tls.ts';
+import { Secret } from '../kernel/connections/secret.ts';
+import type { TlsSettings } from '../kernel/connections/tls.ts';
 import type { RedisConnection } from '../plan/topology.ts';
 import { secret, tls } from './connection-schema.ts';
 import { choice, count, duration, flag, matching, text } from './leaves.ts';

@@ -19,7 +19,7 @@ function filesUnder(folder: string): SourceFile[] {
 
 const FILES = ['src', 'test', 'bench'].flatMap(filesUnder);
 
-test('the tree keeps the import rules, has no cycle, reads no ambient state, and its files are short', () => {
+test('the tree keeps the import rules, has no cycle, reads no ambient state, and its files and folders are small', () => {
   assert.ok(FILES.length > 50);
   assert.deepEqual(violations(FILES), []);
 });
@@ -85,13 +85,29 @@ const PLANTED: readonly (readonly [title: string, files: Readonly<Record<string,
     /cycle of files: src\/kernel\/a\.ts → src\/kernel\/b\.ts → src\/kernel\/c\.ts → src\/kernel\/a\.ts/,
   ],
   [
-    'a cycle of folders without one of files',
+    'a cycle of units without one of files',
     {
       'src/commands/a.ts': "import '../main.ts';",
       'src/main.ts': "import './commands/b.ts';",
       'src/commands/b.ts': '',
     },
-    /cycle of folders/,
+    /cycle of units/,
+  ],
+  [
+    'a cycle of sub-folders of one unit',
+    {
+      'src/adapters/kafka/fetch/a.ts': "import '../group/b.ts';",
+      'src/adapters/kafka/group/b.ts': '',
+      'src/adapters/kafka/group/c.ts': "import '../fetch/d.ts';",
+      'src/adapters/kafka/fetch/d.ts': "import '../source.ts';",
+      'src/adapters/kafka/source.ts': "import './group/b.ts';",
+    },
+    /cycle of sub-folders: adapters\/kafka\/fetch → adapters\/kafka\/group → adapters\/kafka\/fetch/,
+  ],
+  [
+    'a folder with too many files',
+    Object.fromEntries(Array.from({ length: 26 }, (_, i) => [`src/kernel/a${i}.ts`, ''])),
+    /^src\/kernel: 26 files/,
   ],
   ['process.env', { 'src/commands/a.ts': 'const level = process.env.LEVEL;' }, /reads process\.env/],
   ['Math.random', { 'src/kernel/a.ts': 'export const r = () => Math.random();' }, /calls Math\.random/],

@@ -69,6 +69,8 @@ const AMBIENT: readonly (readonly [RegExp, string, ReadonlySet<string>])[] = [
 ];
 
 const MAX_LINES = 300;
+/** TypeScript files directly in one folder of src. */
+const MAX_FILES = 25;
 
 /** Everything in `files` that breaks a rule, a line each; empty when all is well. */
 export function violations(files: readonly SourceFile[]): string[] {
@@ -78,7 +80,9 @@ export function violations(files: readonly SourceFile[]): string[] {
     ...source.flatMap(ambient),
     ...source.flatMap(forbidden),
     ...cycles(fileGraph(source), 'files'),
-    ...cycles(unitGraph(source), 'folders'),
+    ...cycles(graphBy(unitOf, source), 'units'),
+    ...cycles(graphBy(subfolderOf, source), 'sub-folders'),
+    ...tooMany(source),
   ];
 }
 
@@ -88,6 +92,21 @@ export function unitOf(path: string): string {
   if (first === 'adapters') return `adapters/${second}`;
   // A file beside a folder of its name is the door of that folder.
   return second === undefined ? first.replace(/\.ts$/, '') : first;
+}
+
+/** `src/adapters/kafka/group/lanes.ts` → `adapters/kafka/group`; undefined for a file that lies directly in its unit. */
+function subfolderOf(path: string): string | undefined {
+  const unit = unitOf(path);
+  const [subfolder] = path.slice(`src/${unit}/`.length).split('/').slice(0, -1);
+  return path.startsWith(`src/${unit}/`) && subfolder !== undefined ? `${unit}/${subfolder}` : undefined;
+}
+
+function tooMany(files: readonly SourceFile[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { path } of files) counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
+  return [...counts]
+    .filter(([, count]) => count > MAX_FILES)
+    .map(([folder, count]) => `${folder}: ${count} files; ${MAX_FILES} are the limit`);
 }
 
 function tooLong({ path, text }: SourceFile): string[] {
@@ -157,13 +176,17 @@ function fileGraph(files: readonly SourceFile[]): Graph {
   );
 }
 
-function unitGraph(files: readonly SourceFile[]): Graph {
+function graphBy(placeOf: (path: string) => string | undefined, files: readonly SourceFile[]): Graph {
   const graph = new Map<string, Set<string>>();
   for (const [path, targets] of fileGraph(files)) {
-    const unit = unitOf(path);
-    const edges = graph.get(unit) ?? new Set<string>();
-    graph.set(unit, edges);
-    for (const target of targets) if (unitOf(target) !== unit) edges.add(unitOf(target));
+    const place = placeOf(path);
+    if (place === undefined) continue;
+    const edges = graph.get(place) ?? new Set<string>();
+    graph.set(place, edges);
+    for (const target of targets) {
+      const other = placeOf(target);
+      if (other !== undefined && other !== place) edges.add(other);
+    }
   }
   return graph;
 }

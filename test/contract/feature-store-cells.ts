@@ -1,7 +1,7 @@
 /** One cell a column, in each encoding: part of the suite of feature stores. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NUMBER_ENCODINGS } from '../../src/kernel/views.ts';
+import { NUMBER_ENCODINGS } from '../../src/kernel/cells/views.ts';
 import { blank, CELL_VIEWS, type FeatureStoreWorld, sortedKeys, type Traits } from './feature-store-parts.ts';
 
 export function cellTests(world: () => FeatureStoreWorld, traits: Traits): void {

@@ -1,7 +1,7 @@
 /** Feast's online store as a layout: part of the suite of feature stores. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FeastEntity, ViewSpec } from '../../src/kernel/views.ts';
+import type { FeastEntity, ViewSpec } from '../../src/kernel/cells/views.ts';
 import {
   BOTH,
   BOTH_WIDTH,

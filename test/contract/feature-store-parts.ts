@@ -1,7 +1,7 @@
 /** What the suites of feature stores are made of: worlds, views, rows. */
 import assert from 'node:assert/strict';
+import type { NumberEncoding, ViewSpec } from '../../src/kernel/cells/views.ts';
 import { SluiceError } from '../../src/kernel/errors.ts';
-import type { NumberEncoding, ViewSpec } from '../../src/kernel/views.ts';
 import type { FeatureReadResult, FeatureStore, FeatureWriter } from '../../src/ports/feature-store.ts';
 
 export interface FeatureStoreWorld {

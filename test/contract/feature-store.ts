@@ -1,7 +1,7 @@
 /** What every feature store must do, whatever it is made of. Run it on the embedded one, on files, on Redis, and on the real thing. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { ViewSpec } from '../../src/kernel/views.ts';
+import type { ViewSpec } from '../../src/kernel/cells/views.ts';
 import { cellTests } from './feature-store-cells.ts';
 import { feastTests } from './feature-store-feast.ts';
 import { outageTests } from './feature-store-outages.ts';

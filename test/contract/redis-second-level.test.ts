@@ -5,12 +5,12 @@ import { status } from '@grpc/grpc-js';
 import { createBigtableStore } from '../../src/adapters/bigtable/store.ts';
 import { createBigtableWriter } from '../../src/adapters/bigtable/writer.ts';
 import type { RedisOptions } from '../../src/adapters/redis/connection.ts';
-import { createRedisShelf } from '../../src/adapters/redis/shelf.ts';
+import { createRedisSharedCache } from '../../src/adapters/redis/shared-cache.ts';
 import { createBigtable, type ReadFault } from '../../src/devstack/bigtable.ts';
-import { Secret } from '../../src/kernel/secret.ts';
+import { Secret } from '../../src/kernel/connections/secret.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import type { FeatureStore } from '../../src/ports/feature-store.ts';
-import { createSecondLevel } from '../../src/stages/second-level.ts';
+import { createSecondLevel } from '../../src/stages/features/second-level.ts';
 import { type RedisServer, redisMissing, startRedis } from '../fixtures/redis-server.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { until } from '../fixtures/until.ts';
@@ -48,7 +48,7 @@ async function start(server: RedisServer, more: Partial<RedisOptions> = {}, time
         ...deps,
         telemetry: its,
         store: createBigtableStore(deps, options),
-        shelf: createRedisShelf({ clock }, redis),
+        sharedCache: createRedisSharedCache({ clock }, redis),
       },
       () => settings,
     );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CompressionTypes } from 'kafkajs';
-import { installCodecs } from '../../src/adapters/kafka/codecs.ts';
+import { installCodecs } from '../../src/adapters/kafka/record-batch/compression.ts';
 import { DEAD_LETTERED, REASONS } from '../../src/kernel/fate.ts';
 import type { Frame } from '../../src/kernel/frame.ts';
 import { decodeHeaders } from '../../src/kernel/headers.ts';

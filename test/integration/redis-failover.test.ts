@@ -1,14 +1,14 @@
 /** A Redis Cluster of three masters with a replica each: a master is killed, a replica takes over, and who reads goes on. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createRedisShelf } from '../../src/adapters/redis/shelf.ts';
+import { createRedisSharedCache } from '../../src/adapters/redis/shared-cache.ts';
 import { createRedisStore } from '../../src/adapters/redis/store.ts';
 import { createRedisWriter } from '../../src/adapters/redis/writer.ts';
 import { pause } from '../../src/kernel/clock.ts';
 import { classify } from '../../src/kernel/errors.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import type { FeatureStore } from '../../src/ports/feature-store.ts';
-import { createSecondLevel } from '../../src/stages/second-level.ts';
+import { createSecondLevel } from '../../src/stages/features/second-level.ts';
 import { AGG, blank, pattern, sortedKeys } from '../contract/feature-store-parts.ts';
 import { FakeStore } from '../fixtures/fakes.ts';
 import { type RedisServer, redisCli, startRedisCluster } from '../fixtures/redis-server.ts';
@@ -108,7 +108,7 @@ test('as a second level: the store answers meanwhile, then the cluster is asked 
   const source = new FakeStore();
   KEYS.forEach((key, i) => void source.rows.set(key.toString(), i));
   const level = createSecondLevel(
-    { clock, random: () => 0, telemetry, store: source, shelf: createRedisShelf({ clock }, options()) },
+    { clock, random: () => 0, telemetry, store: source, sharedCache: createRedisSharedCache({ clock }, options()) },
     () => ({
       ...{ store: 's', ttlMs: 3_600_000, negativeTtlMs: 60_000, timeoutMs: 1_000 },
     }),

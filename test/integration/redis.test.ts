@@ -9,7 +9,7 @@ import { probeRedis } from '../../src/adapters/redis/probe.ts';
 import { createRedisStore } from '../../src/adapters/redis/store.ts';
 import { textOf } from '../../src/commands/doctor/finding.ts';
 import { checkRedis } from '../../src/commands/doctor/redis.ts';
-import { Secret } from '../../src/kernel/secret.ts';
+import { Secret } from '../../src/kernel/connections/secret.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import { featureStoreConformance } from '../contract/feature-store.ts';
 import { AGG, blank, isSluice, sortedKeys } from '../contract/feature-store-parts.ts';

@@ -10,8 +10,8 @@ import { test } from 'node:test';
 import { Kafka, logLevel } from 'kafkajs';
 import { createBigtableStore } from '../../src/adapters/bigtable/store.ts';
 import { createBigtableWriter } from '../../src/adapters/bigtable/writer.ts';
+import type { ViewSpec } from '../../src/kernel/cells/views.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
-import type { ViewSpec } from '../../src/kernel/views.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { startServices } from './services.ts';
 

@@ -11,7 +11,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     law: 'L1',
     what: 'a halved chunk sends its first row twice',
-    file: 'src/stages/accumulator.ts',
+    file: 'src/stages/delivery/accumulator.ts',
     find: 'await this.sendOrHalve(part(chunk, 0, middle));',
     replace: 'await this.sendOrHalve(part(chunk, 0, middle)); await this.sendOrHalve(part(chunk, 0, 1));',
   },
@@ -53,7 +53,7 @@ export const LAW_MUTANTS: readonly Mutant[] = [
   {
     law: 'L7',
     what: 'a dead letter whose send fails counts as acknowledged',
-    file: 'src/stages/accumulator.ts',
+    file: 'src/stages/delivery/accumulator.ts',
     find: 'return sink.send(topic, partition, chunk.rows);',
     replace: 'return sink.send(topic, partition, chunk.rows).catch((e) => { if (topic !== "dead") throw e; });',
   },

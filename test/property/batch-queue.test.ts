@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Frame } from '../../src/kernel/frame.ts';
-import { BatchQueue, startedMs } from '../../src/stages/batch-queue.ts';
+import { BatchQueue, startedMs } from '../../src/stages/inference/batch-queue.ts';
 import { frameOf } from '../fixtures/frames.ts';
 
 /** The queue against a plain list of rows. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { murmur2 } from '../../src/kernel/murmur2.ts';
-import { FeatureCache, type Keys } from '../../src/stages/feature-cache.ts';
-import { INLINE_BYTES } from '../../src/stages/feature-entries.ts';
+import { murmur2 } from '../../src/kernel/bytes/murmur2.ts';
+import { FeatureCache, type Keys } from '../../src/stages/features/cache.ts';
+import { INLINE_BYTES } from '../../src/stages/features/cache-entries.ts';
 import { seeded } from '../fixtures/random.ts';
 
 /** The cache against a Map: it may forget, but what it says is what was last stored, and never more than `entries`. */

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MAX_KEY_BYTES, parseKeyTemplate } from '../../src/codecs/key-template.ts';
+import { murmur2 } from '../../src/kernel/bytes/murmur2.ts';
 import { DEAD_LETTERED } from '../../src/kernel/fate.ts';
-import { murmur2 } from '../../src/kernel/murmur2.ts';
-import { KeyTable } from '../../src/stages/enrich-keys.ts';
+import { KeyTable } from '../../src/stages/features/keys.ts';
 import { emptyRecords, textColumn } from '../fixtures/frames.ts';
 
 const ORIGIN = { topic: 'in', partition: 0, epoch: 1 };

@@ -4,7 +4,7 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { assemble } from '../../src/assemble.ts';
 import { bodiesOf } from '../../src/codecs/bodies.ts';
-import { compileJsonEncoder } from '../../src/codecs/json-encoder.ts';
+import { compileJsonEncoder } from '../../src/codecs/json/encoder.ts';
 import type { ValueEncoder } from '../../src/codecs/types.ts';
 import { confluentPrefix } from '../../src/codecs/wire.ts';
 import { pause } from '../../src/kernel/clock.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { copyBytes } from '../../src/kernel/copy-bytes.ts';
+import { copyBytes } from '../../src/kernel/bytes/copy-bytes.ts';
 import { type HeaderBlock, RecordSlab } from '../../src/kernel/record-slab.ts';
 import { appendBody } from '../fixtures/bodies.ts';
 

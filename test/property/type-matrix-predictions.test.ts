@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileAvroDecoder } from '../../src/codecs/avro-decoder.ts';
-import { compileJsonDecoder } from '../../src/codecs/json-decoder.ts';
+import { compileAvroDecoder } from '../../src/codecs/avro/decoder.ts';
+import { compileJsonDecoder } from '../../src/codecs/json/decoder.ts';
 import { contractOf, runContract } from '../fixtures/type-matrix/contract.ts';
 import { isSame, isSameJson, parseDigits } from '../fixtures/type-matrix/outputs.ts';
 import { ABSENCES, EVENT_TYPES, fieldOf } from '../fixtures/type-matrix/types.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileAvroDecoder } from '../../src/codecs/avro-decoder.ts';
-import { compileJsonDecoder } from '../../src/codecs/json-decoder.ts';
+import { compileAvroDecoder } from '../../src/codecs/avro/decoder.ts';
+import { compileJsonDecoder } from '../../src/codecs/json/decoder.ts';
 import type { ColumnWant, ValueDecoder } from '../../src/codecs/types.ts';
 import { SluiceError } from '../../src/kernel/errors.ts';
 import { seeded } from '../fixtures/random.ts';

@@ -4,8 +4,8 @@
  *
  * Promise: a key that does not fit (too many parts, no integer) has no row; it never becomes another entity's.
  */
-import { murmur3Hex } from '../../kernel/murmur3.ts';
-import type { FeastEntity, JoinKeyType } from '../../kernel/views.ts';
+import { murmur3Hex } from '../../kernel/bytes/murmur3.ts';
+import type { FeastEntity, JoinKeyType } from '../../kernel/cells/views.ts';
 
 /** Numbers of feast.types.ValueType. */
 const TYPES: Readonly<Record<JoinKeyType, number>> = { string: 2, int32: 3, int64: 4 };

@@ -4,7 +4,7 @@
  * Promise: whatever the bytes, a reader gives as many numbers as it was made for, all NaN for a null, or null; it reads no
  * byte twice. Text, bytes and maps are no numbers, and are null. Limit: an integer beyond 2^53 is rounded.
  */
-import type { CellFormat } from '../../kernel/cell-numbers.ts';
+import type { CellFormat } from '../../kernel/cells/cell-numbers.ts';
 
 const VARINT = 0;
 const FIXED64 = 1;

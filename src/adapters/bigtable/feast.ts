@@ -4,8 +4,8 @@
  *
  * Promise: rows of all feature views are read or none; the age of a view is that of its features (`event_ts`), not of the write.
  */
-import type { CellPlan, FamilyPlan } from '../../kernel/feature-cells.ts';
-import { FEAST_FAMILY, type FeastEntity, type ViewSpec } from '../../kernel/views.ts';
+import type { CellPlan, FamilyPlan } from '../../kernel/cells/feature-cells.ts';
+import { FEAST_FAMILY, type FeastEntity, type ViewSpec } from '../../kernel/cells/views.ts';
 import type { FeatureRead, FeatureWrite } from '../../ports/feature-store.ts';
 import { createEntityId, type EntityId, rowKeyOf } from './feast-keys.ts';
 import { encodeFeast, feastFormat } from './feast-values.ts';

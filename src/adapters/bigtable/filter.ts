@@ -1,5 +1,5 @@
 import type { protos } from '@google-cloud/bigtable-api';
-import type { Layout, ViewSpec } from '../../kernel/views.ts';
+import type { Layout, ViewSpec } from '../../kernel/cells/views.ts';
 
 export type RowFilter = protos.google.bigtable.v2.IRowFilter;
 

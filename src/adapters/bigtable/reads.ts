@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { type ChunkedReads, createChunkedReads, type KeyedCall } from '../../kernel/chunked-reads.ts';
+import { type ChunkedReads, createChunkedReads, type KeyedCall } from '../../kernel/calls/chunked-reads.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { type Connection, routing } from './connection.ts';

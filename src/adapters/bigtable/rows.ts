@@ -5,7 +5,7 @@
  * Of two cells of one family that both hold a column, the newer counts.
  */
 import type { protos } from '@google-cloud/bigtable-api';
-import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/feature-cells.ts';
+import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/cells/feature-cells.ts';
 
 type Chunk = protos.google.bigtable.v2.ReadRowsResponse.ICellChunk;
 

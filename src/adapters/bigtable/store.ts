@@ -3,16 +3,16 @@
  *
  * Promise: a read answers for every key or rejects, within its time-out over all calls together, counted from the start
  * of the first; to wait for a free call before that is back pressure, not an outage, and ends because every read ahead
- * does. Nothing is retried here, and while a table does not answer one read at a time asks it (kernel/pace.ts). A connection over
+ * does. Nothing is retried here, and while a table does not answer one read at a time asks it (kernel/calls/pace.ts). A connection over
  * which read after read times out and nothing arrives is given up for a new one: its keepalive would take half a minute.
- * Limits: at most `concurrency` calls in flight for the whole store, fewer as it answers more slowly (kernel/call-limit.ts); a family is known to exist only where the
+ * Limits: at most `concurrency` calls in flight for the whole store, fewer as it answers more slowly (kernel/calls/call-limit.ts); a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */
 import { status } from '@grpc/grpc-js';
+import { type CellPlan, familiesOf, planFamilies } from '../../kernel/cells/feature-cells.ts';
+import type { FeastEntity, Layout, ViewSpec } from '../../kernel/cells/views.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { type CellPlan, familiesOf, planFamilies } from '../../kernel/feature-cells.ts';
-import type { FeastEntity, Layout, ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import { type BigtableDeps, type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { codeOf, translate, unknownFamily } from './errors.ts';

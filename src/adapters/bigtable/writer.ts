@@ -6,10 +6,10 @@
  */
 import type { protos } from '@google-cloud/bigtable-api';
 import { status } from '@grpc/grpc-js';
+import { encodeView } from '../../kernel/cells/feature-cells.ts';
+import { FEAST_FAMILY, type FeastEntity } from '../../kernel/cells/views.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { encodeView } from '../../kernel/feature-cells.ts';
 import { retry } from '../../kernel/retry.ts';
-import { FEAST_FAMILY, type FeastEntity } from '../../kernel/views.ts';
 import type { FeatureWrite, FeatureWriter } from '../../ports/feature-store.ts';
 import { type BigtableDeps, type Connection, type ConnectionOptions, connect, routing } from './connection.ts';
 import { codeOf, translate } from './errors.ts';

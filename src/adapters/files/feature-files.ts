@@ -6,8 +6,9 @@
  * changes is loaded again, and a read has all of its rows from one file or from the other. Limits: all rows are held in memory,
  * twice while a file is loaded again, and when they were written is not said.
  */
+
+import type { ViewSpec } from '../../kernel/cells/views.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import { FileReload, type ReloadDeps } from './feature-reload.ts';
 import { cellsOf, featureFileOf, featureRowsOf, shapeOf, type TableRead, type TableShape } from './feature-rows.ts';

@@ -6,8 +6,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ColumnSpec, ViewSpec } from '../../kernel/cells/views.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { ColumnSpec, ViewSpec } from '../../kernel/views.ts';
 import { linesOf } from './lines.ts';
 
 export const MAX_KEY_BYTES = 4_096;

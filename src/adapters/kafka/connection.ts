@@ -1,17 +1,17 @@
 import { type Admin, Kafka, type logCreator, logLevel } from 'kafkajs';
 import { type Clock, pause } from '../../kernel/clock.ts';
+import type { KafkaLogin } from '../../kernel/connections/login.ts';
+import type { TlsSettings } from '../../kernel/connections/tls.ts';
 import { deadlineIn } from '../../kernel/deadline.ts';
 import { mayPassAtStart, SluiceError } from '../../kernel/errors.ts';
-import type { KafkaLogin } from '../../kernel/login.ts';
-import type { TlsSettings } from '../../kernel/tls.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { isTopicMissing, isUnreached, messageOf, translate } from './errors.ts';
-import { quietIdleQueues } from './idle-queues.ts';
-import { installedClientVersion, SUPPORTED_CLIENT } from './internals.ts';
-import { misfitOfAll } from './listener.ts';
-import { saslOf } from './login.ts';
-import { guardNetwork } from './network.ts';
-import { socketsOf, takeResponsesWhole } from './receive.ts';
+import { isTopicMissing, isUnreached, messageOf, translate } from './client/errors.ts';
+import { quietIdleQueues } from './client/idle-queues.ts';
+import { installedClientVersion, SUPPORTED_CLIENT } from './client/internals.ts';
+import { saslOf } from './client/login.ts';
+import { guardNetwork } from './client/network.ts';
+import { socketsOf, takeResponsesWhole } from './client/sockets.ts';
+import { misfitOfAll } from './probe/listener.ts';
 
 /** How to reach a cluster: what source and sink have in common. */
 export interface KafkaConnection {
@@ -44,7 +44,7 @@ export interface ConnectionDeps {
 /** Components of the client that speak of connections, not of answers. */
 const TROUBLE: ReadonlySet<string> = new Set(['Connection', 'BrokerPool']);
 
-/** A broker that hangs is noticed within this; requests of which more is known have more (network.ts, and those that wait for records or members). */
+/** A broker that hangs is noticed within this; requests of which more is known have more (client/network.ts, and those that wait for records or members). */
 export const REQUEST_TIMEOUT_MS = 5_000;
 
 const LEVELS: Readonly<Record<number, string>> = { 1: 'error', 2: 'warn', 4: 'info', 5: 'debug' };
@@ -87,7 +87,7 @@ export function versionOf({ clientVersion }: KafkaConnection): string {
 /** Connects an admin client, trying for `reachWithinMs`. */
 export async function reach(deps: ConnectionDeps, connection: KafkaConnection, kafka: Kafka): Promise<Admin> {
   const { brokers } = connection;
-  // Guards are put into classes that were read in one version; another one goes without them (and only writes: internals.ts).
+  // Guards are put into classes that were read in one version; another one goes without them (and only writes: client/internals.ts).
   if (versionOf(connection) === SUPPORTED_CLIENT) {
     quietIdleQueues(() => deps.clock.wallMs());
     guardNetwork(deps.clock);

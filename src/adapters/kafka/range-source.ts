@@ -1,19 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Answered, HandOver, type Stops } from '../../kernel/bounded-source.ts';
 import { pause } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/frame.ts';
 import { FramePool } from '../../kernel/frame-memory.ts';
-import { type Answered, HandOver, type Stops } from '../../kernel/hand-over.ts';
 import { retry } from '../../kernel/retry.ts';
 import type { BoundedSource, SourceListener } from '../../ports/source.ts';
 import type { Range } from '../../ports/topic-log.ts';
+import { fetchMemory } from './client/fetch-memory.ts';
+import type { FetchedBatch } from './client/internals.ts';
 import type { ConnectionDeps, KafkaConnection } from './connection.ts';
-import { fetchMemory } from './fetch-memory.ts';
-import { BEGINNING, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './frames.ts';
-import type { FetchedBatch } from './internals.ts';
-import { createLogReader } from './log-reader.ts';
-import { countBefore } from './range-cut.ts';
+import { BEGINNING, type CutLimits, cut, endOf, fill, firstFrom, offsetBehind } from './fetch/frames.ts';
+import { createLogReader } from './fetch/log-reader.ts';
+import { countBefore } from './fetch/range-cut.ts';
 
 export interface RangeSourceOptions extends KafkaConnection {
   readonly topic: string;

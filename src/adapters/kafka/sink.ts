@@ -4,7 +4,8 @@ import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { acknowledgementProblem } from './acknowledgement.ts';
+import { isProducerSpent, isTopicMissing, mayBeWritten, messageOf, translate } from './client/errors.ts';
+import { producerPath, SUPPORTED_CLIENT } from './client/internals.ts';
 import {
   createKafkaClient,
   type KafkaConnection,
@@ -14,18 +15,17 @@ import {
   topicMissing,
   versionOf,
 } from './connection.ts';
-import { isProducerSpent, isTopicMissing, mayBeWritten, messageOf, translate } from './errors.ts';
-import { createIdempotentProducer } from './idempotent-producer.ts';
-import { producerPath, SUPPORTED_CLIENT } from './internals.ts';
-import type { Acknowledged } from './produce-wire.ts';
-import { createProducers, type Producers, type SendRequest, type TopicProducer } from './producers.ts';
-import { RequestBuffers } from './request-buffers.ts';
-import { checkSize } from './size.ts';
-import { createStockProducer } from './stock-producer.ts';
-import { createTopics, type Topics } from './topics.ts';
+import { acknowledgementProblem } from './produce/acknowledgement.ts';
+import { createIdempotentProducer } from './produce/idempotent-producer.ts';
+import { createProducers, type Producers, type SendRequest, type TopicProducer } from './produce/producers.ts';
+import { checkSize } from './produce/record-size.ts';
+import { RequestBuffers } from './produce/request-buffers.ts';
+import { createStockProducer } from './produce/stock-producer.ts';
+import { createTopics, type Topics } from './produce/topics.ts';
+import type { Acknowledged } from './produce/wire.ts';
 
 /**
- * Kafka as a sink, over idempotent producers: ours (idempotent-producer.ts), or the client's (`stock`, or a version of the client
+ * Kafka as a sink, over idempotent producers: ours (produce/idempotent-producer.ts), or the client's (`stock`, or a version of the client
  * that ours was not written for: then it is told).
  *
  * Promise: the port's (src/ports/sink.ts). One call is one partition (the client's, over several, can skip messages when a

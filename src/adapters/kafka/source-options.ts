@@ -1,5 +1,5 @@
 import type { KafkaConnection } from './connection.ts';
-import type { FromPolicy } from './positions.ts';
+import type { FromPolicy } from './group/positions.ts';
 
 export interface KafkaSourceOptions extends KafkaConnection {
   readonly groupId: string;
@@ -17,7 +17,7 @@ export interface KafkaSourceOptions extends KafkaConnection {
   /** How long a broker holds a fetch that finds nothing; also the pace while nothing may be fetched. */
   readonly maxWaitMs?: number;
   /** How long a broker may hold a fetch for more records while some come; none if not given. */
-  readonly companyMs?: number;
+  readonly fetchHoldMs?: number;
   /** How often the ends of the partitions are asked for while nothing is fetched. */
   readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;

@@ -5,35 +5,35 @@ import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { Position, Source, SourceListener } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ownership } from '../../ports/transactions.ts';
-import { installFetch } from './client-fetch.ts';
-import { installCodecs } from './codecs.ts';
-import { createCommitter } from './committer.ts';
+import { translate } from './client/errors.ts';
+import { checkClient, type FetchedBatch } from './client/internals.ts';
+import { endStoppedFetches } from './client/stopped-fetches.ts';
 import { createKafkaClient, partitionCounts, persistently, reach, versionOf } from './connection.ts';
-import { createGroupConsumer, type GroupConsumer } from './consumer.ts';
-import { createEnds } from './ends.ts';
-import { translate } from './errors.ts';
-import { Gate } from './gate.ts';
-import { createHandover } from './handover.ts';
-import { healthOf, lagOf } from './health.ts';
-import { createHeartbeats } from './heartbeats.ts';
-import { checkClient, type FetchedBatch } from './internals.ts';
-import { Lanes } from './lanes.ts';
-import { createLease } from './lease.ts';
-import { createMembership } from './membership.ts';
-import { createNotes } from './notes.ts';
-import { createPositions } from './positions.ts';
-import { createRecovery } from './recovery.ts';
+import { installFetch } from './fetch/client-fetch.ts';
+import { createCommitter } from './group/committer.ts';
+import { createGroupConsumer, type GroupConsumer } from './group/consumer.ts';
+import { createDeletedTopics } from './group/deleted-topics.ts';
+import { createEndOffsets } from './group/end-offsets.ts';
+import { Gate } from './group/gate.ts';
+import { createHandover } from './group/handover.ts';
+import { healthOf, lagOf } from './group/health.ts';
+import { createHeartbeats } from './group/heartbeats.ts';
+import { Lanes } from './group/lanes.ts';
+import { createLease } from './group/lease.ts';
+import { createMembership } from './group/membership.ts';
+import { createPositions } from './group/positions.ts';
+import { createQuarantineNotes } from './group/quarantine-notes.ts';
+import { createRecovery } from './group/recovery.ts';
+import { createWaits } from './group/waits.ts';
+import { createWatchdog } from './group/watchdog.ts';
+import { installCodecs } from './record-batch/compression.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
-import { endStoppedFetches } from './stopped-fetches.ts';
-import { createVanished } from './vanished.ts';
-import { createWaits } from './waits.ts';
-import { createWatchdog } from './watchdog.ts';
 
 /**
  * A member of a Kafka consumer group, over kafkajs 2.2.4 with its offsets, re-joins and resets taken into our hands.
  *
  * Promise: the port's (src/ports/source.ts), on any broker that the client can speak to.
- * Limits: a fetch (`fetchMaxBytes` a broker, compressed, and what it inflates to: record-batches.ts) is held besides the credit.
+ * Limits: a fetch (`fetchMaxBytes` a broker, compressed, and what it inflates to: record-batch/read.ts) is held besides the credit.
  */
 export interface KafkaSourceDeps {
   readonly credit: Credit;
@@ -84,12 +84,12 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
       listener?.onRevoked(origin);
     },
   });
-  const ends = createEnds({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
+  const ends = createEndOffsets({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
   const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
   const frameRecords = options.frameRecords ?? 1024;
   // A note is a commit of its own; between the offset and the end of a transaction it would undo the transaction's.
   const quarantine = (options.quarantine ?? true) && ownership === undefined;
-  const note = quarantine ? createNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
+  const note = quarantine ? createQuarantineNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
   const committer = createCommitter(
     { clock, lanes, telemetry, note, group: () => membership.group },
     { groupId, brokers },
@@ -133,7 +133,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
           clock,
           telemetry,
           random: deps.random,
-          vanished: createVanished({ clock, telemetry, lanes }, { policy: options.from }),
+          deletedTopics: createDeletedTopics({ clock, telemetry, lanes }, { policy: options.from }),
           onTrouble: (message) => {
             trouble = message;
           },

@@ -1,9 +1,9 @@
 import { decodeHeaders } from '../../kernel/headers.ts';
 import type { LogRecord, TopicLog } from '../../ports/topic-log.ts';
+import type { FetchedMessage } from './client/internals.ts';
 import type { ConnectionDeps, KafkaConnection } from './connection.ts';
-import { endOf, headersOf } from './frames.ts';
-import type { FetchedMessage } from './internals.ts';
-import { createLogReader } from './log-reader.ts';
+import { endOf, headersOf } from './fetch/frames.ts';
+import { createLogReader } from './fetch/log-reader.ts';
 
 /**
  * Topics read without a group: the port's promise (src/ports/topic-log.ts). A dead letter of a transaction that was aborted is

@@ -5,13 +5,18 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Origin } from '../../kernel/frame.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Ownership, Published, Transaction, TransactionalSink } from '../../ports/transactions.ts';
+import { isTopicMissing, messageOf, translate } from './client/errors.ts';
+import { checkClient, installedClientVersion } from './client/internals.ts';
 import { createKafkaClient, type KafkaConnection, persistently, REQUEST_TIMEOUT_MS, reach } from './connection.ts';
-import { isTopicMissing, messageOf, translate } from './errors.ts';
-import { checkClient, installedClientVersion } from './internals.ts';
-import { checkSize } from './size.ts';
-import { createTopics, type Topics } from './topics.ts';
-import { createTransactionalProducer, isTakenOver, type TransactionalProducer, whenFree } from './transaction.ts';
-import { createTransactionWire, type TransactionWire } from './transaction-wire.ts';
+import { checkSize } from './produce/record-size.ts';
+import { createTopics, type Topics } from './produce/topics.ts';
+import {
+  createTransactionalProducer,
+  isTakenOver,
+  type TransactionalProducer,
+  whenFree,
+} from './transaction/producer.ts';
+import { createTransactionWire, type TransactionWire } from './transaction/wire.ts';
 
 /**
  * Kafka as a transactional sink: one transactional id an input partition, `GROUP-TOPIC-PARTITION`.

@@ -1,8 +1,8 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { hideSecrets, type Secret } from '../../kernel/connections/secret.ts';
+import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/connections/tls.ts';
+import { askWeb, type WebAnswer } from '../../kernel/connections/web.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { hideSecrets, type Secret } from '../../kernel/secret.ts';
-import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/tls.ts';
-import { askWeb, type WebAnswer } from '../../kernel/web.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 
 export interface TokenOptions {

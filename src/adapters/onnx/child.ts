@@ -40,7 +40,7 @@ async function serve(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   offerToTheKernel();
   const { load, maxBytes } = textOf(read().body) as LoadQuestion;
-  new Worker(new URL(`./life-line${extname(import.meta.url)}`, import.meta.url), { workerData: { maxBytes } });
+  new Worker(new URL(`./parent-watch${extname(import.meta.url)}`, import.meta.url), { workerData: { maxBytes } });
   const events: unknown[] = [];
   const telemetry = { event: (name, fields) => void events.push({ name, fields }) } as Partial<Telemetry> as Telemetry;
   let session: ModelSession;

@@ -17,7 +17,7 @@ import {
   WANT,
   WANTED,
   writeQuestion,
-} from './shared.ts';
+} from './shared-memory.ts';
 
 /** What a thread is begun with. */
 export interface ThreadData {

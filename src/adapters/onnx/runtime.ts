@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node';
+import { sha256OfFile } from '../../kernel/bytes/file-sha256.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
-import { sha256OfFile } from '../../kernel/file-sha256.ts';
 import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { adviceOn } from './cuda.ts';
@@ -8,7 +8,7 @@ import { thisMachine } from './library-search.ts';
 import { loadProblem } from './load-error.ts';
 import { type Candidate, labelOf, providersFor } from './providers.ts';
 import { createSession, specOf } from './session.ts';
-import { zeros } from './zeros.ts';
+import { zeros } from './zero-inputs.ts';
 
 const WARM_UP_RUNS = 3;
 

@@ -25,7 +25,7 @@ import {
   WANT,
   WANTED,
   writeAnswer,
-} from './shared.ts';
+} from './shared-memory.ts';
 import { padded } from './wire.ts';
 
 const SLABS = {

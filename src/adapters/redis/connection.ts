@@ -9,9 +9,9 @@
  * queue, no reconnecting. Its own time-outs do not fire on a server that hangs → the reader has a clock, and drops the link.
  */
 import { isIP } from 'node:net';
+import type { Secret } from '../../kernel/connections/secret.ts';
+import { type TlsSettings, tlsOptions, tlsTrouble } from '../../kernel/connections/tls.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { Secret } from '../../kernel/secret.ts';
-import { type TlsSettings, tlsOptions, tlsTrouble } from '../../kernel/tls.ts';
 
 export interface RedisOptions {
   /** Of a cluster: some of its nodes, the others are found. */

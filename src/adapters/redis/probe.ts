@@ -7,9 +7,9 @@
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
+import { tlsOptions } from '../../kernel/connections/tls.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { tlsOptions } from '../../kernel/tls.ts';
 import { connectRedis, isReply, type RedisLink, type RedisOptions, translate } from './connection.ts';
 
 export interface ProbedRedis {

@@ -4,7 +4,7 @@
  *
  * Promise: a row is applied whole or not at all, oldest cells first. A cell without a time has an unknown age, which is no age.
  */
-import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/feature-cells.ts';
+import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/cells/feature-cells.ts';
 
 const TIME = '@ms';
 

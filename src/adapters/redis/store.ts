@@ -2,16 +2,16 @@
  * Feature store on Redis: a hash a row (rows.ts).
  *
  * Promise: a read answers for every key or rejects, within its time-out counted from the start of its first call, and a
- * store that is away is asked sparingly (kernel/pace.ts): as Bigtable's. Nothing is repeated here.
+ * store that is away is asked sparingly (kernel/calls/pace.ts): as Bigtable's. Nothing is repeated here.
  * Limits: Redis knows no tables and no families, so that a misspelt one looks like missing features. A hash is read whole,
  * whatever else is in it. Replicas are not read.
  */
-import { createChunkedReads, type KeyedCall } from '../../kernel/chunked-reads.ts';
+import { createChunkedReads, type KeyedCall } from '../../kernel/calls/chunked-reads.ts';
+import { type CellPlan, type CellTarget, planFamilies } from '../../kernel/cells/feature-cells.ts';
+import type { ViewSpec } from '../../kernel/cells/views.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { type CellPlan, type CellTarget, planFamilies } from '../../kernel/feature-cells.ts';
-import type { ViewSpec } from '../../kernel/views.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { isReply, type RedisLink, type RedisOptions, translate, whereOf } from './connection.ts';

@@ -5,9 +5,10 @@
  * over. Fields of other content stay, as cells do in Bigtable. Limits: Redis has no tables to make, and whatever order rows
  * are written in, the last one counts.
  */
+
+import { encodeView } from '../../kernel/cells/feature-cells.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';
 import type { SluiceError } from '../../kernel/errors.ts';
-import { encodeView } from '../../kernel/feature-cells.ts';
 import { retry } from '../../kernel/retry.ts';
 import type { FeatureWrite, FeatureWriter } from '../../ports/feature-store.ts';
 import { type RedisOptions, translate } from './connection.ts';

@@ -1,5 +1,5 @@
+import type { Secret } from '../../kernel/connections/secret.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { Secret } from '../../kernel/secret.ts';
 
 export type RegistryLogin = { readonly username: Secret; readonly password: Secret } | { readonly token: Secret };
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/connections/tls.ts';
+import { askWeb } from '../../kernel/connections/web.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/tls.ts';
-import { askWeb } from '../../kernel/web.ts';
 import { baseOf, type RegistryLogin, registryHeaders } from './address.ts';
 
 /** What answers at the address of a registry. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/connections/tls.ts';
+import { askWeb } from '../../kernel/connections/web.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
-import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/tls.ts';
-import { askWeb } from '../../kernel/web.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { baseOf, type RegistryLogin, refusal, registryHeaders } from './address.ts';

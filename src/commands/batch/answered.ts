@@ -1,5 +1,5 @@
+import { Answered } from '../../kernel/bounded-source.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { Answered } from '../../kernel/hand-over.ts';
 import type { Look } from '../look/connect.ts';
 import type { Bookmark } from './bookmark.ts';
 

@@ -1,5 +1,5 @@
+import type { Answered } from '../../kernel/bounded-source.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { Answered } from '../../kernel/hand-over.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Range } from '../../ports/topic-log.ts';
 import { counted } from '../display/format.ts';
@@ -8,7 +8,7 @@ import type { Look } from '../look/connect.ts';
 import { answeredSince } from './answered.ts';
 import { type Bookmark, type BookmarkPlace, bookmarkPlace, FORM, readBookmark } from './bookmark.ts';
 import { NO_COUNTS, settledOf } from './counts.ts';
-import { type Ends, endText } from './ends.ts';
+import { type Ends, endText } from './endpoints.ts';
 import type { FileFormat } from './formats.ts';
 import { difference, identityOf } from './identity.ts';
 import type { BatchOptions } from './options.ts';

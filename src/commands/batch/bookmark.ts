@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Range } from '../../ports/topic-log.ts';
-import type { Ends } from './ends.ts';
+import type { Ends } from './endpoints.ts';
 
 /** What became of how many records. */
 export interface Counts {

@@ -1,8 +1,8 @@
 import type { FileColumn } from '../../adapters/files/batch/cells.ts';
 import type { ParquetColumn } from '../../adapters/files/batch/parquet-rows.ts';
-import { branchesOf } from '../../codecs/avro-fields.ts';
-import { type AvroType, parseAvroRecord } from '../../codecs/avro-schema.ts';
-import { jsonFields } from '../../codecs/json-fields.ts';
+import { branchesOf } from '../../codecs/avro/fields.ts';
+import { type AvroType, parseAvroRecord } from '../../codecs/avro/schema.ts';
+import { jsonFields } from '../../codecs/json/fields.ts';
 import type { ColumnWant } from '../../codecs/types.ts';
 
 const UNITS_PER_DAY: Readonly<Record<string, number>> = {

@@ -4,9 +4,9 @@ import type { Plan } from '../../plan/plan.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Io } from '../io.ts';
-import { NO_STORE } from '../no-store.ts';
-import { reach } from '../reach.ts';
-import { createStores } from '../stores.ts';
+import { NO_STORE } from '../world/no-store.ts';
+import { reach } from '../world/reach.ts';
+import { createStores } from '../world/stores.ts';
 
 /** A folder of feature files; without one the topology's own stores, where they are files, or `online` asks for them. */
 export async function openFeatures(

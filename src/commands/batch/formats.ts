@@ -7,7 +7,7 @@ import { openParquet } from '../../adapters/files/batch/parquet-records.ts';
 import { parquetRows } from '../../adapters/files/batch/parquet-rows.ts';
 import type { ReadOptions, RecordFile } from '../../adapters/files/batch/records.ts';
 import { LINES, type RowFormat } from '../../adapters/files/batch/row-formats.ts';
-import { compileAvroSplitter } from '../../codecs/avro-split.ts';
+import { compileAvroSplitter } from '../../codecs/avro/split.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ValueFormat } from '../../plan/topology.ts';

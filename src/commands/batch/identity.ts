@@ -4,7 +4,7 @@ import { featureFileOf } from '../../adapters/files/feature-rows.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Topology } from '../../plan/topology.ts';
-import type { Ends } from './ends.ts';
+import type { Ends } from './endpoints.ts';
 
 export interface IdentityOptions {
   readonly inputFormat: string;

@@ -1,14 +1,14 @@
 import { createFileSource } from '../../adapters/files/batch/file-source.ts';
 import { createRangeSource } from '../../adapters/kafka/range-source.ts';
+import type { Answered, Stops } from '../../kernel/bounded-source.ts';
 import type { Credit } from '../../kernel/credit.ts';
-import type { Answered, Stops } from '../../kernel/hand-over.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { BoundedSource } from '../../ports/source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Range } from '../../ports/topic-log.ts';
 import type { Io } from '../io.ts';
-import { kafkaConnection } from '../kafka-connection.ts';
-import type { End } from './ends.ts';
+import { kafkaConnection } from '../world/kafka-connection.ts';
+import type { End } from './endpoints.ts';
 import { type FileFormat, openInput } from './formats.ts';
 import { sizeOf } from './ranges.ts';
 

@@ -6,12 +6,12 @@ import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Io } from '../io.ts';
-import { kafkaConnection } from '../kafka-connection.ts';
-import { reach } from '../reach.ts';
-import { encoderOf } from '../value-encoder.ts';
-import { createEncoder } from '../world.ts';
+import { kafkaConnection } from '../world/kafka-connection.ts';
+import { reach } from '../world/reach.ts';
+import { encoderOf } from '../world/value-encoder.ts';
+import { createEncoder } from '../world/world.ts';
 import type { Bookmark } from './bookmark.ts';
-import type { End } from './ends.ts';
+import type { End } from './endpoints.ts';
 import { type FileFormat, rowFormatOf } from './formats.ts';
 import { routed } from './routes.ts';
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { SluiceError } from '../../kernel/errors.ts';
-import type { Ends } from './ends.ts';
+import type { Ends } from './endpoints.ts';
 
 export interface OtherFiles {
   readonly deadLetters: string | undefined;

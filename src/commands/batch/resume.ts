@@ -4,7 +4,7 @@ import type { Extent } from '../../ports/topic-log.ts';
 import { extentText } from '../look/bounds.ts';
 import { type Bookmark, type BookmarkPlace, readBookmark } from './bookmark.ts';
 import { settledOf } from './counts.ts';
-import { type Ends, endText } from './ends.ts';
+import { type Ends, endText } from './endpoints.ts';
 import { checkIdentity, type Identity } from './identity.ts';
 
 export interface ResumeOptions extends Ends {

@@ -1,8 +1,8 @@
 import { readLines } from '../../adapters/files/lines.ts';
-import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { type AvroType, parseAvroRecord } from '../../codecs/avro-schema.ts';
-import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
-import { columnsOf, wholeWants } from '../../codecs/want-columns.ts';
+import { compileAvroEncoder } from '../../codecs/avro/encoder.ts';
+import { type AvroType, parseAvroRecord } from '../../codecs/avro/schema.ts';
+import { columnsOf, wholeWants } from '../../codecs/avro/want-columns.ts';
+import { compileJsonDecoder } from '../../codecs/json/decoder.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { RecordSlab } from '../../kernel/record-slab.ts';
 import type { ValueFormat } from '../../plan/topology.ts';

@@ -1,6 +1,6 @@
 import type { Outcome } from './ledger.ts';
 
-/** What one stretch of load at one rate found. Pure, from what was counted. */
+/** What one measurement at one rate found. Pure, from what was counted. */
 export interface Step {
   /** Records a second: asked for, and handed to the client. */
   readonly rate: number;

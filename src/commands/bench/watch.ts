@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../kernel/clock.ts';
 import type { Extent, LogRecord, TopicLog } from '../../ports/topic-log.ts';
-import { letterOf } from '../dlq/letter.ts';
+import { letterOf } from '../look/dead-letter.ts';
 import type { Ledger } from './ledger.ts';
 import { BENCH_HEADER } from './load.ts';
 

@@ -20,7 +20,7 @@ import { settledRecords } from '../embedded/settled.ts';
 import { aborted, until } from '../embedded/waiting.ts';
 import type { Io } from '../io.ts';
 import { preparePlan } from '../prepare.ts';
-import { createWorld } from '../world.ts';
+import { createWorld } from '../world/world.ts';
 import { createTranscoder } from './transcoder.ts';
 
 export interface DemoOptions {

@@ -1,8 +1,8 @@
-import { compileAvroEncoder } from '../../codecs/avro-encoder.ts';
-import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
-import { compileJsonEncoder } from '../../codecs/json-encoder.ts';
+import { compileAvroEncoder } from '../../codecs/avro/encoder.ts';
+import { columnsOf, wholeWants } from '../../codecs/avro/want-columns.ts';
+import { compileJsonDecoder } from '../../codecs/json/decoder.ts';
+import { compileJsonEncoder } from '../../codecs/json/encoder.ts';
 import type { ColumnWant, OutputField, ValueEncoder } from '../../codecs/types.ts';
-import { columnsOf, wholeWants } from '../../codecs/want-columns.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { SourceSettings } from '../../plan/topology.ts';

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { describe } from '../../codecs/avro-fields.ts';
-import type { AvroRecord } from '../../codecs/avro-schema.ts';
-import { JsonCursor } from '../../codecs/json-scan.ts';
-import { type JsonShape, jsonShape } from '../../codecs/json-shape.ts';
-import { writeJsonAsAvro } from '../../codecs/json-to-avro.ts';
-import { beginRaw, endRaw } from '../../codecs/raw-out.ts';
+import { describe } from '../../codecs/avro/fields.ts';
+import { beginRaw, endRaw } from '../../codecs/avro/raw-out.ts';
+import type { AvroRecord } from '../../codecs/avro/schema.ts';
+import { JsonCursor } from '../../codecs/json/scan.ts';
+import { type JsonShape, jsonShape } from '../../codecs/json/shape.ts';
+import { writeJsonAsAvro } from '../../codecs/json/to-avro.ts';
 import { rawColumn } from '../../kernel/columns.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 

@@ -2,7 +2,7 @@ import { createProcessMetrics } from '../../adapters/prometheus/process.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Health } from '../../runner.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
-import { keepLetters } from '../../telemetry/state/letters.ts';
+import { keepLetters } from '../../telemetry/state/dead-letters.ts';
 import { type Listen, onePart, serve } from '../console.ts';
 import type { DevPipeline } from './pipeline.ts';
 

@@ -13,7 +13,7 @@ import { counted } from '../display/format.ts';
 import { loadTables, makeTopics, PARTITIONS, registerSchemas } from '../embedded/provision.ts';
 import type { Services } from '../embedded/services.ts';
 import type { Io } from '../io.ts';
-import { createWorld } from '../world.ts';
+import { createWorld } from '../world/world.ts';
 import { findEvents, findFeatures } from './places.ts';
 import type { DevReport } from './report.ts';
 import { createSeen } from './seen.ts';

@@ -3,7 +3,7 @@ import type { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { TransactionalSink } from '../../ports/transactions.ts';
-import { inLine, isText } from '../dlq/text.ts';
+import { inLine, isText } from '../display/safe-text.ts';
 import { tellDelivered } from '../embedded/delivered.ts';
 import { createValueReader, valueLine } from '../embedded/samples.ts';
 import type { DevReport } from './report.ts';

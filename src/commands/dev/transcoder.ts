@@ -1,4 +1,4 @@
-import { parseAvroRecord } from '../../codecs/avro-schema.ts';
+import { parseAvroRecord } from '../../codecs/avro/schema.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Topology } from '../../plan/topology.ts';

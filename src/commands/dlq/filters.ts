@@ -1,7 +1,7 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import { REASONS } from '../../kernel/fate.ts';
+import type { Letter } from '../look/dead-letter.ts';
 import { momentOf } from '../look/moment.ts';
-import type { Letter } from './letter.ts';
 
 /** What a person asks for, as given on the command line. */
 export interface FilterOptions {

@@ -1,8 +1,8 @@
 import { EXIT } from '../../kernel/errors.ts';
+import { inLine } from '../display/safe-text.ts';
 import type { Io } from '../io.ts';
+import { type Letter, sourceText } from '../look/dead-letter.ts';
 import { type FilterOptions, filterOf } from './filters.ts';
-import { type Letter, sourceText } from './letter.ts';
-import { inLine } from './text.ts';
 import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqListOptions extends FilterOptions {

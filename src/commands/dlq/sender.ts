@@ -4,7 +4,7 @@ import { encodeHeaders } from '../../kernel/headers.ts';
 import { RecordSlab } from '../../kernel/record-slab.ts';
 import { isReplayHeader, replayHeaders } from '../../kernel/replay.ts';
 import type { Io } from '../io.ts';
-import { type Letter, originalHeaders } from './letter.ts';
+import { type Letter, originalHeaders } from '../look/dead-letter.ts';
 import type { DeadLetterTopic } from './topic.ts';
 
 export interface SenderOptions {

@@ -1,10 +1,10 @@
 import { EXIT } from '../../kernel/errors.ts';
 import type { Extent } from '../../ports/topic-log.ts';
+import { inLine, isText } from '../display/safe-text.ts';
 import type { Io } from '../io.ts';
-import { type Letter, sourceText } from './letter.ts';
+import { type Letter, sourceText } from '../look/dead-letter.ts';
 import { plain } from './list.ts';
 import { placeOf } from './place.ts';
-import { inLine, isText } from './text.ts';
 import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqShowOptions {

@@ -6,9 +6,9 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Extent, Range, TopicLog, Visit } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import type { Io } from '../io.ts';
-import { kafkaConnection } from '../kafka-connection.ts';
+import { type Letter, letterOf } from '../look/dead-letter.ts';
 import { readTopology } from '../prepare.ts';
-import { type Letter, letterOf } from './letter.ts';
+import { kafkaConnection } from '../world/kafka-connection.ts';
 
 /** The dead-letter topic of a topology, opened for reading. */
 export interface DeadLetterTopic {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { pemOf, type TlsSettings } from '../../kernel/tls.ts';
+import { pemOf, type TlsSettings } from '../../kernel/connections/tls.ts';
 import { type Diagnosis, ok, problem, warning } from './finding.ts';
 
 const DAY_MS = 24 * 60 * 60_000;

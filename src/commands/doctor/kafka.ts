@@ -1,11 +1,11 @@
-import { misfitAt } from '../../adapters/kafka/listener.ts';
+import { misfitAt } from '../../adapters/kafka/probe/listener.ts';
 import {
   type BrokerProbe,
   type ProbedCluster,
   type ProbedTopic,
   type ProbeOptions,
   probeBroker,
-} from '../../adapters/kafka/probe.ts';
+} from '../../adapters/kafka/probe/probe.ts';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { checkEnd } from './certificates.ts';

@@ -1,5 +1,5 @@
 import { type CudaReport, driverProblem, howToGetProvider, problemWith } from '../../adapters/onnx/cuda.ts';
-import type { OnnxFacts } from '../../adapters/onnx/facts.ts';
+import type { OnnxFacts } from '../../adapters/onnx/onnx-facts.ts';
 import type { ModelSettings } from '../../plan/topology.ts';
 import { type Diagnosis, note, ok, problem, warning } from './finding.ts';
 

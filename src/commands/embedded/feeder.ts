@@ -1,7 +1,7 @@
 import { linesOf } from '../../adapters/files/lines.ts';
+import { partitionOfKey } from '../../kernel/bytes/murmur2.ts';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { partitionOfKey } from '../../kernel/murmur2.ts';
 import { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Sink } from '../../ports/sink.ts';
 

@@ -3,12 +3,12 @@ import { createBigtableWriter } from '../../adapters/bigtable/writer.ts';
 import { featureFileOf, shapeOf } from '../../adapters/files/feature-rows.ts';
 import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
 import type { Registry } from '../../devstack/registry.ts';
+import { familiesOf } from '../../kernel/cells/feature-cells.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { familiesOf } from '../../kernel/feature-cells.ts';
 import { lookUpsOf } from '../../plan/look-ups.ts';
 import type { Topology, ValueFormat } from '../../plan/topology.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { featuresLoad } from '../features-load.ts';
+import { featuresLoad } from '../features/load.ts';
 import type { Io } from '../io.ts';
 import type { Services } from './services.ts';
 

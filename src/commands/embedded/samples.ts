@@ -1,4 +1,4 @@
-import { createAvroReader } from '../../codecs/avro-value.ts';
+import { createAvroReader } from '../../codecs/avro/value.ts';
 import { CONFLUENT_PREFIX_BYTES } from '../../codecs/wire.ts';
 import type { OutputSettings } from '../../plan/topology.ts';
 import type { Sink } from '../../ports/sink.ts';

@@ -1,8 +1,8 @@
-import { createAvroReader } from '../../codecs/avro-value.ts';
+import { createAvroReader } from '../../codecs/avro/value.ts';
 import { degradedText } from '../../kernel/degraded.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, REASONS, type Reason, STAGE_OF_REASON } from '../../kernel/fate.ts';
+import { predicted } from '../check/golden-records.ts';
 import { type ShownView, shownViews } from '../look/rows.ts';
-import { predicted } from '../replay.ts';
 import type { Scored } from './score.ts';
 
 /** A look-up of the record: its key, and the views that the store has. */

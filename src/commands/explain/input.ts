@@ -1,9 +1,9 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { LogRecord } from '../../ports/topic-log.ts';
-import { letterOf, originalHeaders, sourceText } from '../dlq/letter.ts';
 import { extentText } from '../look/bounds.ts';
 import type { Look } from '../look/connect.ts';
+import { letterOf, originalHeaders, sourceText } from '../look/dead-letter.ts';
 import { type Address, addressText, parseAddress } from './address.ts';
 
 /** An input record, and how it was found. */

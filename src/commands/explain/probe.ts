@@ -1,6 +1,6 @@
 import { eventScope } from '../../check/event-schema.ts';
 import { mergeReads, viewScope } from '../../check/reads.ts';
-import { fieldsOf } from '../../codecs/avro-fields.ts';
+import { fieldsOf } from '../../codecs/avro/fields.ts';
 import { compileInputs } from '../../features/inputs.ts';
 import type { Line, Scope } from '../../features/types.ts';
 import { OPEN } from '../../kernel/fate.ts';

@@ -1,8 +1,8 @@
 import type { Topology } from '../../plan/topology.ts';
 import type { LogRecord } from '../../ports/topic-log.ts';
-import { letterOf } from '../dlq/letter.ts';
 import { readByTime } from '../look/by-time.ts';
 import type { Look } from '../look/connect.ts';
+import { letterOf } from '../look/dead-letter.ts';
 import { plainRecord } from '../look/show.ts';
 import type { Address } from './address.ts';
 

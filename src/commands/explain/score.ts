@@ -19,7 +19,7 @@ import { createPreprocess } from '../../stages/preprocess.ts';
 import type { StageDeps } from '../../stages/types.ts';
 import type { Io } from '../io.ts';
 import type { RawRow } from '../look/rows.ts';
-import { encoderOf } from '../value-encoder.ts';
+import { encoderOf } from '../world/value-encoder.ts';
 
 export interface ScoreWorld {
   readonly io: Io;

@@ -1,5 +1,5 @@
-import { shortest } from '../../codecs/avro-value.ts';
-import { inLine } from '../dlq/text.ts';
+import { shortest } from '../../codecs/avro/value.ts';
+import { inLine } from '../display/safe-text.ts';
 import type { Paint } from '../look/paint.ts';
 import { rowLines } from '../look/rows.ts';
 import { jsonText, timeText } from '../look/show.ts';

@@ -1,9 +1,9 @@
-import { compileAvroDecoder } from '../../codecs/avro-decoder.ts';
-import { isNullable } from '../../codecs/avro-fields.ts';
-import { parseAvroRecord } from '../../codecs/avro-schema.ts';
-import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
+import { compileAvroDecoder } from '../../codecs/avro/decoder.ts';
+import { isNullable } from '../../codecs/avro/fields.ts';
+import { parseAvroRecord } from '../../codecs/avro/schema.ts';
+import { columnsOf } from '../../codecs/avro/want-columns.ts';
+import { compileJsonDecoder } from '../../codecs/json/decoder.ts';
 import type { ColumnWant } from '../../codecs/types.ts';
-import { columnsOf } from '../../codecs/want-columns.ts';
 import { CONFLUENT_PREFIX_BYTES } from '../../codecs/wire.ts';
 import type { Column } from '../../kernel/columns.ts';
 import { classify } from '../../kernel/errors.ts';
@@ -11,7 +11,7 @@ import type { Reason } from '../../kernel/fate.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import { duration } from '../display/format.ts';
 import type { ShownView } from '../look/rows.ts';
-import { fieldsAtFault, misfitOf } from '../misfits.ts';
+import { fieldsAtFault, misfitOf } from '../undecodable-fields.ts';
 import { brokenLines, type Probe } from './probe.ts';
 import type { Scored } from './score.ts';
 

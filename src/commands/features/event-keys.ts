@@ -2,13 +2,13 @@ import { type RecordSchema, readRecordSchema } from '../../check/event-schema.ts
 import { compileKey } from '../../check/keys.ts';
 import type { MergedRead } from '../../check/reads.ts';
 import { createWantList } from '../../check/wants.ts';
-import { compileJsonDecoder } from '../../codecs/json-decoder.ts';
+import { columnsOf } from '../../codecs/avro/want-columns.ts';
+import { compileJsonDecoder } from '../../codecs/json/decoder.ts';
 import type { KeyTemplate } from '../../codecs/types.ts';
-import { columnsOf } from '../../codecs/want-columns.ts';
 import { type CheckFinding, formatFindings } from '../../documents/finding.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { FrameBuilder } from '../../kernel/frame.ts';
-import { KeyTable } from '../../stages/enrich-keys.ts';
+import { KeyTable } from '../../stages/features/keys.ts';
 import type { LoadedTopology } from '../../topology/load.ts';
 
 type Loaded = Extract<LoadedTopology, { ok: true }>;

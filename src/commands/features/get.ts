@@ -14,7 +14,7 @@ import { type LoadedTopology, loadTopology } from '../../topology/load.ts';
 import type { Io } from '../io.ts';
 import { paintFor } from '../look/paint.ts';
 import { keyText, readRow, rowLines, type ShownRow, shownViews, sourceText, tellingStore } from '../look/rows.ts';
-import { createStores } from '../stores.ts';
+import { createStores } from '../world/stores.ts';
 import { createEventKeys } from './event-keys.ts';
 
 export interface FeaturesGetOptions {

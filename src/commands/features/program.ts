@@ -23,7 +23,7 @@ Example, into an emulator:
   $ BIGTABLE_EMULATOR_HOST=localhost:8086 sluice features load topologies/flight-delay.yaml examples/flight-delay/features`,
     )
     .action(async (topology, dir, options) => {
-      const { runFeaturesLoad } = await import('../run-features-load.ts');
+      const { runFeaturesLoad } = await import('./run-load.ts');
       done(await runFeaturesLoad({ topology, dir, ...options }, io));
     });
 

@@ -1,5 +1,5 @@
-import { branchesOf, decimalOf, isNullable, isNumber } from '../../codecs/avro-fields.ts';
-import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro-schema.ts';
+import { branchesOf, decimalOf, isNullable, isNumber } from '../../codecs/avro/fields.ts';
+import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 import { FUNCTIONS } from '../../features/functions/table.ts';
 
 /** What a field of the event may give to a model: lines of a bundle, and how wide they are. */

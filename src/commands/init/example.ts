@@ -1,5 +1,5 @@
-import { decimalOf, isDuration, isNullable } from '../../codecs/avro-fields.ts';
-import type { AvroRecord, AvroType } from '../../codecs/avro-schema.ts';
+import { decimalOf, isDuration, isNullable } from '../../codecs/avro/fields.ts';
+import type { AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 
 const SOME_TIME_MS = 991_595_400_000;
 const MAX_DEPTH = 8;

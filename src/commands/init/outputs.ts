@@ -1,5 +1,5 @@
 import { problemOf } from '../../check/model-outputs.ts';
-import type { AvroField, AvroRecord } from '../../codecs/avro-schema.ts';
+import type { AvroField, AvroRecord } from '../../codecs/avro/schema.ts';
 import type { TensorSpec } from '../../ports/model.ts';
 import type { Line } from './columns.ts';
 import { isKey } from './columns.ts';

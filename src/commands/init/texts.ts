@@ -1,4 +1,4 @@
-import type { AvroRecord } from '../../codecs/avro-schema.ts';
+import type { AvroRecord } from '../../codecs/avro/schema.ts';
 import { type Line, suggestion } from './columns.ts';
 import { barestEvent, exampleEvent } from './example.ts';
 import type { FilledInput, Fitted } from './fit.ts';

@@ -15,7 +15,7 @@ import { createSystemClock } from '../../kernel/system-clock.ts';
 import type { Log } from '../../ports/telemetry.ts';
 import { shareOf } from '../../telemetry/merge.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
-import { keepLetters } from '../../telemetry/state/letters.ts';
+import { keepLetters } from '../../telemetry/state/dead-letters.ts';
 import { conclude } from '../conclude.ts';
 import type { Io } from '../io.ts';
 import { preparePlan } from '../prepare.ts';

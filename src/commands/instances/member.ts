@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { type ErrorCode, EXIT } from '../../kernel/errors.ts';
 import type { Health } from '../../runner.ts';
 import type { Share } from '../../telemetry/merge.ts';
-import type { Letter } from '../../telemetry/state/letters.ts';
+import type { Letter } from '../../telemetry/state/dead-letters.ts';
 import type { InstanceData, Order, Report } from './messages.ts';
 
 /** How an instance ended. */

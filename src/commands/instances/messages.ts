@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../kernel/errors.ts';
 import type { LogLevel } from '../../ports/telemetry.ts';
 import type { Health } from '../../runner.ts';
 import type { Share } from '../../telemetry/merge.ts';
-import type { Letter } from '../../telemetry/state/letters.ts';
+import type { Letter } from '../../telemetry/state/dead-letters.ts';
 
 /** What an instance is begun with; all of it can be cloned. */
 export interface InstanceData {

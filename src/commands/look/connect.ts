@@ -10,7 +10,7 @@ import type { Extent, TopicLog } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import { registryAt } from '../../topology/connection-build.ts';
 import type { Io } from '../io.ts';
-import { kafkaConnection } from '../kafka-connection.ts';
+import { kafkaConnection } from '../world/kafka-connection.ts';
 import { createValues, type Values } from './values.ts';
 
 /** Where to look: a topology's connections, those that are named, or what topologies take by default. */

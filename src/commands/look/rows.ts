@@ -1,12 +1,12 @@
-import { shortest } from '../../codecs/avro-value.ts';
+import { shortest } from '../../codecs/avro/value.ts';
+import type { StoreName } from '../../kernel/cells/views.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
-import type { StoreName } from '../../kernel/views.ts';
 import type { Topology, ViewSettings } from '../../plan/topology.ts';
 import type { FeatureRead, FeatureStore } from '../../ports/feature-store.ts';
 import { duration } from '../display/format.ts';
-import { inLine } from '../dlq/text.ts';
+import { inLine } from '../display/safe-text.ts';
 import type { Io } from '../io.ts';
-import { storesOf, whereIs } from '../stores.ts';
+import { storesOf, whereIs } from '../world/stores.ts';
 import type { Paint } from './paint.ts';
 
 /** One view of a feature row, for people and their tools. */

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../ports/topic-log.ts';
-import { letterOf, sourceText } from '../dlq/letter.ts';
-import { inLine, isText } from '../dlq/text.ts';
+import { inLine, isText } from '../display/safe-text.ts';
+import { letterOf, sourceText } from './dead-letter.ts';
 import type { Paint } from './paint.ts';
 import { type Decoded, excerpt } from './values.ts';
 

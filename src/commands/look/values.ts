@@ -1,10 +1,10 @@
-import { createAvroReader } from '../../codecs/avro-value.ts';
+import { createAvroReader } from '../../codecs/avro/value.ts';
 import { CONFLUENT_PREFIX_BYTES, readSchemaId } from '../../codecs/wire.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { classify } from '../../kernel/errors.ts';
 import type { ValueFormat } from '../../plan/topology.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
-import { isText } from '../dlq/text.ts';
+import { isText } from '../display/safe-text.ts';
 
 /** Bytes of a record, as far as they could be understood. */
 export interface Decoded {

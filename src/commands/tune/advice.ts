@@ -1,4 +1,4 @@
-import { INLINE_MS } from '../placement.ts';
+import { INLINE_MS } from '../world/placement.ts';
 import { type Highest, highestRate, type Instance, type RunTime, runMs, saturation } from './capacity.ts';
 
 /** What one could change, and what it would bring: each with the number that backs it. */
@@ -36,7 +36,7 @@ export interface Situation {
 
 /** A gain below this is within what the measurement itself varies. */
 const WORTH = 1.05;
-/** As src/commands/placement.ts has it. */
+/** As src/commands/world/placement.ts has it. */
 const MOST_SESSIONS = 8;
 
 /** Suggestions, the one that brings most first; what would bring nothing is left out. Pure. */

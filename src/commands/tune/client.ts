@@ -11,8 +11,8 @@ import { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelSession } from '../../ports/model.ts';
 import type { Sink } from '../../ports/sink.ts';
-import { createStatedStore } from './ends.ts';
 import { encoderWithId, type PathDeps, type Samples, SCHEMA_ID, withoutLimits } from './path.ts';
+import { createStatedStore } from './stub-ends.ts';
 
 const PARTITIONS = 4;
 const CHUNK_RECORDS = 500;

@@ -6,7 +6,7 @@ import type { CacheSettings } from '../../plan/topology.ts';
 import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
 import { encodeEvents, readEvents, synthesize } from '../bench/events.ts';
 import { seeded } from '../bench/seeded.ts';
-import { loadModel } from '../load-model.ts';
+import { loadModel } from '../world/load-model.ts';
 import { driveKafka } from './client.ts';
 import { capture, drivePath, echo, type PathCost, type PathDeps, type Samples, SCHEMA_ID } from './path.ts';
 import { measureRuns, type Runs, sizesUpTo } from './runs.ts';

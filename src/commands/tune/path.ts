@@ -8,8 +8,8 @@ import type { Tensor } from '../../kernel/frame.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../../ports/model.ts';
 import type { MetricStore } from '../../telemetry/metrics.ts';
-import { encoderOf } from '../value-encoder.ts';
-import { createEnds, createStatedStore, type Stated } from './ends.ts';
+import { encoderOf } from '../world/value-encoder.ts';
+import { createEnds, createStatedStore, type Stated } from './stub-ends.ts';
 
 /** Records as the topology's source has them, and what its store would say. */
 export interface Samples {

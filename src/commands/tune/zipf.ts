@@ -2,7 +2,7 @@
  * How many look-ups a cache of so many entries answers when keys are asked for by Zipf's law:
  *
  *   optimum  the most asked-for keys are in the cache, always: no policy does better without knowing what comes
- *   hits     what the feature cache does, whose eviction is S3-FIFO (src/stages/feature-queues.ts)
+ *   hits     what the feature cache does, whose eviction is S3-FIFO (src/stages/features/cache-queues.ts)
  *
  * Each key is taken to be asked for at random moments, independently of others, and each queue to be passed in a time that is
  * the same for all keys, as in Che's approximation of LRU (2002): then a key goes through a cycle whose lengths are known, and
@@ -29,7 +29,7 @@ const STEPS = 500;
 const SETTLED = 1e-5;
 /** So rarely that it is no more often for anybody; its cube is a number still. */
 const NEVER = 1e-60;
-/** As in src/stages/feature-queues.ts. */
+/** As in src/stages/features/cache-queues.ts. */
 const TRIAL_SHARE = 0.1;
 
 export function zipf(keys: number, exponent: number): Popularity {

@@ -1,7 +1,7 @@
+import type { Letter } from './dead-letters.ts';
+import { newest } from './dead-letters.ts';
 import { eventStates, Growth, tallies } from './growth.ts';
 import { History } from './history.ts';
-import type { Letter } from './letters.ts';
-import { newest } from './letters.ts';
 import { Partitions } from './partitions.ts';
 import { added, figure, mean, perSecond, quantile, type Reading } from './reading.ts';
 import { pathState } from './stages.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { merge, type Share } from '../merge.ts';
-import type { Letter } from './letters.ts';
+import type { Letter } from './dead-letters.ts';
 import { Reading } from './reading.ts';
 import { Recent } from './recent.ts';
 import type { HealthState, InstanceState, ProcessState, State, StateQuery } from './state.ts';

@@ -8,7 +8,7 @@ import { createKafkaTransactions } from '../../../src/adapters/kafka/transaction
 import { createOnnxRuntime } from '../../../src/adapters/onnx/runtime.ts';
 import { assemble } from '../../../src/assemble.ts';
 import { preparePlan } from '../../../src/commands/prepare.ts';
-import { createWorld } from '../../../src/commands/world.ts';
+import { createWorld } from '../../../src/commands/world/world.ts';
 import type { Clock } from '../../../src/kernel/clock.ts';
 import { createSystemClock } from '../../../src/kernel/system-clock.ts';
 import type { Runner, RunOutcome } from '../../../src/runner.ts';

@@ -8,12 +8,12 @@ export interface FaultMutant extends Mistake {
 }
 
 const SINK = 'src/adapters/kafka/sink.ts';
-const STOCK = 'src/adapters/kafka/stock-producer.ts';
-const ACCUMULATOR = 'src/stages/accumulator.ts';
+const STOCK = 'src/adapters/kafka/produce/stock-producer.ts';
+const ACCUMULATOR = 'src/stages/delivery/accumulator.ts';
 const WATERMARK = 'src/offsets/watermark.ts';
-const COMMITTER = 'src/adapters/kafka/committer.ts';
-const AVRO_ENCODER = 'src/codecs/avro-encoder.ts';
-const HANDOVER = 'src/adapters/kafka/handover.ts';
+const COMMITTER = 'src/adapters/kafka/group/committer.ts';
+const AVRO_ENCODER = 'src/codecs/avro/encoder.ts';
+const HANDOVER = 'src/adapters/kafka/group/handover.ts';
 
 export const MUTANTS: readonly FaultMutant[] = [
   {
@@ -153,7 +153,7 @@ function acknowledged(`,
     edits: [
       { file: SINK, find: '        lease.poison();\n', replace: '' },
       {
-        file: 'src/adapters/kafka/acknowledgement.ts',
+        file: 'src/adapters/kafka/produce/acknowledgement.ts',
         find: `  if (!sent.logAppendTime && !sent.repeated && logAppendTime !== '-1') return 'taken for a duplicate and not written';\n`,
         replace: '',
       },

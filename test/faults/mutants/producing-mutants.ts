@@ -10,11 +10,11 @@ export interface ProducingMutant extends Mistake {
   readonly says: RegExp;
 }
 
-const PRODUCER = 'src/adapters/kafka/idempotent-producer.ts';
-const SEQUENCES = 'src/adapters/kafka/sequences.ts';
-const GATHERING = 'src/adapters/kafka/gathering.ts';
-const PRODUCERS = 'src/adapters/kafka/producers.ts';
-const ACCUMULATOR = 'src/stages/accumulator.ts';
+const PRODUCER = 'src/adapters/kafka/produce/idempotent-producer.ts';
+const SEQUENCES = 'src/adapters/kafka/produce/sequences.ts';
+const GATHERING = 'src/adapters/kafka/produce/request-merging.ts';
+const PRODUCERS = 'src/adapters/kafka/produce/producers.ts';
+const ACCUMULATOR = 'src/stages/delivery/accumulator.ts';
 
 const OUT_OF_ORDER = /left behind: .*out of order sequence/;
 const TWICE = /rows came twice/;
@@ -100,7 +100,7 @@ export const PRODUCING_MUTANTS: readonly ProducingMutant[] = [
         file: PRODUCER,
         find: ATTEMPT,
         replace: `if (isRepeated) await this.renewed();
-            const answer = await send(isRepeated ? (gathering as Gathering) : through, part, onSending);`,
+            const answer = await send(isRepeated ? (gathering as RequestMerger) : through, part, onSending);`,
       },
       {
         file: PRODUCER,
@@ -109,7 +109,7 @@ export const PRODUCING_MUTANTS: readonly ProducingMutant[] = [
           const broker = await cluster.brokerPool.findConnectedBroker();
           const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: TRANSACTION_TIMEOUT_MS });
           const producer = batchProducer(producerId, producerEpoch, false);
-          gathering = new Gathering({ clientId, transactionalId: null, timeoutMs: options.replicasMs, producer }, deps.buffers);
+          gathering = new RequestMerger({ clientId, transactionalId: null, timeoutMs: options.replicasMs, producer }, deps.buffers);
         },
         async attempt() {`,
       },

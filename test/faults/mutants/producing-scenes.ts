@@ -8,8 +8,8 @@ import { createBroker, type EmbeddedBroker } from '../../../src/devstack/kafka/b
 import type { Fault } from '../../../src/devstack/kafka/server.ts';
 import { Conditions } from '../../../src/kernel/conditions.ts';
 import { createSystemClock } from '../../../src/kernel/system-clock.ts';
-import { Accumulator, type Chunk } from '../../../src/stages/accumulator.ts';
-import { Linger } from '../../../src/stages/linger.ts';
+import { Accumulator, type Chunk } from '../../../src/stages/delivery/accumulator.ts';
+import { Linger } from '../../../src/stages/delivery/linger.ts';
 import { emptyRecords } from '../../fixtures/frames.ts';
 import { beginSequencesAt } from '../../fixtures/kafka/first-sequence.ts';
 import { readBatch } from '../../fixtures/kafka/read-batch.ts';

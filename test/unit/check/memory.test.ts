@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMemory, type MemoryLimits, memoryBound } from '../../../src/check/memory.ts';
-import { FeatureCache } from '../../../src/stages/feature-cache.ts';
+import { FeatureCache } from '../../../src/stages/features/cache.ts';
 import { testPlan } from '../../fixtures/plan.ts';
 
 const MIB = 1024 * 1024;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileAvroDecoder } from '../../../src/codecs/avro-decoder.ts';
-import { compileAvroEncoder } from '../../../src/codecs/avro-encoder.ts';
-import { fieldsOf } from '../../../src/codecs/avro-fields.ts';
+import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
+import { compileAvroEncoder } from '../../../src/codecs/avro/encoder.ts';
+import { fieldsOf } from '../../../src/codecs/avro/fields.ts';
 import type { ColumnWant } from '../../../src/codecs/types.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { expected, RandomAvro, type RandomSchema } from './random-avro.ts';

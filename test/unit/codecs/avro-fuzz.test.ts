@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileAvroDecoder } from '../../../src/codecs/avro-decoder.ts';
-import { fieldsOf } from '../../../src/codecs/avro-fields.ts';
+import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
+import { fieldsOf } from '../../../src/codecs/avro/fields.ts';
 import type { ColumnWant, RowDecoder } from '../../../src/codecs/types.ts';
 import type { Column } from '../../../src/kernel/columns.ts';
 import { RandomAvro } from './random-avro.ts';

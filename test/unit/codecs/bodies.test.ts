@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileAvroEncoder } from '../../../src/codecs/avro-encoder.ts';
+import { compileAvroEncoder } from '../../../src/codecs/avro/encoder.ts';
 import { bodiesOf } from '../../../src/codecs/bodies.ts';
 import type { BodiesEncoder } from '../../../src/codecs/types.ts';
 import type { StringColumn } from '../../../src/kernel/columns.ts';

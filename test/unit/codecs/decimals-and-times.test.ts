@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileAvroDecoder } from '../../../src/codecs/avro-decoder.ts';
+import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
 import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, putDecimal, writeDecimal } from '../../../src/codecs/decimal-digits.ts';
-import { compileJsonDecoder } from '../../../src/codecs/json-decoder.ts';
-import { readTime, timeTextOf } from '../../../src/codecs/json-times.ts';
+import { compileJsonDecoder } from '../../../src/codecs/json/decoder.ts';
+import { readTime, timeTextOf } from '../../../src/codecs/json/times.ts';
 import { decimalText, twosComplement } from '../../fixtures/type-matrix/values.ts';
 import { decodeOne, oracle, want } from './support.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileAvroEncoder } from '../../../src/codecs/avro-encoder.ts';
-import { compileJsonEncoder } from '../../../src/codecs/json-encoder.ts';
-import type { ColumnShape, EncoderOptions } from '../../../src/codecs/output-plan.ts';
+import { compileAvroEncoder } from '../../../src/codecs/avro/encoder.ts';
+import type { ColumnShape, EncoderOptions } from '../../../src/codecs/avro/output-plan.ts';
+import { compileJsonEncoder } from '../../../src/codecs/json/encoder.ts';
 import type { FieldSource, ValueEncoder } from '../../../src/codecs/types.ts';
 import type { Column } from '../../../src/kernel/columns.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import avsc from 'avsc';
-import { compileAvroDecoder } from '../../../src/codecs/avro-decoder.ts';
-import { holdsFloat32 } from '../../../src/codecs/avro-fields.ts';
-import { compileJsonDecoder } from '../../../src/codecs/json-decoder.ts';
+import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
+import { holdsFloat32 } from '../../../src/codecs/avro/fields.ts';
+import { endVectors, float32Wants, ReusedColumns } from '../../../src/codecs/avro/want-columns.ts';
+import { compileJsonDecoder } from '../../../src/codecs/json/decoder.ts';
 import type { ValueDecoder } from '../../../src/codecs/types.ts';
-import { endVectors, float32Wants, ReusedColumns } from '../../../src/codecs/want-columns.ts';
 import type { Column } from '../../../src/kernel/columns.ts';
 import { columnsFor, entry, mulberry32, want } from './support.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileJsonDecoder } from '../../../src/codecs/json-decoder.ts';
+import { compileJsonDecoder } from '../../../src/codecs/json/decoder.ts';
 import { columnsFor, decodeOne, entry, mulberry32, want } from './support.ts';
 
 const SCHEMA = {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileAvroDecoder } from '../../../src/codecs/avro-decoder.ts';
-import { parseAvroRecord } from '../../../src/codecs/avro-schema.ts';
+import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
+import { parseAvroRecord } from '../../../src/codecs/avro/schema.ts';
 import type { ColumnWant } from '../../../src/codecs/types.ts';
 import { EvolvingAvro } from './evolving-avro.ts';
 import type { RandomSchema } from './random-avro.ts';

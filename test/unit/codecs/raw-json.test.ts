@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileAvroDecoder } from '../../../src/codecs/avro-decoder.ts';
-import { parseAvroRecord } from '../../../src/codecs/avro-schema.ts';
-import { compileJsonDecoder } from '../../../src/codecs/json-decoder.ts';
-import { compileJsonEncoder } from '../../../src/codecs/json-encoder.ts';
+import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
+import { parseAvroRecord } from '../../../src/codecs/avro/schema.ts';
+import { compileJsonDecoder } from '../../../src/codecs/json/decoder.ts';
+import { compileJsonEncoder } from '../../../src/codecs/json/encoder.ts';
 import type { ColumnWant, ValueDecoder } from '../../../src/codecs/types.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { isSameJson, mayFail, parseDigits } from '../../fixtures/type-matrix/outputs.ts';

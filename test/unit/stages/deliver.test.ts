@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { partitionOfKey } from '../../../src/kernel/bytes/murmur2.ts';
 import { SluiceError } from '../../../src/kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, type Reason, reasonCode } from '../../../src/kernel/fate.ts';
 import { decide, type Frame, type Origin } from '../../../src/kernel/frame.ts';
 import { encodeHeaders } from '../../../src/kernel/headers.ts';
-import { partitionOfKey } from '../../../src/kernel/murmur2.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { createDeliver } from '../../../src/stages/deliver.ts';
-import { Pool } from '../../../src/stages/loans.ts';
+import { Pool } from '../../../src/stages/pool.ts';
 import { FakeSink, Gate } from '../../fixtures/fakes.ts';
 import { frameOf } from '../../fixtures/frames.ts';
 import { testPlan } from '../../fixtures/plan.ts';

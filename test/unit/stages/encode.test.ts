@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bodiesOf } from '../../../src/codecs/bodies.ts';
-import { compileJsonEncoder } from '../../../src/codecs/json-encoder.ts';
+import { compileJsonEncoder } from '../../../src/codecs/json/encoder.ts';
 import { parseKeyTemplate } from '../../../src/codecs/key-template.ts';
 import type { ValueEncoder } from '../../../src/codecs/types.ts';
 import { longColumn, numberColumn } from '../../../src/kernel/columns.ts';

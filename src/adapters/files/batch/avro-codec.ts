@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw, zstdCompress, zstdDecompress } from 'node:zlib';
-import { unsnappy } from '../../../kernel/snappy.ts';
+import { unsnappy } from '../../../kernel/bytes/snappy.ts';
 
 /** Bytes of a block, unpacked; more are an attack or a mistake. */
 export const MAX_BLOCK_BYTES = 256 * 1024 * 1024;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createEntityId } from '../../../../src/adapters/bigtable/feast-keys.ts';
 import { encodeFeast, feastFormat } from '../../../../src/adapters/bigtable/feast-values.ts';
-import type { FeastEntity } from '../../../../src/kernel/views.ts';
+import type { FeastEntity } from '../../../../src/kernel/cells/views.ts';
 
 /** Hashes of keys made with struct and mmh3 of Python, as Feast serializes entity keys. */
 test('an entity has the name that Feast gives it, in both key versions and sorted by join key', () => {

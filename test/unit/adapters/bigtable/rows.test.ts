@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { protos } from '@google-cloud/bigtable-api';
 import fc from 'fast-check';
 import { RowMerger } from '../../../../src/adapters/bigtable/rows.ts';
-import { planFamilies } from '../../../../src/kernel/feature-cells.ts';
-import type { ViewSpec } from '../../../../src/kernel/views.ts';
+import { planFamilies } from '../../../../src/kernel/cells/feature-cells.ts';
+import type { ViewSpec } from '../../../../src/kernel/cells/views.ts';
 
 const { ReadRowsResponse } = protos.google.bigtable.v2;
 type Chunk = protos.google.bigtable.v2.ReadRowsResponse.ICellChunk;

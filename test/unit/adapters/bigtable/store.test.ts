@@ -11,9 +11,9 @@ import {
   type ReadFault,
   type ReadRowsRequest,
 } from '../../../../src/devstack/bigtable.ts';
+import type { ViewSpec } from '../../../../src/kernel/cells/views.ts';
 import type { Clock } from '../../../../src/kernel/clock.ts';
 import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
-import type { ViewSpec } from '../../../../src/kernel/views.ts';
 import { blank, isSluice, sortedKeys } from '../../../contract/feature-store-parts.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';

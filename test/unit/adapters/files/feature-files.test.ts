@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createFeatureFiles } from '../../../../src/adapters/files/feature-files.ts';
 import { type FeatureRow, featureRowsOf, shapeOf } from '../../../../src/adapters/files/feature-rows.ts';
+import type { ViewSpec } from '../../../../src/kernel/cells/views.ts';
 import { SluiceError } from '../../../../src/kernel/errors.ts';
-import type { ViewSpec } from '../../../../src/kernel/views.ts';
 import { blank, sortedKeys } from '../../../contract/feature-store-parts.ts';
 
 const ROUTE: ViewSpec = {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createKafkaClient } from '../../../../src/adapters/kafka/connection.ts';
 import {
   isCoordinatorLost,
   isFenced,
   isRejoin,
   mayBeWritten,
   translate,
-} from '../../../../src/adapters/kafka/errors.ts';
-import { checkClient, installedClientVersion, producerPath } from '../../../../src/adapters/kafka/internals.ts';
+} from '../../../../src/adapters/kafka/client/errors.ts';
+import { checkClient, installedClientVersion, producerPath } from '../../../../src/adapters/kafka/client/internals.ts';
+import { createKafkaClient } from '../../../../src/adapters/kafka/connection.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 
 test('the installed client is the one that was read; any other, or one that logs payloads, is refused', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
-import type { FetchedBatch } from '../../../../src/adapters/kafka/internals.ts';
+import type { FetchedBatch } from '../../../../src/adapters/kafka/client/internals.ts';
 import { Member } from '../../../contract/member.ts';
 import { producerOf, withBroker } from '../../devstack/kafka-client.ts';
 

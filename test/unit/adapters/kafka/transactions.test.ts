@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kafka } from 'kafkajs';
-import type { Acknowledged } from '../../../../src/adapters/kafka/produce-wire.ts';
-import { isTakenOver } from '../../../../src/adapters/kafka/transaction.ts';
-import type { Producer, TransactionWire } from '../../../../src/adapters/kafka/transaction-wire.ts';
+import type { Acknowledged } from '../../../../src/adapters/kafka/produce/wire.ts';
+import { isTakenOver } from '../../../../src/adapters/kafka/transaction/producer.ts';
+import type { Producer, TransactionWire } from '../../../../src/adapters/kafka/transaction/wire.ts';
 import { createKafkaTransactions } from '../../../../src/adapters/kafka/transactions.ts';
 import type { Origin } from '../../../../src/kernel/frame.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';

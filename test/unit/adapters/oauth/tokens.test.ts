@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createTokens } from '../../../../src/adapters/oauth/tokens.ts';
-import { Secret } from '../../../../src/kernel/secret.ts';
+import { Secret } from '../../../../src/kernel/connections/secret.ts';
 import { createAuthority } from '../../../fixtures/certificates.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';

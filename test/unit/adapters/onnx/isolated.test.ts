@@ -9,7 +9,7 @@ import { createIsolatedRuntime } from '../../../../src/adapters/onnx/isolated.ts
 import type { Ending, ModelProcess } from '../../../../src/adapters/onnx/model-process.ts';
 import { Ended } from '../../../../src/adapters/onnx/model-process.ts';
 import { KIND, message, outputParts, textMessage } from '../../../../src/adapters/onnx/wire.ts';
-import { sha256OfFile } from '../../../../src/kernel/file-sha256.ts';
+import { sha256OfFile } from '../../../../src/kernel/bytes/file-sha256.ts';
 import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
 import type { ModelSession } from '../../../../src/ports/model.ts';
 import { FakeClock, settle } from '../../../fixtures/clock.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { providersFor } from '../../../../src/adapters/onnx/providers.ts';
-import { sha256OfFile } from '../../../../src/kernel/file-sha256.ts';
+import { sha256OfFile } from '../../../../src/kernel/bytes/file-sha256.ts';
 import type { Tensor } from '../../../../src/kernel/frame.ts';
 import type { DType, ModelLoad, ModelRuntime, ModelSession } from '../../../../src/ports/model.ts';
 import { LEAVES_OUT, POISON, WIDENS } from '../../../fixtures/models.ts';

@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import avro from 'avsc';
 import { inlineReferences, type Reference } from '../../../../src/adapters/registry/references.ts';
 import { createRegistrySchemas } from '../../../../src/adapters/registry/registry.ts';
-import { compileAvroSplitter } from '../../../../src/codecs/avro-split.ts';
+import { compileAvroSplitter } from '../../../../src/codecs/avro/split.ts';
 import { createRegistry } from '../../../../src/devstack/registry.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';

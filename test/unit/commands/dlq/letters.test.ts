@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FilterOptions, filterOf, isEverything } from '../../../../src/commands/dlq/filters.ts';
-import { type Letter, letterOf, originalHeaders } from '../../../../src/commands/dlq/letter.ts';
 import { appendReplay } from '../../../../src/commands/dlq/sender.ts';
+import { type Letter, letterOf, originalHeaders } from '../../../../src/commands/look/dead-letter.ts';
 import { decodeHeaders } from '../../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
 

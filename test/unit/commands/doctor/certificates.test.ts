@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkEnd, checkOwn } from '../../../../src/commands/doctor/certificates.ts';
-import { Secret } from '../../../../src/kernel/secret.ts';
+import { Secret } from '../../../../src/kernel/connections/secret.ts';
 import { createAuthority } from '../../../fixtures/certificates.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);

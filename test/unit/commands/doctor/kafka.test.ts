@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { BrokerProbe, ProbedGroup } from '../../../../src/adapters/kafka/probe.ts';
+import type { BrokerProbe, ProbedGroup } from '../../../../src/adapters/kafka/probe/probe.ts';
 import { checkKafka, type KafkaQuestions, kafkaWorld } from '../../../../src/commands/doctor/kafka.ts';
 import { createBroker } from '../../../../src/devstack/kafka/broker.ts';
 import { createSystemClock } from '../../../../src/kernel/system-clock.ts';

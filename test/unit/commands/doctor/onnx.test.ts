@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { carriesText, onnxFacts } from '../../../../src/adapters/onnx/facts.ts';
+import { carriesText, onnxFacts } from '../../../../src/adapters/onnx/onnx-facts.ts';
 import type { Diagnosis } from '../../../../src/commands/doctor/finding.ts';
 import { checkOnnx } from '../../../../src/commands/doctor/onnx.ts';
 import { CUDA_13, elfBytes, put } from '../../../fixtures/elf.ts';

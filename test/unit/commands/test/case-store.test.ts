@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Case } from '../../../../src/cases/types.ts';
 import { createCaseStore } from '../../../../src/commands/test/case-store.ts';
-import type { Layout, ViewSpec } from '../../../../src/kernel/views.ts';
+import type { Layout, ViewSpec } from '../../../../src/kernel/cells/views.ts';
 
 const NOW_MS = 1_000_000;
 

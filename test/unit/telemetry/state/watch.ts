@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { shareOf } from '../../../../src/telemetry/merge.ts';
 import { createTelemetry, type MetricStore } from '../../../../src/telemetry/metrics.ts';
-import { keepLetters } from '../../../../src/telemetry/state/letters.ts';
+import { keepLetters } from '../../../../src/telemetry/state/dead-letters.ts';
 import { createSampler, type Parts, type Sampler } from '../../../../src/telemetry/state/sampler.ts';
 import type { State } from '../../../../src/telemetry/state/state.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createFileSource } from '../../../../../src/adapters/files/batch/file-source.ts';
+import { Answered } from '../../../../../src/kernel/bounded-source.ts';
 import { Credit } from '../../../../../src/kernel/credit.ts';
 import type { Frame } from '../../../../../src/kernel/frame.ts';
-import { Answered } from '../../../../../src/kernel/hand-over.ts';
 import type { SourceListener } from '../../../../../src/ports/source.ts';
 import { FakeClock } from '../../../../fixtures/clock.ts';
 

@@ -1,0 +1,52 @@
+import type { SluiceError } from '../../../kernel/errors.ts';
+import type { PartitionLag, SourceHealth } from '../../../ports/source.ts';
+import type { Lane } from './lanes.ts';
+
+/** What the health of a member is made of. */
+export interface Signs {
+  readonly failure: SluiceError | undefined;
+  /** The group that was not joined yet. */
+  readonly joining: string | undefined;
+  /** Why the gate is shut; empty when it is open. */
+  readonly shut: readonly string[];
+  /** No heartbeat was answered for a session: nothing is handed over until one is. */
+  readonly isUnheard: boolean;
+  /** Since the client's last sign of life; 0 while something declared is waited for. */
+  readonly silentMs: number;
+  /** Since a fetch brought an answer; 0 while none is due. */
+  readonly unansweredMs: number;
+  /** What the brokers' trouble is, until one of them answered. */
+  readonly trouble: string | undefined;
+  readonly sessionTimeoutMs: number;
+  readonly maxWaitMs: number;
+}
+
+/** One failed fetch is tried again well within these. */
+const UNANSWERED_WAITS = 5;
+
+/** Not live only after a failure for good: everything else ends by itself, and a restart would not bring it about sooner. */
+export function healthOf(signs: Signs): SourceHealth {
+  const { failure, joining, shut, silentMs, unansweredMs, trouble } = signs;
+  if (failure !== undefined) return { ready: false, reason: failure.message, live: false };
+  const brokersSay = trouble === undefined ? [] : [trouble];
+  if (joining !== undefined) return notReady(`joining group ${joining}`, ...brokersSay);
+  if (shut.length > 0) return notReady(...shut, ...brokersSay);
+  if (signs.isUnheard) return notReady('no heartbeat was answered for a session', ...brokersSay);
+  if (silentMs > Math.max(signs.sessionTimeoutMs, 5_000)) {
+    return notReady(`no fetch ended for ${Math.round(silentMs / 1000)} s`, ...brokersSay);
+  }
+  const isStuck = silentMs > 2 * signs.maxWaitMs || unansweredMs > UNANSWERED_WAITS * signs.maxWaitMs;
+  if (trouble !== undefined && isStuck) return notReady(trouble);
+  return { ready: true, reason: '', live: true };
+}
+
+function notReady(...reasons: string[]): SourceHealth {
+  return { ready: false, reason: reasons.join(', '), live: true };
+}
+
+export function lagOf(lane: Lane, nowMs: number): PartitionLag {
+  const { topic, partition } = lane.origin;
+  const records = Math.max(0, lane.endOffset - lane.position);
+  const seconds = records === 0 ? 0 : Math.max(0, nowMs - lane.lastTimestampMs) / 1000;
+  return { topic, partition, records, seconds };
+}

@@ -1,0 +1,39 @@
+import type { Clock, Timer } from '../../../kernel/clock.ts';
+
+/**
+ * Notices a client that does nothing at all any more: no fetch ended, no join, no crash, for `deadAfterMs`, while nobody
+ * waits for a declared reason. A cluster that is away is no such case: failed attempts are activity too.
+ */
+export interface Watchdog {
+  start(): void;
+  touch(): void;
+  /** Milliseconds since the last sign of life. */
+  silentMs(): number;
+  stop(): void;
+}
+
+export function createWatchdog(
+  deps: { readonly clock: Clock; readonly excused: () => boolean; readonly onDead: (silentMs: number) => void },
+  options: { readonly deadAfterMs: number },
+): Watchdog {
+  const { clock } = deps;
+  let lastMs = clock.monotonicMs();
+  let timer: Timer | undefined;
+  const silentMs = (): number => clock.monotonicMs() - lastMs;
+  const look = (): void => {
+    if (deps.excused()) lastMs = clock.monotonicMs();
+    if (silentMs() >= options.deadAfterMs) {
+      deps.onDead(silentMs());
+      return;
+    }
+    timer = clock.after(options.deadAfterMs / 4, look);
+  };
+  return {
+    start: look,
+    touch() {
+      lastMs = clock.monotonicMs();
+    },
+    silentMs,
+    stop: () => timer?.cancel(),
+  };
+}

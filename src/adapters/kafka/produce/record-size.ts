@@ -1,0 +1,18 @@
+import { SluiceError } from '../../../kernel/errors.ts';
+import type { RecordSlab } from '../../../kernel/record-slab.ts';
+
+/** Bytes a record adds at least to a batch, and a batch to itself. */
+const RECORD_OVERHEAD = 7;
+const BATCH_OVERHEAD = 61;
+
+/** Throws `record-too-large` when these rows, as one batch, are more than the topic takes for certain: the broker need not be asked. */
+export function checkSize(topic: string, rows: RecordSlab, maxBytes: number): void {
+  let bytes = BATCH_OVERHEAD;
+  if (rows.isBatch) bytes += rows.used;
+  else for (let i = 0; i < rows.count; i++) bytes += RECORD_OVERHEAD + rows.rowBytes(i);
+  if (bytes <= maxBytes) return;
+  throw new SluiceError(
+    'record-too-large',
+    `${rows.count} rows of at least ${bytes} bytes do not fit into topic "${topic}", which takes ${maxBytes} a batch: send fewer, or raise max.message.bytes`,
+  );
+}

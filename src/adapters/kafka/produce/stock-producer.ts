@@ -1,0 +1,61 @@
+import type { Kafka, Producer, RecordMetadata } from 'kafkajs';
+import { SUPPORTED_CLIENT } from '../client/internals.ts';
+import type { TopicProducer } from './producers.ts';
+import { toMessages } from './stock-messages.ts';
+import type { Acknowledged } from './wire.ts';
+
+/**
+ * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for
+ * it. Sequences are the client's. With a version of it that nobody has read, it is asked for nothing that has no public name.
+ *
+ * Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader` is told; when the metadata
+ * cannot be read after a failed attempt, that failure is all that is heard of the attempt.
+ */
+export interface StockProducerOptions {
+  readonly topic: string;
+  readonly replicasMs: number;
+  readonly metadataMaxAgeMs: number;
+}
+
+/** The client groups messages in quadratic time. */
+const MAX_ROWS = 1_000;
+
+export function createStockProducer(
+  deps: { readonly kafka: Kafka; readonly version: string; readonly onNullHeader: () => void },
+  { topic, replicasMs, metadataMaxAgeMs }: StockProducerOptions,
+): TopicProducer {
+  const isKnown = deps.version === SUPPORTED_CLIENT;
+  const producer: Producer = deps.kafka.producer({
+    idempotent: true,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: metadataMaxAgeMs,
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition as number,
+    // The client retries with no word to us → an answer that reads "duplicate" could be either of two things →
+    // each attempt is ours. It refuses `retries: 0` for idempotent producers; NaN passes its check and means none. What NaN
+    // means to another version, nobody knows: there it retries once, and rows that it calls duplicates are sent again.
+    retry: { retries: isKnown ? Number.NaN : 1 },
+  });
+
+  return {
+    connect: () => producer.connect(),
+    disconnect: () => producer.disconnect(),
+    maxRows: MAX_ROWS,
+    request(partition, rows, from, to) {
+      const list = toMessages(rows, from, to, partition, deps.onNullHeader);
+      // The copy is an array like any other, without the short-cut through what the known version does with it.
+      const messages = isKnown ? list : [...list];
+      return {
+        isSent: true,
+        attempt: async () =>
+          (await producer.send({ topic, messages, acks: -1, timeout: replicasMs })).map(acknowledged),
+      };
+    },
+  };
+}
+
+function acknowledged({ topicName, partition, errorCode, baseOffset, logAppendTime }: RecordMetadata): Acknowledged {
+  return { topicName, partition, errorCode, baseOffset: baseOffset ?? '-1', logAppendTime: logAppendTime ?? '-1' };
+}

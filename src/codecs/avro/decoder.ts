@@ -1,0 +1,188 @@
+import { type Column, float32Bytes } from '../../kernel/columns.ts';
+import { OPEN } from '../../kernel/fate.ts';
+import { bindColumns } from '../bind-columns.ts';
+import { ColumnText } from '../column-text.ts';
+import type { ColumnWant, RowsDecoder, ValueDecoder } from '../types.ts';
+import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
+import { RAW_OUT } from './raw-out.ts';
+import { FAIL, type ReadTarget, readCode, type SymbolTable } from './read.ts';
+import { isLongRead, type ResolvedWant, resolveWants } from './resolve.ts';
+import { RewriteWriter } from './rewrite.ts';
+import { RUNTIME } from './runtime.ts';
+import { type AvroEnum, type AvroType, parseAvroRecord } from './schema.ts';
+import { SkipWriter } from './skip.ts';
+
+export interface AvroDecoderOptions {
+  /** The schema that the values were written with (parsed JSON). */
+  readonly writer: unknown;
+  /** The schema whose fields are wanted; the writer's where it is absent. */
+  readonly reader?: unknown;
+  readonly wants: readonly ColumnWant[];
+}
+
+/**
+ * Avro binary → columns, by one function generated for a writer schema × wants: no object a record, fields that nobody wants
+ * are stepped over.
+ *
+ * Promise, for any bytes: it never throws, reads nothing outside [start, end), and takes time linear in their number (counts
+ * are checked against the bytes left, recursive types end at 64 levels). Not a value of the schema: a range that ends early or
+ * late, a varint beyond its type, a boolean other than 0 or 1, a branch or symbol that does not exist, a wanted string that
+ * is not UTF-8, a long beyond ±(2^53−1) wanted as a number, a vector of another width.
+ * Limits: what nobody wants is only walked over, so its text may be anything and its sized blocks may hold anything.
+ *
+ * Throws `schema-incompatible` (a bad writer schema, or one that cannot be read as the reader's) or `contract-broken`
+ * (a bad reader schema, or a want that it cannot serve).
+ */
+export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
+  const { wants } = options;
+  const writer = parseAvroRecord(
+    options.writer,
+    options.reader === undefined ? 'contract-broken' : 'schema-incompatible',
+  );
+  const reader = options.reader === undefined ? writer : parseAvroRecord(options.reader);
+  const resolved = resolveWants(writer, reader, wants);
+
+  const skips = new SkipWriter();
+  const rewrites = new RewriteWriter();
+  const texts: Buffer[][] = wants.map(() => []);
+  const tables: SymbolTable[] = [];
+  const defaults: (DefaultEntry | undefined)[] = wants.map(() => undefined);
+  let body = '';
+  for (const [index, field] of writer.fields.entries()) {
+    const readers = resolved.flatMap((from, slot) => (from.writerIndex === index ? [{ ...from, slot }] : []));
+    if (readers.length === 0) body += skips.skip(field.type, FAIL, '0');
+    for (const [turn, { want, field: wanted, slot }] of readers.entries()) {
+      // A long that an output takes along and an expression looks at: once is enough. Only behind a want that has read it: text
+      // of a union steps over a long, what is raw copies it, and HALVES then hold another field's.
+      const isRead = turn > 0 && isLongRead(field.type, readers[turn - 1]) && isLongRead(field.type, readers[turn]);
+      if (readers.length > 1 && !isRead) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
+      const target: ReadTarget = {
+        want,
+        slot,
+        skips,
+        isRead,
+        rewrites,
+        symbols: (from, to) => addSymbols(tables, texts[slot], from, to),
+      };
+      body += readCode(field.type, wanted.type, target);
+    }
+  }
+  for (const [slot, from] of resolved.entries()) body += defaultCode(from, slot, defaults, texts[slot]);
+
+  const decodeRows = new Function(
+    'R',
+    'T',
+    'defaults',
+    'putDefault',
+    'float32Bytes',
+    'K',
+    'E',
+    source(wants, [...skips.functions, ...rewrites.functions], tables.length, body),
+  )(
+    { ...RUNTIME, ...RAW_OUT },
+    tables,
+    defaults,
+    putDefault,
+    float32Bytes,
+    rewrites.constants,
+    rewrites.tables,
+  ) as DecodeRows;
+  const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
+
+  /** Bound to a frame: what the function is called with before the records. */
+  function bound(arena: Buffer, columns: readonly Column[]): [Buffer, DataView, readonly Column[], readonly number[]] {
+    bindColumns(arena, wants, columns);
+    const bases = columnTexts.map((text, slot) => text?.baseIn(columns[slot]) ?? 0);
+    return [arena, new DataView(arena.buffer, arena.byteOffset, arena.byteLength), columns, bases];
+  }
+
+  return {
+    bind(arena, columns) {
+      const [bytes, view, into, bases] = bound(arena, columns);
+      const start = new Int32Array(1);
+      const end = new Int32Array(1);
+      const fate = new Uint8Array([OPEN]);
+      return (from, to, i) => {
+        start[0] = from;
+        end[0] = to;
+        return decodeRows(bytes, view, into, bases, start, end, 0, fate, 0, 1, i) === 1;
+      };
+    },
+    bindRows(arena, columns) {
+      const [bytes, view, into, bases] = bound(arena, columns);
+      return (starts, ends, skip, fate, from, to) =>
+        decodeRows(bytes, view, into, bases, starts, ends, skip, fate, from, to, 0);
+    },
+  };
+}
+
+/** Entry `k` of starts, ends and fate is entry `k + shift` of the columns. */
+type DecodeRows = (
+  arena: Buffer,
+  view: DataView,
+  columns: readonly Column[],
+  bases: readonly number[],
+  ...rows: [...Parameters<RowsDecoder>, shift: number]
+) => number;
+
+/** Places an enum's symbols in a want's text. */
+function addSymbols(tables: SymbolTable[], text: Buffer[], written: AvroType, reader: AvroType): string {
+  const from = written as AvroEnum;
+  const to = reader as AvroEnum;
+  const table = { start: new Int32Array(from.symbols.length).fill(-1), end: new Int32Array(from.symbols.length) };
+  let at = text.reduce((bytes, part) => bytes + part.length, 0);
+  for (const [index, symbol] of from.symbols.entries()) {
+    const known = to.symbols.includes(symbol) ? symbol : to.default;
+    if (known === undefined) continue;
+    const bytes = Buffer.from(known);
+    text.push(bytes);
+    table.start[index] = at;
+    at += bytes.length;
+    table.end[index] = at;
+  }
+  tables.push(table);
+  return `t${tables.length - 1}`;
+}
+
+function defaultCode(from: ResolvedWant, slot: number, defaults: (DefaultEntry | undefined)[], text: Buffer[]): string {
+  if (from.writerIndex >= 0) return '';
+  const entry = defaultEntry(from.field, from.want);
+  if (entry === undefined) return '';
+  defaults[slot] = entry;
+  text.push(entry.text);
+  return `putDefault(columns[${slot}], d${slot}, b${slot}, i);\n`;
+}
+
+function source(wants: readonly ColumnWant[], functions: readonly string[], tables: number, body: string): string {
+  const columns = wants.map(({ kind }, slot) => {
+    const of = `columns[${slot}]`;
+    const base = `const b${slot} = bases[${slot}];\n`;
+    switch (kind) {
+      case 'raw':
+        return `const o${slot} = ${of};\n${base}`;
+      case 'number':
+        return `const c${slot} = ${of}.values;\n${base}`;
+      case 'long':
+        return `const w${slot} = ${of}.words, p${slot} = ${of}.present;\n${base}`;
+      case 'string':
+        return `const s${slot} = ${of}.start, e${slot} = ${of}.end;\n${base}`;
+      default:
+        return `const x${slot} = ${of}.values, y${slot} = float32Bytes(${of}), p${slot} = ${of}.present;\n${base}`;
+    }
+  });
+  return `'use strict';
+const { ${[...Object.keys(RUNTIME), ...Object.keys(RAW_OUT)].join(', ')} } = R;
+${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${wants.map((_, slot) => `const d${slot} = defaults[${slot}];\n`).join('')}${functions.join('')}
+return function decodeRows(A, D, columns, bases, starts, ends, skip, fate, from, to, shift) {
+${columns.join('')}
+let at = 0, end = 0, n = 0, v = 0, r = 0;
+for (let k = from; k < to; k++) {
+if (fate[k] !== ${OPEN}) continue;
+const i = k + shift;
+at = starts[k] + skip;
+end = ends[k];
+${body}if (at !== end) ${FAIL}
+}
+return to;
+};`;
+}

@@ -1,0 +1,144 @@
+import { SluiceError } from '../../kernel/errors.ts';
+import type { ColumnWant } from '../types.ts';
+import {
+  type AvroField,
+  type AvroFixed,
+  type AvroRecord,
+  type AvroType,
+  type Decimal,
+  parseAvroRecord,
+} from './schema.ts';
+
+/** A field of a record, as somebody who wants a column of it sees it. */
+export interface FieldSummary {
+  readonly name: string;
+  /**
+   * number: int, float, double, boolean, decimal, and unions of them. long: also readable as a number. string: string, enum.
+   * vector: array of numbers, bytes or fixed (float32 LE), duration (months, days, milliseconds). other: cannot become a column.
+   */
+  readonly kind: 'number' | 'long' | 'string' | 'vector' | 'other';
+  readonly nullable: boolean;
+  /** Of a union that is `other` as a whole: kinds that some of its branches are; a value of another branch is missing there. */
+  readonly parts: readonly ('number' | 'string')[];
+  /** Values of a vector where the schema fixes them (fixed); 0: whoever wants it says; 1 for what is not a vector. */
+  readonly width: number;
+  /** For people: `long`, `null | string`, `array of float`. */
+  readonly avroType: string;
+  readonly logicalType: string | undefined;
+}
+
+const PARTS = ['number', 'string'] as const;
+
+type ScalarKind = 'number' | 'long' | 'string' | 'vector';
+
+/** The fields of a schema (parsed JSON) in order. Throws `contract-broken` where it is not a record schema. */
+export function fieldsOf(schema: unknown): readonly FieldSummary[] {
+  return parseAvroRecord(schema).fields.map(summary);
+}
+
+function summary(field: AvroField): FieldSummary {
+  const values = branchesOf(field.type).filter((branch) => branch.type !== 'null');
+  const kinds = new Set(values.map(kindOf));
+  const allNumbers = [...kinds].every((kind) => kind === 'number' || kind === 'long');
+  const [first] = kinds;
+  const kind = kinds.size === 1 && first !== undefined ? first : kinds.size > 1 && allNumbers ? 'number' : 'other';
+  const only = values.length === 1 ? values[0] : undefined;
+  return {
+    name: field.name,
+    kind,
+    nullable: isNullable(field.type),
+    parts: kind === 'other' ? PARTS.filter((part) => values.some((branch) => serves(branch, part))) : [],
+    width: kind !== 'vector' ? 1 : only?.type === 'fixed' ? only.size / 4 : 0,
+    avroType: describe(field.type),
+    logicalType: only !== undefined && 'logicalType' in only ? only.logicalType : undefined,
+  };
+}
+
+export function branchesOf(type: AvroType): readonly AvroType[] {
+  return type.type === 'union' ? type.branches : [type];
+}
+
+export function isNullable(type: AvroType): boolean {
+  return branchesOf(type).some((branch) => branch.type === 'null');
+}
+
+export function isNumber(type: AvroType): boolean {
+  return type.type === 'int' || type.type === 'long' || type.type === 'float' || type.type === 'double';
+}
+
+/** The widest kind that one branch of a type can be a column of. */
+function kindOf(type: AvroType): ScalarKind | 'other' {
+  if (serves(type, 'long')) return type.type === 'int' ? 'number' : 'long';
+  for (const kind of ['number', 'string', 'vector'] as const) if (serves(type, kind)) return kind;
+  return 'other';
+}
+
+/** Whether a value of this type (not a union) can be an entry of a column of that kind. */
+export function serves(type: AvroType, kind: ScalarKind | 'raw'): boolean {
+  if (kind === 'raw') return true;
+  if (kind === 'number') return isNumber(type) || type.type === 'boolean' || decimalOf(type) !== undefined;
+  if (kind === 'long') return type.type === 'int' || type.type === 'long';
+  if (kind === 'string') return type.type === 'string' || type.type === 'enum';
+  if (type.type === 'array') return isNumber(type.items);
+  if (decimalOf(type) !== undefined) return false;
+  return type.type === 'bytes' || (type.type === 'fixed' && type.size % 4 === 0 && !isUuid(type));
+}
+
+export function decimalOf(type: AvroType): Decimal | undefined {
+  return type.type === 'bytes' || type.type === 'fixed' ? type.decimal : undefined;
+}
+
+/** Months, days and milliseconds, each an unsigned integer of 32 bits, little endian. */
+export function isDuration(type: AvroType): boolean {
+  return type.type === 'fixed' && type.size === 12 && type.logicalType === 'duration';
+}
+
+/** A uuid as its 16 bytes, which are no numbers. */
+function isUuid({ size, logicalType }: AvroFixed): boolean {
+  return size === 16 && logicalType === 'uuid';
+}
+
+/** The field that a want names. Throws `contract-broken` where there is none or it cannot be a column of that kind. */
+export function wantedField(record: AvroRecord, want: ColumnWant): AvroField {
+  const field = record.fields.find((candidate) => candidate.name === want.field);
+  if (field === undefined) {
+    const names = record.fields.map((candidate) => candidate.name).join(', ');
+    throw new SluiceError('contract-broken', `the schema ${record.name} has no field "${want.field}"; it has ${names}`);
+  }
+  if (!branchesOf(field.type).some((branch) => serves(branch, want.kind))) {
+    throw new SluiceError(
+      'contract-broken',
+      `field "${want.field}" of ${record.name} is ${describe(field.type)}, which cannot be read as a ${want.kind}`,
+    );
+  }
+  return field;
+}
+
+/** Whether every vector that a field of a schema (parsed JSON) can hold is one of float32. */
+export function holdsFloat32(schema: unknown, name: string): boolean {
+  const field = parseAvroRecord(schema).fields.find((candidate) => candidate.name === name);
+  if (field === undefined) return false;
+  const vectors = branchesOf(field.type).filter((branch) => serves(branch, 'vector'));
+  return vectors.every((branch) => (branch.type === 'array' ? branch.items.type === 'float' : !isDuration(branch)));
+}
+
+/** A type in words. */
+export function describe(type: AvroType): string {
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) return `decimal(${decimal.precision}, ${decimal.scale})`;
+  switch (type.type) {
+    case 'union':
+      return type.branches.map(describe).join(' | ');
+    case 'array':
+      return `array of ${describe(type.items)}`;
+    case 'map':
+      return `map of ${describe(type.values)}`;
+    case 'fixed':
+      return `fixed[${type.size}]`;
+    case 'enum':
+    case 'record':
+      return `${type.type} ${type.name}`;
+    default:
+      return type.type;
+  }
+}

@@ -1,0 +1,141 @@
+import { SluiceError } from '../../kernel/errors.ts';
+import type { ColumnWant } from '../types.ts';
+import { branchesOf, decimalOf, describe, isNumber, serves, wantedField } from './fields.ts';
+import type { AvroField, AvroRecord, AvroType } from './schema.ts';
+
+/**
+ * Writer and reader schemas brought together, after "Schema Resolution" of the Avro specification, for the fields that
+ * somebody wants; the others are skipped, so whether they fit does not matter. More lenient than the specification in one
+ * point: names of records, enums and fixed types need not agree, because producers rarely agree on namespaces; in a union the
+ * branch of the same name comes first. Stricter in another: see `clashes`.
+ */
+
+/** Where the values of a want come from. */
+export interface ResolvedWant {
+  readonly want: ColumnWant;
+  /** The reader's field. */
+  readonly field: AvroField;
+  /** Position of the field in the writer's record; -1: the writer lacks it and its default stands. */
+  readonly writerIndex: number;
+}
+
+/** Throws `schema-incompatible` where the writer's values of a wanted field can never be the reader's. */
+export function resolveWants(writer: AvroRecord, reader: AvroRecord, wants: readonly ColumnWant[]): ResolvedWant[] {
+  return wants.map((want) => {
+    const field = wantedField(reader, want);
+    const writerIndex = findWriterField(writer, field);
+    if (writerIndex < 0) {
+      if (field.default !== undefined) return { want, field, writerIndex };
+      throw new SluiceError(
+        'schema-incompatible',
+        `the writer's schema ${writer.name} has no field "${field.name}", and the reader's (${describe(field.type)}) has no default for it`,
+      );
+    }
+    const written = writer.fields[writerIndex].type;
+    const fits =
+      want.kind === 'raw'
+        ? branchesOf(written).some((branch) => branchFor(branch, branchesOf(field.type)) !== undefined)
+        : branchesOf(written).some((branch) => readAs(branch, field.type, want.kind) !== undefined);
+    if (fits) return { want, field, writerIndex };
+    throw new SluiceError(
+      'schema-incompatible',
+      `field "${field.name}": the writer's ${describe(written)} cannot be read as the reader's ${describe(field.type)} (wanted as a ${want.kind})`,
+    );
+  });
+}
+
+export function findWriterField(writer: AvroRecord, field: AvroField): number {
+  const own = writer.fields.findIndex((candidate) => candidate.name === field.name);
+  return own >= 0 ? own : writer.fields.findIndex((candidate) => field.aliases.includes(candidate.name));
+}
+
+/**
+ * The branch of the reader's type that a value of the writer's type (not a union) becomes: the same type first, then the first
+ * that it can be promoted to. Undefined: none, or the type is no union and no entry of a column of that kind. null stands for
+ * missing.
+ */
+export function readAs(written: AvroType, reader: AvroType, kind: ColumnWant['kind']): AvroType | undefined {
+  const branches = branchesOf(reader);
+  const chosen = branchFor(written, branches);
+  if (chosen?.type === 'null') return chosen;
+  // Items that may be null are none of a vector, whatever their reader hopes for.
+  if (chosen?.type === 'array' && written.type === 'array' && kind === 'vector' && !isNumber(written.items))
+    return undefined;
+  if (chosen !== undefined && serves(chosen, kind)) return chosen;
+  return chosen !== undefined && branches.some((branch) => serves(branch, kind)) ? NOT_OF_KIND : undefined;
+}
+
+/** Whether the want has a long of the writer's in HALVES, and `at` behind it, once it is read. */
+export function isLongRead(written: AvroType, { want, field }: ResolvedWant): boolean {
+  if (written.type !== 'long' || (want.kind !== 'number' && want.kind !== 'long')) return false;
+  const chosen = readAs(written, field.type, want.kind);
+  return chosen !== undefined && chosen.type !== 'null';
+}
+
+/** The branch that a value becomes: of the same type and name, of the same type, the first that it can be promoted to. */
+export function branchFor(written: AvroType, branches: readonly AvroType[]): AvroType | undefined {
+  const same = (named: boolean) => (branch: AvroType) =>
+    branch.type === written.type && (!named || nameOf(branch) === nameOf(written)) && promotes(written, branch);
+  return (
+    branches.find(same(true)) ?? branches.find(same(false)) ?? branches.find((branch) => promotes(written, branch))
+  );
+}
+
+/** A value of the reader's union that the column cannot hold, and another branch of it could: missing. */
+const NOT_OF_KIND: AvroType = Object.freeze({ type: 'null', logicalType: undefined });
+
+const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
+  int: ['long', 'float', 'double'],
+  long: ['float', 'double'],
+  float: ['double'],
+  string: ['bytes'],
+  bytes: ['string'],
+};
+
+/** Without its namespace; undefined for what has none. */
+function nameOf(type: AvroType): string | undefined {
+  return 'name' in type ? type.name.slice(type.name.lastIndexOf('.') + 1) : undefined;
+}
+
+/** Of times: what one is counts of. */
+const TIME_UNITS: ReadonlySet<string | undefined> = new Set([
+  ...['date', 'time-millis', 'time-micros'],
+  ...['millis', 'micros', 'nanos'].flatMap((unit) => [`timestamp-${unit}`, `local-timestamp-${unit}`]),
+]);
+
+/**
+ * Whether both say what their values are, and say otherwise: decimals of another scale, times of another unit. The
+ * specification lets such times pass → a million where a thousand is meant, for ever and unseen → they are refused.
+ */
+export function clashes(written: AvroType, reader: AvroType): boolean {
+  const [from, to] = [decimalOf(written), decimalOf(reader)];
+  if (from !== undefined && to !== undefined) return from.scale !== to.scale;
+  if (from !== undefined || to !== undefined) return written.type !== reader.type;
+  const [was, is] = [unitOf(written), unitOf(reader)];
+  return was !== undefined && is !== undefined && was !== is;
+}
+
+function unitOf(type: AvroType): string | undefined {
+  const logical = 'logicalType' in type && TIME_UNITS.has(type.logicalType) ? type.logicalType : undefined;
+  return logical?.replace('local-', '');
+}
+
+/** `open`: records that are being compared; one inside itself is as good as the rest of it. */
+function promotes(written: AvroType, reader: AvroType, open: ReadonlySet<AvroType> = new Set()): boolean {
+  if (clashes(written, reader)) return false;
+  const some = (from: AvroType, to: AvroType, inside: ReadonlySet<AvroType>): boolean =>
+    branchesOf(from).some((branch) => branchesOf(to).some((other) => promotes(branch, other, inside)));
+  if (written.type === 'fixed') return reader.type === 'fixed' && reader.size === written.size;
+  if (written.type === 'array') return reader.type === 'array' && some(written.items, reader.items, open);
+  if (written.type === 'map') return reader.type === 'map' && some(written.values, reader.values, open);
+  if (written.type === 'record') {
+    if (reader.type !== 'record' || open.has(written)) return reader.type === 'record';
+    const inside = new Set(open).add(written);
+    return reader.fields.every((field) => {
+      const k = findWriterField(written, field);
+      return k < 0 ? field.default !== undefined : some(written.fields[k].type, field.type, inside);
+    });
+  }
+  if (written.type === reader.type) return true;
+  return PROMOTIONS[written.type]?.includes(reader.type) ?? false;
+}

@@ -1,0 +1,37 @@
+import { createRedisSharedCache } from '../../adapters/redis/shared-cache.ts';
+import type { StoreName, ViewSpec } from '../../kernel/cells/views.ts';
+import type { ReadPlan } from '../../plan/plan.ts';
+import type { Topology } from '../../plan/topology.ts';
+import type { FeatureStore } from '../../ports/feature-store.ts';
+import { createSecondLevel } from '../../stages/features/second-level.ts';
+import type { KeptSettings } from '../../stages/features/second-level-rows.ts';
+import type { StoreDeps } from './stores.ts';
+
+/** `store` behind the second level that its reads ask for; `store` itself where none does, or no connection is named. */
+export function withSecondLevel(
+  store: FeatureStore,
+  topology: Topology,
+  reads: readonly ReadPlan[],
+  deps: StoreDeps & { readonly random: () => number },
+): FeatureStore {
+  const { redis } = topology.connections;
+  const kept = new Map<readonly ViewSpec[], KeptSettings>(
+    reads.flatMap(({ views, from, cache }) => {
+      const settings = cache?.secondLevel;
+      if (settings === undefined) return [];
+      return [[views, { ...settings, store: identityOf(from, topology, deps) }] as const];
+    }),
+  );
+  if (kept.size === 0 || redis === undefined) return store;
+  const sharedCache = createRedisSharedCache(deps, redis);
+  return createSecondLevel({ ...deps, store, sharedCache }, ({ views }) => kept.get(views));
+}
+
+/** Rows of two stores are never taken for each other, be they of the same shape. */
+function identityOf(from: StoreName, { connections }: Topology, { env }: StoreDeps): string {
+  const { bigtable, files } = connections;
+  if (from === 'bigtable') {
+    return JSON.stringify([from, bigtable?.project, bigtable?.instance, env.BIGTABLE_EMULATOR_HOST ?? '']);
+  }
+  return JSON.stringify([from, files?.folder]);
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createOnnxRuntime } from '../../../../src/adapters/onnx/runtime.ts';
+import { loadModel } from '../../../../src/commands/world/load-model.ts';
+import type { Plan } from '../../../../src/plan/plan.ts';
+import type { ModelLoad, ModelRuntime } from '../../../../src/ports/model.ts';
+import { FakeClock } from '../../../fixtures/clock.ts';
+import { THROWS } from '../../../fixtures/models.ts';
+import { writeOnnx } from '../../../fixtures/onnx.ts';
+import { testPlan } from '../../../fixtures/plan.ts';
+import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
+
+const FEEDS = [{ name: 'x', rowShape: [1], dtype: 'float32' }] as const;
+
+function planWith(model: Partial<Plan['topology']['model']>): Plan {
+  const plan = testPlan();
+  return {
+    ...plan,
+    feeds: FEEDS,
+    bundle: { ...plan.bundle, modelFile: writeOnnx(THROWS), modelFiles: [] },
+    predictions: { ...plan.predictions, fetches: ['y'] },
+    topology: { ...plan.topology, model: { ...plan.topology.model, isolation: 'none', ...model } },
+  };
+}
+
+test('the device in use is told by its number, and loaded with what the environment says of libraries', async () => {
+  const telemetry = new RecordingTelemetry();
+  const asked: ModelLoad[] = [];
+  const runtime: ModelRuntime = {
+    inspect: () => Promise.reject(new Error('not asked for')),
+    async load(load) {
+      asked.push(load);
+      return { device: 'cuda:3', inputs: [], outputs: [], run: async () => [], close: async () => undefined };
+    },
+  };
+  const plan = planWith({ device: 'cuda', deviceIds: [3], placement: 'inline' });
+  const env = { LD_LIBRARY_PATH: '/opt/cuda/lib64' };
+  const session = await loadModel(plan, { clock: new FakeClock(), telemetry, runtime, env });
+  assert.equal(session.device, 'cuda:3');
+  assert.deepEqual([asked[0].device, asked[0].deviceIds], ['cuda', [3]]);
+  assert.deepEqual(asked[0].libraries?.loadPath, ['/opt/cuda/lib64']);
+  const loaded = telemetry.events.find(({ name }) => name === 'model-loaded');
+  assert.equal(loaded?.fields.device, 'cuda:3');
+  assert.equal(telemetry.gauges.get('sluice_model_device{device=cuda:3}')?.(), 1);
+});
+
+test('threads are made once the session that tried the device is closed: a GPU may have room for one less', async (t) => {
+  const telemetry = new RecordingTelemetry();
+  const real = createOnnxRuntime({ telemetry });
+  let closed = 0;
+  const runtime: ModelRuntime = {
+    ...real,
+    async load(load) {
+      const session = await real.load(load);
+      return { ...session, close: () => session.close().then(() => void closed++) };
+    },
+  };
+  const plan = planWith({ device: 'cpu', placement: 'thread', sessions: 2 });
+  const session = await loadModel(plan, { clock: new FakeClock(), telemetry, runtime });
+  t.after(() => session.close());
+  assert.equal(closed, 1);
+  assert.deepEqual([session.devices, session.concurrency], [['cpu'], 2]);
+  const answers = await Promise.all([1, 2, 3].map((value) => session.run([Float32Array.of(value)], 1)));
+  assert.deepEqual(
+    answers.map(
+      ([
+        {
+          values: [value],
+        },
+      ]) => value,
+    ),
+    [2, 4, 6],
+  );
+});
+
+test('a GPU that is asked for and not to be had ends the start, and nothing falls back to the CPU', async (t) => {
+  const telemetry = new RecordingTelemetry();
+  const runtime = createOnnxRuntime({ telemetry });
+  const plan = planWith({ device: 'cuda', deviceIds: [0, 1] });
+  const loading = loadModel(plan, { clock: new FakeClock(), telemetry, runtime });
+  const session = await loading.catch(() => undefined);
+  if (session !== undefined) {
+    await session.close();
+    return t.skip('this machine has GPUs');
+  }
+  await assert.rejects(loading, {
+    code: 'device-unavailable',
+    message: /^model\.device is cuda, and it is not to be had: .*onnxruntime.*set model\.device to auto or cpu$/,
+  });
+});
