@@ -61,5 +61,3 @@ export const bundleSchema = strict({
   ),
   golden: file('golden.jsonl').optional(),
 });
-
-export type BundleYaml = z.infer<typeof bundleSchema>;

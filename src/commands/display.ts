@@ -123,7 +123,7 @@ function joined(lines: readonly Line[], columns: number, color: boolean, end: st
 }
 
 /** One line for a log: `12:03:04 records=… rate=… batch=… …`. */
-export function plainLine(wallMs: number, state: DisplayState, rates: Rates): string {
+function plainLine(wallMs: number, state: DisplayState, rates: Rates): string {
   const bare = (text: string): string => text.replaceAll(' ', '');
   const deadLetters = Object.values(state.deadLettered).reduce((sum, records) => sum + records, 0);
   const asked = state.cacheHits + state.cacheMisses;

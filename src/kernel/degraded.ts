@@ -4,8 +4,6 @@
  */
 export const DEGRADED = ['stale-cache', 'default-features', 'smaller-model'] as const;
 
-export type Degraded = (typeof DEGRADED)[number];
-
 /** A feature row was used beyond its time to live. */
 export const STALE_CACHE = 1;
 /** A feature row counts as missing that the store was not asked for, or did not answer. */

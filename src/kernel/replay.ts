@@ -15,9 +15,9 @@ export interface Replay {
   readonly firstSeen: string;
 }
 
-export const REPLAY_OF = 'sluice-replay-of';
-export const REPLAY_ATTEMPT = 'sluice-replay-attempt';
-export const REPLAY_FIRST_SEEN = 'sluice-replay-first-seen';
+const REPLAY_OF = 'sluice-replay-of';
+const REPLAY_ATTEMPT = 'sluice-replay-attempt';
+const REPLAY_FIRST_SEEN = 'sluice-replay-first-seen';
 
 const SOURCE = /^[A-Za-z0-9._-]{1,249}\/\d{1,10}\/\d{1,19}$/;
 const ATTEMPT = /^[1-9]\d{0,5}$/;

@@ -1,4 +1,3 @@
-import type { Credit } from '../kernel/credit.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import type { SluiceError } from '../kernel/errors.ts';
 import type { Frame, Origin } from '../kernel/frame.ts';
@@ -37,10 +36,6 @@ export interface Source {
 export interface BoundedSource extends Source {
   /** By partition the next offset, everything before being settled: as of the last commit. */
   settled(): ReadonlyMap<number, number>;
-}
-
-export interface SourceDeps {
-  readonly credit: Credit;
 }
 
 export interface SourceListener {

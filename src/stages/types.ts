@@ -1,6 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Conditions } from '../kernel/conditions.ts';
-import type { SluiceError } from '../kernel/errors.ts';
 import type { Frame } from '../kernel/frame.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 
@@ -27,5 +26,3 @@ export interface Outage {
   /** Label of sluice_retries_total. */
   readonly kind: 'store' | 'registry' | 'sink' | 'commit';
 }
-
-export type OnRetry = (error: SluiceError, attempt: number, delayMs: number) => void;

@@ -207,5 +207,3 @@ export const EVENTS = {
 
   'series-overflow': of('telemetry')('warn', 'too many series; further ones are counted as overflow'),
 } as const satisfies EventTable;
-
-export type EventName = keyof typeof EVENTS;

@@ -85,7 +85,7 @@ function missingFolder(files: Connections['files'], yaml: YamlDocument): CheckFi
 }
 
 /** Where a path written in a topology leads: beside the topology file if something is there, else as it stands. */
-export function resolvePath(topologyFile: string, path: string): string {
+function resolvePath(topologyFile: string, path: string): string {
   if (isAbsolute(path)) return path;
   const beside = join(dirname(topologyFile), path);
   return existsSync(beside) ? beside : path;

@@ -28,7 +28,7 @@ export function redact(value: unknown, name = '', depth = 0): unknown {
   return copy;
 }
 
-export function redactText(text: string): string {
+function redactText(text: string): string {
   return text
     .slice(0, MAX_TEXT)
     .replace(USER_INFO, `$1${REDACTED}@`)

@@ -130,7 +130,7 @@ function encode(type: AvroType, json: unknown, out: number[]): void {
 }
 
 /** A zigzag varint; `value` is an integer. */
-export function pushLong(out: number[], value: number | bigint): void {
+function pushLong(out: number[], value: number | bigint): void {
   const long = BigInt(value);
   let rest = BigInt.asUintN(64, (long << 1n) ^ (long >> 63n));
   for (; rest > 0x7fn; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80);

@@ -58,7 +58,7 @@ async function isThere(look: Look, { topic, partition, offset }: Address): Promi
 }
 
 /** The record at an address; says what is there in its place. */
-export async function recordAt(look: Look, at: Address): Promise<LogRecord> {
+async function recordAt(look: Look, at: Address): Promise<LogRecord> {
   const { topic, partition, offset } = at;
   const extents = await look.extents(topic);
   const extent = extents[partition];

@@ -24,7 +24,7 @@ import type { InstanceData, Order, Report } from './messages.ts';
 
 const HEALTH_EVERY_MS = 250;
 
-export async function runInstance(data: InstanceData, port: NonNullable<typeof parentPort>): Promise<void> {
+async function runInstance(data: InstanceData, port: NonNullable<typeof parentPort>): Promise<void> {
   const clock = createSystemClock();
   const { index, instance, env, logLevel, pretty, color } = data;
   const log = numbered(createLog({ clock }, { level: logLevel, pretty, color }), index);

@@ -73,7 +73,7 @@ function findNumber(call: Call, i: number, keys: readonly number[]): Found {
 }
 
 /** What becomes of a place: `code` turns a known one into a value; one that is not known gives `unknown`, a literal. */
-export function mapFound(
+function mapFound(
   found: Found,
   unknown: string,
   absences: readonly Absence[],

@@ -36,7 +36,7 @@ export interface Example {
 }
 
 /** What helps whoever has a union. */
-export const OF_UNION = '; number(…) and text(…) take their part of a union';
+const OF_UNION = '; number(…) and text(…) take their part of a union';
 
 /** A function at the place where it is called. Its methods end in an ExpressionError where the arguments do not fit. */
 export class Call {

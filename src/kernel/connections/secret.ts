@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-export const HIDDEN = '[secret]';
+const HIDDEN = '[secret]';
 
 /**
  * A text that is shown to nobody: password, token, private key. As text, as JSON, in a log and in an inspected object it is

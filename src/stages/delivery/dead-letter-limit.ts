@@ -82,7 +82,7 @@ export interface DeadLetterLimit {
   readonly standstill: Promise<SluiceError> | undefined;
 }
 
-export const UNLIMITED: DeadLetterLimit = {
+const UNLIMITED: DeadLetterLimit = {
   admits: () => true,
   turned: () => undefined,
   left: () => undefined,

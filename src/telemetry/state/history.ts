@@ -1,7 +1,7 @@
 import { added, perSecond, quantile, type Reading, type Spread } from './reading.ts';
 import type { HistoryState, PointState, SpreadState } from './state.ts';
 
-export const POINT_MS = 5_000;
+const POINT_MS = 5_000;
 /** Ten minutes. */
 export const POINTS = 120;
 

@@ -154,7 +154,7 @@ function loginRefused(said: string, type: string, make: (code: ErrorCode, advice
 }
 
 /** TLS that cannot be, in words. */
-export function tlsTroubleOf(thrown: unknown): ReturnType<typeof tlsTrouble> {
+function tlsTroubleOf(thrown: unknown): ReturnType<typeof tlsTrouble> {
   return find(thrown, ({ code }) => tlsTrouble(code, 'connections.kafka'));
 }
 

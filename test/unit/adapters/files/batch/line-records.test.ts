@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { createJsonlSource, type JsonlSourceOptions } from '../../../../src/adapters/files/jsonl-source.ts';
-import { Credit } from '../../../../src/kernel/credit.ts';
-import type { SluiceError } from '../../../../src/kernel/errors.ts';
-import { OPEN, REASONS } from '../../../../src/kernel/fate.ts';
-import type { Frame } from '../../../../src/kernel/frame.ts';
-import type { Source } from '../../../../src/ports/source.ts';
-import { FakeClock } from '../../../fixtures/clock.ts';
-import { until } from '../../../fixtures/until.ts';
+import { createFileSource } from '../../../../../src/adapters/files/batch/file-source.ts';
+import { openLines } from '../../../../../src/adapters/files/batch/line-records.ts';
+import { Credit } from '../../../../../src/kernel/credit.ts';
+import type { SluiceError } from '../../../../../src/kernel/errors.ts';
+import { OPEN, REASONS } from '../../../../../src/kernel/fate.ts';
+import type { Frame } from '../../../../../src/kernel/frame.ts';
+import type { Source } from '../../../../../src/ports/source.ts';
+import { FakeClock } from '../../../../fixtures/clock.ts';
+import { until } from '../../../../fixtures/until.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-source-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -26,8 +27,11 @@ interface Reading {
   records(): unknown[];
 }
 
-interface Setup extends Partial<JsonlSourceOptions> {
+interface Setup {
   readonly credit?: Credit;
+  readonly frameRecords?: number;
+  readonly limit?: number;
+  readonly onProgress?: (readBytes: number) => void;
   /** Whether frames are settled as they come. */
   readonly settles?: () => boolean;
 }
@@ -35,13 +39,20 @@ interface Setup extends Partial<JsonlSourceOptions> {
 const roomy = (): Credit => new Credit({ maxRecords: 1_000, maxBytes: 1 << 20 });
 
 function read(name: string, content: string | Buffer | undefined, setup: Setup = {}): Reading {
-  const { credit = roomy(), settles = () => true, ...options } = setup;
+  const {
+    credit = roomy(),
+    settles = () => true,
+    frameRecords = 512,
+    limit = Number.POSITIVE_INFINITY,
+    onProgress = () => undefined,
+  } = setup;
   const file = join(folder, name);
   if (content !== undefined) writeFileSync(file, content);
   const frames: Frame[] = [];
-  const source = createJsonlSource(
+  const source = createFileSource(
     { clock: new FakeClock(5_000), credit },
-    { file, frameRecords: 512, limit: Number.POSITIVE_INFINITY, onProgress: () => undefined, ...options },
+    openLines(file, { onProgress, maxValueBytes: credit.maxBytes }),
+    { name: file, frameRecords, limit },
   );
   const over = new Promise<'end' | SluiceError>((resolve) => {
     void source.start({
