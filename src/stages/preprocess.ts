@@ -1,4 +1,5 @@
 import type { Frame, Tensor } from '../kernel/frame.ts';
+import { TENSOR_ARRAYS } from '../kernel/tensor-arrays.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type IsolateDeps, isolateSync } from './isolate.ts';
 import { Pool } from './pool.ts';
@@ -6,14 +7,8 @@ import type { SyncStage } from './types.ts';
 
 type InputDType = Plan['feeds'][number]['dtype'];
 
-const SLABS: Readonly<Record<InputDType, { new (length: number): Tensor; readonly BYTES_PER_ELEMENT: number }>> = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-};
+const SLABS: Readonly<Record<InputDType, { new (length: number): Tensor; readonly BYTES_PER_ELEMENT: number }>> =
+  TENSOR_ARRAYS;
 
 /**
  * preprocess: columns and feature rows → the row-major slabs that become tensors, by the bundle's compiled expressions.

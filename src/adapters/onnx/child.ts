@@ -11,6 +11,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { classify } from '../../kernel/errors.ts';
 import type { Tensor } from '../../kernel/frame.ts';
+import { TENSOR_ARRAYS } from '../../kernel/tensor-arrays.ts';
 import type { ModelLoad, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { createOnnxRuntime } from './runtime.ts';
@@ -26,15 +27,6 @@ import {
   textMessage,
   textOf,
 } from './wire.ts';
-
-const DTYPES = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const;
 
 async function serve(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
@@ -60,7 +52,7 @@ async function answer(session: ModelSession, { feeds }: ModelLoad): Promise<Uint
   const { count: rows, body } = read();
   let at = 0;
   const slabs = feeds.map(({ rowShape, dtype }): Tensor => {
-    const Type = DTYPES[dtype as keyof typeof DTYPES];
+    const Type = TENSOR_ARRAYS[dtype as keyof typeof TENSOR_ARRAYS];
     const length = rowShape.reduce((a, b) => a * b, rows);
     const slab = new Type(body.buffer as ArrayBuffer, at, length);
     at += padded(slab.byteLength);

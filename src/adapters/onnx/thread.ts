@@ -9,6 +9,7 @@ import { setPriority } from 'node:os';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { classify } from '../../kernel/errors.ts';
 import type { Tensor } from '../../kernel/frame.ts';
+import { TENSOR_ARRAYS } from '../../kernel/tensor-arrays.ts';
 import type { ModelLoad, ModelOutput, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { FirstWord, Moved, Said, ThreadData } from './model-thread.ts';
@@ -27,15 +28,6 @@ import {
   writeAnswer,
 } from './shared-memory.ts';
 import { padded } from './wire.ts';
-
-const SLABS = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const;
 
 const { load, shared: memory, port } = workerData as ThreadData;
 
@@ -91,7 +83,7 @@ function send(port: MessagePort, moved: Moved): void {
 
 function slabBytes({ feeds }: ModelLoad, rows: number): number {
   return feeds.reduce((sum, { rowShape, dtype }) => {
-    const Slab = SLABS[dtype as keyof typeof SLABS];
+    const Slab = TENSOR_ARRAYS[dtype as keyof typeof TENSOR_ARRAYS];
     return sum + padded(rows * rowShape.reduce((a, b) => a * b, 1) * Slab.BYTES_PER_ELEMENT);
   }, 0);
 }
@@ -100,7 +92,7 @@ function slabBytes({ feeds }: ModelLoad, rows: number): number {
 function slabsIn(buffer: ArrayBuffer, { feeds }: ModelLoad, rows: number): Tensor[] {
   let at = 0;
   return feeds.map(({ rowShape, dtype }): Tensor => {
-    const Slab = SLABS[dtype as keyof typeof SLABS];
+    const Slab = TENSOR_ARRAYS[dtype as keyof typeof TENSOR_ARRAYS];
     const slab = new Slab(
       buffer,
       at,
