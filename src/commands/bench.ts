@@ -1,9 +1,9 @@
 import { EXIT, SluiceError } from '../kernel/errors.ts';
+import { seeded } from '../kernel/random.ts';
 import type { Topology } from '../plan/topology.ts';
 import { encodeEvents, readEvents, synthesize } from './bench/events.ts';
 import { createKnee } from './bench/knee.ts';
 import { type MeasureRateDeps, measureRate } from './bench/measure-rate.ts';
-import { seeded } from './bench/seeded.ts';
 import { type Target, withTarget } from './bench/target.ts';
 import { type BenchReport, stepLine, textOf } from './bench/text.ts';
 import type { Step } from './bench/verdict.ts';

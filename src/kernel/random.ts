@@ -1,6 +1,6 @@
 /**
- * Chance from a seed: for threads, which are handed a seed where main is handed chance itself. Small fast counting generator
- * (sfc32, Chris Doty-Humphrey's PractRand), good enough to spread retries; nothing secret may come from it. Uniform in [0, 1).
+ * Random numbers in [0, 1) from a seed: for threads, which are given a seed where main has a source of its own, and for samples
+ * and simulations. Small fast counting generator (sfc32, Chris Doty-Humphrey's PractRand); not for secrets.
  */
 export function createRandom(seed: readonly [number, number, number]): () => number {
   let [a, b, c] = seed.map((part) => part | 0);
@@ -16,4 +16,9 @@ export function createRandom(seed: readonly [number, number, number]): () => num
   // Seeds that differ in few bits begin alike.
   for (let n = 0; n < 12; n++) next();
   return next;
+}
+
+/** The same from one number. */
+export function seeded(seed: number): () => number {
+  return createRandom([seed, 0, 0]);
 }

@@ -1,6 +1,6 @@
 import { LatencyModel } from '../../batching/latency-model.ts';
 import { nextBatch } from '../../batching/policy.ts';
-import { seeded } from '../bench/seeded.ts';
+import { seeded } from '../../kernel/random.ts';
 
 /** How one instance works, as measured: what a batch and what a record takes. Times are ms. */
 export interface Instance {

@@ -1,11 +1,11 @@
 import { loadGolden } from '../../bundle/golden.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { classify } from '../../kernel/errors.ts';
+import { seeded } from '../../kernel/random.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { CacheSettings } from '../../plan/topology.ts';
 import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
 import { encodeEvents, readEvents, synthesize } from '../bench/events.ts';
-import { seeded } from '../bench/seeded.ts';
 import { loadModel } from '../world/load-model.ts';
 import { driveKafka } from './client.ts';
 import { capture, drivePath, echo, type PathCost, type PathDeps, type Samples, SCHEMA_ID } from './path.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import avro from 'avsc';
 import { encodeEvents, readEvents, synthesize } from '../../../../src/commands/bench/events.ts';
-import { seeded } from '../../../../src/commands/bench/seeded.ts';
+import { seeded } from '../../../../src/kernel/random.ts';
 import type { ValueFormat } from '../../../../src/plan/topology.ts';
 
 const schema = JSON.parse(readFileSync('schemas/flight-departed.avsc', 'utf8'));
