@@ -2,18 +2,17 @@ import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { createLog } from '../../adapters/pino/log.ts';
 import { assemble } from '../../assemble.ts';
 import type { Case, Outcome } from '../../cases/types.ts';
-import { compileJsonEncoder } from '../../codecs/json/encoder.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Credit } from '../../kernel/credit.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 import { DEAD_LETTERED, DROPPED, REASONS, STAGE_OF_REASON } from '../../kernel/fate.ts';
 import type { Frame } from '../../kernel/frame.ts';
-import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { Sink } from '../../ports/sink.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import { asFiles, NO_SCHEMAS } from '../file-plan.ts';
 import type { Io } from '../io.ts';
+import { encoderOf } from '../world/value-encoder.ts';
 import { createCaseSource } from './case-source.ts';
 import { createCaseStore } from './case-store.ts';
 
@@ -58,12 +57,7 @@ export async function scoreCases(whole: Plan, file: string, cases: readonly Case
     schemas: NO_SCHEMAS,
     store: createCaseStore(() => current),
     session,
-    encoder: compileJsonEncoder({
-      schema: output.value.schema,
-      fields: plan.outputFields,
-      wants: plan.wants,
-      predictions: predictedColumns(plan),
-    }),
+    encoder: encoderOf(plan),
     sink: createCaseSink(output.topic, published),
     instance: io.instance,
   });
