@@ -17,6 +17,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Io } from '../io.ts';
 import { kafkaConnection } from './kafka-connection.ts';
 import { loadModel } from './load-model.ts';
+import { createOpened, type Opened } from './opened.ts';
 import { reach } from './reach.ts';
 import { withSecondLevel } from './second-level.ts';
 import { createStores } from './stores.ts';
@@ -25,6 +26,9 @@ import { encoderOf } from './value-encoder.ts';
 /**
  * Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts.
  * With `register: false` nothing is written either: a schema that the registry has not is only told.
+ *
+ * Nobody closes a world that was never whole (cause) → a process that goes on, as `dev` does, would keep its connections, a
+ * thread of the model or a watch on files for ever (effect) → what was opened before a failure is closed again (guard).
  */
 export async function createWorld(
   plan: Plan,
@@ -33,6 +37,24 @@ export async function createWorld(
   io: Io,
   { register } = { register: true },
 ): Promise<World> {
+  const opened = createOpened({ clock: io.clock, telemetry });
+  try {
+    return await openWorld(plan, { runtime, telemetry, io, register, opened });
+  } catch (thrown) {
+    await opened.closeAll();
+    throw thrown;
+  }
+}
+
+interface Opening {
+  readonly runtime: ModelRuntime;
+  readonly telemetry: Telemetry;
+  readonly io: Io;
+  readonly register: boolean;
+  readonly opened: Opened;
+}
+
+async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened }: Opening): Promise<World> {
   const { clock, random, env, instance } = io;
   const { topology } = plan;
   const { kafka } = topology.connections;
@@ -43,17 +65,20 @@ export async function createWorld(
     maxRecords: topology.flow.maxInFlight.records,
     maxBytes: topology.flow.maxInFlight.bytes,
   });
-  const session = await loadModel(plan, { clock, telemetry, runtime, cores: io.cores, env });
+  const loading = { clock, telemetry, runtime, cores: io.cores, env };
+  const session = opened.keep('model', await loadModel(plan, loading));
   const schemas = createSchemas(plan, telemetry, io);
   const starting = { clock, random, telemetry };
   const encoder = await reach(starting, 'schema registry', () => createEncoder(plan, schemas, telemetry, register));
   const { smaller: small } = plan;
   const smaller = small && {
-    session: await loadModel(small, { clock, telemetry, runtime, cores: io.cores, env }),
+    session: opened.keep('smaller model', await loadModel(small, loading)),
     encoder: await reach(starting, 'schema registry', () => createEncoder(small, schemas, telemetry, register)),
   };
   const stores = createStores(topology, plan.reads, { clock, telemetry, env }, { reloadFiles: register });
-  const store = register ? withSecondLevel(stores, topology, plan.reads, { clock, random, telemetry, env }) : stores;
+  const keeping = register ? withSecondLevel(stores, topology, plan.reads, { clock, random, telemetry, env }) : stores;
+  // Of several, one may be open when another fails.
+  const store = opened.keep('store', keeping);
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
   const connection = { ...kafkaConnection(kafka, telemetry, io), stock: kafka.client === 'stock' };
@@ -62,7 +87,7 @@ export async function createWorld(
     topology.flow.delivery === 'exactly-once'
       ? createKafkaTransactions({ clock, telemetry, random }, { ...connection, groupId })
       : undefined;
-  const sink = ownership ?? createKafkaSink({ clock, telemetry, random }, connection);
+  const sink = opened.keep('sink', ownership ?? createKafkaSink({ clock, telemetry, random }, connection));
   const changing = plan.reads.flatMap(({ cache }) => cache?.invalidateBy ?? []);
   // The input topics too: what is missing shall be said before the group is joined, and by --dry.
   await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic, ...changing]);
