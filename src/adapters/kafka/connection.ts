@@ -1,4 +1,4 @@
-import { type Admin, Kafka, type logCreator, logLevel } from 'kafkajs';
+import { type Admin, type ISocketFactory, Kafka, type logCreator, logLevel } from 'kafkajs';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import type { KafkaLogin } from '../../kernel/connections/login.ts';
 import type { TlsSettings } from '../../kernel/connections/tls.ts';
@@ -49,11 +49,15 @@ export const REQUEST_TIMEOUT_MS = 5_000;
 
 const LEVELS: Readonly<Record<number, string>> = { 1: 'error', 2: 'warn', 4: 'info', 5: 'debug' };
 
-/** `onTrouble` is told what the client says of connections that fail: address and cause, nothing else. */
+/**
+ * `onTrouble` is told what the client says of connections that fail: address and cause, nothing else. Once `closing` is aborted
+ * it connects nowhere.
+ */
 export function createKafkaClient(
   connection: KafkaConnection,
   telemetry: Telemetry,
   onTrouble: (message: string) => void = () => undefined,
+  closing?: AbortSignal,
 ): Kafka {
   // The client logs ERROR for every retriable answer → alarms nobody can act on → its lines are debug events;
   // what matters is counted and logged by this adapter. Only the message is taken: the rest may hold configuration.
@@ -71,13 +75,25 @@ export function createKafkaClient(
     // The client only hands this on to the socket factory.
     ssl: connection.ssl !== undefined,
     sasl: connection.sasl && saslOf(connection.sasl),
-    socketFactory: socketsOf(connection.ssl),
+    socketFactory: unlessClosed(socketsOf(connection.ssl), closing),
     connectionTimeout: connection.dialTimeoutMs ?? 2_000,
     requestTimeout: connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 50, maxRetryTime: 400, retries: 4 },
     logLevel: logLevel.INFO,
     logCreator: quiet,
   });
+}
+
+/**
+ * The client connects anew for each request that finds no connection, and it has requests of several steps (cause) → what is under
+ * way while it disconnects asks on, over a connection that nobody closes any more (effect) → it gets none (guard).
+ */
+function unlessClosed(open: ISocketFactory, closing: AbortSignal | undefined): ISocketFactory {
+  if (closing === undefined) return open;
+  return (at) => {
+    if (closing.aborted) throw new Error('it is closed, and connects no more');
+    return open(at);
+  };
 }
 
 export function versionOf({ clientVersion }: KafkaConnection): string {

@@ -29,6 +29,7 @@ export interface LogReader {
   extents(topic: string): Promise<readonly Extent[]>;
   /** One fetch from the leader of a partition; undefined where the offset is gone. */
   fetch(topic: string, partition: number, offset: number): Promise<FetchedBatch | undefined>;
+  /** What is under way is answered or rejects; what is asked for later rejects. Nothing connects any more. */
   close(): Promise<void>;
 }
 
@@ -59,19 +60,21 @@ type ClusterMaker = (options: { readonly allowAutoTopicCreation: boolean; readon
 
 const READ_COMMITTED = 1;
 const LEADERS_TRIED = 20;
+const CLOSED = 'this reader of topics is closed, and reads no more';
 const require = createRequire(import.meta.url);
 
 export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions): LogReader {
   const { brokers } = options;
   const maxBytes = options.fetchMaxBytes ?? FETCH_MAX_BYTES;
+  const closing = new AbortController();
   let opened: Promise<{ readonly admin: Admin; readonly cluster: Cluster; readonly Batch: BatchClass }> | undefined;
 
   async function open() {
     checkClient({ version: installedClientVersion(), debugProtocolBuffers: options.debugProtocolBuffers ?? false });
     installCodecs();
     installFetch();
-    const kafka = createKafkaClient(options, deps.telemetry);
-    const admin = await reach(deps, options, kafka);
+    const kafka = createKafkaClient(options, deps.telemetry, undefined, closing.signal);
+    const admin = await reach({ ...deps, closing: closing.signal }, options, kafka);
     const cluster = clusterOf(kafka);
     if (options.whole) keepBatches(cluster as unknown as GroupCluster);
     try {
@@ -84,6 +87,8 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
   }
 
   const connected = () => {
+    // Who reads on in the midst of a topic asks again without knowing of the end.
+    if (closing.signal.aborted) return Promise.reject(new SluiceError('broker-unavailable', CLOSED));
     // A promise that was rejected stays so (cause) → whoever tries again would never be connected (effect) → it is forgotten (guard).
     opened ??= open().catch((thrown) => {
       opened = undefined;
@@ -118,10 +123,12 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
         return new Batch(topic, String(offset), responses[0].partitions[0]);
       } catch (thrown) {
         if (kafkaType(thrown) === 'OFFSET_OUT_OF_RANGE') return undefined;
+        if (closing.signal.aborted) throw thrown;
         const error = translate(thrown, `read ${topic}/${partition} at offset ${offset}`, brokers);
         if (error.disposition !== 'retry' || attempt === LEADERS_TRIED) throw thrown;
         deps.telemetry.counter('sluice_retries_total', { what: 'kafka-read', reason: error.code }).add(1);
-        await pause(deps.clock, 100);
+        await pause(deps.clock, 100, closing.signal);
+        if (closing.signal.aborted) throw thrown;
         await cluster.refreshMetadata();
       }
     }
@@ -140,6 +147,7 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
     fetch: (topic, partition, offset) =>
       asked(topic, `read ${topic}/${partition}`, () => fetch(topic, partition, offset)),
     async close() {
+      closing.abort();
       // One that fails has closed what it had, and whoever asked for it is told.
       const clients = await opened?.catch(() => undefined);
       if (clients !== undefined) await Promise.all([clients.admin.disconnect(), clients.cluster.disconnect()]);
