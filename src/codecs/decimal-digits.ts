@@ -130,6 +130,16 @@ function isPower(top: number): boolean {
 }
 
 /**
+ * Two's complement [start, end) without the bytes in front that only repeat its sign: where it begins. A fixed type has its whole
+ * size, however few digits there are.
+ */
+export function significantFrom(bytes: Buffer, start: number, end: number): number {
+  const sign = bytes[start] > 0x7f ? 0xff : 0;
+  while (end - start > 1 && bytes[start] === sign && bytes[start + 1] > 0x7f === sign > 0) start++;
+  return start;
+}
+
+/**
  * Two's complement [start, end), at most MAX_DECIMAL_BYTES, as digits with a point before the last `scale` of them. Returns the
  * position behind them. There is room for MAX_DECIMAL_TEXT + scale.
  */

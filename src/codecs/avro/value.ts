@@ -1,4 +1,4 @@
-import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, writeDecimal } from '../decimal-digits.ts';
+import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, significantFrom, writeDecimal } from '../decimal-digits.ts';
 import { validUtf8 } from '../utf8.ts';
 import { BLOCK, HALVES, readBlock, readInt, readLength, readLong } from './runtime.ts';
 import { type AvroRecord, type AvroType, type Decimal, MAX_DEPTH, parseAvroSchema } from './schema.ts';
@@ -170,9 +170,11 @@ function numberOf(value: number): number | string {
 
 /** A decimal as a number, where that has all of its digits, else as text. */
 function bytesOf(decimal: Decimal | undefined, bytes: Buffer, start: number, end: number): number | string {
-  if (decimal === undefined || end === start || end - start > MAX_DECIMAL_BYTES) return hexOf(bytes, start, end);
+  if (decimal === undefined || end === start) return hexOf(bytes, start, end);
+  const from = significantFrom(bytes, start, end);
+  if (end - from > MAX_DECIMAL_BYTES) return hexOf(bytes, start, end);
   const room = Buffer.alloc(MAX_DECIMAL_TEXT + decimal.scale);
-  const text = room.toString('latin1', 0, writeDecimal(room, 0, bytes, start, end, decimal.scale));
+  const text = room.toString('latin1', 0, writeDecimal(room, 0, bytes, from, end, decimal.scale));
   return text.replace(/\D/g, '').length <= 15 ? Number(text) : text;
 }
 

@@ -1,6 +1,6 @@
 import { HALVES, readInt, readLength, readLong } from '../avro/runtime.ts';
 import { putBytes } from '../avro/writers.ts';
-import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, writeDecimal } from '../decimal-digits.ts';
+import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, significantFrom, writeDecimal } from '../decimal-digits.ts';
 import { MAX_LONG_DIGITS, writeLongDigits } from '../digits.ts';
 import { MAX_NUMBER_BYTES, writeFloat32, writeFloat64 } from './numbers.ts';
 import { FALSE, NULL, TRUE } from './scan.ts';
@@ -62,9 +62,10 @@ export function writeAvroAsJson(out: JsonOut, shape: JsonShape, bytes: Buffer, a
         out.used = writeLatin1(out.bytes, out.used, bytes, start, behind);
         return behind;
       }
-      if (behind - start > MAX_DECIMAL_BYTES) return -1;
+      const from = significantFrom(bytes, start, behind);
+      if (behind - from > MAX_DECIMAL_BYTES) return -1;
       room(out, MAX_DECIMAL_TEXT + shape.decimal.scale);
-      out.used = writeDecimal(out.bytes, out.used, bytes, start, behind, shape.decimal.scale);
+      out.used = writeDecimal(out.bytes, out.used, bytes, from, behind, shape.decimal.scale);
       return behind;
     }
     case 'enum': {

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
+import { createAvroReader } from '../../../src/codecs/avro/value.ts';
+import { wholeWants } from '../../../src/codecs/avro/want-columns.ts';
 import { MAX_DECIMAL_BYTES, MAX_DECIMAL_TEXT, putDecimal, writeDecimal } from '../../../src/codecs/decimal-digits.ts';
 import { compileJsonDecoder } from '../../../src/codecs/json/decoder.ts';
+import { compileJsonEncoder } from '../../../src/codecs/json/encoder.ts';
 import { readTime, timeTextOf } from '../../../src/codecs/json/times.ts';
+import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { decimalText, twosComplement } from '../../fixtures/type-matrix/values.ts';
-import { decodeOne, oracle, want } from './support.ts';
+import { columnsFor, decodeOne, oracle, want } from './support.ts';
 
 const unscaled = fc.oneof(
   fc.bigInt({ min: -(2n ** 53n), max: 2n ** 53n }),
@@ -153,6 +157,33 @@ test('decimals of large fixed types have room, wherever they come to lie', () =>
       values,
     );
   }
+});
+
+test('a fixed of any size comes out of Avro as its digits, as far as there are no more than can be said', () => {
+  const size = 3_000;
+  const money = { type: 'fixed', name: 'M', size, logicalType: 'decimal', precision: 7_000, scale: 2 };
+  const schema = decimalField(money);
+  const wants = wholeWants(schema);
+  const fields = [{ name: 'x', source: { from: 'event' as const, slot: 0 } }];
+  const most = 2n ** 2_047n;
+  const asJson = (value: bigint): string | undefined => {
+    const bytes = oracle(schema).toBuffer({ x: twosComplement(value, size) });
+    const columns = columnsFor(wants, 1, bytes);
+    assert.ok(compileAvroDecoder({ writer: schema, wants }).bind(bytes, columns)(0, bytes.length, 0));
+    const slab = new RecordSlab(1, 16);
+    const fits = compileJsonEncoder({ schema, fields, wants, predictions: [] }).bind(columns, [])(0, slab);
+    return fits ? slab.arena.toString('utf8', 0, slab.used) : undefined;
+  };
+  for (const value of [0n, 1n, -1n, 127n, 128n, -128n, -129n, 255n, -256n, 32_768n, 10n ** 600n, most - 1n, -most]) {
+    assert.equal(asJson(value), `{"x":${decimalText({ unscaled: value, scale: 2 })}}`);
+    const shown = createAvroReader(schema)(oracle(schema).toBuffer({ x: twosComplement(value, size) }), 0);
+    assert.equal(
+      Number((shown as { readonly x: number | string }).x),
+      Number(decimalText({ unscaled: value, scale: 2 })),
+    );
+  }
+  assert.equal(asJson(most), undefined);
+  assert.equal(asJson(-most - 1n), undefined);
 });
 
 const time = (logicalType: string, type = 'long') => timeTextOf({ type, logicalType } as never);
