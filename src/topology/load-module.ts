@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { moduleDocument } from '../documents/module-document.ts';
-import { runModule } from '../documents/run-module.ts';
+import { ModuleOverdue, runModule } from '../documents/run-module.ts';
 import { parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 
 /** Files that are run for their topology, in place of being parsed. */
@@ -14,16 +14,17 @@ const OWN_HELPER = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './
 /**
  * A topology written as a module, `export const topology = defineTopology({ … })`: run anew at each call, with the modules of its
  * own that it imports. Never throws for what a person wrote: what the module throws is in `errors`. Limits: types are taken
- * away, not checked; a module that waits (`await` at its top level) is refused, as is one inside node_modules.
+ * away, not checked; a module that waits (`await` at its top level) is refused, as is one inside node_modules, and one that is not
+ * through within `timeoutMs`.
  */
-export function loadModule(file: string, text: string): YamlDocument {
+export function loadModule(file: string, text: string, { timeoutMs }: { timeoutMs?: number } = {}): YamlDocument {
   const failed = (message: string, remedy: string, line = 1, column = 1): YamlDocument => {
     const nothing = parseYaml(file, '');
     const excerpt = text.split(/\r?\n/)[line - 1] ?? '';
     return { ...nothing, errors: [{ ...nothing.atLine(line, column, [], message, remedy), excerpt }] };
   };
   try {
-    const { [EXPORTED]: topology } = runModule(resolve(file), { helpers: { [HELPER]: OWN_HELPER } });
+    const { [EXPORTED]: topology } = runModule(resolve(file), { helpers: { [HELPER]: OWN_HELPER }, timeoutMs });
     if (topology !== undefined) return moduleDocument(file, text, EXPORTED, topology);
     return failed(`exports no "${EXPORTED}"`, `write export const ${EXPORTED} = defineTopology({ … })`);
   } catch (thrown) {
@@ -40,6 +41,13 @@ interface Explained {
 }
 
 function explain(thrown: unknown, file: string): Explained {
+  if (thrown instanceof ModuleOverdue) {
+    return {
+      message: `was still running after ${thrown.timeoutMs} ms, when it was run to read its topology`,
+      remedy:
+        'look for a loop that never ends, in it or in what it imports; what takes long is done before, and given by a variable of the environment',
+    };
+  }
   const error: NodeJS.ErrnoException = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code, message, stack = '' } = error;
   const [first] = message.split('\n');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loadTopology } from '../../../src/topology/load.ts';
+import { loadModule } from '../../../src/topology/load-module.ts';
 import { runHere } from '../../fixtures/io.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-module-'));
@@ -103,6 +104,26 @@ test('a file that was edited is read anew, and so is what it imports', () => {
   assert.equal(named(), 'one');
   writeFileSync(join(folder, 'part.ts'), "export const name: string = 'two';");
   assert.equal(named(), 'two');
+});
+
+test('a module that never ends is broken off, says so, and is read anew once it was repaired', () => {
+  const file = join(folder, 'endless.ts');
+  const endless = `import './spins.ts';\n${HELLO}`;
+  writeFileSync(file, endless);
+  for (const spins of [
+    'for (;;) {}',
+    'const a: unknown[] = []; while (true) a.push(1), a.pop();',
+    'for (;;) try { f(); } finally { continue; }\nfunction f(): void { f(); }',
+  ]) {
+    writeFileSync(join(folder, 'spins.ts'), spins);
+    const { errors } = loadModule(file, endless, { timeoutMs: 300 });
+    assert.equal(errors.length, 1, spins);
+    assert.match(errors[0].message, /^was still running after 300 ms/);
+    assert.match(errors[0].remedy, /a loop that never ends, in it or in what it imports/);
+    assert.equal(errors[0].file, file);
+  }
+  writeFileSync(join(folder, 'spins.ts'), 'export {};');
+  assert.deepEqual(loadModule(file, endless, { timeoutMs: 5_000 }).errors, []);
 });
 
 test('a file that is not there is said to be missing, as any other', () => {
