@@ -37,7 +37,7 @@ export function compileBundle(parts: BundleParts, findings: CheckFinding[]): Bun
       )
     : [];
 
-  const outputs = readableOutputs(bundle, source, signature.outputs, findings);
+  const outputs = readableOutputs(bundle, source, { tensors: signature.outputs, maxBatch }, findings);
   if (outputs.refused > 0) return { inputs: inputs.ok ? inputs.program : undefined, predictions: undefined, feeds };
   const predictions = compilePredictions({
     prediction: bundle.prediction,

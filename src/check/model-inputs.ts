@@ -74,6 +74,10 @@ export function fitShapes(parts: ShapeParts, findings: CheckFinding[]): Plan['fe
   });
 }
 
+/** What people who train models have to write for it. */
+export const FREE_AXIS =
+  'export the model with a free first axis (torch.onnx.export: dynamic_axes={"NAME": {0: "n"}}; skl2onnx: [None, WIDTH] in initial_types)';
+
 interface Problem {
   readonly message: string;
   readonly remedy: string;
@@ -84,12 +88,12 @@ function batchProblem({ name, shape }: TensorSpec, maxBatch: number): Problem | 
   if (batch === undefined)
     return {
       message: `the model's input "${name}" has no axis for the batch`,
-      remedy: 'export the model with a free first axis',
+      remedy: FREE_AXIS,
     };
   if (!isFixed(batch) || (batch === 1 && maxBatch === 1)) return undefined;
   return {
     message: `the model's input "${name}" takes exactly ${batch} rows a run`,
-    remedy: `export the model with a free first axis${batch === 1 ? ', or write flow.maxBatch: 1' : ''}`,
+    remedy: `${FREE_AXIS}${batch === 1 ? ', or write flow.maxBatch: 1' : ''}`,
   };
 }
 

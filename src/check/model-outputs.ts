@@ -3,7 +3,7 @@ import type { YamlDocument } from '../documents/yaml-document.ts';
 import type { OutputRef } from '../features/types.ts';
 import type { Bundle } from '../plan/bundle.ts';
 import type { TensorSpec } from '../ports/model.ts';
-import { isFixed, product, shapeText } from './model-inputs.ts';
+import { FREE_AXIS, isFixed, product, shapeText } from './model-inputs.ts';
 
 const READABLE: readonly string[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'];
 
@@ -22,23 +22,40 @@ export interface ReadableOutputs {
 export function readableOutputs(
   bundle: Bundle,
   yaml: YamlDocument,
-  tensors: readonly TensorSpec[],
+  { tensors, maxBatch }: { readonly tensors: readonly TensorSpec[]; readonly maxBatch: number },
   findings: CheckFinding[],
 ): ReadableOutputs {
   const refs: OutputRef[] = [];
   let refused = 0;
   for (const tensor of tensors) {
+    const { name, shape } = tensor;
     const problem = problemOf(tensor);
-    if (problem === undefined) refs.push({ name: tensor.name, width: product(tensor.shape.slice(1) as number[]) });
-    else {
-      const line = bundle.prediction.find(({ expression }) => mentions(expression, tensor.name));
-      if (line === undefined) continue;
+    if (problem === undefined) refs.push({ name, width: product(shape.slice(1) as number[]) });
+    const line = bundle.prediction.find(({ expression }) => mentions(expression, name));
+    if (line === undefined) continue;
+    const path = ['prediction', line.name];
+    if (problem === undefined) {
+      const split = maxBatch === 1 ? undefined : splitProblem(shape);
+      if (split !== undefined) findings.push(yaml.at(path, `the model's output "${name}" ${split}`, FREE, 'warning'));
+    } else {
       refused++;
-      const path = ['prediction', line.name];
-      findings.push(yaml.at(path, `the model's output "${tensor.name}" ${problem.what}`, problem.remedy));
+      findings.push(yaml.at(path, `the model's output "${name}" ${problem.what}`, problem.remedy));
     }
   }
   return { refs, refused };
+}
+
+const FREE = `${FREE_AXIS}, of its output too; or write flow.maxBatch: 1, so that no batch is tried and split`;
+
+/**
+ * What is declared is often the shape of the example that the model was exported with, and what is computed has the rows of the
+ * batch: then nothing is lost. Where the batch is a constant in the graph, whatever is larger is found to fail, and run in halves.
+ */
+function splitProblem(shape: TensorSpec['shape']): string | undefined {
+  const [batch] = shape;
+  if (!isFixed(batch)) return undefined;
+  const rows = batch === 1 ? 'one row' : `${batch} rows`;
+  return `declares ${rows} a run (${shapeText(shape)}), whatever goes in: if that is so, batches of another size fail, are run again in halves down to single rows, and gain nothing`;
 }
 
 /** Why an output cannot be read as numbers a row, and what to do about it; undefined where it can. */

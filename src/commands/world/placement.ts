@@ -1,5 +1,6 @@
 import { zeros } from '../../adapters/onnx/zero-inputs.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { classify } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelLoad, ModelSession } from '../../ports/model.ts';
 
@@ -47,15 +48,15 @@ export function fullBatch({ topology }: Plan): number {
 
 /**
  * Runs zeros in batches of 1, 2, 4 … rows and says what the full one takes; stops at the first that is over `limitMs`, which
- * decides; `within` is the one before it. Promise: no run takes longer than about twice the limit, or one row. Limit: a model whose time
- * depends on what is in a row may be quicker with zeros.
+ * decides; `within` is the one before it; `fails` is why the next size does, where it is not for memory. Promise: no run takes
+ * longer than about twice the limit, or one row. Limit: a model whose time depends on what is in a row may be quicker with zeros.
  */
 export async function tryRuns(
   session: ModelSession,
   load: Pick<ModelLoad, 'feeds'>,
   clock: Clock,
   { full, limitMs }: { readonly full: number; readonly limitMs: number },
-): Promise<Tried & { readonly within?: Tried }> {
+): Promise<Tried & { readonly within?: Tried; readonly fails?: string }> {
   const rowBytes = zeros(load, 1).reduce((sum, { byteLength }) => sum + byteLength, 0);
   const most = Math.max(1, Math.min(full, Math.floor(MAX_TRIAL_BYTES / Math.max(1, rowBytes))));
   let last: Tried | undefined;
@@ -66,7 +67,8 @@ export async function tryRuns(
     } catch (thrown) {
       // One row has run in the warm-up; a size that the model or its device cannot take is no reason not to begin.
       if (last === undefined) throw thrown;
-      return last;
+      const { code, message } = classify(thrown);
+      return code === 'model-failed' ? { ...last, fails: message } : last;
     }
     if (runMs > limitMs) return { rows, runMs, within: last };
     last = { rows, runMs };
@@ -121,7 +123,12 @@ export async function place(
   const tried = await tryRuns(session, load, clock, { full, limitMs: INLINE_MS });
   const long = tried.runMs > INLINE_MS;
   const took = told(tried);
-  const { within } = tried;
+  const { within, fails } = tried;
+  if (fails !== undefined) {
+    // A batch in the graph, say: each larger one would fail, and be run again in halves, for as long as this runs.
+    const because = `${took}, and larger batches fail: ${fails}`;
+    return { placement: 'inline', sessions: 0, maxRows: tried.rows, because, tried };
+  }
   if (long && within !== undefined && isAsGood(within, tried)) {
     const because = `${took}, over ${INLINE_MS} ms, and no less a row than ${told(within)}`;
     return { placement: 'inline', sessions: 0, maxRows: within.rows, because, tried };

@@ -172,6 +172,28 @@ test('a model that takes one row a run is served where maxBatch is 1', async () 
   assert.deepEqual((await planned({ ...one, ...input([1, 4]) })).feeds[0].rowShape, [4]);
 });
 
+test('an output that declares the rows of a run is warned of where batches are larger, with what to do', async () => {
+  const fixed = (rows: number): Change => ({
+    outputs: SIGNATURE.outputs.map((each) => ({ ...each, shape: [rows, ...each.shape.slice(1)] })),
+  });
+  const warned = async (change: Change) => {
+    const { plan, findings } = await prepared(change);
+    assert.ok(plan, formatFindings(findings));
+    return findings.filter(({ message }) => message.includes('a run'));
+  };
+  const [one, ...more] = await warned(fixed(1));
+  assert.deepEqual([one.severity, one.code, one.path, more], ['warning', 'model-mismatch', 'prediction.score', []]);
+  assert.match(
+    one.message,
+    /declares one row a run \(\[1, \d+\]\), whatever goes in: if that is so, batches of another size fail/,
+  );
+  assert.match(one.remedy, /dynamic_axes=.*flow\.maxBatch: 1/);
+  assert.match((await warned(fixed(8)))[0].message, /declares 8 rows a run/);
+  assert.deepEqual(await warned({}), []);
+  const single = edited('topology.yaml', 'deadLetter:', 'flow: { maxBatch: 1 }\ndeadLetter:');
+  assert.deepEqual(await warned({ ...fixed(1), ...single }), []);
+});
+
 test('an input of the model that nothing fills is an error', async () => {
   const extra: TensorSpec = { name: 'extra', dtype: 'float32', shape: ['N', 1] };
   assert.deepEqual(await messages({ inputs: [...SIGNATURE.inputs, extra] }), [

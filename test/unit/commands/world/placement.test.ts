@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fullBatch, INLINE_MS, place, sessionsOf, tryRuns } from '../../../../src/commands/world/placement.ts';
+import { SluiceError } from '../../../../src/kernel/errors.ts';
 import type { Plan } from '../../../../src/plan/plan.ts';
 import type { ModelSession } from '../../../../src/ports/model.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
@@ -109,6 +110,22 @@ test('a size that the model cannot take ends the trial, and nothing else', async
     (await place(planWith({}), small, LOAD, { clock, cores: 2 })).because,
     /^8 rows take 0\.08\d* ms, within/,
   );
+});
+
+test('batches that fail in the trial are not made later: a model with its batch in the graph has a row a run', async () => {
+  const clock = new FakeClock();
+  const { session } = slow(clock, { perRowMs: 0.01 });
+  const failing = (code: 'model-failed' | 'device-memory', from: number): ModelSession => ({
+    ...session,
+    run: (feeds, rows) =>
+      rows >= from ? Promise.reject(new SluiceError(code, `no run of ${rows}`)) : session.run(feeds, rows),
+  });
+  const single = await place(planWith({}), failing('model-failed', 2), LOAD, { clock, cores: 4 });
+  assert.deepEqual([single.placement, single.maxRows], ['inline', 1]);
+  assert.match(single.because, /^1 row takes 0\.010? ms, and larger batches fail: no run of 2$/);
+  assert.equal((await place(planWith({}), failing('model-failed', 9), LOAD, { clock, cores: 4 })).maxRows, 8);
+  const short = await place(planWith({}), failing('device-memory', 9), LOAD, { clock, cores: 4 });
+  assert.equal(short.maxRows, undefined, 'how much memory there is may change, and is looked for in the run');
 });
 
 test('who says where is not asked again', async () => {
