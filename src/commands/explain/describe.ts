@@ -1,7 +1,9 @@
 import { createAvroReader } from '../../codecs/avro/value.ts';
 import { degradedText } from '../../kernel/degraded.ts';
 import { DEAD_LETTERED, DROPPED, OPEN, REASONS, type Reason, STAGE_OF_REASON } from '../../kernel/fate.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { predicted } from '../check/golden-records.ts';
+import { type AnsweredBy, answeredBy, hasSecondLevel } from '../look/levels.ts';
 import { type ShownView, shownViews } from '../look/rows.ts';
 import type { Scored } from './score.ts';
 
@@ -11,6 +13,8 @@ export interface ShownLookUp {
   readonly template: string;
   /** Null: a field that the template names is missing. */
   readonly key: string | null;
+  /** Where there is a second level of the cache, and a key. */
+  readonly answeredBy?: AnsweredBy;
   readonly views: readonly ShownView[];
 }
 
@@ -30,7 +34,8 @@ export interface Described {
   readonly output: { readonly topic: string; readonly key: string | null; readonly value: unknown } | undefined;
 }
 
-export function describe(scored: Scored, nowMs: number): Described {
+/** `levels`: the reads of the plan, where rows may come out of a second level of the cache. */
+export function describe(scored: Scored, nowMs: number, levels: Plan['reads'] = []): Described {
   const { frame, plan, heard } = scored;
   const reason = REASONS[frame.reason[0]];
   const fate = frame.fate[0] === DEAD_LETTERED ? 'dead-lettered' : frame.fate[0] === DROPPED ? 'dropped' : 'published';
@@ -40,7 +45,9 @@ export function describe(scored: Scored, nowMs: number): Described {
       const row = heard[k];
       const raw = row ?? nothing(read.rowWidth, read.views.length);
       const key = row === undefined ? null : row.key.toString('utf8');
-      return { table: read.table, template: read.key.source, key, views: shownViews(read, raw, nowMs) };
+      const isKept = row !== undefined && levels[k] !== undefined && hasSecondLevel(levels[k], plan.topology);
+      const by = isKept ? { answeredBy: answeredBy(row.askedAtMs[0], nowMs) } : {};
+      return { table: read.table, template: read.key.source, key, ...by, views: shownViews(read, raw, nowMs) };
     }),
     row: ran ? rowOf(scored) : undefined,
     outputs: ran ? outputsOf(scored) : undefined,

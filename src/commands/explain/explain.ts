@@ -13,6 +13,7 @@ import { createTelemetry } from '../../telemetry/metrics.ts';
 import { asFiles, NO_SCHEMAS } from '../file-plan.ts';
 import type { Io } from '../io.ts';
 import { type Look, withLook } from '../look/connect.ts';
+import { throughLevels } from '../look/levels.ts';
 import { paintFor } from '../look/paint.ts';
 import { sourceText, tellingStore } from '../look/rows.ts';
 import { plainRecord } from '../look/show.ts';
@@ -38,6 +39,8 @@ export interface ExplainOptions {
   readonly line?: number | undefined;
   /** Feature files in place of the store. */
   readonly features?: string | undefined;
+  /** The store itself, past a second level of the cache. */
+  readonly store: boolean;
   /** Records of output and dead letters that are looked at, at most. */
   readonly search: number;
   readonly json: boolean;
@@ -115,7 +118,8 @@ async function explained(plan: Plan, { topic, place, record, via }: Found, at: E
     const nowMs = clock.wallMs();
     const scored = await scoreRecord(plan, topic, record, { io, telemetry, schemas, store });
     const { frame } = scored;
-    const described = describe(scored, nowMs);
+    const levels = options.store || options.features !== undefined ? [] : plan.reads;
+    const described = describe(scored, nowMs, levels);
     const deps = { ...scored.deps, schemas, fresh: () => frameOf(topic, record, plan, io) };
     const probe = createProbe(deps, scored.plan, frame);
     const isOpen = frame.fate[0] === OPEN;
@@ -143,11 +147,12 @@ async function explained(plan: Plan, { topic, place, record, via }: Found, at: E
   }
 }
 
-function storeOf(plan: Plan, { features }: ExplainOptions, telemetry: Telemetry, io: Io): FeatureStore {
+function storeOf(plan: Plan, { features, store: past }: ExplainOptions, telemetry: Telemetry, io: Io): FeatureStore {
   if (plan.reads.length > 0 && features !== undefined)
     return createFeatureFiles({ folder: features, reads: plan.reads });
   const { topology, reads } = plan;
-  const store = createStores(topology, reads, { clock: io.clock, telemetry, env: io.env });
+  const stores = createStores(topology, reads, { clock: io.clock, telemetry, env: io.env });
+  const store = past ? stores : throughLevels(stores, topology, reads, { io, telemetry });
   return tellingStore(store, sourceText(reads, topology, undefined, io.env));
 }
 

@@ -14,6 +14,7 @@ export function addExplain(root: Command, io: Io, done: (code: number) => void):
     .option('--input <file>', 'JSON Lines in place of a topic')
     .addOption(new Option('--line <n>', 'which line of --input, from 1').argParser(whole))
     .option('--features <dir>', 'folder of feature files in place of the store')
+    .option('--store', 'features of the store itself, past a second level of the cache', false)
     .addOption(
       new Option('--search <n>', 'records of output and dead letters that are looked at, at most')
         .argParser(whole)
@@ -25,7 +26,9 @@ export function addExplain(root: Command, io: Io, done: (code: number) => void):
       `
 The record goes through the very path that \`sluice run\` takes, up to the point of publishing; nothing is published and
 nothing committed. Features are as the store has them at this moment, so that an answer from before may differ:
-what was published then is looked for in the topics, from the timestamp of the input on.
+what was published then is looked for in the topics, from the timestamp of the input on. Where the topology names a
+second level of the cache, it is asked first, as \`run\` does, and which of the two has answered is said, with how long ago
+the store was asked. What an instance has in its memory cannot be seen from here.
 The model runs on the CPU, and nothing is given up under load. A let that may be missing, or is no number, is not shown.
 An address of an output or a dead letter leads to its input, by sluice-source or __dlq.errors.*.
 

@@ -72,7 +72,11 @@ export async function scoreRecord(whole: Plan, topic: string, record: LogRecord,
   const heard: (HeardRow | undefined)[] = plan.reads.map(() => undefined);
   const store = recording(world.store, ({ views, keys, into }) => {
     const k = plan.reads.findIndex((read) => read.views === views);
-    heard[k] = { key: keys[0], values: into.values.slice(), writtenAtMs: into.writtenAtMs.slice() };
+    const { values, writtenAtMs, askedAtMs } = into;
+    heard[k] = {
+      ...{ key: keys[0], values: values.slice(), writtenAtMs: writtenAtMs.slice() },
+      askedAtMs: askedAtMs?.slice() ?? new Float64Array(1).fill(Number.NaN),
+    };
   });
   const { bundle, predictions } = plan;
   const session = await createOnnxRuntime({ telemetry }).load({
@@ -106,7 +110,9 @@ export async function scoreRecord(whole: Plan, topic: string, record: LogRecord,
 function recording(store: FeatureStore, onAnswer: (read: FeatureRead) => void): FeatureStore {
   return {
     open: (tables) => store.open(tables),
-    async read(read) {
+    async read(asked) {
+      const askedAtMs = new Float64Array(asked.keys.length).fill(Number.NaN);
+      const read = { ...asked, into: { ...asked.into, askedAtMs } };
       await store.read(read);
       onAnswer(read);
     },

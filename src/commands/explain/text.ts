@@ -1,5 +1,6 @@
 import { shortest } from '../../codecs/avro/value.ts';
 import { inLine } from '../display/safe-text.ts';
+import { answeredText } from '../look/levels.ts';
 import type { Paint } from '../look/paint.ts';
 import { rowLines } from '../look/rows.ts';
 import { jsonText, timeText } from '../look/show.ts';
@@ -25,11 +26,14 @@ export function explainedText(explained: Explained, paint: Paint): string {
       : `key ${typeof record.key === 'string' ? inLine(record.key) : jsonText(record.key)}`;
   say('record', `${paint('blue', explained.place)}  ${timeText(record.timestamp)}  ${key}${schema}`);
   say('event', undecoded === undefined ? jsonText(event) : paint('yellow', `not decoded: ${inLine(undecoded)}`));
-  for (const { table, template, key: made, views } of lookUps) {
+  for (const { table, template, key: made, answeredBy: level, views } of lookUps) {
     const by = paint('grey', `by ${template}`);
     if (made === null)
       say('features', `${table}  ${paint('yellow', 'no key')}  ${by}: a field that it names is missing`);
-    else say('features', `${table}  ${paint('cyan', inLine(made))}  ${by}`);
+    else {
+      const from = level === undefined ? '' : `  ${paint('grey', answeredText(level))}`;
+      say('features', `${table}  ${paint('cyan', inLine(made))}  ${by}${from}`);
+    }
     if (made !== null) lines.push(...rowLines({ views }, paint).map((line) => `${' '.repeat(WIDTH)}${line}`));
   }
   for (const [name, value] of Object.entries(lets)) say('let', `${name} = ${paint('cyan', numbersText(value))}`);

@@ -12,6 +12,7 @@ import type { FeatureStore } from '../../ports/feature-store.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import { type LoadedTopology, loadTopology } from '../../topology/load.ts';
 import type { Io } from '../io.ts';
+import { answeredBy, answeredText, hasSecondLevel, throughLevels } from '../look/levels.ts';
 import { paintFor } from '../look/paint.ts';
 import { keyText, readRow, rowLines, type ShownRow, shownViews, sourceText, tellingStore } from '../look/rows.ts';
 import { createStores } from '../world/stores.ts';
@@ -26,6 +27,8 @@ export interface FeaturesGetOptions {
   readonly event?: string | undefined;
   /** Feature files in place of the store. */
   readonly features?: string | undefined;
+  /** The store itself, past a second level of the cache. */
+  readonly store: boolean;
   readonly json: boolean;
 }
 
@@ -74,7 +77,8 @@ export async function featuresGet(options: FeaturesGetOptions, io: Io): Promise<
 }
 
 /** The look-ups of the topology, as far as `--table` and `--view` want them. */
-function chosen({ topology }: Loaded, { table, view, event }: FeaturesGetOptions): MergedRead[] {
+function chosen({ topology }: Loaded, options: FeaturesGetOptions): MergedRead[] {
+  const { table, view, event } = options;
   // An event says nothing of what will be predicted.
   const all = mergeReads(event === undefined ? lookUpsOf(topology) : topology.enrich);
   if (all.length === 0) {
@@ -96,8 +100,14 @@ function chosen({ topology }: Loaded, { table, view, event }: FeaturesGetOptions
   return all.flatMap((read) => {
     if (table.length > 0 && !table.includes(read.table)) return [];
     const views = view.length === 0 ? read.views : read.views.filter(({ name }) => view.includes(name));
-    return views.length === 0 ? [] : [{ ...read, views }];
+    if (views.length === 0) return [];
+    // What is kept beside the store is a row with all its views: it is read whole, and shown in part.
+    return [isLevelled(read, topology, options) ? read : { ...read, views }];
   });
+}
+
+function isLevelled(read: MergedRead, topology: Topology, { store, features }: FeaturesGetOptions): boolean {
+  return !store && features === undefined && hasSecondLevel(read, topology);
 }
 
 function checkNames(option: string, names: readonly string[], known: readonly string[], file: string): void {
@@ -119,7 +129,8 @@ function storeOf(
   if (options.features !== undefined) return createFeatureFiles({ folder: options.features, reads });
   const { clock } = io;
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'warn', pretty: true }) });
-  const store = createStores(topology, reads, { clock, telemetry, env: io.env });
+  const stores = createStores(topology, reads, { clock, telemetry, env: io.env });
+  const store = options.store ? stores : throughLevels(stores, topology, reads, { io, telemetry });
   return tellingStore(store, sourceText(reads, topology, undefined, io.env));
 }
 
@@ -166,7 +177,10 @@ async function answer({ place, lookUps }: Asked, { topology, store, options, io 
       else write(`${paint('bold', table)}  ${paint('yellow', 'no key')}: a field that ${template} names is missing`);
       continue;
     }
-    const views = shownViews(read, await readRow(store, read, key, TIMEOUT_MS), nowMs);
+    const raw = await readRow(store, read, key, TIMEOUT_MS);
+    const all = shownViews(read, raw, nowMs);
+    const views = options.view.length === 0 ? all : all.filter(({ view }) => options.view.includes(view));
+    const by = isLevelled(read, topology, options) ? { answeredBy: answeredBy(raw.askedAtMs[0], nowMs) } : {};
     const found = views.some((view) => view.found);
     any ||= found;
     // Two look-ups of one row by different templates are one row to whoever gives the key.
@@ -176,6 +190,7 @@ async function answer({ place, lookUps }: Asked, { topology, store, options, io 
       ...{ table, key: keyText(key), source },
       template: known === undefined || known.template === template ? template : `${known.template} or ${template}`,
       found: found || known?.found === true,
+      ...by,
       views: [...(known?.views ?? []), ...views],
     });
   }
@@ -184,7 +199,8 @@ async function answer({ place, lookUps }: Asked, { topology, store, options, io 
       write(JSON.stringify({ ...(place && { event: place }), ...row }));
       continue;
     }
-    const head = `${paint('bold', row.table)}  ${paint('cyan', row.key)}  ${paint('grey', row.source)}`;
+    const from = row.answeredBy === undefined ? '' : `  ${paint('grey', answeredText(row.answeredBy))}`;
+    const head = `${paint('bold', row.table)}  ${paint('cyan', row.key)}  ${paint('grey', row.source)}${from}`;
     if (!row.found) {
       write(`${head}  ${paint('yellow', 'no such row')}; keys of this table are made by ${template}`);
       continue;

@@ -36,12 +36,15 @@ Example, into an emulator:
     .option('--view <name>', 'this view alone; again for more', gather, [])
     .option('--event <file>', 'JSON Lines, - is standard input: keys made of each event, by the topology’s templates')
     .option('--features <dir>', 'folder of feature files in place of the store')
+    .option('--store', 'rows of the store itself, past a second level of the cache', false)
     .option('--json', 'a JSON object a row', false)
     .addHelpText(
       'after',
       `
 A row is asked for in each table that the topology reads. What is older than a view's maxAge is stale, with what
-the topology does then. Exit code 1 where a key or an event has no row at all.
+the topology does then. Where the topology names a second level of the cache, it is asked first, as \`run\` does, and
+which of the two has answered is said, with how long ago the store was asked. What an instance has in its memory cannot
+be seen from here. Exit code 1 where a key or an event has no row at all.
 
 Examples:
   $ sluice features get topologies/flight-delay.yaml ORD#LGA --table route

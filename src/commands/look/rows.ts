@@ -7,6 +7,7 @@ import { duration } from '../display/format.ts';
 import { inLine } from '../display/safe-text.ts';
 import type { Io } from '../io.ts';
 import { storesOf, whereIs } from '../world/stores.ts';
+import type { AnsweredBy } from './levels.ts';
 import type { Paint } from './paint.ts';
 
 /** One view of a feature row, for people and their tools. */
@@ -32,6 +33,8 @@ export interface ShownRow {
   readonly source: string;
   /** Any view of it is there. */
   readonly found: boolean;
+  /** Where there is a second level of the cache. */
+  readonly answeredBy?: AnsweredBy;
   readonly views: readonly ShownView[];
 }
 
@@ -63,6 +66,8 @@ export interface RowRead extends Pick<FeatureRead, 'from' | 'table' | 'layout' |
 export interface RawRow {
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
+  /** One number: see FeatureReadResult. */
+  readonly askedAtMs: Float64Array;
 }
 
 export async function readRow(store: FeatureStore, read: RowRead, key: Buffer, timeoutMs: number): Promise<RawRow> {
@@ -70,12 +75,17 @@ export async function readRow(store: FeatureStore, read: RowRead, key: Buffer, t
   const into = {
     values: new Float64Array(rowWidth).fill(Number.NaN),
     writtenAtMs: new Float64Array(views.length).fill(Number.NaN),
+    askedAtMs: new Float64Array(1).fill(Number.NaN),
   };
   await store.read({ from, table, layout, feast, keys: [key], views, rowWidth, into, timeoutMs });
   return into;
 }
 
-export function shownViews({ views }: RowRead, { values, writtenAtMs }: RawRow, nowMs: number): ShownView[] {
+export function shownViews(
+  { views }: RowRead,
+  { values, writtenAtMs }: Pick<RawRow, 'values' | 'writtenAtMs'>,
+  nowMs: number,
+): ShownView[] {
   return views.map(({ name, family, columns, maxAgeMs, onStale }, v) => {
     const atMs = writtenAtMs[v];
     const found = !Number.isNaN(atMs);

@@ -3,28 +3,44 @@ import type { StoreName, ViewSpec } from '../../kernel/cells/views.ts';
 import type { ReadPlan } from '../../plan/plan.ts';
 import type { Topology } from '../../plan/topology.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
+import type { SharedCache } from '../../ports/shared-cache.ts';
 import { createSecondLevel } from '../../stages/features/second-level.ts';
 import type { KeptSettings } from '../../stages/features/second-level-rows.ts';
 import type { StoreDeps } from './stores.ts';
 
-/** `store` behind the second level that its reads ask for; `store` itself where none does, or no connection is named. */
+/** Who looks on has a connection that is new, and waits for it. */
+const LOOK_TIMEOUT_MS = 2_000;
+
+/**
+ * `store` behind the second level that its reads ask for; `store` itself where none does, or no connection is named. With
+ * `onlyLook` nothing is kept there or marked.
+ */
 export function withSecondLevel(
   store: FeatureStore,
   topology: Topology,
-  reads: readonly ReadPlan[],
+  reads: readonly Pick<ReadPlan, 'views' | 'from' | 'cache'>[],
   deps: StoreDeps & { readonly random: () => number },
+  { onlyLook = false }: { readonly onlyLook?: boolean } = {},
 ): FeatureStore {
   const { redis } = topology.connections;
   const kept = new Map<readonly ViewSpec[], KeptSettings>(
     reads.flatMap(({ views, from, cache }) => {
       const settings = cache?.secondLevel;
       if (settings === undefined) return [];
-      return [[views, { ...settings, store: identityOf(from, topology, deps) }] as const];
+      const timeoutMs = onlyLook ? LOOK_TIMEOUT_MS : settings.timeoutMs;
+      return [[views, { ...settings, timeoutMs, store: identityOf(from, topology, deps) }] as const];
     }),
   );
   if (kept.size === 0 || redis === undefined) return store;
   const sharedCache = createRedisSharedCache(deps, redis);
-  return createSecondLevel({ ...deps, store, sharedCache }, ({ views }) => kept.get(views));
+  return createSecondLevel(
+    { ...deps, store, sharedCache: onlyLook ? unchanged(sharedCache) : sharedCache },
+    ({ views }) => kept.get(views),
+  );
+}
+
+function unchanged(sharedCache: SharedCache): SharedCache {
+  return { ...sharedCache, keep: () => Promise.resolve(0), mark: () => Promise.resolve() };
 }
 
 /** Rows of two stores are never taken for each other, be they of the same shape. */
