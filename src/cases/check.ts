@@ -1,4 +1,5 @@
-import { fieldsOf } from '../codecs/avro/fields.ts';
+import { recordIn } from '../codecs/avro/paths.ts';
+import { type AvroRecord, parseAvroRecord } from '../codecs/avro/schema.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
@@ -18,19 +19,14 @@ export function checkCases(file: CasesFile, yaml: YamlDocument, plan: Plan): Che
   }
   checkNames(file, yaml, findings);
   const outputs = plan.outputFields.map(({ name }) => name);
-  const fields = fieldsOf(plan.topology.source.value.schema).map(({ name }) => name);
+  const schema = parseAvroRecord(plan.topology.source.value.schema);
   file.cases.forEach(({ event, value, expect }, i) => {
     const at = ['cases', i];
     if ((event === undefined) === (value === undefined)) {
       const message = event === undefined ? 'has no record' : 'has two records, event and value';
       findings.push(yaml.at(at, message, 'give event: { FIELD: VALUE }, or event: null, or value: TEXT'));
     }
-    for (const name of Object.keys(event ?? {})) {
-      if (fields.includes(name)) continue;
-      const message = `the schema has no field "${name}"${didYouMean(name, fields)}`;
-      const found = yaml.atKey([...at, 'event', name], message, `known here: ${fields.join(', ')}`);
-      findings.push({ ...found, severity: 'warning' });
-    }
+    checkEvent(event ?? {}, schema, [...at, 'event'], { yaml, findings });
     noNumbersBeyondJson(event, [...at, 'event'], yaml, findings);
     const names = Object.keys(expect ?? {});
     const fate = names.find((name) => name === 'deadLetter' || name === 'dropped');
@@ -47,6 +43,29 @@ export function checkCases(file: CasesFile, yaml: YamlDocument, plan: Plan): Che
     }
   });
   return findings;
+}
+
+/** Fields of a record, and of records inside of it, that the schema does not know: they go nowhere. */
+function checkEvent(
+  event: Readonly<Record<string, unknown>>,
+  { name: record, fields }: AvroRecord,
+  path: Path,
+  scope: Pick<Scope, 'yaml' | 'findings'>,
+): void {
+  const names = fields.map(({ name }) => name);
+  for (const [name, value] of Object.entries(event)) {
+    const field = fields.find((each) => each.name === name);
+    if (field === undefined) {
+      const whose = path.at(-1) === 'event' && path.length === 3 ? 'the schema' : `record ${record} of the schema`;
+      const message = `${whose} has no field "${name}"${didYouMean(name, names)}`;
+      const found = scope.yaml.atKey([...path, name], message, `known here: ${names.join(', ')}`);
+      scope.findings.push({ ...found, severity: 'warning' });
+      continue;
+    }
+    const inner = recordIn(field.type);
+    if (inner === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) continue;
+    checkEvent(value as Readonly<Record<string, unknown>>, inner, [...path, name], scope);
+  }
 }
 
 interface Scope {

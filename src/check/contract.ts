@@ -48,7 +48,7 @@ export function checkContract(parts: ContractParts): CheckedContract {
       bundle,
       source: parts.bundleSource,
       signature: parts.signature,
-      scope: { event: eventScope(event), views: viewScope(merged) },
+      scope: { event: eventScope(event.record), views: viewScope(merged) },
       maxBatch: Math.max(topology.flow.maxBatch, topology.onOverload?.largerBatches ?? 0),
     },
     findings,

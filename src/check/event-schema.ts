@@ -1,8 +1,10 @@
-import { type FieldSummary, fieldsOf } from '../codecs/avro/fields.ts';
-import { type AvroRecord, parseAvroRecord } from '../codecs/avro/schema.ts';
+import { type FieldSummary, fieldsOf, summaryOf } from '../codecs/avro/fields.ts';
+import { fieldAt, insteadOf, pathsOf, whyNoField } from '../codecs/avro/paths.ts';
+import { type AvroField, type AvroRecord, parseAvroRecord } from '../codecs/avro/schema.ts';
+import { didYouMean } from '../documents/did-you-mean.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { YamlDocument } from '../documents/yaml-document.ts';
-import type { EventField } from '../features/types.ts';
+import type { EventField, EventFields } from '../features/types.ts';
 
 /** An .avsc as the checks need it: its tree, its fields by name, and where they stand. */
 export interface RecordSchema {
@@ -40,14 +42,47 @@ export function placeOf({ record, document }: RecordSchema, field: string): stri
   return `${document.file}:${line}:${column}`;
 }
 
-/** What `event.x` means in expressions; of fields that cannot be columns, that they are there. */
-export function eventScope({ fields }: Pick<RecordSchema, 'fields'>): ReadonlyMap<string, EventField> {
-  const scope = new Map<string, EventField>();
-  for (const { name, kind, nullable, width, parts, avroType, logicalType } of fields.values()) {
-    const as = kind === 'long' ? 'number' : kind === 'other' ? (parts.length > 0 ? 'mixed' : 'none') : kind;
-    scope.set(name, { kind: as, nullable, width, parts, avroType, ...(logicalType !== undefined && { logicalType }) });
-  }
-  return scope;
+/** What `event.x` and `event.x.y` mean in expressions; of fields that cannot be columns, that they are there. */
+export function eventScope(record: AvroRecord): EventFields {
+  return {
+    get(path) {
+      const field = fieldAt(record, path);
+      return field && eventField(field);
+    },
+    keys: () => pathsOf(record),
+    why(path) {
+      const { message, remedy, isFirst } = noField(record, path, 'event.');
+      return isFirst ? undefined : { message: `event.${message}`, remedy };
+    },
+  };
+}
+
+/**
+ * Why a path leads to no field, and what to do; `prefix` stands before fields where they are named. `isFirst`: its first step
+ * is none already, of which `what` is said.
+ */
+export function noField(
+  record: AvroRecord,
+  path: string,
+  prefix: string,
+  what = 'the event',
+): { readonly message: string; readonly remedy: string; readonly isFirst: boolean } {
+  const { message, step, known, remedy } = whyNoField(record, path, what);
+  const isFirst = known.length > 0 && !step.includes('.');
+  if (known.length === 0) return { message, remedy, isFirst };
+  const names = known.map((name) => `${prefix}${name}`);
+  return {
+    message: `${message}${didYouMean(`${prefix}${step}`, names)}`,
+    remedy: `its fields are ${names.join(', ')}`,
+    isFirst,
+  };
+}
+
+function eventField(field: AvroField): EventField {
+  const { kind, nullable, width, parts, avroType, logicalType } = summaryOf(field);
+  const as = kind === 'long' ? 'number' : kind === 'other' ? (parts.length > 0 ? 'mixed' : 'none') : kind;
+  const instead = as === 'none' ? insteadOf(field.type) : undefined;
+  return { kind: as, nullable, width, parts, avroType, ...(logicalType !== undefined && { logicalType }), instead };
 }
 
 /** The parser of schemas names the bad part as `schema.fields[2]` or `schema.FIELD`: the field's place, or the file's. */

@@ -1,10 +1,11 @@
-import { branchesOf, serves } from '../codecs/avro/fields.ts';
+import { branchesOf, describe, serves } from '../codecs/avro/fields.ts';
+import { fieldAt } from '../codecs/avro/paths.ts';
 import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { KeyTemplate } from '../codecs/types.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
-import type { RecordSchema } from './event-schema.ts';
+import { noField, type RecordSchema } from './event-schema.ts';
 import type { WantList } from './wants.ts';
 
 export interface KeyContext {
@@ -34,17 +35,19 @@ export function compileKey(
   function slotOf(field: string): number {
     const own = ownSlot(field, report);
     if (own !== undefined) return own;
-    const known = event.record.fields.find((candidate) => candidate.name === field);
+    const known = fieldAt(event.record, field);
     if (known === undefined) {
-      const names = [...event.fields.keys()];
-      const hint = didYouMean(field, names);
-      return report(`{${field}} names no field of ${event.document.file}${hint}`, `its fields are ${names.join(', ')}`);
+      const { message, remedy } = noField(event.record, field, '');
+      const inside = field.includes('.') ? `: ${message}` : didYouMean(field, [...event.fields.keys()]);
+      return report(`{${field}} names no field of ${event.document.file}${inside}`, remedy);
     }
     const values = branchesOf(known.type).filter((branch) => branch.type !== 'null');
     if (values.every((branch) => serves(branch, 'string'))) return wants.slotOf(field, 'string');
     if (values.every((branch) => serves(branch, 'long'))) return wants.slotOf(field, 'long');
-    const { avroType } = event.fields.get(field) ?? { avroType: 'unknown' };
-    return report(`{${field}} is ${avroType}, which makes no key`, 'use fields that are string, enum, int or long');
+    return report(
+      `{${field}} is ${describe(known.type)}, which makes no key`,
+      'use fields that are string, enum, int or long',
+    );
   }
 
   try {

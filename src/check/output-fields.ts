@@ -1,4 +1,5 @@
 import { branchesOf, describe, serves } from '../codecs/avro/fields.ts';
+import { fieldAt } from '../codecs/avro/paths.ts';
 import { rawBranch } from '../codecs/avro/same-encoding.ts';
 import type { AvroField } from '../codecs/avro/schema.ts';
 import type { ColumnWant, FieldSource, OutputField } from '../codecs/types.ts';
@@ -9,7 +10,7 @@ import { parseExpression } from '../features/syntax.ts';
 import type { PredictionField } from '../features/types.ts';
 import type { Bundle } from '../plan/bundle.ts';
 import type { NamedDetail } from './details.ts';
-import { placeOf, type RecordSchema } from './event-schema.ts';
+import { noField, placeOf, type RecordSchema } from './event-schema.ts';
 import { detailMisfit, eventMisfit, type Misfit, predictionMisfit, textMisfit } from './field-fit.ts';
 import type { WantList } from './wants.ts';
 
@@ -65,7 +66,7 @@ type Resolved = FieldSource | Misfit | { readonly from: 'nothing' };
 function resolveSource(source: string, target: AvroField, context: OutputContext): Resolved {
   const [owner, name, column] = source.split('.');
   const where = placeOf(context.output, target.name);
-  if (owner === 'event') return resolveEvent(name, target, where, context);
+  if (owner === 'event') return resolveEvent(source.slice('event.'.length), target, where, context);
   if (owner === 'prediction') return resolvePrediction(name, target, where, context);
   if (owner === 'details') return resolveDetail(name, column, target, where, context);
   const value = modelText(name, context.bundle);
@@ -73,13 +74,11 @@ function resolveSource(source: string, target: AvroField, context: OutputContext
 }
 
 function resolveEvent(name: string, target: AvroField, where: string, { event, wants }: OutputContext): Resolved {
-  const field = event.record.fields.find((candidate) => candidate.name === name);
-  const known = [...event.fields.keys()];
-  if (field === undefined)
-    return {
-      message: `${event.document.file} has no field "${name}"${didYouMean(name, known)}`,
-      remedy: `its fields are ${known.join(', ')}`,
-    };
+  const field = fieldAt(event.record, name);
+  if (field === undefined) {
+    const { message, remedy, isFirst } = noField(event.record, name, '', event.document.file);
+    return { message: isFirst ? message : `event.${message} (${event.document.file})`, remedy };
+  }
   const as = passedAs(field, target);
   const misfit = eventMisfit(`event.${name}`, field.type, target.type, as, where);
   const whole = rawBranch(field.type, target.type) !== undefined;

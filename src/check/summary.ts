@@ -1,4 +1,6 @@
-import { fieldsOf } from '../codecs/avro/fields.ts';
+import { describe, fieldsOf } from '../codecs/avro/fields.ts';
+import { fieldAt } from '../codecs/avro/paths.ts';
+import { parseAvroRecord } from '../codecs/avro/schema.ts';
 import type { FieldSource, KeyTemplate } from '../codecs/types.ts';
 import type { Plan } from '../plan/plan.ts';
 
@@ -31,18 +33,21 @@ export interface ContractSummary {
 
 export function summarize(plan: Plan): ContractSummary {
   const { topology, bundle, inputs, feeds, wants, reads, outputKey, outputFields } = plan;
-  const eventTypes = typesOf(topology.source.value.schema);
+  const event = parseAvroRecord(topology.source.value.schema);
   const outputTypes = typesOf(topology.output.value.schema);
   return {
     topology: topology.name,
     model: bundle.label,
     ...(plan.smaller && { smallerModel: plan.smaller.bundle.label }),
     inputs: feeds.map((feed, i) => ({ ...feed, columns: inputs.columnNames[i] })),
-    event: wants.map(({ field, kind, width }) => ({
-      field,
-      type: eventTypes.get(field) ?? '',
-      as: kind === 'vector' ? `vector[${width}]` : kind === 'raw' ? 'it is' : kind,
-    })),
+    event: wants.map(({ field, kind, width }) => {
+      const { type } = fieldAt(event, field) ?? {};
+      return {
+        field,
+        type: type === undefined ? '' : describe(type),
+        as: kind === 'vector' ? `vector[${width}]` : kind === 'raw' ? 'it is' : kind,
+      };
+    }),
     reads: reads.map(({ table, key, layout, views }) => ({
       table,
       key: key.source,

@@ -1,5 +1,7 @@
 import { checkConstant } from '../codecs/avro/defaults.ts';
-import { parseAvroRecord } from '../codecs/avro/schema.ts';
+import { isNullable } from '../codecs/avro/fields.ts';
+import { wayTo } from '../codecs/avro/paths.ts';
+import { type AvroField, parseAvroRecord } from '../codecs/avro/schema.ts';
 import type { ColumnWant } from '../codecs/types.ts';
 import { SluiceError } from '../kernel/errors.ts';
 
@@ -15,17 +17,31 @@ export function fieldsAtFault(
 }
 
 /**
- * What a field of a JSON value has that its schema does not allow: the value and the type, or that it is not there.
+ * What a field of a JSON value, `name` its path, has that its schema does not allow: the value and the type, or that it is not there.
  * Undefined where the schema allows it by itself, and for what is no JSON object: then it is for others to say what is wrong.
  */
 export function misfitOf(json: string, name: string, schema: unknown): string | undefined {
-  const field = parseAvroRecord(schema).fields.find((each) => each.name === name);
-  const value = objectOf(json);
-  if (field === undefined || value === undefined) return undefined;
-  if (!Object.hasOwn(value, name))
-    return field.default === undefined ? `the value has no "${name}", and the schema no default for it` : undefined;
+  const way = wayTo(parseAvroRecord(schema), name);
+  let value = objectOf(json);
+  if (way === undefined || value === undefined) return undefined;
+  for (const [depth, field] of way.entries()) {
+    const path = way.slice(0, depth + 1).map((step) => step.name);
+    if (!Object.hasOwn(value, field.name))
+      return field.default === undefined && !isNullable(field.type)
+        ? `the value has no "${path.join('.')}", and the schema no default for it`
+        : undefined;
+    const inner: unknown = value[field.name];
+    const isInside = depth < way.length - 1 && isObject(inner);
+    if (!isInside) return unfit(field, inner, path.join('.'));
+    value = inner;
+  }
+  return undefined;
+}
+
+/** Why a value is none of a field's type; undefined: it is. */
+function unfit(field: AvroField, value: unknown, path: string): string | undefined {
   try {
-    checkConstant(field.type, value[name], name);
+    checkConstant(field.type, value, path);
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof SluiceError)) throw thrown;
@@ -34,12 +50,16 @@ export function misfitOf(json: string, name: string, schema: unknown): string | 
   }
 }
 
-function objectOf(json: string): Readonly<Record<string, unknown>> | undefined {
+type Json = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function objectOf(json: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return isObject(value) ? value : undefined;
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;

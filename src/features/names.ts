@@ -44,12 +44,14 @@ export class InputNames implements Names {
       return ref === undefined || column === undefined ? undefined : viewColumn(object, ref, column);
     }
     const field = this.scope.event.get(name);
-    if (field === undefined) return undefined;
+    if (field === undefined) {
+      const why = this.scope.event.why?.(name);
+      if (why === undefined) return undefined;
+      throw new ExpressionError(at, why.message, why.remedy);
+    }
     if (field.kind === 'none') {
       const type = field.avroType ?? 'of another type';
-      const remedy =
-        'expressions read numbers, text and lists of numbers: let the producer put what the model needs into such a field';
-      throw new ExpressionError(at, `event.${name} is ${type}, which no expression reads`, remedy);
+      throw new ExpressionError(at, `event.${name} is ${type}, which no expression reads`, field.instead ?? INSTEAD);
     }
     if (field.kind === 'vector' && field.width === 0) {
       throw new ExpressionError(at, `event.${name} is a vector of unknown width`, `write event.${name}[WIDTH]`);
@@ -66,8 +68,8 @@ export class InputNames implements Names {
   }
 
   known(): readonly string[] {
-    const readable = [...this.scope.event].filter(([, { kind }]) => kind !== 'none');
-    const fields = readable.map(([field]) => `event.${field}`);
+    const { event } = this.scope;
+    const fields = [...event.keys()].filter((path) => event.get(path)?.kind !== 'none').map((path) => `event.${path}`);
     const columns = [...this.scope.views].flatMap(([view, { spec }]) =>
       spec.columns.map(({ name }) => `${view}.${name}`),
     );
@@ -121,6 +123,9 @@ export class InputNames implements Names {
     };
   }
 }
+
+const INSTEAD =
+  'expressions read numbers, text and lists of numbers: let the producer put what the model needs into such a field';
 
 const MAX_EVENT_VECTOR = 1 << 20;
 

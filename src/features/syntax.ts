@@ -1,4 +1,5 @@
 import jsep from 'jsep';
+import { type Node, pathInEvent } from './event-path.ts';
 
 /**
  * Text → syntax tree. The grammar is JavaScript's for operators, calls and members, as the library jsep reads it;
@@ -18,6 +19,7 @@ export type Expr = { readonly at: number } & (
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'text'; readonly value: string }
   | { readonly kind: 'name'; readonly name: string }
+  /** Of `event` the name may be a path, `customer.age`. */
   | { readonly kind: 'member'; readonly object: string; readonly name: string }
   | { readonly kind: 'index'; readonly of: Expr; readonly index: Expr }
   | { readonly kind: 'list'; readonly items: readonly Expr[] }
@@ -83,11 +85,6 @@ const OTHER_LANGUAGES: readonly (readonly [RegExp, string])[] = [
 function otherLanguage(text: string, at: number): string | undefined {
   if (/\bnot\s+$/i.test(text.slice(0, at))) return 'write !x for not x';
   return OTHER_LANGUAGES.find(([words]) => words.test(text.slice(at)))?.[1];
-}
-
-interface Node extends jsep.Expression {
-  start?: number;
-  grouped?: boolean;
 }
 
 /** The part of the library's class that is overridden; its type declarations leave the class out. */
@@ -248,13 +245,17 @@ function member(node: Node, at: number, depth: number): Expr {
     return { kind: 'index', at, of: toExpr(object, depth + 1), index: toExpr(property, depth + 1) };
   }
   const name = String(property.name);
-  if (object.type !== 'Identifier') {
-    const inEvent = object.type === 'MemberExpression' && (object.object as Node).name === 'event';
-    const why = inEvent ? ': records inside of the event cannot be read' : '';
-    const remedy = inEvent ? `have ${name} written as a field of the event itself` : 'write event.FIELD or VIEW.COLUMN';
-    throw new ExpressionError(at, `.${name} can only follow a name${why}`, remedy);
-  }
-  return { kind: 'member', at, object: object.name as string, name };
+  if (object.type === 'Identifier') return { kind: 'member', at, object: object.name as string, name };
+  const path = pathInEvent(object);
+  if (path !== undefined) return { kind: 'member', at, object: 'event', name: `${path}.${name}` };
+  const inEvent = object.type === 'MemberExpression' && pathInEvent(object.object as Node) !== undefined;
+  throw new ExpressionError(
+    at,
+    `.${name} can only follow a name${inEvent ? ': of a list only numbers are read' : ''}`,
+    inEvent
+      ? 'have the producer write what the model needs as a list of numbers, or as fields of a record'
+      : 'write event.FIELD or VIEW.COLUMN',
+  );
 }
 
 /** `a || b ?? c` reads two ways; JavaScript refuses it too. */

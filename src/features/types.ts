@@ -5,8 +5,17 @@ import type { Frame, Tensor } from '../kernel/frame.ts';
 
 /** What the names in an expression mean. `event.x`, `VIEW.column`, `let` names, and after the model its outputs and `prediction.x`. */
 export interface Scope {
-  readonly event: ReadonlyMap<string, EventField>;
+  readonly event: EventFields;
   readonly views: ReadonlyMap<string, ViewRef>;
+}
+
+/** Fields of the event by their path: `customer.age` is a field of a record inside of it. */
+export interface EventFields {
+  get(path: string): EventField | undefined;
+  /** Those that a person may mean; records inside themselves are not listed to no end. */
+  keys(): Iterable<string>;
+  /** Why a path leads to no field, and what to do; where it says nothing, it is not known. */
+  why?(path: string): { readonly message: string; readonly remedy: string } | undefined;
 }
 
 /** A field of the event's schema, as the expression language sees it. */
@@ -17,6 +26,8 @@ export interface EventField {
   readonly parts?: readonly ('number' | 'string')[];
   /** For messages. */
   readonly avroType?: string;
+  /** Of a type that no expression reads: what to write instead. */
+  readonly instead?: string;
   readonly logicalType?: string;
   readonly nullable: boolean;
   /** Width of a vector; 0 when the expression must say it, `event.image[784]`. */

@@ -29,7 +29,7 @@ import { filesSchema, redisSchema, secondLevelSchema } from './store-connections
 const BIGTABLE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,49}$/;
 const BIGTABLE_FAMILY = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 const FIELD_SOURCE =
-  /^(event\.[A-Za-z_][A-Za-z0-9_]*|prediction\.[A-Za-z_][A-Za-z0-9_]*|details(\.[A-Za-z_][A-Za-z0-9_]*){2}|model\.(digest|label|name|version))$/;
+  /^(event(\.[A-Za-z_][A-Za-z0-9_]*)+|prediction\.[A-Za-z_][A-Za-z0-9_]*|details(\.[A-Za-z_][A-Za-z0-9_]*){2}|model\.(digest|label|name|version))$/;
 export const VIEW_COLUMN = /^([A-Za-z_][A-Za-z0-9_]*)(?:\[([1-9]\d{0,4})\])?$/;
 
 const value = () =>

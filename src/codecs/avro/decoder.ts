@@ -3,10 +3,11 @@ import { OPEN } from '../../kernel/fate.ts';
 import { bindColumns } from '../bind-columns.ts';
 import { ColumnText } from '../column-text.ts';
 import type { ColumnWant, RowsDecoder, ValueDecoder } from '../types.ts';
-import { type DefaultEntry, defaultEntry, putDefault } from './default-entry.ts';
+import { type DefaultEntry, putDefault } from './default-entry.ts';
 import { RAW_OUT } from './raw-out.ts';
-import { FAIL, type ReadTarget, readCode, type SymbolTable } from './read.ts';
-import { isLongRead, type ResolvedWant, resolveWants } from './resolve.ts';
+import { FAIL, type SymbolTable } from './read.ts';
+import { readingsOf } from './reading.ts';
+import { RecordReader } from './records.ts';
 import { RewriteWriter } from './rewrite.ts';
 import { RUNTIME } from './runtime.ts';
 import { type AvroEnum, type AvroType, parseAvroRecord } from './schema.ts';
@@ -40,34 +41,27 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     options.reader === undefined ? 'contract-broken' : 'schema-incompatible',
   );
   const reader = options.reader === undefined ? writer : parseAvroRecord(options.reader);
-  const resolved = resolveWants(writer, reader, wants);
+  const readings = readingsOf(writer, reader, wants);
 
   const skips = new SkipWriter();
   const rewrites = new RewriteWriter();
   const texts: Buffer[][] = wants.map(() => []);
   const tables: SymbolTable[] = [];
   const defaults: (DefaultEntry | undefined)[] = wants.map(() => undefined);
-  let body = '';
-  for (const [index, field] of writer.fields.entries()) {
-    const readers = resolved.flatMap((from, slot) => (from.writerIndex === index ? [{ ...from, slot }] : []));
-    if (readers.length === 0) body += skips.skip(field.type, FAIL, '0');
-    for (const [turn, { want, field: wanted, slot }] of readers.entries()) {
-      // A long that an output takes along and an expression looks at: once is enough. Only behind a want that has read it: text
-      // of a union steps over a long, what is raw copies it, and HALVES then hold another field's.
-      const isRead = turn > 0 && isLongRead(field.type, readers[turn - 1]) && isLongRead(field.type, readers[turn]);
-      if (readers.length > 1 && !isRead) body += turn === 0 ? 'r = at;\n' : 'at = r;\n';
-      const target: ReadTarget = {
-        want,
-        slot,
-        skips,
-        isRead,
-        rewrites,
-        symbols: (from, to) => addSymbols(tables, texts[slot], from, to),
-      };
-      body += readCode(field.type, wanted.type, target);
-    }
-  }
-  for (const [slot, from] of resolved.entries()) body += defaultCode(from, slot, defaults, texts[slot]);
+  const records = new RecordReader({
+    skips,
+    rewrites,
+    symbols: (slot, from, to) => addSymbols(tables, texts[slot], from, to),
+    absent(slot, depth, entry) {
+      // Of the value's own fields, a want has nothing beside its default; of one inside of a union, a default in each branch.
+      const k = depth === 0 ? slot : defaults.length;
+      const begin = lengthOf(texts[slot]);
+      defaults[k] = entry;
+      texts[slot].push(entry.text);
+      return { entry: `d${k}`, text: begin === 0 ? `b${slot}` : `b${slot} + ${begin}` };
+    },
+  });
+  const body = records.record(writer, readings, 0);
 
   const decodeRows = new Function(
     'R',
@@ -77,7 +71,12 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     'float32Bytes',
     'K',
     'E',
-    source(wants, [...skips.functions, ...rewrites.functions], tables.length, body),
+    source(
+      wants,
+      [...skips.functions, ...rewrites.functions],
+      { tables: tables.length, defaults: defaults.length },
+      body,
+    ),
   )(
     { ...RUNTIME, ...RAW_OUT },
     tables,
@@ -130,7 +129,7 @@ function addSymbols(tables: SymbolTable[], text: Buffer[], written: AvroType, re
   const from = written as AvroEnum;
   const to = reader as AvroEnum;
   const table = { start: new Int32Array(from.symbols.length).fill(-1), end: new Int32Array(from.symbols.length) };
-  let at = text.reduce((bytes, part) => bytes + part.length, 0);
+  let at = lengthOf(text);
   for (const [index, symbol] of from.symbols.entries()) {
     const known = to.symbols.includes(symbol) ? symbol : to.default;
     if (known === undefined) continue;
@@ -144,16 +143,16 @@ function addSymbols(tables: SymbolTable[], text: Buffer[], written: AvroType, re
   return `t${tables.length - 1}`;
 }
 
-function defaultCode(from: ResolvedWant, slot: number, defaults: (DefaultEntry | undefined)[], text: Buffer[]): string {
-  if (from.writerIndex >= 0) return '';
-  const entry = defaultEntry(from.field, from.want);
-  if (entry === undefined) return '';
-  defaults[slot] = entry;
-  text.push(entry.text);
-  return `putDefault(columns[${slot}], d${slot}, b${slot}, i);\n`;
+function lengthOf(parts: readonly Buffer[]): number {
+  return parts.reduce((bytes, part) => bytes + part.length, 0);
 }
 
-function source(wants: readonly ColumnWant[], functions: readonly string[], tables: number, body: string): string {
+function source(
+  wants: readonly ColumnWant[],
+  functions: readonly string[],
+  { tables, defaults }: { readonly tables: number; readonly defaults: number },
+  body: string,
+): string {
   const columns = wants.map(({ kind }, slot) => {
     const of = `columns[${slot}]`;
     const base = `const b${slot} = bases[${slot}];\n`;
@@ -172,7 +171,7 @@ function source(wants: readonly ColumnWant[], functions: readonly string[], tabl
   });
   return `'use strict';
 const { ${[...Object.keys(RUNTIME), ...Object.keys(RAW_OUT)].join(', ')} } = R;
-${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${wants.map((_, slot) => `const d${slot} = defaults[${slot}];\n`).join('')}${functions.join('')}
+${Array.from({ length: tables }, (_, index) => `const t${index} = T[${index}];\n`).join('')}${Array.from({ length: defaults }, (_, k) => `const d${k} = defaults[${k}];\n`).join('')}${functions.join('')}
 return function decodeRows(A, D, columns, bases, starts, ends, skip, fate, from, to, shift) {
 ${columns.join('')}
 let at = 0, end = 0, n = 0, v = 0, r = 0;

@@ -89,6 +89,13 @@ export function putDefault(column: Column, entry: DefaultEntry, textBase: number
   }
 }
 
+/** A null after a value, in an object that names a field twice, takes the value back. */
+export function putMissing(column: Column, i: number): void {
+  if (column.kind === 'number') column.values[i] = Number.NaN;
+  else if (column.kind === 'string') column.start[i] = -1;
+  else if (column.kind !== 'label' && column.kind !== 'raw') column.present[i] = 0;
+}
+
 /** Characters as bytes as an unscaled value; NaN: there are none. */
 function decimalValue(latin1: string, { scale }: Decimal): number {
   const bytes = Buffer.from(latin1, 'latin1');

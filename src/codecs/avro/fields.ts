@@ -1,13 +1,4 @@
-import { SluiceError } from '../../kernel/errors.ts';
-import type { ColumnWant } from '../types.ts';
-import {
-  type AvroField,
-  type AvroFixed,
-  type AvroRecord,
-  type AvroType,
-  type Decimal,
-  parseAvroRecord,
-} from './schema.ts';
+import { type AvroField, type AvroFixed, type AvroType, type Decimal, parseAvroRecord } from './schema.ts';
 
 /** A field of a record, as somebody who wants a column of it sees it. */
 export interface FieldSummary {
@@ -33,10 +24,10 @@ type ScalarKind = 'number' | 'long' | 'string' | 'vector';
 
 /** The fields of a schema (parsed JSON) in order. Throws `contract-broken` where it is not a record schema. */
 export function fieldsOf(schema: unknown): readonly FieldSummary[] {
-  return parseAvroRecord(schema).fields.map(summary);
+  return parseAvroRecord(schema).fields.map(summaryOf);
 }
 
-function summary(field: AvroField): FieldSummary {
+export function summaryOf(field: AvroField): FieldSummary {
   const values = branchesOf(field.type).filter((branch) => branch.type !== 'null');
   const kinds = new Set(values.map(kindOf));
   const allNumbers = [...kinds].every((kind) => kind === 'number' || kind === 'long');
@@ -96,30 +87,6 @@ export function isDuration(type: AvroType): boolean {
 /** A uuid as its 16 bytes, which are no numbers. */
 function isUuid({ size, logicalType }: AvroFixed): boolean {
   return size === 16 && logicalType === 'uuid';
-}
-
-/** The field that a want names. Throws `contract-broken` where there is none or it cannot be a column of that kind. */
-export function wantedField(record: AvroRecord, want: ColumnWant): AvroField {
-  const field = record.fields.find((candidate) => candidate.name === want.field);
-  if (field === undefined) {
-    const names = record.fields.map((candidate) => candidate.name).join(', ');
-    throw new SluiceError('contract-broken', `the schema ${record.name} has no field "${want.field}"; it has ${names}`);
-  }
-  if (!branchesOf(field.type).some((branch) => serves(branch, want.kind))) {
-    throw new SluiceError(
-      'contract-broken',
-      `field "${want.field}" of ${record.name} is ${describe(field.type)}, which cannot be read as a ${want.kind}`,
-    );
-  }
-  return field;
-}
-
-/** Whether every vector that a field of a schema (parsed JSON) can hold is one of float32. */
-export function holdsFloat32(schema: unknown, name: string): boolean {
-  const field = parseAvroRecord(schema).fields.find((candidate) => candidate.name === name);
-  if (field === undefined) return false;
-  const vectors = branchesOf(field.type).filter((branch) => serves(branch, 'vector'));
-  return vectors.every((branch) => (branch.type === 'array' ? branch.items.type === 'float' : !isDuration(branch)));
 }
 
 /** A type in words. */

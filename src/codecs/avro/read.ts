@@ -23,6 +23,10 @@ export interface ReadTarget {
   readonly rewrites: RewriteWriter;
   /** The value is a long that the want before this one has read: it is in HALVES, and `at` behind it. */
   readonly isRead: boolean;
+  /** Records around the value, as an expression. */
+  readonly depth: string;
+  /** Of what is raw: the value itself is never null, though its reader's type has one, for what it lies in. */
+  readonly isStrict: boolean;
   /** Places the symbols of a writer's enum, as the reader knows them; returns the name of a variable with a SymbolTable. */
   symbols(written: AvroType, reader: AvroType): string;
 }
@@ -43,7 +47,7 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
   }
   const chosen = readAs(written, reader, target.want.kind);
   if (chosen === undefined) return `${FAIL}\n`;
-  if (chosen.type === 'null') return target.skips.skip(written, FAIL, '0');
+  if (chosen.type === 'null') return target.skips.skip(written, FAIL, target.depth);
   switch (target.want.kind) {
     case 'number':
       return `${numberCode(written, chosen, target.isRead)}c${target.slot}[i] = v;\n`;
@@ -57,11 +61,19 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
 }
 
 /** The value whole, as the reader's type has it. */
-function rawCode(written: AvroType, reader: AvroType, { slot, rewrites }: ReadTarget): string {
+function rawCode(written: AvroType, reader: AvroType, { slot, rewrites, depth, isStrict }: ReadTarget): string {
+  const one = (type: AvroType): string =>
+    isStrict && type.type === 'null' ? `${FAIL}\n` : rewrites.rewrite(type, reader, FAIL, depth);
+  const cases = (types: readonly AvroType[]): string =>
+    types.map((type, index) => `case ${index}: {\n${one(type)}break; }\n`).join('');
+  const whole =
+    isStrict && written.type === 'union'
+      ? `${readIndexCode(written.branches.length, FAIL)}switch (n) {\n${cases(written.branches)}}\n`
+      : one(written);
   return `{
 const O = o${slot};
 beginRaw(O, i, ends[k] - starts[k]);
-${rewrites.rewrite(written, reader, FAIL, '0')}if (!endRaw(O, i)) ${FAIL}
+${whole}if (!endRaw(O, i)) ${FAIL}
 }
 `;
 }

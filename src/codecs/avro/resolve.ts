@@ -1,6 +1,6 @@
-import { SluiceError } from '../../kernel/errors.ts';
 import type { ColumnWant } from '../types.ts';
-import { branchesOf, decimalOf, describe, isNumber, serves, wantedField } from './fields.ts';
+import { branchesOf, decimalOf, isNumber, serves } from './fields.ts';
+import { NULL } from './paths.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 
 /**
@@ -9,40 +9,6 @@ import type { AvroField, AvroRecord, AvroType } from './schema.ts';
  * point: names of records, enums and fixed types need not agree, because producers rarely agree on namespaces; in a union the
  * branch of the same name comes first. Stricter in another: see `clashes`.
  */
-
-/** Where the values of a want come from. */
-export interface ResolvedWant {
-  readonly want: ColumnWant;
-  /** The reader's field. */
-  readonly field: AvroField;
-  /** Position of the field in the writer's record; -1: the writer lacks it and its default stands. */
-  readonly writerIndex: number;
-}
-
-/** Throws `schema-incompatible` where the writer's values of a wanted field can never be the reader's. */
-export function resolveWants(writer: AvroRecord, reader: AvroRecord, wants: readonly ColumnWant[]): ResolvedWant[] {
-  return wants.map((want) => {
-    const field = wantedField(reader, want);
-    const writerIndex = findWriterField(writer, field);
-    if (writerIndex < 0) {
-      if (field.default !== undefined) return { want, field, writerIndex };
-      throw new SluiceError(
-        'schema-incompatible',
-        `the writer's schema ${writer.name} has no field "${field.name}", and the reader's (${describe(field.type)}) has no default for it`,
-      );
-    }
-    const written = writer.fields[writerIndex].type;
-    const fits =
-      want.kind === 'raw'
-        ? branchesOf(written).some((branch) => branchFor(branch, branchesOf(field.type)) !== undefined)
-        : branchesOf(written).some((branch) => readAs(branch, field.type, want.kind) !== undefined);
-    if (fits) return { want, field, writerIndex };
-    throw new SluiceError(
-      'schema-incompatible',
-      `field "${field.name}": the writer's ${describe(written)} cannot be read as the reader's ${describe(field.type)} (wanted as a ${want.kind})`,
-    );
-  });
-}
 
 export function findWriterField(writer: AvroRecord, field: AvroField): number {
   const own = writer.fields.findIndex((candidate) => candidate.name === field.name);
@@ -65,13 +31,6 @@ export function readAs(written: AvroType, reader: AvroType, kind: ColumnWant['ki
   return chosen !== undefined && branches.some((branch) => serves(branch, kind)) ? NOT_OF_KIND : undefined;
 }
 
-/** Whether the want has a long of the writer's in HALVES, and `at` behind it, once it is read. */
-export function isLongRead(written: AvroType, { want, field }: ResolvedWant): boolean {
-  if (written.type !== 'long' || (want.kind !== 'number' && want.kind !== 'long')) return false;
-  const chosen = readAs(written, field.type, want.kind);
-  return chosen !== undefined && chosen.type !== 'null';
-}
-
 /** The branch that a value becomes: of the same type and name, of the same type, the first that it can be promoted to. */
 export function branchFor(written: AvroType, branches: readonly AvroType[]): AvroType | undefined {
   const same = (named: boolean) => (branch: AvroType) =>
@@ -82,7 +41,7 @@ export function branchFor(written: AvroType, branches: readonly AvroType[]): Avr
 }
 
 /** A value of the reader's union that the column cannot hold, and another branch of it could: missing. */
-const NOT_OF_KIND: AvroType = Object.freeze({ type: 'null', logicalType: undefined });
+const NOT_OF_KIND: AvroType = NULL;
 
 const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   int: ['long', 'float', 'double'],

@@ -10,7 +10,7 @@ import {
   vectorColumn,
 } from '../../kernel/columns.ts';
 import type { ColumnWant } from '../types.ts';
-import { holdsFloat32 } from './fields.ts';
+import { holdsFloat32 } from './paths.ts';
 import { parseAvroRecord } from './schema.ts';
 
 /** Every field of a schema (parsed JSON), whole: what takes values from one format to the other as they are. */

@@ -1,5 +1,6 @@
 import type { Column } from '../../kernel/columns.ts';
 import { OPEN } from '../../kernel/fate.ts';
+import type { DefaultEntry } from '../avro/default-entry.ts';
 import { parseAvroRecord } from '../avro/schema.ts';
 import { bindColumns } from '../bind-columns.ts';
 import { ColumnText } from '../column-text.ts';
@@ -29,14 +30,21 @@ export interface JsonDecoderOptions {
 export function compileJsonDecoder(options: JsonDecoderOptions): ValueDecoder {
   const { wants } = options;
   const fields = jsonFields(parseAvroRecord(options.schema), wants);
-  const texts = fields.map(({ fallback }) =>
-    fallback.map((entry) => (entry === undefined || entry.text.length === 0 ? undefined : new ColumnText(entry.text))),
-  );
+  const texts = new Map<DefaultEntry, ColumnText>();
+
+  function baseOf(entry: DefaultEntry | undefined, column: Column): number {
+    if (entry === undefined || column.kind !== 'string' || entry.text.length === 0) return 0;
+    let text = texts.get(entry);
+    if (text === undefined) {
+      text = new ColumnText(entry.text);
+      texts.set(entry, text);
+    }
+    return text.baseIn(column);
+  }
 
   function readerOf(arena: Buffer, columns: readonly Column[]): JsonRowReader {
     bindColumns(arena, wants, columns);
-    const bases = fields.map(({ slots }, f) => slots.map((slot, k) => texts[f][k]?.baseIn(columns[slot]) ?? 0));
-    return new JsonRowReader(arena, fields, columns, bases);
+    return new JsonRowReader(arena, fields, columns, baseOf);
   }
 
   return {

@@ -1,5 +1,8 @@
+import type { Column } from '../../kernel/columns.ts';
 import { type DefaultEntry, defaultEntry } from '../avro/default-entry.ts';
-import { branchesOf, decimalOf, isDuration, isNullable, wantedField } from '../avro/fields.ts';
+import { branchesOf, decimalOf, isDuration, isNullable } from '../avro/fields.ts';
+import { Reading } from '../avro/reading.ts';
+import { defaultOf } from '../avro/records.ts';
 import type { AvroField, AvroRecord, AvroType } from '../avro/schema.ts';
 import { symbolAt } from '../symbols.ts';
 import type { ColumnWant } from '../types.ts';
@@ -18,6 +21,12 @@ const NUMERIC: Readonly<Partial<Record<AvroType['type'], number>>> = {
   float: FLOAT,
   double: DOUBLE,
 };
+
+/** A column, and its entry where there is no value; undefined: missing. */
+export interface Absent {
+  readonly slot: number;
+  readonly entry: DefaultEntry | undefined;
+}
 
 /** A wanted field: what its schema allows, and the columns it goes to. */
 export interface JsonField {
@@ -41,27 +50,35 @@ export interface JsonField {
   readonly shape: JsonShape | undefined;
   /** Numeric types of the items of a vector. */
   readonly items: number;
-  /** Columns that it goes to, and the entry that each gets where the field is absent (undefined: missing). */
+  /** Columns that it goes to itself. */
   readonly slots: readonly number[];
-  readonly fallback: readonly (DefaultEntry | undefined)[];
+  /** Of a record: its fields that are wanted. */
+  readonly inner: readonly JsonField[];
+  /** What its columns, and those of the fields inside of it, get where it is absent … */
+  readonly fallback: readonly Absent[];
+  /** … and those of the fields inside of it where it is there, and no record. */
+  readonly nothing: readonly Absent[];
   /** The field may be absent. */
   readonly optional: boolean;
 }
 
-/** The distinct fields that are wanted. Throws `contract-broken` as wantedField does. */
+/** The distinct fields that are wanted, those of records inside of the record too. Throws `contract-broken` as wantedField does. */
 export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): readonly JsonField[] {
-  const names = [...new Set(wants.map((want) => want.field))];
-  return names.map((name) => {
-    const slots = wants.flatMap((want, slot) => (want.field === name ? [slot] : []));
-    const field = wantedField(record, wants[slots[0]]);
-    for (const slot of slots) wantedField(record, wants[slot]);
+  const readings = wants.map((want, slot) => new Reading(record, want, slot));
+  return fieldsAt(readings, 0);
+}
+
+function fieldsAt(readings: readonly Reading[], depth: number): readonly JsonField[] {
+  return [...Map.groupBy(readings, ({ way }) => way[depth])].map(([field, behind]) => {
+    const own = behind.filter((reading) => reading.isLast(depth));
+    const inner = behind.filter((reading) => !reading.isLast(depth));
     const branches = branchesOf(field.type);
     const enums = branches.flatMap((branch) => (branch.type === 'enum' ? branch.symbols : []));
     const anyText = branches.some((branch) => branch.type === 'string');
-    const hasDefault = field.default !== undefined;
+    const isWhole = own.some(({ want }) => want.kind === 'raw');
     return {
-      name,
-      nameBytes: Buffer.from(name),
+      name: field.name,
+      nameBytes: Buffer.from(field.name),
       nullable: isNullable(field.type),
       allowsBoolean: branches.some((branch) => branch.type === 'boolean'),
       numbers: numericBits(branches),
@@ -69,21 +86,29 @@ export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): re
       quotedDecimal: !anyText && enums.length === 0 && branches.some((branch) => decimalOf(branch) !== undefined),
       quotedTimes: anyText || enums.length > 0 ? [] : branches.map(timeTextOf).filter((time) => time !== undefined),
       symbols: anyText ? undefined : enums.map((symbol) => Buffer.from(symbol)),
-      isPlain:
-        branches.filter(({ type }) => type !== 'null').length < 2 && !slots.some((slot) => wants[slot].kind === 'raw'),
+      isPlain: branches.filter(({ type }) => type !== 'null').length < 2 && !isWhole && inner.length === 0,
       allowsObject: branches.some(({ type }) => type === 'record' || type === 'map'),
       allowsList: branches.some(({ type }) => type === 'array' || type === 'bytes' || type === 'fixed'),
       items: numericBits(branches.map(itemType)),
-      shape: slots.some((slot) => wants[slot].kind === 'raw') ? jsonShape(field.type) : undefined,
-      slots,
-      fallback: slots.map((slot) => fallbackOf(field, wants[slot])),
-      optional: hasDefault || isNullable(field.type),
+      shape: isWhole ? jsonShape(own[0].field.type) : undefined,
+      slots: own.map(({ slot }) => slot),
+      inner: fieldsAt(inner, depth + 1),
+      fallback: [...own, ...inner].map((reading) => ({ slot: reading.slot, entry: absentEntry(reading, depth) })),
+      nothing: inner.map(({ slot, want, field: whole }) => ({ slot, entry: nullEntry(whole, want) })),
+      optional: field.default !== undefined || isNullable(field.type),
     };
   });
 }
 
-function fallbackOf(field: AvroField, want: ColumnWant): DefaultEntry | undefined {
-  if (field.default !== undefined) return defaultEntry(field, want);
+/** What a column gets where a field on the way to its own is absent: the default, or null. */
+function absentEntry({ want, way, field }: Reading, depth: number): DefaultEntry | undefined {
+  const [absent] = way.slice(depth);
+  if (absent.default !== undefined) return defaultEntry(defaultOf(way.slice(depth), field), want);
+  return isNullable(absent.type) ? nullEntry(field, want) : undefined;
+}
+
+/** A null goes on whole as a value; any other column has nothing for it. */
+function nullEntry(field: AvroField, want: ColumnWant): DefaultEntry | undefined {
   return want.kind === 'raw' && isNullable(field.type) ? defaultEntry({ ...field, default: null }, want) : undefined;
 }
 
@@ -110,4 +135,19 @@ function itemType(type: AvroType): AvroType {
   if (decimalOf(type) !== undefined) return { type: 'null', logicalType: undefined };
   if (type.type === 'bytes' || type.type === 'fixed') return { type: 'float', logicalType: undefined };
   return { type: 'null', logicalType: undefined };
+}
+
+const OPEN_BRACE = 0x7b;
+const OPEN_BRACKET = 0x5b;
+const QUOTE = 0x22;
+const LOWER_T = 0x74;
+const LOWER_F = 0x66;
+
+/** Whether a value that begins with `byte` is of a branch of the field's union that such a column, or a record, does not hold. */
+export function isOther(field: JsonField, kind: Column['kind'] | 'record', byte: number): boolean {
+  if (byte === OPEN_BRACE) return field.allowsObject;
+  if (byte === OPEN_BRACKET) return kind !== 'vector' && field.allowsList;
+  if (byte === QUOTE) return kind !== 'string' && field.allowsText;
+  if (byte === LOWER_T || byte === LOWER_F) return kind !== 'number' && field.allowsBoolean;
+  return (kind === 'string' || kind === 'vector' || kind === 'record') && field.numbers !== 0;
 }

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { Column, LongColumn, RawColumn, StringColumn, VectorColumn } from '../../kernel/columns.ts';
-import { putDefault } from '../avro/default-entry.ts';
+import { type DefaultEntry, putDefault, putMissing } from '../avro/default-entry.ts';
 import { beginRaw, endRaw } from '../avro/raw-out.ts';
-import { DOUBLE, fitNumber, INT, type JsonField, LONG, textFits } from './fields.ts';
+import { MAX_DEPTH } from '../avro/schema.ts';
+import { type Absent, DOUBLE, fitNumber, INT, isOther, type JsonField, LONG, textFits } from './fields.ts';
 import { FALSE, JsonCursor, NULL, TRUE } from './scan.ts';
 import { readLongDigits, resolveEscapes } from './text.ts';
 import { readFirstTime } from './times.ts';
@@ -22,35 +23,56 @@ const LOWER_N = 0x6e;
 /** A time that goes to a column of longs. */
 const COUNT = new Float64Array(1);
 
-/** Containers open around a member's value, and around an item of a vector. */
-const IN_OBJECT = 1;
+/** Where the text of an entry begins in a column; asked once a frame. */
+export type TextBase = (entry: DefaultEntry | undefined, column: Column) => number;
 
-/** Reads the JSON objects of one frame into its columns: what compileJsonDecoder promises is kept here. */
+interface Put extends Absent {
+  readonly base: number;
+}
+
+/**
+ * Reads the JSON objects of one frame into its columns: what compileJsonDecoder promises is kept here. Records inside of a record
+ * have a reader each, made with this one, which shares its cursor.
+ */
 export class JsonRowReader {
   private readonly arena: Buffer;
   private readonly fields: readonly JsonField[];
   private readonly columns: readonly Column[];
-  /** Field → slot by slot, where its default's text stands in the column. */
-  private readonly textBases: readonly (readonly number[])[];
+  /** Field → what its columns get where it is absent. */
+  private readonly absent: readonly (readonly Put[])[];
   private readonly cursor: JsonCursor;
+  /** Containers open around the value of a member. */
+  private readonly depth: number;
+  /** Field → the reader of the record that it is, where fields of that are wanted. */
+  private readonly inner: readonly (JsonRowReader | undefined)[];
   /** Field → the last reading that met it. */
   private readonly seenIn: Float64Array;
   private reading = 0;
   private expected = 0;
-  private from = 0;
 
   constructor(
     arena: Buffer,
     fields: readonly JsonField[],
     columns: readonly Column[],
-    textBases: readonly (readonly number[])[],
+    baseOf: TextBase,
+    cursor = new JsonCursor(arena),
+    depth = 1,
   ) {
     this.arena = arena;
     this.fields = fields;
     this.columns = columns;
-    this.textBases = textBases;
-    this.cursor = new JsonCursor(arena);
+    this.cursor = cursor;
+    this.depth = depth;
     this.seenIn = new Float64Array(fields.length);
+    // Columns are handed over with everything missing; only a record that is given twice had something before.
+    this.absent = fields.map(({ fallback }) =>
+      fallback
+        .filter(({ entry }) => depth > 1 || entry !== undefined)
+        .map(({ slot, entry }) => ({ slot, entry, base: baseOf(entry, columns[slot]) })),
+    );
+    this.inner = fields.map(({ inner }) =>
+      inner.length === 0 ? undefined : new JsonRowReader(arena, inner, columns, baseOf, cursor, depth + 1),
+    );
   }
 
   read(start: number, end: number, i: number): boolean {
@@ -58,12 +80,20 @@ export class JsonRowReader {
     this.reading++;
     this.expected = 0;
     cursor.start(start, end);
-    this.from = start;
     if (cursor.peek() !== OPEN_BRACE) return false;
     cursor.at++;
     if (!this.readMembers(i) || cursor.peek() !== -1) return false;
     if (cursor.nonAscii && !isUtf8(this.arena.subarray(start, end))) return false;
     return this.fillAbsent(i);
+  }
+
+  /** The record at the cursor's brace. */
+  private readRecord(i: number): boolean {
+    if (this.depth > MAX_DEPTH) return false;
+    this.reading++;
+    this.expected = 0;
+    this.cursor.at++;
+    return this.readMembers(i) && this.fillAbsent(i);
   }
 
   private readMembers(i: number): boolean {
@@ -75,7 +105,7 @@ export class JsonRowReader {
     for (;;) {
       if (!cursor.name()) return false;
       const f = this.fieldNamed();
-      if (f < 0 ? !cursor.skip(IN_OBJECT) : !this.readField(f, i)) return false;
+      if (f < 0 ? !cursor.skip(this.depth) : !this.readField(f, i)) return false;
       const next = cursor.peek();
       cursor.at++;
       if (next === CLOSE_BRACE) return true;
@@ -125,19 +155,25 @@ export class JsonRowReader {
       cursor.at = begin;
       if (!this.readEntry(field, columns[slots[k]], byte, i)) return false;
     }
-    return true;
+    const inner = this.inner[f];
+    if (inner === undefined) return true;
+    cursor.at = begin;
+    if (byte === OPEN_BRACE) return inner.readRecord(i);
+    for (let k = 0; k < field.nothing.length; k++) this.put(field.nothing[k], 0, i);
+    if (byte === LOWER_N) return field.nullable && cursor.literal(NULL);
+    return isOther(field, 'record', byte) && cursor.skip(this.depth);
   }
 
   private readEntry(field: JsonField, column: Column, byte: number, i: number): boolean {
     if (!field.isPlain) {
-      if (column.kind === 'raw') return this.readRaw(field, column, i);
+      if (column.kind === 'raw') return (byte !== LOWER_N || field.nullable) && this.readRaw(field, column, i);
       if (byte === LOWER_N) {
         putMissing(column, i);
         return field.nullable && this.cursor.literal(NULL);
       }
       if (isOther(field, column.kind, byte)) {
         putMissing(column, i);
-        return this.cursor.skip(IN_OBJECT);
+        return this.cursor.skip(this.depth);
       }
     }
     switch (column.kind) {
@@ -167,8 +203,8 @@ export class JsonRowReader {
   }
 
   private readRaw({ shape }: JsonField, column: RawColumn, i: number): boolean {
-    beginRaw(column, i, this.cursor.end - this.from);
-    return shape !== undefined && writeJsonAsAvro(this.cursor, shape, column, IN_OBJECT) && endRaw(column, i);
+    beginRaw(column, i, this.cursor.end - this.cursor.from);
+    return shape !== undefined && writeJsonAsAvro(this.cursor, shape, column, this.depth) && endRaw(column, i);
   }
 
   /** A number that JSON has as text: a decimal, a time. */
@@ -237,32 +273,19 @@ export class JsonRowReader {
   }
 
   private fillAbsent(i: number): boolean {
-    const { fields, columns, seenIn } = this;
+    const { fields, seenIn } = this;
     for (let f = 0; f < fields.length; f++) {
       if (seenIn[f] === this.reading) continue;
-      const { slots, fallback, optional } = fields[f];
-      if (!optional) return false;
-      for (let k = 0; k < slots.length; k++) {
-        const entry = fallback[k];
-        if (entry !== undefined) putDefault(columns[slots[k]], entry, this.textBases[f][k], i);
-      }
+      if (!fields[f].optional) return false;
+      const absent = this.absent[f];
+      for (let k = 0; k < absent.length; k++) this.put(absent[k], absent[k].base, i);
     }
     return true;
   }
-}
 
-/** Whether a value that begins with `byte` is of a branch of the field's union that such a column does not hold. */
-function isOther(field: JsonField, kind: Column['kind'], byte: number): boolean {
-  if (byte === OPEN_BRACE) return field.allowsObject;
-  if (byte === OPEN_BRACKET) return kind !== 'vector' && field.allowsList;
-  if (byte === QUOTE) return kind !== 'string' && field.allowsText;
-  if (byte === LOWER_T || byte === LOWER_F) return kind !== 'number' && field.allowsBoolean;
-  return (kind === 'string' || kind === 'vector') && field.numbers !== 0;
-}
-
-/** A null after a value, in an object that names a field twice, takes the value back. */
-function putMissing(column: Column, i: number): void {
-  if (column.kind === 'number') column.values[i] = Number.NaN;
-  else if (column.kind === 'string') column.start[i] = -1;
-  else if (column.kind !== 'label' && column.kind !== 'raw') column.present[i] = 0;
+  private put({ slot, entry }: Absent, textBase: number, i: number): void {
+    const column = this.columns[slot];
+    if (entry === undefined) putMissing(column, i);
+    else putDefault(column, entry, textBase, i);
+  }
 }

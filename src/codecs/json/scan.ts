@@ -35,6 +35,8 @@ export class JsonCursor {
   readonly view: DataView;
   at = 0;
   end = 0;
+  /** Where the text begins. */
+  from = 0;
   /** The last string, without its quotes, and whether it has escapes. */
   textStart = 0;
   textEnd = 0;
@@ -53,6 +55,7 @@ export class JsonCursor {
 
   start(start: number, end: number): void {
     this.at = start;
+    this.from = start;
     this.end = end;
     this.nonAscii = false;
   }

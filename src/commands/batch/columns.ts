@@ -1,8 +1,9 @@
 import type { FileColumn } from '../../adapters/files/batch/cells.ts';
 import type { ParquetColumn } from '../../adapters/files/batch/parquet-rows.ts';
 import { branchesOf } from '../../codecs/avro/fields.ts';
-import { type AvroType, parseAvroRecord } from '../../codecs/avro/schema.ts';
-import { jsonFields } from '../../codecs/json/fields.ts';
+import { fieldNamed, recordIn } from '../../codecs/avro/paths.ts';
+import { type AvroRecord, type AvroType, parseAvroRecord } from '../../codecs/avro/schema.ts';
+import { type JsonField, jsonFields } from '../../codecs/json/fields.ts';
 import type { ColumnWant } from '../../codecs/types.ts';
 
 const UNITS_PER_DAY: Readonly<Record<string, number>> = {
@@ -16,8 +17,13 @@ const UNITS_PER_DAY: Readonly<Record<string, number>> = {
 /** The columns that a plan wants of a file, by the topology's schema. */
 export function columnsOf(schema: unknown, wants: readonly ColumnWant[]): readonly FileColumn[] {
   const record = parseAvroRecord(schema);
-  return jsonFields(record, wants).map((field): FileColumn => {
-    const type = record.fields.find(({ name }) => name === field.name)?.type;
+  return fileColumns(record, jsonFields(record, wants));
+}
+
+function fileColumns(record: AvroRecord, fields: readonly JsonField[]): readonly FileColumn[] {
+  return fields.map((field): FileColumn => {
+    const type = fieldNamed(record, field.name)?.type;
+    const inner = type && recordIn(type);
     const branches = type === undefined ? [] : branchesOf(type);
     const logical = branches.flatMap((branch) => ('logicalType' in branch ? [branch.logicalType ?? ''] : []));
     const unit = logical.find((name) => Object.hasOwn(UNITS_PER_DAY, name));
@@ -30,6 +36,8 @@ export function columnsOf(schema: unknown, wants: readonly ColumnWant[]): readon
       text: field.allowsText,
       items: field.items !== 0,
       unitsPerDay: unit === undefined ? undefined : UNITS_PER_DAY[unit],
+      fields: inner === undefined ? [] : fileColumns(inner, field.inner),
+      isWhole: field.shape !== undefined,
     };
   });
 }

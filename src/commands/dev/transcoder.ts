@@ -1,3 +1,4 @@
+import { stepsOf } from '../../codecs/avro/paths.ts';
 import { parseAvroRecord } from '../../codecs/avro/schema.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { SluiceError } from '../../kernel/errors.ts';
@@ -55,6 +56,8 @@ function exact(_key: string, value: unknown, { source = '' }: { readonly source?
   return typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value;
 }
 
+type Json = Readonly<Record<string, unknown>>;
+
 const BRACES = /\{\{|\}\}|\{([^{}]*)\}/g;
 
 /** The output's key template, filled from an event: null where a part of it is missing. */
@@ -64,7 +67,7 @@ function keyMaker(template: string | undefined): (event: unknown) => Buffer | nu
     let missing = false;
     const key = template.replace(BRACES, (piece, field: string | undefined) => {
       if (field === undefined) return piece[0];
-      const value = (event as Record<string, unknown> | null | undefined)?.[field.trim()];
+      const value = stepsOf(field.trim()).reduce((at, step) => (at as Json | null | undefined)?.[step], event);
       missing ||= value === undefined || value === null || value === '';
       return String(value);
     });

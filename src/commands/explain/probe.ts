@@ -1,6 +1,6 @@
 import { eventScope } from '../../check/event-schema.ts';
 import { mergeReads, viewScope } from '../../check/reads.ts';
-import { fieldsOf } from '../../codecs/avro/fields.ts';
+import { parseAvroRecord } from '../../codecs/avro/schema.ts';
 import { compileInputs } from '../../features/inputs.ts';
 import type { Line, Scope } from '../../features/types.ts';
 import { OPEN } from '../../kernel/fate.ts';
@@ -29,8 +29,8 @@ export function createProbe(
   scored: Frame,
 ): Probe {
   const { topology, bundle } = plan;
-  const fields = new Map(fieldsOf(topology.source.value.schema).map((field) => [field.name, field]));
-  const scope: Scope = { event: eventScope({ fields }), views: viewScope(mergeReads(topology.enrich)) };
+  const event = eventScope(parseAvroRecord(topology.source.value.schema));
+  const scope: Scope = { event, views: viewScope(mergeReads(topology.enrich)) };
 
   return async (line, dtype) => {
     const at = bundle.let.findIndex(({ name }) => name === line.name);

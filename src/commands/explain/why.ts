@@ -142,10 +142,10 @@ function missingIn(
       .flatMap((view) => Object.entries(view.columns).map(([name, value]) => [`${view.view}.${name}`, value])),
   );
   const look = (text: string): void => {
-    for (const [name] of text.matchAll(/[A-Za-z_]\w*(?:\.\w+)?/g)) {
+    for (const [name] of text.matchAll(/[A-Za-z_]\w*(?:\.\w+)*/g)) {
       if (seen.has(name)) continue;
       seen.add(name);
-      const [, field] = /^event\.(\w+)$/.exec(name) ?? [];
+      const [, field] = /^event\.(.+)$/.exec(name) ?? [];
       const slot = plan.wants.findIndex((want) => want.field === field);
       if (slot >= 0 && isMissing(frame.columns[slot])) absent.add(name);
       if (columns.get(name) === null) absent.add(name);

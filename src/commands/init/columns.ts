@@ -1,10 +1,14 @@
 import { branchesOf, decimalOf, isNullable, isNumber } from '../../codecs/avro/fields.ts';
+import { fieldAt, pathsOf, stepsOf } from '../../codecs/avro/paths.ts';
 import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 import { FUNCTIONS } from '../../features/functions/table.ts';
 
 /** What a field of the event may give to a model: lines of a bundle, and how wide they are. */
 export interface Proposal {
+  /** Its path, `customer.age` of a record inside of the event. */
   readonly field: string;
+  /** What its column may be called. */
+  readonly label: string;
   /**
    * number, flag (boolean), symbols (enum, a column a symbol), list (as wide as is left over, 0), id and time (whole numbers
    * that are seldom features), text (nothing, but a suggestion), key (text that names the record), nothing.
@@ -34,35 +38,47 @@ export function isKey({ name, type }: AvroField): boolean {
 }
 
 export function proposals(record: AvroRecord): readonly Proposal[] {
-  return record.fields.map(proposal);
+  const paths = pathsOf(record);
+  const labels = new Set<string>();
+  return paths.flatMap((path) => {
+    const field = fieldAt(record, path);
+    // Of a record its fields are read, in its place.
+    if (field === undefined || paths.some((other) => other.startsWith(`${path}.`))) return [];
+    let label = path.replaceAll('.', '_');
+    while (labels.has(label)) label = `${label}_`;
+    labels.add(label);
+    return [proposal(field, label)];
+  });
 }
 
-function proposal({ name, type }: AvroField): Proposal {
+function proposal({ name, type }: AvroField, label: string): Proposal {
+  const last = stepsOf(name).at(-1) ?? name;
   const values = valuesOf(type);
   const nullable = isNullable(type);
   const [only] = values;
   const one = (kind: Proposal['kind'], width: number, lines: readonly Line[]): Proposal => ({
     field: name,
+    label,
     kind,
     width,
     lines,
   });
   if (only === undefined) return one('nothing', 0, []);
-  const number = line(name, nullable ? `event.${name} ?? 0` : `event.${name}`, nullable ? IMPUTED : '');
+  const number = line(label, nullable ? `event.${name} ?? 0` : `event.${name}`, nullable ? IMPUTED : '');
   if (values.every((each) => isNumber(each) || decimalOf(each) !== undefined)) {
-    if (!ID.test(name) && isTime(name, only)) return { ...one('time', 1, [number]), hint: timeHint(name, only) };
-    return one(ID.test(name) ? 'id' : 'number', 1, [number]);
+    if (!ID.test(last) && isTime(last, only)) return { ...one('time', 1, [number]), hint: timeHint(name, only) };
+    return one(ID.test(last) ? 'id' : 'number', 1, [number]);
   }
   if (values.length > 1) return one('nothing', 0, []);
   if (only.type === 'boolean') return one('flag', 1, [{ ...number, note: number.note || 'true is 1' }]);
   if (only.type === 'enum') {
     const lines = only.symbols.map((symbol) => {
       const same = `event.${name} == "${symbol}"`;
-      return line(`${name}_${symbol}`, nullable ? `(${same}) ?? 0` : same, '');
+      return line(`${label}_${symbol}`, nullable ? `(${same}) ?? 0` : same, '');
     });
     return one('symbols', lines.length, lines);
   }
-  if (only.type === 'string') return one(ID.test(name) ? 'key' : 'text', 0, []);
+  if (only.type === 'string') return one(ID.test(last) ? 'key' : 'text', 0, []);
   if ((only.type === 'array' && isNumber(only.items)) || only.type === 'bytes') return one('list', 0, [number]);
   if (only.type === 'fixed' && only.size % 4 === 0) return one('list', only.size / 4, [number]);
   return one('nothing', 0, []);
@@ -76,18 +92,18 @@ function line(name: string, expression: string, note: string): Line {
 }
 
 /** Why a field gives no line, and what could be written; empty where there is nothing to say. */
-export function suggestion({ field, kind, hint }: Proposal): string {
+export function suggestion({ field, label, kind, hint }: Proposal): string {
   if (kind === 'text') {
     const hashed = FUNCTIONS.has('hashBucket') ? `, or hashBucket(event.${field}, 32) as an index` : '';
-    return `${field} is text: a column a value, ${field}_A: event.${field} == "A"${hashed}`;
+    return `${field} is text: a column a value, ${label}_A: event.${field} == "A"${hashed}`;
   }
   if (kind === 'key') return `${field} names the record, and is no feature`;
-  if (kind === 'id') return `${field} names the record, and is no feature; if it is one, ${field}: event.${field}`;
+  if (kind === 'id') return `${field} names the record, and is no feature; if it is one, ${label}: event.${field}`;
   if (kind === 'time') return `${field} is a time: such as ${hint}`;
   if (kind === 'list')
-    return `${field} is a list of numbers: ${field}: event.${field}[4], as many as the model was trained on`;
+    return `${field} is a list of numbers: ${label}: event.${field}[4], as many as the model was trained on`;
   if (kind === 'nothing')
-    return `${field} is of a type that cannot be a column; of records, maps and lists of texts nothing is read`;
+    return `${field} is of a type that cannot be a column; of maps and of lists of records or texts nothing is read`;
   return `${field} is not used`;
 }
 

@@ -4,19 +4,43 @@ import type { AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 const SOME_TIME_MS = 991_595_400_000;
 const MAX_DEPTH = 8;
 
-/** A record that fits its schema and means nothing; lists are as wide as the bundle reads them. */
+/** A record that fits its schema and means nothing; lists, by their path, are as wide as the bundle reads them. */
 export function exampleEvent(record: AvroRecord, widths: ReadonlyMap<string, number>): Record<string, unknown> {
-  return Object.fromEntries(record.fields.map(({ name, type }) => [name, exampleOf(type, widths.get(name) ?? 1, 0)]));
+  return exampleRecord(record, widths, '', 0);
 }
 
 /** The same with null wherever the schema allows it; undefined where it allows none. */
 export function barestEvent(record: AvroRecord, event: Record<string, unknown>): Record<string, unknown> | undefined {
-  const nullable = record.fields.filter(({ type }) => isNullable(type)).map(({ name }) => name);
-  if (nullable.length === 0) return undefined;
-  return { ...event, ...Object.fromEntries(nullable.map((name) => [name, null])) };
+  let isBarer = false;
+  const bare = { ...event };
+  for (const { name, type } of record.fields) {
+    const value = event[name];
+    const inner = type.type === 'record' && value !== null ? barestEvent(type, value as typeof event) : undefined;
+    if (!isNullable(type) && inner === undefined) continue;
+    bare[name] = isNullable(type) ? null : inner;
+    isBarer = true;
+  }
+  return isBarer ? bare : undefined;
 }
 
-function exampleOf(type: AvroType, width: number, depth: number): unknown {
+function exampleRecord(
+  { fields }: AvroRecord,
+  widths: ReadonlyMap<string, number>,
+  before: string,
+  depth: number,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    fields.map(({ name, type }) => [name, exampleOf(type, { widths, path: `${before}${name}` }, depth)]),
+  );
+}
+
+interface Place {
+  readonly widths: ReadonlyMap<string, number>;
+  readonly path: string;
+}
+
+function exampleOf(type: AvroType, place: Place, depth: number): unknown {
+  const width = place.widths.get(place.path) ?? 1;
   // A recursive schema has an end somewhere: a null, or an empty list.
   if (depth > MAX_DEPTH) return null;
   const decimal = decimalOf(type);
@@ -44,15 +68,20 @@ function exampleOf(type: AvroType, width: number, depth: number): unknown {
     case 'enum':
       return type.symbols[0];
     case 'array':
-      return depth >= MAX_DEPTH / 2 ? [] : Array.from({ length: width }, () => exampleOf(type.items, 1, depth + 1));
+      return depth >= MAX_DEPTH / 2
+        ? []
+        : Array.from({ length: width }, () => exampleOf(type.items, NOWHERE, depth + 1));
     case 'map':
       return {};
     case 'union':
-      return exampleOf(type.branches.find((branch) => branch.type !== 'null') ?? type.branches[0], width, depth + 1);
+      return exampleOf(type.branches.find((branch) => branch.type !== 'null') ?? type.branches[0], place, depth + 1);
     case 'record':
-      return Object.fromEntries(type.fields.map((field) => [field.name, exampleOf(field.type, 1, depth + 1)]));
+      return exampleRecord(type, place.widths, `${place.path}.`, depth + 1);
   }
 }
+
+/** Of lists in lists, whose width nobody reads. */
+const NOWHERE: Place = { widths: new Map(), path: '' };
 
 /** The same time in whatever unit it is counted. */
 function someTime(logicalType: string | undefined): number | undefined {

@@ -95,7 +95,7 @@ export function exampleEvents({ event, fitted }: Texts): readonly Record<string,
   const widths = new Map(
     fitted.inputs.flatMap(({ lines }) =>
       lines.flatMap(({ expression }) => {
-        const [, field, width] = /^event\.(\w+)\[(\d+)\]$/.exec(expression) ?? [];
+        const [, field, width] = /^event\.([\w.]+)\[(\d+)\]$/.exec(expression) ?? [];
         return field === undefined ? [] : [[field, Number(width)] as const];
       }),
     ),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import avsc from 'avsc';
 import { compileAvroDecoder } from '../../../src/codecs/avro/decoder.ts';
-import { holdsFloat32 } from '../../../src/codecs/avro/fields.ts';
+import { holdsFloat32 } from '../../../src/codecs/avro/paths.ts';
 import { endVectors, float32Wants, ReusedColumns } from '../../../src/codecs/avro/want-columns.ts';
 import { compileJsonDecoder } from '../../../src/codecs/json/decoder.ts';
 import type { ValueDecoder } from '../../../src/codecs/types.ts';

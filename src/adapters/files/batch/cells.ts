@@ -13,6 +13,10 @@ export interface FileColumn {
   readonly items: boolean;
   /** Of a number that is a time: how many of its units a day has; undefined where it is none. */
   readonly unitsPerDay: number | undefined;
+  /** Of a record: what is wanted of it. */
+  readonly fields: readonly FileColumn[];
+  /** All of it goes on. */
+  readonly isWhole: boolean;
 }
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
@@ -42,13 +46,13 @@ function isList(cell: string): boolean {
 }
 
 /** `members` as a JSON object; a member without a value is left out. */
-export function objectJson(columns: readonly FileColumn[], jsonOf: (index: number) => string | undefined): Buffer {
+export function objectText(columns: readonly FileColumn[], jsonOf: (index: number) => string | undefined): string {
   let json = '';
   for (let k = 0; k < columns.length; k++) {
     const value = jsonOf(k);
     if (value !== undefined) json += `${json === '' ? '' : ','}${JSON.stringify(columns[k].name)}:${value}`;
   }
-  return Buffer.from(`{${json}}`);
+  return `{${json}}`;
 }
 
 /** Throws where the file lacks a column that every record must have: all of them would be dead letters. */

@@ -2,7 +2,7 @@ import { pipeline, Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { SluiceError } from '../../../kernel/errors.ts';
 import { readUnpacked } from '../unpacked.ts';
-import { cellJson, checkColumns, type FileColumn, objectJson } from './cells.ts';
+import { cellJson, checkColumns, type FileColumn, objectText } from './cells.ts';
 import type { ReadOptions, RecordFile, RecordRun } from './records.ts';
 
 export interface CsvReadOptions extends ReadOptions {
@@ -25,6 +25,7 @@ const RUN_RECORDS = 256;
  */
 export function openCsv(file: string, options: CsvReadOptions): RecordFile {
   const { columns, maxValueBytes } = options;
+  refuseRecords(file, columns);
 
   async function* rows(signal: AbortSignal): AsyncGenerator<Parsed> {
     const parser = parse({
@@ -74,6 +75,16 @@ export function openCsv(file: string, options: CsvReadOptions): RecordFile {
   };
 }
 
+/** A cell is no record, and which columns make one nothing says. */
+function refuseRecords(file: string, columns: readonly FileColumn[]): void {
+  const inside = columns.flatMap(({ name, fields }) => fields.map((field) => `event.${name}.${field.name}`));
+  if (inside.length === 0) return;
+  throw new SluiceError(
+    'usage-invalid',
+    `${file} is CSV, in which there are no records inside of a record, and the topology reads ${inside.join(', ')}: give JSON Lines, Avro or Parquet`,
+  );
+}
+
 interface Run extends RecordRun {
   readonly offsets: number[];
   readonly values: (Buffer | number)[];
@@ -100,5 +111,5 @@ function recordOf(
   if ('bad' in row) return Buffer.from(row.bad);
   const { record, raw } = row;
   if (record.length !== header.length) return Buffer.from(raw.replace(/\r?\n?$/, ''));
-  return objectJson(columns, (k) => (places[k] < 0 ? undefined : cellJson(columns[k], record[places[k]])));
+  return Buffer.from(objectText(columns, (k) => (places[k] < 0 ? undefined : cellJson(columns[k], record[places[k]]))));
 }

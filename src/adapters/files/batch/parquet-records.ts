@@ -1,7 +1,7 @@
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { SluiceError } from '../../../kernel/errors.ts';
-import { checkColumns, type FileColumn, objectJson } from './cells.ts';
+import { checkColumns, type FileColumn, objectText } from './cells.ts';
 import type { ReadOptions, RecordFile } from './records.ts';
 
 export interface ParquetReadOptions extends ReadOptions {
@@ -35,8 +35,9 @@ export async function openParquet(file: string, options: ParquetReadOptions): Pr
   const { columns, maxValueBytes, onProgress } = options;
   const buffer = await asyncBufferFromFile(file);
   const metadata = await metadataOf(file, () => parquetMetadataAsync(buffer));
-  const present = metadata.schema.length > 0 ? topNames(metadata) : [];
-  checkColumns(file, columns, present);
+  const root = metadata.schema.length > 0 ? treeOf(metadata) : { name: '', children: [] };
+  checkTree(file, columns, root);
+  const present = namesIn(root);
   const wanted = columns.filter(({ name }) => present.includes(name));
 
   return {
@@ -63,7 +64,7 @@ export async function openParquet(file: string, options: ParquetReadOptions): Pr
           yield {
             offsets: some.map((_, i) => first + i),
             values: some.map((row) => {
-              const json = objectJson(wanted, (k) => valueJson(wanted[k], row[wanted[k].name]));
+              const json = Buffer.from(objectText(wanted, (k) => valueJson(wanted[k], row[wanted[k].name])));
               return json.length > maxValueBytes ? json.length : json;
             }),
           };
@@ -82,37 +83,67 @@ async function metadataOf<T>(what: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The children of the root: the schema is a list, depth first. */
-function topNames({ schema }: FileMetaData): string[] {
-  const names: string[] = [];
-  const after = (at: number): number => {
-    let next = at + 1;
-    for (let k = schema[at].num_children ?? 0; k > 0; k--) {
-      if (at === 0) names.push(schema[next].name);
-      next = after(next);
-    }
-    return next;
+/** A column, or a struct of columns. */
+interface Branch {
+  readonly name: string;
+  readonly children: readonly Branch[];
+}
+
+/** The schema is a list, depth first. */
+function treeOf({ schema }: FileMetaData): Branch {
+  let next = 0;
+  const branch = (): Branch => {
+    const { name, num_children: count = 0 } = schema[next++];
+    return { name, children: Array.from({ length: count }, branch) };
   };
-  after(0);
-  return names;
+  return branch();
+}
+
+const namesIn = ({ children }: Branch): string[] => children.map(({ name }) => name);
+
+function checkTree(file: string, columns: readonly FileColumn[], branch: Branch, before = ''): void {
+  const named = (name: string) => `${before}${name}`;
+  const at = columns.map((column) => ({ ...column, name: named(column.name) }));
+  checkColumns(file, at, namesIn(branch).map(named));
+  for (const { name, fields } of columns) {
+    const inner = branch.children.find((child) => child.name === name);
+    if (inner !== undefined && inner.children.length > 0) checkTree(file, fields, inner, `${named(name)}.`);
+  }
 }
 
 function valueJson(column: FileColumn, value: unknown): string | undefined {
   if (value === null || value === undefined) return column.nullable ? 'null' : undefined;
   if (value instanceof Instant) {
-    if (!column.numbers) return JSON.stringify(new Date(Number(value.micros / 1000n)).toISOString());
+    if (!column.numbers) return isoText(value);
     const perDay = BigInt(column.unitsPerDay ?? 86_400_000);
     return String(floored(value.micros * perDay, DAY_MICROS));
   }
   if (typeof value === 'number' && !Number.isFinite(value)) return column.nullable ? 'null' : undefined;
-  if (ArrayBuffer.isView(value) || Array.isArray(value)) {
-    return `[${Array.from(value as ArrayLike<unknown>, (item) => plain(item)).join(',')}]`;
+  const { fields, isWhole } = column;
+  if (fields.length > 0 && !isWhole && isStruct(value)) {
+    return objectText(fields, (k) => valueJson(fields[k], value[fields[k].name]));
   }
   return plain(value);
 }
 
+function isStruct(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !Array.isArray(value);
+}
+
+/** As JSON, whatever it is: of structs and lists all of it. */
 function plain(value: unknown): string {
-  return typeof value === 'bigint' ? value.toString() : (JSON.stringify(value) ?? 'null');
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Instant) return isoText(value);
+  if (ArrayBuffer.isView(value) || Array.isArray(value)) {
+    return `[${Array.from(value as ArrayLike<unknown>, plain).join(',')}]`;
+  }
+  if (!isStruct(value)) return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${plain(member)}`);
+  return `{${members.join(',')}}`;
+}
+
+function isoText({ micros }: Instant): string {
+  return JSON.stringify(new Date(Number(micros / 1000n)).toISOString());
 }
 
 function floored(dividend: bigint, divisor: bigint): bigint {

@@ -1,0 +1,143 @@
+import { SluiceError } from '../../kernel/errors.ts';
+import { type DefaultEntry, defaultEntry } from './default-entry.ts';
+import { defaultBranch } from './defaults.ts';
+import { branchesOf } from './fields.ts';
+import { fieldNamed, NULL } from './paths.ts';
+import { FAIL, type ReadTarget, readCode } from './read.ts';
+import { isLongRead, type Reading } from './reading.ts';
+import { branchFor, findWriterField } from './resolve.ts';
+import type { AvroField, AvroRecord, AvroType } from './schema.ts';
+import { readIndexCode } from './skip.ts';
+
+/** What a RecordReader asks of the compiler around it. */
+export interface RecordTarget extends Omit<ReadTarget, 'want' | 'slot' | 'isRead' | 'isStrict' | 'depth' | 'symbols'> {
+  symbols(slot: number, written: AvroType, reader: AvroType): string;
+  /** Keeps an entry for a want that a record lacks; returns the names of a variable with it, and of where its text begins. */
+  absent(slot: number, depth: number, entry: DefaultEntry): { readonly entry: string; readonly text: string };
+}
+
+/** Records of a writer that are written out, each with all it reads: unions of many in many would have no end. */
+const MOST_RECORDS = 4_096;
+
+/**
+ * Writes JavaScript that reads the wanted fields of a record, those of records inside of it too, and steps over the others:
+ * straight into columns, whatever the depth. Where a step leads nowhere, its columns are left as they are, which is missing.
+ *
+ * Limit: each record on the way is written out at each place where it stands, so code grows with the paths that are read.
+ */
+export class RecordReader {
+  private readonly target: RecordTarget;
+  private records = 0;
+
+  constructor(target: RecordTarget) {
+    this.target = target;
+  }
+
+  /** Statements; `depth` records lie around this one. Every reading fits the writer's record. */
+  record(writer: AvroRecord, readings: readonly Reading[], depth: number): string {
+    if (++this.records > MOST_RECORDS) {
+      const paths = readings.map(({ want }) => want.field).join(', ');
+      throw new SluiceError(
+        'schema-incompatible',
+        `the writer's schema has more than ${MOST_RECORDS} ways through its unions to ${paths}; read fewer of them, or give the producer a simpler schema`,
+      );
+    }
+    const { skips } = this.target;
+    let body = '';
+    for (const [index, { type }] of writer.fields.entries()) {
+      const here = readings.filter(({ way }) => findWriterField(writer, way[depth]) === index);
+      if (here.length === 0) body += skips.skip(type, FAIL, String(depth));
+      else body += this.field(type, here, depth);
+    }
+    for (const reading of readings) {
+      if (findWriterField(writer, reading.way[depth]) < 0) body += this.absent(reading, depth);
+    }
+    return body;
+  }
+
+  /** One field, for all that is read of it: itself, or what is inside of it. */
+  private field(written: AvroType, readings: readonly Reading[], depth: number): string {
+    const own = readings.filter((reading) => reading.isLast(depth));
+    const inner = Map.groupBy(
+      readings.filter((reading) => !reading.isLast(depth)),
+      ({ way }) => way[depth],
+    );
+    const isSeveral = own.length + inner.size > 1;
+    // A record inside may use the same name.
+    const begin = depth === 0 && inner.size === 0 ? 'r' : this.target.skips.fresh('r');
+    const remember = begin === 'r' ? 'r = at;\n' : `const ${begin} = at;\n`;
+    let turn = 0;
+    const again = (): string => (isSeveral ? (turn++ === 0 ? remember : `at = ${begin};\n`) : '');
+    let body = '';
+    for (const [k, reading] of own.entries()) {
+      // A long that an output takes along and an expression looks at: once is enough. Only behind a want that has read it: text
+      // of a union steps over a long, what is raw copies it, and HALVES then hold another field's.
+      const isRead = k > 0 && isLongRead(written, own[k - 1]) && isLongRead(written, reading);
+      if (!isRead) body += again();
+      const { kind } = reading.want;
+      const type = kind === 'raw' ? reading.field.type : reading.way[depth].type;
+      body += readCode(written, type, this.targetOf(reading, depth, isRead));
+    }
+    for (const [field, within] of inner) body += again() + this.step(written, field, within, depth);
+    return body;
+  }
+
+  /** From a value into the record that it is, or may be. */
+  private step(written: AvroType, field: AvroField, readings: readonly Reading[], depth: number): string {
+    if (written.type !== 'union') return this.branch(written, field, readings, depth);
+    let cases = '';
+    for (const [index, branch] of written.branches.entries()) {
+      const body = this.branch(branch, field, readings, depth);
+      if (body !== '') cases += `case ${index}: {\n${body}break; }\n`;
+    }
+    return `${readIndexCode(written.branches.length, FAIL)}switch (n) {\n${cases}}\n`;
+  }
+
+  private branch(written: AvroType, field: AvroField, readings: readonly Reading[], depth: number): string {
+    if (written.type === 'record') {
+      if (readings.some((reading) => reading.misfit(written, depth + 1) !== undefined)) return `${FAIL}\n`;
+      return this.record(written, readings, depth + 1);
+    }
+    if (branchFor(written, branchesOf(field.type)) === undefined) return `${FAIL}\n`;
+    let body = this.target.skips.skip(written, FAIL, String(depth));
+    for (const reading of readings) {
+      if (reading.want.kind !== 'raw') continue;
+      body += readCode(NULL, reading.field.type, { ...this.targetOf(reading, depth, false), isStrict: false });
+    }
+    return body;
+  }
+
+  private targetOf({ want, slot, isStrict }: Reading, depth: number, isRead: boolean): ReadTarget {
+    const { skips, rewrites, symbols } = this.target;
+    return {
+      ...{ want, slot, isStrict, isRead, skips, rewrites, depth: String(depth) },
+      symbols: (from, to) => symbols(slot, from, to),
+    };
+  }
+
+  private absent({ want, slot, way, field }: Reading, depth: number): string {
+    const entry = defaultEntry(defaultOf(way.slice(depth), field), want);
+    if (entry === undefined) return '';
+    const names = this.target.absent(slot, depth, entry);
+    return `putDefault(columns[${slot}], ${names.entry}, ${names.text}, i);\n`;
+  }
+}
+
+/**
+ * The last field of a way whose first a record lacks, `whole` its path and type: its default is what the default of the first has
+ * there. Throws `contract-broken` where that is no value of its type.
+ */
+export function defaultOf([first, ...rest]: readonly AvroField[], whole: AvroField): AvroField {
+  if (first === whole) return whole;
+  let branch = defaultBranch(first);
+  let json = first.default;
+  for (const { name } of rest) {
+    const inner = branch.type === 'record' ? fieldNamed(branch, name) : undefined;
+    if (inner === undefined) return { ...whole, default: null };
+    json = Object.hasOwn(json as object, name) ? (json as Json)[name] : inner.default;
+    branch = defaultBranch({ ...inner, default: json });
+  }
+  return { ...whole, default: json };
+}
+
+type Json = Readonly<Record<string, unknown>>;
