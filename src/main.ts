@@ -9,6 +9,10 @@ import { createSystemClock } from './kernel/system-clock.ts';
 // all CPU, with pauses of tens of ms (effect) → it may hold three times what is alive, some 100 MB in a run (guard).
 setFlagsFromString('--heap-growing-percent=200');
 
+// ONNX Runtime tells its maker of each process, its machine and its models, and leaves a file a process in the temporary folder
+// (cause) → what a pipeline runs on leaves the house, and the folder fills (effect) → it is told not to before it is loaded (guard).
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
 // The one place that reads the environment, the clock, chance and the process; everything else is handed them.
 let outputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

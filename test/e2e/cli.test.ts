@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -229,4 +229,19 @@ test('wrong usage and help through the command itself', async () => {
   const help = await sluice(['help', 'batch']);
   assert.deepEqual([help.code, help.stderr], [0, '']);
   assert.match(help.stdout, /\nExamples:\n/);
+});
+
+test('nothing is left in the temporary folder, and ONNX Runtime reports nothing to its maker', async () => {
+  const TMPDIR = join(folder, 'tmp');
+  mkdirSync(TMPDIR);
+  for (const args of [
+    ['check', 'topologies/hello.yaml'],
+    ['test', 'topologies/hello.yaml'],
+    [...FLIGHTS, '--limit', '1', '--input', `${EXAMPLE}/events-500.jsonl`, '--output', '-'],
+  ]) {
+    const { code, stderr } = await sluice(args, { env: { TMPDIR } });
+    assert.equal(code, 0, stderr);
+    // It makes a file of its session, and one a process, as soon as it may report.
+    assert.deepEqual(readdirSync(TMPDIR), [], args[0]);
+  }
 });
