@@ -96,15 +96,15 @@ export function judge(values: Float32Array, from: number, to: number): number {
 }
 
 /** The rows of an input that is one vector: the column itself where every record has its row, else a copy without the gaps. */
-function slabOf(column: VectorColumn, count: number, rowOf: Int32Array, rows: number, slab: () => Tensor): Tensor {
+function slabOf(column: VectorColumn, count: number, recordOf: Int32Array, rows: number, slab: () => Tensor): Tensor {
   const { values, width } = column;
   if (rows === count) return values;
   const into = slab() as Float32Array;
   const to = slabBytes(into);
   const from = slabBytes(values as Float32Array);
   for (let row = 0, end = 0; row < rows; row = end) {
-    const first = rowOf[row];
-    for (end = row + 1; end < rows && rowOf[end] === first + end - row; ) end++;
+    const first = recordOf[row];
+    for (end = row + 1; end < rows && recordOf[end] === first + end - row; ) end++;
     from.copy(to, 4 * width * row, 4 * width * first, 4 * width * (first + end - row));
   }
   return into;

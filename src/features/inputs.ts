@@ -43,17 +43,17 @@ export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
     '  const { count, fate, columns, reads } = frame;',
     ...indent(program.frame, 1),
     ...indent(slabs, 1),
-    '  const rowOf = lent === undefined ? new Int32Array(count) : lent.rowOf;',
+    '  const recordOf = lent === undefined ? new Int32Array(count) : lent.recordOf;',
     '  let rows = 0;',
     '  for (let i = 0; i < count; i++) {',
     `    if (fate[i] !== ${OPEN}) continue;`,
     '    let bad = 0;',
     ...indent(body.lines, 2),
     '    if (bad < 0) notFinite(frame, i);',
-    '    else rowOf[rows++] = i;',
+    '    else recordOf[rows++] = i;',
     '  }',
     `  frame.inputs = [${typed.map((lines, k) => finishedSlab(program, spec.inputs[k], k, lines)).join(', ')}];`,
-    '  frame.rowOf = rowOf;',
+    '  frame.recordOf = recordOf;',
     '  frame.rows = rows;',
     '};',
   ]);
@@ -146,7 +146,7 @@ function finishedSlab(program: Program, input: InputProgram, k: number, typed: r
   const whole = wholeSlot(input, typed);
   if (whole === undefined) return `s${k}`;
   const values = program.hoist(`float32Values(columns[${whole}])`);
-  return `${values} === undefined ? s${k} : slabOf(columns[${whole}], count, rowOf, rows, m${k})`;
+  return `${values} === undefined ? s${k} : slabOf(columns[${whole}], count, recordOf, rows, m${k})`;
 }
 
 function widthOf(lines: readonly TypedLine[]): number {

@@ -42,11 +42,11 @@ export function compilePredictions(spec: PredictionsSpec): Compiled<CompiledPred
   });
   const source = assemble(program, [
     'return function predict(frame, columns) {',
-    '  const { fate, rows, rowOf, outputs } = frame;',
+    '  const { fate, rows, recordOf, outputs } = frame;',
     ...indent(program.frame, 1),
     ...indent(heads, 1),
     '  for (let r = 0; r < rows; r++) {',
-    '    const i = rowOf[r];',
+    '    const i = recordOf[r];',
     `    if (fate[i] !== ${OPEN}) continue;`,
     ...indent(finiteTest(names.used), 2),
     ...indent(body.lines, 2),

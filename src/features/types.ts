@@ -74,7 +74,7 @@ export type Compiled<T> =
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /**
- * Preprocessing, compiled: fills `frame.inputs` row by row for every OPEN record, sets `frame.rows` and `frame.rowOf`.
+ * Preprocessing, compiled: fills `frame.inputs` row by row for every OPEN record, sets `frame.rows` and `frame.recordOf`.
  * A row with a value that is not finite in the input's dtype dead-letters its record as `feature-not-finite` and takes no row.
  */
 export type RowFiller = (frame: Frame, lent?: RowMemory) => void;
@@ -83,7 +83,7 @@ export type RowFiller = (frame: Frame, lent?: RowMemory) => void;
 export interface RowMemory {
   /** Of input `k`; not asked for where a column of the event is the slab. */
   slab(k: number): Tensor;
-  readonly rowOf: Int32Array;
+  readonly recordOf: Int32Array;
 }
 
 export interface InputProgram {

@@ -81,7 +81,7 @@ export class Frame {
   featuresAtMs: Float64Array = NOTHING_READ;
   /** preprocess: records that go to the model, in order: row → record. */
   rows = 0;
-  rowOf: Int32Array = new Int32Array(0);
+  recordOf: Int32Array = new Int32Array(0);
   /** preprocess: one row-major slab (rows × width) an ONNX input, in the dtype of that input. */
   inputs: readonly Tensor[] = [];
   /** infer: one row-major slab (rows × width) an ONNX output that the plan asks for. */

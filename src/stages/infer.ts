@@ -140,7 +140,7 @@ export function createInfer(
   function blame({ frame, row, why, memory: wasMemory }: Suspect): void {
     // What a row needs that nothing gives it says nothing about the size of batches.
     if (wasMemory && memory.isReduced) restored();
-    decide(frame, frame.rowOf[row], DEAD_LETTERED, MODEL_FAILED);
+    decide(frame, frame.recordOf[row], DEAD_LETTERED, MODEL_FAILED);
     telemetry.event('row-failed', { model: plan.bundle.label, reason: why });
   }
 

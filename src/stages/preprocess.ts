@@ -18,19 +18,19 @@ export function createPreprocess(deps: IsolateDeps, plan: Plan, releaseReads?: S
   const { widths, fill } = plan.inputs;
   const rowBytes = plan.feeds.reduce((sum, { dtype }, k) => sum + SLABS[dtype].BYTES_PER_ELEMENT * widths[k], 0);
   const memory = new Pool(
-    (records) => ({ records, slabs: [] as (Tensor | undefined)[], rowOf: new Int32Array(records) }),
+    (records) => ({ records, slabs: [] as (Tensor | undefined)[], recordOf: new Int32Array(records) }),
     rowBytes + 4,
   );
 
   function fillLent(frame: Frame): void {
     const { count } = frame;
-    const { records, slabs, rowOf } = memory.lend(frame, count);
+    const { records, slabs, recordOf } = memory.lend(frame, count);
     fill(frame, {
       slab(k) {
         slabs[k] ??= new SLABS[plan.feeds[k].dtype](records * widths[k]);
         return slabs[k].subarray(0, count * widths[k]);
       },
-      rowOf: rowOf.subarray(0, count),
+      recordOf: recordOf.subarray(0, count),
     });
   }
 

@@ -116,7 +116,7 @@ async function play({ seed, fixedMs, perRowMs, load, flushing }: Scenario): Prom
       { receivedAtMs: nowMs, receivedMonotonicMs: clock.monotonicMs() },
     );
     frame.rows = rows;
-    frame.rowOf = Int32Array.from({ length: rows }, (_, i) => i);
+    frame.recordOf = Int32Array.from({ length: rows }, (_, i) => i);
     frame.inputs = [Float32Array.from({ length: rows }, () => id++)];
     waiting.set(frame, { rows, arrivedMs: clock.monotonicMs() });
     inOrder.push(frame);

@@ -116,7 +116,7 @@ test('compiled expressions give what the interpreter gives', () => {
       });
       const finite = expected.map((row) => row.every(Number.isFinite));
       const kept = [...finite.keys()].filter((i) => finite[i]);
-      assert.deepEqual([...frame.rowOf.subarray(0, frame.rows)], kept);
+      assert.deepEqual([...frame.recordOf.subarray(0, frame.rows)], kept);
       assert.deepEqual(
         [...frame.fate],
         finite.map((is) => (is ? OPEN : DEAD_LETTERED)),

@@ -44,7 +44,7 @@ export function createProbe(
     if (frame.fate[0] !== OPEN) return undefined;
     frame.reads = scored.reads;
     const slab = SLABS[dtype](widths[0]);
-    fill(frame, { slab: () => slab, rowOf: new Int32Array(1) });
+    fill(frame, { slab: () => slab, recordOf: new Int32Array(1) });
     return { values: Array.from(slab as ArrayLike<number | bigint>, Number), isFinite: frame.fate[0] === OPEN };
   };
 }

@@ -38,7 +38,7 @@ async function objectsARecord({ expression, given = {} }: Example): Promise<{ ra
   const frame = emptyFrame(RECORDS);
   frame.columns = eventColumns(wants, new Array(RECORDS).fill(given));
   const slab = new Float64Array(RECORDS * widths[0]);
-  const memory = { slab: () => slab, rowOf: new Int32Array(RECORDS) };
+  const memory = { slab: () => slab, recordOf: new Int32Array(RECORDS) };
   for (let k = 0; k < WARM_FRAMES; k++) fill(frame, memory);
   const stop = await startSampling(LEAST_OBJECT_BYTES);
   fill(frame, memory);

@@ -50,7 +50,7 @@ function labelOf(expression: string): string | undefined {
   assert.ok(compiled.ok);
   const frame = emptyFrame(1);
   frame.rows = 1;
-  frame.rowOf = new Int32Array(1);
+  frame.recordOf = new Int32Array(1);
   compiled.program.predict(frame);
   const [column] = frame.predictions;
   return column.kind === 'label' ? column.labels[column.codes[0]]?.toString() : undefined;

@@ -40,7 +40,7 @@ function filled(program: CompiledInputs, events: readonly EventValues[], float32
 function rowsOf(frame: Frame, width: number): unknown {
   return {
     rows: [...frame.inputs[0].subarray(0, frame.rows * width)],
-    rowOf: [...frame.rowOf.subarray(0, frame.rows)],
+    recordOf: [...frame.recordOf.subarray(0, frame.rows)],
     fate: [...frame.fate],
     reason: [...frame.reason],
   };
@@ -83,7 +83,7 @@ test('records that are not finite dead-letter, and their rows are left out', () 
     const frame = filled(program, spoilt(3, value), true);
     assert.equal(frame.fate[3], DEAD_LETTERED);
     assert.equal(frame.reason[3], reasonCode('feature-not-finite'));
-    assert.deepEqual([...frame.rowOf.subarray(0, frame.rows)], [1, 2, 4, 5]);
+    assert.deepEqual([...frame.recordOf.subarray(0, frame.rows)], [1, 2, 4, 5]);
     assert.deepEqual(
       [...frame.inputs[0].subarray(0, frame.rows * WIDTH)],
       [1, 2, 4, 5].flatMap((i) => EVENTS[i].v),
@@ -100,7 +100,7 @@ test('so it is where there are so many that rows are judged together', () => {
     const program = compile(lines);
     const [wide, narrow] = [false, true].map((float32) => rowsOf(filled(program, many, float32), program.widths[0]));
     assert.deepEqual(narrow, wide, JSON.stringify(lines));
-    assert.equal((narrow as { rowOf: number[] }).rowOf.length, 596);
+    assert.equal((narrow as { recordOf: number[] }).recordOf.length, 596);
   }
 });
 
@@ -112,7 +112,7 @@ test('a vector that is all of a row is not copied, unless there are gaps; the co
       asked.push(k);
       return new Float32Array(EVENTS.length * WIDTH);
     },
-    rowOf: new Int32Array(EVENTS.length),
+    recordOf: new Int32Array(EVENTS.length),
   };
   const frame = emptyFrame(EVENTS.length);
   frame.columns = eventColumns(program.wants, EVENTS).map(toFloat32);

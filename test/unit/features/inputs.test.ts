@@ -31,7 +31,7 @@ test('rows are those of open records, in order, without a gap', () => {
   decide(frame, 2, DROPPED, reasonCode('tombstone'));
   compiled.program.fill(frame);
   assert.equal(frame.rows, 2);
-  assert.deepEqual([...frame.rowOf.subarray(0, 2)], [0, 4]);
+  assert.deepEqual([...frame.recordOf.subarray(0, 2)], [0, 4]);
   assert.deepEqual([...frame.inputs[0].subarray(0, 4)], [1, 1, 8, 0.125]);
   assert.deepEqual([...frame.fate], [OPEN, DEAD_LETTERED, DROPPED, DEAD_LETTERED, OPEN]);
   assert.deepEqual([...frame.reason], [0, NOT_FINITE, reasonCode('tombstone'), NOT_FINITE, 0]);
@@ -120,7 +120,7 @@ test('several inputs share their values and fail together', () => {
     { a: 6, id: 9 },
   ]);
   program.fill(frame);
-  assert.deepEqual([...frame.rowOf.subarray(0, frame.rows)], [0, 2]);
+  assert.deepEqual([...frame.recordOf.subarray(0, frame.rows)], [0, 2]);
   assert.deepEqual([...frame.inputs[0].subarray(0, 6)], [1, -1, 2, 3, -3, 6]);
   assert.deepEqual([...frame.inputs[1].subarray(0, 2)], [7n, 9n]);
 });

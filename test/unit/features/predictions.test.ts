@@ -20,7 +20,7 @@ function predict(
   const count = Object.values(outputs)[0].length;
   const frame = emptyFrame(count);
   frame.rows = count;
-  frame.rowOf = Int32Array.from({ length: count }, (_, i) => i);
+  frame.recordOf = Int32Array.from({ length: count }, (_, i) => i);
   prepare(frame);
   frame.outputs = program.fetches.map((name) => Float64Array.from(outputs[name].flat()));
   program.predict(frame);
@@ -54,10 +54,10 @@ test('the flight bundle: a probability and its band, a bound belonging to the na
   assert.deepEqual(labels(band), ['low', 'low', 'medium', 'medium', 'high', 'high']);
 });
 
-test('entries go by record, rows by rowOf; settled records are passed over', () => {
+test('entries go by record, rows by recordOf; settled records are passed over', () => {
   const { frame } = predict(BANDS, { probability: [[0.1], [0.3], [0.9], [0.7]] }, (prepared) => {
     prepared.rows = 3;
-    prepared.rowOf = Int32Array.of(0, 2, 3);
+    prepared.recordOf = Int32Array.of(0, 2, 3);
     decide(prepared, 1, DROPPED, reasonCode('tombstone'));
     decide(prepared, 2, DEAD_LETTERED, reasonCode('model-failed'));
   });

@@ -69,7 +69,7 @@ test('the record that a failed row stands for is the one that dead-letters, wher
   const frame = preprocessed([1, 2, 3, 4], deps.clock);
   frame.fate[0] = DEAD_LETTERED;
   frame.rows = 3;
-  frame.rowOf = Int32Array.of(1, 2, 3);
+  frame.recordOf = Int32Array.of(1, 2, 3);
   frame.inputs = [Float32Array.of(2, 3, POISON, 0)];
   await deps.clock.run(infer(frame) as Promise<void>);
   assert.deepEqual(fates(frame), ['none', 'open', 'open', 'model-failed']);
