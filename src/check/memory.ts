@@ -1,16 +1,22 @@
+import { encodeConstant } from '../codecs/avro/defaults.ts';
+import { RAW_GROWTH, RAW_LEAST_BYTES } from '../codecs/avro/raw-out.ts';
+import { parseAvroRecord } from '../codecs/avro/schema.ts';
+import { growthOfJson } from '../codecs/json/growth.ts';
 import { predictedColumns } from '../plan/look-ups.ts';
 import type { InputDType, Plan, ReadPlan } from '../plan/plan.ts';
 
 /**
  * How much memory a pipeline may take (promise P4): a sum of terms, each from a limit that the program keeps.
  *
- *   base + model + 1.25 × (bytes in flight × 4 + records in flight × what one costs + brokers × fetch) + requests + caches + schemas
+ *   base + model + 1.25 × (bytes in flight × 4 + fields passed on whole + records in flight × what one costs + brokers × fetch)
+ *   + requests + caches + schemas
  *
  * Promise: resident memory stays below the sum, whatever comes in and whatever stands still; measured, not proven, with
  * records of a megabyte, a backlog at the start and an output that stands still (test/faults/embedded/memory.test.ts).
  * Limits: feature files are held whole, twice while one is loaded again; a record batch that is larger than a fetch comes whole, as large as its topic allows; a key of the cache above 47 bytes
  * adds itself; the record's term takes strings and vectors for as long as they are in its bytes; a model that allocates while it
- * runs, or a `use` function that keeps things, is not in it; a runtime for a GPU adds what its vendor says.
+ * runs, or a `use` function that keeps things, is not in it; a runtime for a GPU adds what its vendor says; a field that is passed
+ * on whole is as long as its writer of Avro has written it, where it may be RAW_GROWTH times its record if schemas differ within it.
  */
 export interface MemoryLimits {
   /** Brokers of the cluster: each is fetched from at the same time. */
@@ -52,7 +58,7 @@ const BASE_BYTES = 256 * MIB;
 const MODEL_COPIES = 3;
 /** A record's bytes: in its frame; in its dead letter or output; in the request, which is what the socket has; and in that of an attempt before. */
 const BYTES_COPIES = 4;
-/** … and of fields that go on whole in columns of their own, which grow by doubling. */
+/** Fields that go on whole are in columns of their own, which grow by doubling. */
 const RAW_COPIES = 2;
 /** A record in the columns that every frame has, with its share of promises, spans and rows of output. */
 const RECORD_BYTES = 512;
@@ -106,16 +112,27 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     limits.inflatedMaxBytes +
     limits.fetchMaxRecords * fetchedBytes +
     batches * BATCH_BYTES;
-  const copies = BYTES_COPIES + (plan.wants.some(({ kind }) => kind === 'raw') ? RAW_COPIES : 0);
-  const moving = bytes * copies + records * recordBytes + limits.brokers * fetchBytes;
+  const whole = Math.max(wholeGrowth(plan), plan.smaller === undefined ? 0 : wholeGrowth(plan.smaller));
+  // No entry is longer than that, whatever it is made of.
+  const wholeBytes = RAW_COPIES * Math.min(whole * bytes, RAW_GROWTH * bytes + records * RAW_LEAST_BYTES);
+  const moving = bytes * BYTES_COPIES + wholeBytes + records * recordBytes + limits.brokers * fetchBytes;
   const terms: MemoryTerm[] = [
     { name: 'base', bytes: BASE_BYTES, from: 'program, clients and an idle heap' },
     modelTerm(plan, limits),
     {
       name: 'in flight, bytes',
-      bytes: bytes * copies,
-      from: `flow.maxInFlight.bytes × ${copies}`,
+      bytes: bytes * BYTES_COPIES,
+      from: `flow.maxInFlight.bytes × ${BYTES_COPIES}`,
     },
+    ...(whole === 0
+      ? []
+      : [
+          {
+            name: 'passed on whole',
+            bytes: Math.ceil(wholeBytes),
+            from: `flow.maxInFlight.bytes × ${(wholeBytes / bytes).toPrecision(2)}: fields that outputs take as they are`,
+          },
+        ]),
     {
       name: 'in flight, records',
       bytes: records * recordBytes,
@@ -141,6 +158,14 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     },
   ];
   return { bytes: terms.reduce((sum, term) => sum + term.bytes, 0), terms };
+}
+
+/** Bytes of Avro that a byte in flight may come to in fields that go on whole; 0 where none does. */
+function wholeGrowth({ topology, wants }: Plan): number {
+  const whole = wants.filter(({ kind }) => kind === 'raw');
+  if (whole.length === 0) return 0;
+  if (topology.source.value.kind === 'avro') return 1;
+  return Math.max(1, ...whole.map(({ type }) => (type === undefined ? 1 : growthOfJson(type))));
 }
 
 function secondLevelTerms({ reads }: Plan, { secondLevel }: MemoryLimits): MemoryTerm[] {
@@ -186,11 +211,21 @@ function perRecordBytes(plan: Plan): number {
   const { wants, reads, feeds } = plan;
   let bytes = RECORD_BYTES;
   for (const { kind, width } of wants) bytes += kind === 'vector' ? width * 8 + 1 : 17;
+  bytes += RAW_COPIES * defaultBytes(plan);
   // In the frame, and in the call to the store that brought it.
   for (const { rowWidth, views } of reads) bytes += 2 * 8 * (rowWidth + views.length) + STORE_ROW_BYTES;
   for (const { rowShape, dtype } of feeds) bytes += rowShape.reduce((a, b) => a * b, 1) * DTYPE_BYTES[dtype];
   for (const { width } of predictedColumns(plan)) bytes += 8 * Math.max(1, width);
   return bytes;
+}
+
+/** Of fields that go on whole: what stands for those that a record may lack. */
+function defaultBytes({ topology, wants }: Plan): number {
+  const names = new Set(wants.flatMap(({ kind, field }) => (kind === 'raw' ? [field] : [])));
+  if (names.size === 0) return 0;
+  const { fields } = parseAvroRecord(topology.source.value.schema);
+  const lacking = fields.filter((field) => names.has(field.name) && field.default !== undefined);
+  return lacking.reduce((sum, field) => sum + encodeConstant(field.type, field.default, field.name).length, 0);
 }
 
 /** Slabs grow by doubling: old and new exist side by side until the old one is collected. */

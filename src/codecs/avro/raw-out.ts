@@ -8,8 +8,8 @@ import { putLong } from './writers.ts';
  * A value may come out longer than it came in (ints as doubles, defaults that its writer lacks) → a record made for it could
  * fill the memory → an entry has `RAW_GROWTH` times the bytes of its record, and what goes beyond is not written: `endRaw` says so.
  */
-const RAW_GROWTH = 16;
-const RAW_LEAST_BYTES = 65_536;
+export const RAW_GROWTH = 16;
+export const RAW_LEAST_BYTES = 65_536;
 
 /** Begins entry `i`, of a record of so many bytes. */
 export function beginRaw(column: RawColumn, i: number, recordBytes: number): void {
