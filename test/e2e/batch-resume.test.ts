@@ -172,6 +172,7 @@ for (const [name, input, dead] of [
       if (limit === 100) copyFileSync(bookmark, old);
     }
     copyFileSync(old, bookmark);
+    const said: string[] = [];
     for (const [limit, published] of [
       [410, 410 - dead],
       [410, 410 - dead],
@@ -181,7 +182,9 @@ for (const [name, input, dead] of [
     ]) {
       const { code, stderr } = await batch({ ...options, limit }, '--resume');
       assert.equal(code, 0, stderr);
+      said.push(stderr);
       assert.equal(bySource(await readTopic(stack.env.KAFKA_BROKERS, name)).size, published);
     }
+    assert.match(said[0], /^going on behind .* what the broker was sent and had not appended by now comes twice$/m);
   });
 }

@@ -170,6 +170,24 @@ test('a file to a topic: key and headers as run gives them', async () => {
   });
 });
 
+test('into a topic a batch delivers at least once, and says so where the topology asks for more', async () => {
+  const once = at('once.yaml');
+  const hello = readFileSync(HELLO, 'utf8');
+  writeFileSync(once, hello.replace('latencyBudget: 50ms', 'delivery: exactly-once\n  latencyBudget: 50ms'));
+  const options = { input: EVENTS, limit: '10' };
+  const into = await batch({ ...options, output: 'kafka:hello.again' }, once);
+  assert.equal(into.code, 0, into.stderr);
+  assert.match(into.stderr, /^outputs go to topic "hello\.again" at least once: flow\.delivery exactly-once is for/);
+  for (const [output, topology] of [
+    [at('once.jsonl'), once],
+    ['kafka:hello.again', HELLO],
+  ]) {
+    const { code, stderr } = await batch({ ...options, output }, topology);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /at least once/);
+  }
+});
+
 test('a topic to a topic, by the schema registry, dead letters to a file; features of a folder, or of the store', async () => {
   const flights = readJsonLines<Flight>(EVENTS);
   const upstream = await createUpstream(stack.env, 'flights.departed');

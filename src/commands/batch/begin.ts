@@ -52,6 +52,13 @@ export async function begin(
   if (other !== undefined)
     tell(`${endText(output)} is whole, and the ${other} is another one; begun anew`, options, io);
   const saved = other === undefined ? found : undefined;
+  if (output.kind === 'topic' && plan.topology.flow.delivery === 'exactly-once') {
+    tell(
+      `outputs go to topic "${output.topic}" at least once: flow.delivery exactly-once is for sluice run, whose group keeps its position; a batch has none`,
+      options,
+      io,
+    );
+  }
   const outputEnds = look && output.kind === 'topic' ? await look.extents(output.topic) : undefined;
   if (saved !== undefined && 'file' in place) {
     checkResume(saved, identity, place.file, asked);
@@ -77,7 +84,7 @@ export async function begin(
     }
     const { answered, count } = await answeredSince(look, output.topic, saved, plan.bundle.label);
     tell(
-      `going on behind ${done} that are done, by ${place.file}, and ${count} behind it that ${endText(output)} has`,
+      `going on behind ${done} that are done, by ${place.file}, and ${count} behind it that ${endText(output)} has; what the broker was sent and had not appended by now comes twice`,
       options,
       io,
     );

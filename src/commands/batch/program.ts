@@ -59,7 +59,9 @@ the last N, a time ago (2h) or an ISO time. Its values are as the topology says;
 To a file its partitions go one behind the other. Outputs to a topic have the key and the headers that \`run\` gives them.
 
 Every five seconds it notes in OUTPUT.bookmark how far it is; when all is done that is removed. --resume cuts the output
-there and goes on, if topology, model and input are as they were; not with Parquet. Into a topic only --bookmark is noted in.`,
+there and goes on, if topology, model and input are as they were; not with Parquet. Into a topic only --bookmark is noted in.
+Delivery to a topic is at least once, whatever flow.delivery says: --resume finds there what is published, by its headers, but
+what the broker was sent and had not appended by then comes twice, a request a partition at most.`,
     )
     .action(async (topology, options) => {
       const { batch } = await import('./batch.ts');
