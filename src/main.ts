@@ -9,7 +9,7 @@ import { createSystemClock } from './kernel/system-clock.ts';
 // all CPU, with pauses of tens of ms (effect) → it may hold three times what is alive, some 100 MB in a run (guard).
 setFlagsFromString('--heap-growing-percent=200');
 
-// ONNX Runtime tells its maker of each process, its machine and its models, and leaves a file a process in the temporary folder
+// ONNX Runtime tells its maker of each process, its machine and its models, and leaves a file per process in the temporary folder
 // (cause) → what a pipeline runs on leaves the house, and the folder fills (effect) → it is told not to before it is loaded (guard).
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 

@@ -207,7 +207,7 @@ export class LatencyModel {
     return Math.abs(this.sizes.localMs(centre) - line) > bound * line;
   }
 
-  /** Of a class that is not known: no cheaper a row than the next smaller one that is, no cheaper a run than smaller sizes. */
+  /** Of a class that is not known: no cheaper per row than the next smaller one that is, no cheaper per run than smaller sizes. */
   private tableMs(rows: number): number {
     const own = this.sizes.localMs(rows);
     if (!Number.isNaN(own)) return own;

@@ -10,7 +10,7 @@ export class MemoryLimit {
   private good = 0;
   private patience = FIRST_PATIENCE;
 
-  /** Rows a run at most; Infinity while there is no limit. */
+  /** Rows per run at most; Infinity while there is no limit. */
   get rows(): number {
     return this.limit;
   }

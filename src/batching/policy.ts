@@ -31,7 +31,7 @@ const FULL_OVERHEAD = 0.02;
  * outside of the run too, which the model does not know.
  */
 const SHORT = 0.02;
-/** The same of a late backlog, where the line says that larger runs cost no more a row: a fixed cost is easily lost in noise. */
+/** The same of a late backlog, where the line says that larger runs cost no more per row: a fixed cost is easily lost in noise. */
 const LATE_SHORT = 0.05;
 /** A batch may take the whole budget, or this many times the fixed cost; one that is late may take what it does. */
 const LATE_FACTOR = 10;

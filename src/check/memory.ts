@@ -68,7 +68,7 @@ const COLUMNS_BYTES = 2 * 44;
 const BATCH_BYTES = 320;
 /** What a record batch takes at least as it comes: its header and one record. */
 const LEAST_BATCH_BYTES = 68;
-/** With `client: stock`, beside that: an object a record, two texts, three views. */
+/** With `client: stock`, beside that: an object per record, two texts, three views. */
 const MESSAGE_BYTES = 480;
 /** The model's own process, idle: what it does not share with the pipeline's, and the messages between the two. */
 const MODEL_PROCESS_BYTES = 96 * MIB;
@@ -195,7 +195,7 @@ function modelTerm({ topology, smaller }: Plan, limits: MemoryLimits): MemoryTer
   return { name: 'model', bytes: files.bytes + processes * MODEL_PROCESS_BYTES, from: `${files.from} + ${own}` };
 }
 
-/** Beside the session that is tried at the start, one a thread; where that is decided at the start, it may come to a thread. */
+/** Beside the session that is tried at the start, one per thread; where that is decided at the start, it may come to a thread. */
 function threadsTerm(placement: string | undefined, sessions: number, modelBytes: number, models: number): MemoryTerm {
   const files = modelBytes * MODEL_COPIES;
   if (placement === 'inline') return { name: 'model', bytes: files, from: `${MODEL_COPIES} × model files` };

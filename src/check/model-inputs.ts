@@ -52,7 +52,7 @@ export interface ShapeParts {
   readonly bundle: Bundle;
   readonly yaml: YamlDocument;
   readonly programs: readonly InputProgram[];
-  /** Values a row, by program. */
+  /** Values per row, by program. */
   readonly widths: readonly number[];
   readonly tensors: readonly TensorSpec[];
   readonly maxBatch: number;

@@ -58,7 +58,7 @@ function splitProblem(shape: TensorSpec['shape']): string | undefined {
   return `declares ${rows} a run (${shapeText(shape)}), whatever goes in: if that is so, batches of another size fail, are run again in halves down to single rows, and gain nothing`;
 }
 
-/** Why an output cannot be read as numbers a row, and what to do about it; undefined where it can. */
+/** Why an output cannot be read as numbers per row, and what to do about it; undefined where it can. */
 export function problemOf({ dtype, type, shape }: TensorSpec): { what: string; remedy: string } | undefined {
   if (dtype === 'other' && type !== undefined)
     return { what: `has values of ${type}`, remedy: `export it as ${READABLE.join(', ')}` };

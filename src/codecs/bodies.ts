@@ -6,7 +6,7 @@ import type { BodiesEncoder, RowEncoder } from './types.ts';
 /** Of a part, as a varint. */
 export const MAX_LENGTH_BYTES = 5;
 
-/** Bodies by an encoder that writes a value a call: what compileAvroEncoder generates as one loop. */
+/** Bodies by an encoder that writes a value per call: what compileAvroEncoder generates as one loop. */
 export function bodiesOf(value: RowEncoder): BodiesEncoder {
   /** How many bytes a value's length takes is known when the value is there: as many as the last one's, mostly. */
   let lengthBytes = 1;

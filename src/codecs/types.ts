@@ -20,7 +20,7 @@ export interface ColumnWant {
 export interface ValueDecoder {
   /** `columns[k]` belongs to `wants[k]` and is freshly made (everything missing). */
   bind(arena: Buffer, columns: readonly Column[]): RowDecoder;
-  /** The same for many records a call. */
+  /** The same for many records per call. */
   bindRows(arena: Buffer, columns: readonly Column[]): RowsDecoder;
 }
 
@@ -53,7 +53,7 @@ export interface OutputField {
 
 export interface ValueEncoder {
   bind(columns: readonly Column[], predictions: readonly Column[]): RowEncoder;
-  /** The same for many records a call, with their keys. */
+  /** The same for many records per call, with their keys. */
   bindBodies(columns: readonly Column[], predictions: readonly Column[]): BodiesEncoder;
 }
 

@@ -11,7 +11,7 @@ import type { InputProgram } from './types.ts';
 export interface DType {
   /** Code of a fresh slab of `length` elements. */
   readonly slab: string;
-  /** Bytes an element. */
+  /** Bytes per element. */
   readonly bytes: number;
   /** The slab as 32-bit words, where `store` needs it. */
   readonly words: boolean;
@@ -55,7 +55,7 @@ export const DTYPES: Readonly<Record<InputProgram['dtype'], DType>> = {
     (x) => `${x} - ${x} === 0`,
     (x) => `${x} !== 0 ? 1 : 0`,
   ),
-  // A BigInt a value would be an object a value → two halves; both are exact for every float64 in range.
+  // A BigInt per value would be an object each → two halves; both are exact for every float64 in range.
   int64: {
     slab: 'BigInt64Array',
     bytes: 8,

@@ -95,7 +95,7 @@ export interface InputProgram {
 export interface CompiledInputs {
   /** Event columns the program reads, in slot order: decode must deliver these. */
   readonly wants: readonly ColumnWant[];
-  /** Values a row, by input. */
+  /** Values per row, by input. */
   readonly widths: readonly number[];
   /** A name a column of each input (`tod[0]`…), for people. */
   readonly columnNames: readonly (readonly string[])[];

@@ -1,7 +1,7 @@
 import { floatRows } from './bytes/finite-rows.ts';
 
 /**
- * Columns: one entry a record, typed arrays, no object a record.
+ * Columns: one entry per record, typed arrays, no object per record.
  *
  * | kind   | entry of record i                                              | missing            |
  * |--------|----------------------------------------------------------------|--------------------|

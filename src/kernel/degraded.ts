@@ -1,5 +1,5 @@
 /**
- * How an answer was come by where it is less than what the topology asks for: a set of bits, one a record. 0: in no way.
+ * How an answer was come by where it is less than what the topology asks for: a set of bits, one per record. 0: in no way.
  * A topology allows it with `onOverload`; the output says it in `sluice-degraded`, names in this order, comma-joined.
  */
 export const DEGRADED = ['stale-cache', 'default-features', 'smaller-model'] as const;

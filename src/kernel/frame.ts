@@ -11,7 +11,7 @@ export interface Origin {
   readonly epoch: number;
 }
 
-/** Feature rows that a frame's records point into, one set a read (table × key). Row 0 is the row that is not there: all NaN. */
+/** Feature rows that a frame's records point into, one set per read (table × key). Row 0 is the row that is not there: all NaN. */
 export interface FeatureRows {
   /** Record → row. */
   readonly index: Int32Array;
@@ -66,13 +66,13 @@ export class Frame {
   failedIn: Map<number, string> | undefined = undefined;
   /** decode: writer schema id → why its records cannot be read; made when the first one is refused. */
   refusals: Map<number, string> | undefined = undefined;
-  /** decode: writer schema id a record, -1 where there is none. */
+  /** decode: writer schema id per record, -1 where there is none. */
   readonly schemaId: Int32Array;
   /** decode: one column for every field the plan wants, by slot. */
   columns: readonly Column[] = [];
   /** Record → how its answer is less than asked for, see degraded.ts; undefined: none of them is. */
   degraded: Uint8Array | undefined = undefined;
-  /** enrich: one entry a read of the plan. */
+  /** enrich: one entry per read of the plan. */
   reads: readonly FeatureRows[] = [];
   /**
    * enrich: record → when the oldest of the feature views that it uses was written, wall ms; NaN where it uses none, or the

@@ -1,5 +1,5 @@
 /**
- * Records as columns, beside the bytes that they lie in: what a fetch is decoded into. No object a record.
+ * Records as columns, beside the bytes that they lie in: what a fetch is decoded into. No object per record.
  *
  * The records of one batch lie one behind the other: record `i` ends at `ends[i]`, where the next one begins. Several batches
  * share one set of columns, as a set each would cost more than a small batch is worth; each has bytes of its own, see RecordRange.

@@ -11,7 +11,7 @@ export interface HeaderBlock {
 
 /**
  * Records as one arena of bytes and columns of ranges: what encode fills, deliver accumulates and a sink sends.
- * Grows by doubling; `clear()` keeps the memory. Start -1 is null. No object a record.
+ * Grows by doubling; `clear()` keeps the memory. Start -1 is null. No object per record.
  *
  * A row may lie there as it does in a Kafka record batch from the key on (length of the key, key, length of the value, value,
  * headers; varints, zigzag): it has a body. `appendRow` puts in front what a batch has there, so that rows that all came by it are

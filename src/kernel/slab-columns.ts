@@ -1,4 +1,4 @@
-/** Columns of a RecordSlab, an entry a row: ranges into its arena, -1 for null. */
+/** Columns of a RecordSlab, an entry per row: ranges into its arena, -1 for null. */
 export interface SlabColumns {
   readonly capacity: number;
   /** Wall ms. */

@@ -58,7 +58,7 @@ export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly sessionTimeoutMs: number;
-  /** Who reads and writes record batches: Sluice, in columns, or the client, an object a record. */
+  /** Who reads and writes record batches: Sluice, in columns, or the client, an object per record. */
   readonly client: 'columnar' | 'stock';
   /** Undefined: without TLS. */
   readonly ssl?: TlsSettings | undefined;

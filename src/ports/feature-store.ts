@@ -28,7 +28,7 @@ export interface FeatureRead {
   /** Distinct, non-empty, sorted bytewise, at most 4,096 bytes each. */
   readonly keys: readonly Buffer[];
   readonly views: readonly ViewSpec[];
-  /** Numbers a row: the sum of all column widths. */
+  /** Numbers per row: the sum of all column widths. */
   readonly rowWidth: number;
   readonly into: FeatureReadResult;
   readonly timeoutMs: number;

@@ -20,7 +20,7 @@ export interface ModelSession {
   readonly devices?: readonly string[];
   /** Runs that may be under way at once; one, if not given. */
   readonly concurrency?: number;
-  /** Rows a run at most, so that it holds nobody up; as many as are wanted, if not given. */
+  /** Rows per run at most, so that it holds nobody up; as many as are wanted, if not given. */
   readonly maxRows?: number;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
@@ -39,7 +39,7 @@ export interface ModelSession {
 
 export interface ModelOutput {
   readonly values: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
-  /** Values a row. */
+  /** Values per row. */
   readonly width: number;
 }
 

@@ -22,7 +22,7 @@ export interface TransactionalSink extends Pick<Sink, 'open' | 'partitionCount' 
 
 export interface Transaction {
   readonly origin: Origin;
-  /** One a partition of an output topic; none where only the position moves. */
+  /** One per partition of an output topic; none where only the position moves. */
   readonly parts: readonly Part[];
   /** The next offset to read of the origin's partition. */
   readonly nextOffset: number;

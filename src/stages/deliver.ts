@@ -37,7 +37,7 @@ export interface DeliverDeps extends StageDeps {
 }
 
 /**
- * deliver: frames in input order → one accumulator an output partition → acknowledgements counted down on the frames.
+ * deliver: frames in input order → one accumulator per output partition → acknowledgements counted down on the frames.
  *
  * Outputs and dead letters alike are settled by an acknowledgement of the broker only (laws L1, L7). An output that the
  * broker will never take (too large) becomes a dead letter, `unpublishable`; a dead letter that it will never take ends the run.

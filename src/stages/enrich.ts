@@ -10,7 +10,7 @@ import type { Stage, StageDeps } from './types.ts';
 const RULES = { dates: true, missing: reasonCode('feature-missing'), stale: reasonCode('feature-stale') };
 
 /**
- * enrich: a column of keys → rows of features, one set a read. Distinct keys only; cached, shared between frames.
+ * enrich: a column of keys → rows of features, one set per read. Distinct keys only; cached, shared between frames.
  *
  * A row or view that is not there is NaN, or by the topology's choice a dead letter or a drop (`feature-missing`);
  * a view older than `maxAge` is used, missing, or a dead letter (`feature-stale`). A store that is down holds the frame.

@@ -21,7 +21,7 @@ const ARRIVAL_WINDOW_MS = 100;
 const INITIAL_RUN_MS = 1;
 const NO_OUTPUT: ModelOutput = { values: new Uint8Array(0), width: 0 };
 
-/** Rows a run at most: ever, and for now. */
+/** Rows per run at most: ever, and for now. */
 export interface BatchLimit {
   readonly most: number;
   now(): number;

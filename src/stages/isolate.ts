@@ -16,7 +16,7 @@ export type IsolateDeps = Pick<StageDeps, 'telemetry' | 'abandon'>;
  * The stage is tried twice more; then records are set aside until it runs, and those that it breaks on, twice each, dead-letter
  * as `stage-failed`. The last run is over all others, so what the stage leaves is as if there had been no others.
  * It takes of the stage that it looks at OPEN records only and makes its results anew in each run. One record at fault costs
- * about 4 + 2 log2(records) runs, a frame of nothing else two runs a record.
+ * about 4 + 2 log2(records) runs, a frame of nothing else two runs per record.
  *
  * A program that is broken breaks on every record (cause) → the whole stream would become dead letters (effect) → records
  * count as at fault only once the stage has run after the last of them: with the others, or with none at all. If it does not,

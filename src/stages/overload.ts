@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 500;
 export interface Overload {
   /** For the feature readers; undefined where no step is about the store: an outage is a pause. */
   readonly relief: Relief | undefined;
-  /** Rows a model run at most: ever, and for now. */
+  /** Rows per model run at most: ever, and for now. */
   readonly batch: { readonly most: number; now(): number };
   /** A frame begins its way: skips what is to be skipped; true where the smaller model shall score it. */
   begin(frame: Frame): boolean;

@@ -7,7 +7,7 @@ export interface StageCounts {
   countedSync(stage: string, work: SyncStage): SyncStage;
 }
 
-/** How many records are where on the path, and how many went through: two additions a frame and stage. */
+/** How many records are where on the path, and how many went through: two additions per frame and stage. */
 export function createStageCounts(telemetry: Telemetry): StageCounts {
   const held = new Map<string, { records: number }>();
 

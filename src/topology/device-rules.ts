@@ -39,7 +39,7 @@ export function checkDevices(file: TopologyFile, report: Report): void {
 
 /**
  * ONNX Runtime 1.30 has one WebGPU context a process, and sessions that run on it from two threads at once corrupt memory (cause:
- * microsoft/onnxruntime#32561) → the process crashes, mostly (effect) → one thread a process (guard).
+ * microsoft/onnxruntime#32561) → the process crashes, mostly (effect) → one thread per process (guard).
  */
 function checkWebGpu({ model, onOverload }: TopologyFile, report: Report): void {
   const { sessions, placement } = model;

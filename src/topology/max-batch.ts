@@ -4,7 +4,7 @@ import type { TopologyFile } from './schema.ts';
 const ENOUGH = 2_048;
 
 /**
- * Rows a run at most, as the topology says; else what is enough, no more than may be in flight, and half of the larger
+ * Rows per run at most, as the topology says; else what is enough, no more than may be in flight, and half of the larger
  * batches that `onOverload` names.
  */
 export function maxBatchOf({ flow, onOverload }: TopologyFile): number {

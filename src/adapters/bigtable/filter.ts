@@ -3,7 +3,7 @@ import type { Layout, ViewSpec } from '../../kernel/cells/views.ts';
 
 export type RowFilter = protos.google.bigtable.v2.IRowFilter;
 
-/** The families (and with a cell a column, the columns) that are asked for, the latest cell of each column. */
+/** The families (and with a cell per column, the columns) that are asked for, the latest cell of each column. */
 export function filterOf(layout: Layout, views: readonly ViewSpec[]): RowFilter {
   const anyOf = (names: readonly string[]): string =>
     [...new Set(names)].map((name) => name.replace(/[^\w]/gu, '\\$&')).join('|');

@@ -23,7 +23,7 @@ import { createReads } from './reads.ts';
 import type { RowTarget } from './rows.ts';
 
 export interface BigtableStoreOptions extends ConnectionOptions {
-  /** Keys a call at most. */
+  /** Keys per call at most. */
   readonly chunkKeys?: number;
   /** Calls in flight at most, over all reads. */
   readonly concurrency?: number;

@@ -18,7 +18,7 @@ import { createEntityId } from './feast-keys.ts';
 import { type BigtableMethods, createMethods, describeTable } from './methods.ts';
 
 export interface BigtableWriterOptions extends ConnectionOptions {
-  /** Rows a call at most. */
+  /** Rows per call at most. */
   readonly callRows?: number;
   readonly callTimeoutMs?: number;
   readonly giveUpMs?: number;

@@ -89,7 +89,7 @@ export function createFeatureFiles(options: FeatureFilesOptions): FeatureStore {
         for (let v = 0; v < wanted.length; v++) {
           const { view, columns } = wanted[v];
           if (present[row * shape.views.length + view] === 0) continue;
-          // One cell a column: a view of which no cell is there is absent, whatever else its family has.
+          // One cell per column: a view of which no cell is there is absent, whatever else its family has.
           if (read.layout === 'cells' && !anyOf(values, row * shape.rowWidth, columns)) continue;
           into.writtenAtMs[k * wanted.length + v] = 0;
           for (const { from, to, width } of columns) {

@@ -1,5 +1,5 @@
 /**
- * Feature files: TABLE.jsonl or TABLE.jsonl.gz, a row a line, `{"key": "ORD#LGA", FAMILY: {COLUMN: number or number[]}}`.
+ * Feature files: TABLE.jsonl or TABLE.jsonl.gz, a row per line, `{"key": "ORD#LGA", FAMILY: {COLUMN: number or number[]}}`.
  *
  * Promise: only the columns that are asked for are kept, others (text too) are passed over; what is asked for and is
  * not as wide as it should be is an error with file and line. A null or absent number is missing, NaN.
@@ -18,7 +18,7 @@ export interface TableRead {
   readonly views: readonly ViewSpec[];
 }
 
-/** What is asked for of one table, one view a family and encoding, without gaps: how rows lie in memory and in packed cells. */
+/** What is asked for of one table, one view per family and encoding, without gaps: how rows lie in memory and in packed cells. */
 export interface TableShape {
   readonly views: readonly ViewSpec[];
   readonly rowWidth: number;
@@ -26,7 +26,7 @@ export interface TableShape {
 
 export interface FeatureRow {
   readonly key: Buffer;
-  /** rowWidth numbers, and one entry a view: 1 where any of its numbers is there. Both are used again for the next row. */
+  /** rowWidth numbers, and one entry per view: 1 where any of its numbers is there. Both are used again for the next row. */
   readonly values: Float64Array;
   readonly present: Uint8Array;
 }

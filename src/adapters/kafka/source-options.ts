@@ -22,7 +22,7 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;
   readonly closeMs?: number;
-  /** One message a record, as everybody else reads with the client, in place of one a batch; several times as dear. */
+  /** One message per record, as everybody else reads with the client, in place of one per batch; several times as dear. */
   readonly stock?: boolean;
   /** Whether records that end the process again and again are found and dead-lettered; on unless said otherwise. */
   readonly quarantine?: boolean;

@@ -17,7 +17,7 @@ const WARM_UP_RUNS = 3;
  *
  * `session.run()` is one native call that blocks this thread for as long as it takes, on a GPU too (cause): heartbeats and
  * fetches stand still meanwhile (effect), so batches must stay short (guard: the batcher's budget; longer models belong
- * on a thread of their own). One thread a session unless more are asked for: they would spin on cores that decode and the
+ * on a thread of their own). One thread per session unless more are asked for: they would spin on cores that decode and the
  * broker client need.
  */
 export function createOnnxRuntime(deps: { readonly telemetry: Telemetry }): ModelRuntime {

@@ -7,7 +7,7 @@ import { isOutOfMemory } from './memory-error.ts';
 /**
  * An ONNX Runtime session behind the model port, on this thread.
  *
- * Promise: what comes out has the type and the shape that the file declares, a row a row, or the run has failed. A graph
+ * Promise: what comes out has the type and the shape that the file declares, a row per row, or the run has failed. A graph
  * may compute the shape of its output from its input (cause) → values would be cut at the wrong places and every row after
  * the first would carry another row's prediction (effect) → dimensions are compared, not only counted (guard).
  */

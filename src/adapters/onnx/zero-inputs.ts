@@ -1,7 +1,7 @@
 import type { Tensor } from '../../kernel/frame.ts';
 import type { ModelLoad } from '../../ports/model.ts';
 
-/** Rows of zeros, one tensor an input: what a model is tried with when there are no records. */
+/** Rows of zeros, one tensor per input: what a model is tried with when there are no records. */
 export function zeros({ feeds }: Pick<ModelLoad, 'feeds'>, rows: number): Tensor[] {
   return feeds.map(({ rowShape, dtype }): Tensor => {
     const size = rowShape.reduce((a, b) => a * b, rows);

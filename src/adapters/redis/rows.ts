@@ -1,5 +1,5 @@
 /**
- * How a feature row lies in Redis: a hash, its key TABLE:KEY, a field a cell named FAMILY:QUALIFIER, and beside it
+ * How a feature row lies in Redis: a hash, its key TABLE:KEY, a field per cell named FAMILY:QUALIFIER, and beside it
  * FAMILY:QUALIFIER@ms, when it was written, in milliseconds as text. Qualifiers and values are those of the layout.
  *
  * Promise: a row is applied whole or not at all, oldest cells first. A cell without a time has an unknown age, which is no age.

@@ -1,5 +1,5 @@
 /**
- * A shared cache (ports/shared-cache.ts) on Redis: a string a key, with an end.
+ * A shared cache (ports/shared-cache.ts) on Redis: a string per key, with an end.
  *
  * Promise: a row is never put over one that was asked for later, nor over a mark, whoever else writes at the same moment:
  * Redis itself compares (KEEP). Commands go in the order of the calls, so that what is got after a mark was sent sees it.

@@ -1,5 +1,5 @@
 /**
- * Feature store on Redis: a hash a row (rows.ts).
+ * Feature store on Redis: a hash per row (rows.ts).
  *
  * Promise: a read answers for every key or rejects, within its time-out counted from the start of its first call, and a
  * store that is away is asked sparingly (kernel/calls/pace.ts): as Bigtable's. Nothing is repeated here.
@@ -24,7 +24,7 @@ export interface RedisDeps {
 }
 
 export interface RedisStoreOptions extends RedisOptions {
-  /** Keys a call at most: commands that go out together. */
+  /** Keys per call at most: commands that go out together. */
   readonly chunkKeys?: number;
   /** Calls in flight at most, over all reads. */
   readonly concurrency?: number;

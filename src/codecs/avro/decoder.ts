@@ -22,7 +22,7 @@ export interface AvroDecoderOptions {
 }
 
 /**
- * Avro binary → columns, by one function generated for a writer schema × wants: no object a record, fields that nobody wants
+ * Avro binary → columns, by one function generated for a writer schema × wants: no object per record, fields that nobody wants
  * are stepped over.
  *
  * Promise, for any bytes: it never throws, reads nothing outside [start, end), and takes time linear in their number (counts

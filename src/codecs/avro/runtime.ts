@@ -2,7 +2,7 @@ import { validUtf8 } from '../utf8.ts';
 
 /**
  * What generated decoders call. Every reader takes (bytes, at, end), reads nothing outside [at, end) and returns the position
- * after what it read, or -1. Results that are not positions are left in HALVES and BLOCK: a pair would be an object a call.
+ * after what it read, or -1. Results that are not positions are left in HALVES and BLOCK: a pair would be an object per call.
  * Not reentrant, and need not be: a decoder calls, looks, and goes on.
  */
 

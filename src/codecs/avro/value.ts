@@ -9,7 +9,7 @@ import { type AvroRecord, type AvroType, type Decimal, MAX_DEPTH, parseAvroSchem
  * Promise: total over any bytes, bounded as the decoder is (counts are checked against the bytes left, 64 levels); undefined
  * where they are not exactly one value of the schema. Records and maps become objects, unions the value of their branch,
  * longs beyond ±(2^53−1) their digits, floats that are no JSON number their names, bytes and fixed `0x…`, decimals numbers, or
- * their digits where a number has not as many; other logical types stay what they are made of. Limit: an object a value. The path decodes with decoder.ts; this is for looking.
+ * their digits where a number has not as many; other logical types stay what they are made of. Limit: an object per value. The path decodes with decoder.ts; this is for looking.
  */
 export function createAvroReader(schema: unknown): (bytes: Buffer, start: number) => unknown {
   const type = parseAvroSchema(schema, 'schema-incompatible');

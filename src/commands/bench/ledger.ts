@@ -5,7 +5,7 @@ import type { Extent } from '../../ports/topic-log.ts';
  * nothing in it: that place is what an output says of its input (`sluice-source`) and a dead letter of its record.
  *
  * Answers are kept by place as they come, also those to records of others; which places are ours is known once the source
- * topic has been read back (`claim`). Typed arrays, no object a record. Times are monotonic ms.
+ * topic has been read back (`claim`). Typed arrays, no object per record. Times are monotonic ms.
  */
 export interface Ledger {
   /** Makes room for record `seq`, which is meant to be sent at `intendedMs`. */

@@ -19,7 +19,7 @@ export interface Load {
 export interface Loaded {
   readonly seconds: number;
   readonly sent: number;
-  /** One entry a record: how much later than intended it was handed to the client, ms. */
+  /** One entry per record: how much later than intended it was handed to the client, ms. */
   readonly lateMs: Float64Array;
 }
 

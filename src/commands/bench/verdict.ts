@@ -42,7 +42,7 @@ export interface Counted {
   readonly rate: number;
   readonly seconds: number;
   readonly outcome: Outcome;
-  /** One entry a record, ms; will be sorted. */
+  /** One entry per record, ms; will be sorted. */
   readonly lateMs: Float64Array;
   /** One entry a look, ms; will be sorted. */
   readonly looksMs: Float64Array;

@@ -96,7 +96,7 @@ function frameOf(plan: Plan, records: readonly GoldenRecord[]): Frame {
 /** Any fate but OPEN, so that later steps pass the record over. */
 const UNDECODED = 3;
 
-/** A row a record, from the views that the record states. */
+/** A row per record, from the views that the record states. */
 function rowsOf(read: ReadPlan, records: readonly GoldenRecord[]): FeatureRows {
   const { views, rowWidth } = read;
   const values = new Float64Array((records.length + 1) * rowWidth).fill(Number.NaN);

@@ -66,7 +66,7 @@ export function bar(ratio: number, width: number): readonly [string, string] {
 
 const HEIGHTS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
 
-/** One column a value, scaled from 0 to the largest. */
+/** One column per value, scaled from 0 to the largest. */
 export function sparkline(values: readonly number[]): string {
   const highest = Math.max(...values, 0);
   return values

@@ -33,7 +33,7 @@ export function panelLines(state: DisplayState, rates: Rates, columns: number): 
   ];
 }
 
-/** What a run came to, for its end: plain text, a figure a line. */
+/** What a run came to, for its end: plain text, a figure per line. */
 export function summaryLines(state: DisplayState): Line[] {
   const perSecond = (state.records * 1000) / Math.max(1, state.elapsedMs);
   return [

@@ -30,7 +30,7 @@ export interface Sender {
 }
 
 const CHUNK_RECORDS = 500;
-/** Exceeded by a record that is larger by itself only: a topic takes a megabyte a batch, unless told otherwise. */
+/** Exceeded by a record that is larger by itself only: a topic takes a megabyte per batch, unless told otherwise. */
 const CHUNK_BYTES = 256 * 1024;
 
 /** The topics that letters may be sent to. */

@@ -78,7 +78,7 @@ export function judge(plan: Plan, measured: Measured, assumed: Assumptions): Tun
   const all = plan.reads.length;
   const cached = plan.reads.filter(({ cache }) => cache !== undefined).length;
   const elsewhereMs = assumed.hopsMs + (all > 0 ? assumed.storeMs : 0);
-  /** Rows a record from the store, with so many look-ups cached, at a hit ratio. */
+  /** Rows per record from the store, with so many look-ups cached, at a hit ratio. */
   const partsAt = (hits: number, caches = cached): Readonly<Record<string, number>> =>
     partsOf(measured, assumed, { all, fromStore: all - caches * hits });
   const msAt = (hits: number, caches = cached): number => sum(partsAt(hits, caches)) / 1000;

@@ -14,7 +14,7 @@ export interface Placement {
   readonly placement: 'inline' | 'thread';
   /** Threads with a session each; 0: none. */
   readonly sessions: number;
-  /** Rows a run at most, so that runs stay short; undefined: as many as the plan has. */
+  /** Rows per run at most, so that runs stay short; undefined: as many as the plan has. */
   readonly maxRows?: number;
   /** What decided. */
   readonly because: string;
@@ -29,7 +29,7 @@ export interface Placement {
 export const INLINE_MS = 1;
 
 /**
- * A model of many quick rows is no quicker a row in larger batches (cause) → a thread would save nothing, and moving the tensors costs
+ * A model of many quick rows is no quicker per row in larger batches (cause) → a thread would save nothing, and moving the tensors costs
  * more than the run: copies, and collections of garbage for memory that changes hands (effect) → it stays, in batches that take no
  * longer than a run may, where they hold so many rows and a row of twice as many is not this much cheaper (guard).
  */

@@ -66,7 +66,7 @@ export const MATH: readonly FunctionSpec[] = [
     'ln(1 + x)',
     ['log1p(1)', Math.LN2],
     // Counts are often 0, and the library call costs more than the test. A constant where it is 0: of two numbers that are
-    // computed, V8 makes a choice between objects, and boxes the logarithm (cause) → an object a record (effect).
+    // computed, V8 makes a choice between objects, and boxes the logarithm (cause) → an object per record (effect).
     (x) => `(${x} === 0 ? 0 : Math.log1p(${x}))`,
     `${STAYS} Below -1 gives missing, -1 gives minus infinity.`,
   ),

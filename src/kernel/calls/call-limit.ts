@@ -103,7 +103,7 @@ class Mean {
   }
 }
 
-/** 1, 2 to 3, 4 to 7, … keys a call. */
+/** 1, 2 to 3, 4 to 7, … keys per call. */
 const CLASSES = 13;
 /** So much slower than usual is not slow: answers vary. */
 const TOLERANCE = 1.5;

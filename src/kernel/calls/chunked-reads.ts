@@ -58,7 +58,7 @@ export interface ChunkedReadsDeps<Connection> {
 export interface ChunkedReadsOptions {
   /** The store's name, for messages. */
   readonly store: string;
-  /** Keys a call at most. */
+  /** Keys per call at most. */
   readonly chunkKeys: number;
   readonly maxCalls: number;
 }

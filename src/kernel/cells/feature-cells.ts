@@ -1,8 +1,8 @@
 /**
  * How numbers lie in cells, and where they go in a row.
  *
- * packed: one cell a view; its qualifier names the content, `f32:late_share,mean_delay` or `f64:n[96],l[96]`.
- * cells:  one cell a column; qualifier = column, encoded as the view's `numbers` say.
+ * packed: one cell per view; its qualifier names the content, `f32:late_share,mean_delay` or `f64:n[96],l[96]`.
+ * cells:  one cell per column; qualifier = column, encoded as the view's `numbers` say.
  * Little endian, as are the hosts, unless it is said otherwise. What a qualifier means is worked out once and remembered.
  */
 

@@ -1,7 +1,7 @@
 /** Where features are read from. */
 export type StoreName = 'bigtable' | 'redis' | 'file';
 
-/** How feature rows lie in a store: `packed` one cell a view, `cells` one cell a column, `feast` as Feast writes. */
+/** How feature rows lie in a store: `packed` one cell per view, `cells` one cell per column, `feast` as Feast writes. */
 export type Layout = 'packed' | 'cells' | 'feast';
 
 /** What a cell of one column holds, with layout `cells`. Floats are 4 or 8 bytes each, as the length says. */

@@ -8,7 +8,7 @@ const NOT_DEAD = 0;
 
 /**
  * Which of the last `window` records became dead letters, in the order in which they were released. Exact, pure, O(1) a record:
- * a ring of reasons, a byte a record.
+ * a ring of reasons, a byte per record.
  */
 export class FateWindow {
   private readonly ring: Uint8Array;

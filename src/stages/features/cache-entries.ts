@@ -2,12 +2,12 @@
  * The entries of a feature cache, one after the other in one slab: of each its key, its times, what the store said of its
  * views, its numbers.
  *
- *   [length and flag, 1 byte][key, up to 47 bytes][expires at][refresh at][a timestamp a view][numbers]
+ *   [length and flag, 1 byte][key, up to 47 bytes][expires at][refresh at][a timestamp per view][numbers]
  *
  * With a million entries each place that a look-up reads is a miss of the processor's cache and of its table of pages (cause)
- * → a slab a column, most of a look-up is waiting (effect) → one slab, and the key beside the times (guard).
+ * → a slab per column, most of a look-up is waiting (effect) → one slab, and the key beside the times (guard).
  *
- * A buffer a key costs three objects and an allocation outside the heap, some 200 bytes for the seven of "BOS#JFK" (cause)
+ * A buffer per key costs three objects and an allocation outside the heap, some 200 bytes for the seven of "BOS#JFK" (cause)
  * → a million entries are three million objects that every major collection walks (effect) → keys of up to INLINE_BYTES, a
  * UUID with a prefix among them, lie in the slab (guard). Limit: a longer key takes memory of its own, as long as it is.
  */

@@ -21,8 +21,8 @@ export interface Keys {
 }
 
 /**
- * A bounded cache of feature rows: key bytes → one row of numbers and one timestamp a view. Slabs and an open-addressing
- * index, no object an entry. Absent rows are entries too (negative), with a life of their own.
+ * A bounded cache of feature rows: key bytes → one row of numbers and one timestamp per view. Slabs and an open-addressing
+ * index, no object per entry. Absent rows are entries too (negative), with a life of their own.
  *
  * Which entry makes room is the queues' to say (cache-queues.ts: S3-FIFO). Memory grows with use, up to `entries` rows.
  * Limit: entries whose key was evicted are looked up again; nothing else is promised.

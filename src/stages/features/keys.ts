@@ -8,7 +8,7 @@ import type { Frame } from '../../kernel/frame.ts';
 
 /**
  * The distinct keys of a frame, and for each record which one it has. Reused from frame to frame; `index` alone is made anew,
- * because the frame keeps it. No string or object a record.
+ * because the frame keeps it. No string or object per record.
  *
  * A key that is one field of text is not copied: `bytes` is where the frame has it. All others are written side by side.
  */

@@ -7,7 +7,7 @@ import type { KeyTable } from './keys.ts';
 import { hasView } from './rows.ts';
 import type { FeatureFlights, Flight } from './single-flight.ts';
 
-/** Calls under way at a time, and keys a call: what is due beyond that is due at its next hit. */
+/** Calls under way at a time, and keys per call: what is due beyond that is due at its next hit. */
 const MAX_CALLS = 2;
 const MAX_KEYS = 128;
 /** A row that a call did not bring is asked for again after this, if somebody still wants it. */

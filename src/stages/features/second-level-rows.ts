@@ -93,7 +93,7 @@ export class KeptRows {
     return keys.map((_, k) => k);
   }
 
-  /** Copies what is believed of `answers`, one a key; gives the indexes of the others. */
+  /** Copies what is believed of `answers`, one per key; gives the indexes of the others. */
   take(read: FeatureRead, answers: readonly (Buffer | null)[]): number[] {
     const nowMs = this.deps.clock.wallMs();
     const { keys, into, rowWidth, views } = read;

@@ -27,7 +27,7 @@ export interface WriteBehindDeps {
 
 /** What waits to be written has this many bytes at most; what comes beyond is not kept. */
 export const MOST_QUEUED_BYTES = 8 * 1024 * 1024;
-/** Rows a call; one call is under way at a time. */
+/** Rows per call; one call is under way at a time. */
 const ROWS_A_CALL = 128;
 const CALL_TIMEOUT_MS = 1_000;
 /** What was asked for longer ago is not kept: far less than the time for which a change is remembered (MARKED_MS). */

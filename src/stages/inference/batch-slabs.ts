@@ -16,7 +16,7 @@ export class BatchSlabs {
     this.maxBatch = maxBatch;
   }
 
-  /** One tensor an input, `rows` rows long. */
+  /** One tensor per input, `rows` rows long. */
   gather(slices: readonly Slice[], rows: number): readonly Tensor[] {
     return this.widths.map((width, k) => {
       if (slices.length === 1) {
@@ -33,7 +33,7 @@ export class BatchSlabs {
     });
   }
 
-  /** One tensor an input: a row of zeros, as the warm-up ran it, of the types that `like` has. */
+  /** One tensor per input: a row of zeros, as the warm-up ran it, of the types that `like` has. */
   zeros(like: Frame): readonly Tensor[] {
     return this.widths.map((width, k) => {
       const Slab = like.inputs[k].constructor as new (length: number) => Tensor;

@@ -1,7 +1,7 @@
 import { readLines } from '../lines.ts';
 import type { ReadOptions, RecordFile } from './records.ts';
 
-/** JSON Lines: a record a line, the offset is the line's number from 0. Empty lines are skipped, keeping the numbers of the others. */
+/** JSON Lines: a record per line, the offset is the line's number from 0. Empty lines are skipped, keeping the numbers of the others. */
 export function openLines(file: string, { stdin, onProgress, maxValueBytes }: ReadOptions): RecordFile {
   return {
     writer: undefined,

@@ -11,7 +11,7 @@ export interface ParquetColumn {
 /** Rows of a row group: what is in memory at a time. */
 const GROUP_ROWS = 50_000;
 
-/** Rows, JSON objects, as Parquet packed by snappy: a column a field, lists and records as JSON. The footer is written by `end`. */
+/** Rows, JSON objects, as Parquet packed by snappy: a column per field, lists and records as JSON. The footer is written by `end`. */
 export function parquetRows(columns: readonly ParquetColumn[]): RowFormat {
   const bytes = new ByteWriter();
   const writer = new ParquetWriter({ writer: bytes, schema: schemaOf(columns) });

@@ -1,5 +1,5 @@
 /**
- * A stream of responses with their lengths in front → the responses. One a connection.
+ * A stream of responses with their lengths in front → the responses. One per connection.
  *
  * The caller reads into `room()`, at most as much as fits there, and says how much it was: small responses are copied out of one
  * buffer that is used again, one that is not complete in it is read on into a buffer of its size.

@@ -8,8 +8,8 @@ import { type FetchedRecords, hideAborted } from './aborted-transactions.ts';
  * Fetches of the client, decoded by us: `decodeMessages` in the place of the client's decoder, and a look at what every broker
  * answers, for aborted transactions.
  *
- * Promise: whoever reads with this client in this process gets what the client gives, one message a record. The one exception is
- * a consumer whose cluster was given to `keepBatches`: it gets one message a batch.
+ * Promise: whoever reads with this client in this process gets what the client gives, one message per record. The one exception is
+ * a consumer whose cluster was given to `keepBatches`: it gets one message per batch.
  */
 interface FetchResponse {
   readonly responses: readonly { readonly partitions: readonly Partition[] }[];

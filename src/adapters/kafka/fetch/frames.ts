@@ -168,7 +168,7 @@ export function offsetBehind(batch: FetchedBatch, at: Cursor): number {
 
 /**
  * The offset behind everything this fetch covered. A record batch may end in offsets that compaction removed, and a fetch
- * in control records and aborted records; the client steps over such a gap one offset a fetch, this does it at once.
+ * in control records and aborted records; the client steps over such a gap one offset per fetch, this does it at once.
  */
 export function endOf(batch: FetchedBatch): number {
   const last = batch.rawMessages.at(-1);

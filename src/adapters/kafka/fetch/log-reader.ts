@@ -35,7 +35,7 @@ export interface LogReader {
 
 export interface LogReaderOptions extends KafkaConnection {
   readonly fetchMaxBytes?: number;
-  /** Batches come whole, as columns, in place of one message a record. */
+  /** Batches come whole, as columns, in place of one message per record. */
   readonly whole?: boolean;
 }
 

@@ -3,7 +3,7 @@ import type { Lane } from './lanes.ts';
 
 /**
  * What is noted beside an offset that is stored, so that whoever starts there knows how this owner ended (see
- * ../../../offsets/quarantine.ts). Every position carries its note → a healthy run pays one commit an epoch more, at the start,
+ * ../../../offsets/quarantine.ts). Every position carries its note → a healthy run pays one commit per epoch more, at the start,
  * and one at the end.
  */
 export type NoteBeside = (lane: Lane, offset: number) => string;

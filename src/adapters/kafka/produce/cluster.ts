@@ -9,7 +9,7 @@ import type { ProduceBroker } from './wire.ts';
  */
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
-/** A connection to one broker, as far as they need it: one request a call, an error for every answer that is one. */
+/** A connection to one broker, as far as they need it: one request per call, an error for every answer that is one. */
 export interface TransactionBroker extends Coordinator, ProduceBroker {
   initProducerId(request: Record<string, unknown>): Promise<{
     readonly producerId: string;

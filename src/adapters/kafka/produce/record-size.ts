@@ -1,7 +1,7 @@
 import { SluiceError } from '../../../kernel/errors.ts';
 import type { RecordSlab } from '../../../kernel/record-slab.ts';
 
-/** Bytes a record adds at least to a batch, and a batch to itself. */
+/** The least bytes that a record adds to its batch, and that a batch adds to its records. */
 const RECORD_OVERHEAD = 7;
 const BATCH_OVERHEAD = 61;
 

@@ -1,5 +1,5 @@
 /**
- * The sequence numbers of one producer id: one a record, from 0, for each partition; behind 2³¹ - 1 comes 0 again. Pure.
+ * The sequence numbers of one producer id: one per record, from 0, for each partition; behind 2³¹ - 1 comes 0 again. Pure.
  *
  * A number is passed when what was sent under it is acknowledged, and never goes back: under a number that may be
  * written, nothing but the same bytes is ever sent.

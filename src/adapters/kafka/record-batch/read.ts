@@ -9,8 +9,8 @@ import { checkCount, RECORDS_A_TURN, type RecordBase, type Region, readManyRecor
 import { brokenSet, emptied, unreadMessages } from './unreadable.ts';
 
 /**
- * What a fetch brought for one partition → one message a record batch, with its records as columns; in place of the client's
- * decoder, which gives one a record (fetch/client-fetch.ts says who sees what). No bytes that a producer, or a
+ * What a fetch brought for one partition → one message per record batch, with its records as columns; in place of the client's
+ * decoder, which gives one per record (fetch/client-fetch.ts says who sees what). No bytes that a producer, or a
  * broken disk, can put into a partition make it throw: a batch that cannot be read comes as messages without a body
  * (`unread`), one an offset where their number is known, and the partition goes on behind it. Offsets only ascend, and where a
  * batch ends is believed only up to where the next one begins: a header that lies makes no record be skipped or come twice.

@@ -113,7 +113,7 @@ class Reader {
       const more = raw > 127 && at < end ? bytes[at] : 0;
       if (raw < 128) timestamps[row] = firstTimestamp + ((raw >>> 1) ^ -(raw & 1));
       else if (more > 0 && more < 128) {
-        // A result that is a double would be an object a record.
+        // A result that is a double would be an object per record.
         raw = (raw & 127) | (more << 7);
         timestamps[row] = firstTimestamp + ((raw >>> 1) ^ -(raw & 1));
         at++;
