@@ -31,7 +31,7 @@ export function misfitOf(json: string, name: string, schema: unknown): string | 
         ? `the value has no "${path.join('.')}", and the schema no default for it`
         : undefined;
     const inner: unknown = value[field.name];
-    const isInside = depth < way.length - 1 && isObject(inner);
+    const isInside = depth < way.length - 1 && isJsonObject(inner);
     if (!isInside) return unfit(field, inner, path.join('.'));
     value = inner;
   }
@@ -50,16 +50,16 @@ function unfit(field: AvroField, value: unknown, path: string): string | undefin
   }
 }
 
-type Json = Readonly<Record<string, unknown>>;
+export type JsonObject = Readonly<Record<string, unknown>>;
 
-function isObject(value: unknown): value is Json {
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function objectOf(json: string): Json | undefined {
+function objectOf(json: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(json);
-    return isObject(value) ? value : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return undefined;
     throw thrown;

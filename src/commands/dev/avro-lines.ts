@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { describe } from '../../codecs/avro/fields.ts';
+import { recordIn } from '../../codecs/avro/paths.ts';
 import { beginRaw, endRaw } from '../../codecs/avro/raw-out.ts';
 import type { AvroRecord } from '../../codecs/avro/schema.ts';
 import { JsonCursor } from '../../codecs/json/scan.ts';
@@ -7,6 +8,7 @@ import { type JsonShape, jsonShape } from '../../codecs/json/shape.ts';
 import { writeJsonAsAvro } from '../../codecs/json/to-avro.ts';
 import { rawColumn } from '../../kernel/columns.ts';
 import { SluiceError } from '../../kernel/errors.ts';
+import { isJsonObject, type JsonObject } from '../undecodable-fields.ts';
 
 /**
  * A line of JSON → the event in Avro, by the very rules by which events that are JSON are read (docs/reference/types.md). Throws a
@@ -26,24 +28,32 @@ export function createAvroLines(record: AvroRecord): (line: Buffer, event: unkno
     return Buffer.from(out.bytes.subarray(0, out.used));
   }
 
-  function whyNot(event: unknown): string {
-    if (typeof event !== 'object' || event === null || Array.isArray(event)) return 'is not a JSON object';
-    for (const [i, { name, type }] of record.fields.entries()) {
-      const field = shape.fields[i];
+  function whyNot(event: JsonObject, within: AvroRecord, { fields }: JsonShape, before: string): string | undefined {
+    for (const [i, { name, type }] of within.fields.entries()) {
+      const { constant, shape: own } = fields[i];
+      const path = `${before}${name}`;
       if (!Object.hasOwn(event, name)) {
-        if (field.constant === undefined) return `has no "${name}", and the schema has no default for it`;
+        if (constant === undefined) return `has no "${path}", and the schema has no default for it`;
         continue;
       }
-      const json = asJson((event as Record<string, unknown>)[name]);
-      if (write(Buffer.from(json), field.shape) === undefined)
-        return `${json} is no value for the field "${name}", ${describe(type)}`;
+      const value = event[name];
+      const json = asJson(value);
+      if (write(Buffer.from(json), own) !== undefined) continue;
+      const inner = recordIn(type);
+      const inside = inner && isJsonObject(value) ? whyNot(value, inner, shapeIn(own), `${path}.`) : undefined;
+      return inside ?? `${json} is no value for the field "${path}", ${describe(type)}`;
     }
-    return 'is no event as the schema describes it';
+    return undefined;
+  }
+
+  function whyNoEvent(event: unknown): string {
+    if (!isJsonObject(event)) return 'is not a JSON object';
+    return whyNot(event, record, shape, '') ?? 'is no event as the schema describes it';
   }
 
   return (line, event) => {
     const bytes = write(line, shape);
-    if (bytes === undefined) throw new SluiceError('file-invalid', whyNot(event));
+    if (bytes === undefined) throw new SluiceError('file-invalid', whyNoEvent(event));
     return bytes;
   };
 }
@@ -52,4 +62,9 @@ export function createAvroLines(record: AvroRecord): (line: Buffer, event: unkno
 function asJson(value: unknown): string {
   const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
   return JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? rawJSON(String(one)) : one));
+}
+
+/** Of a type that may be one record: that record's. */
+function shapeIn(shape: JsonShape): JsonShape {
+  return shape.parts.find(({ type }) => type === 'record') ?? shape;
 }

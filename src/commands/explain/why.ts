@@ -75,7 +75,9 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   if (!decodes([])) return `its ${bytes.length} bytes are no value of ${as}`;
   const names = fieldsAtFault(plan.wants, decodes);
   const text = value.kind === 'json' ? bytes.toString('utf8') : undefined;
-  const misfits = text === undefined ? [] : names.flatMap((name) => misfitOf(text, name, value.schema) ?? []);
+  const found = text === undefined ? [] : names.flatMap((name) => misfitOf(text, name, value.schema) ?? []);
+  // Fields of one record have its fault in common.
+  const misfits = [...new Set(found)];
   const which =
     misfits.length > 0 ? misfits.join('; ') : 'another type, null where it allows none, out of range, or not there';
   return `field ${names.join(', ')} is not what ${value.schemaFile} says: ${which}`;

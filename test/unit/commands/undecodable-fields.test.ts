@@ -8,6 +8,20 @@ const SCHEMA = {
   fields: [
     { name: 'amount', type: 'double' },
     { name: 'coupon', type: ['null', 'string'], default: null },
+    {
+      name: 'customer',
+      type: [
+        'null',
+        {
+          type: 'record',
+          name: 'Customer',
+          fields: [
+            { name: 'age', type: 'int' },
+            { name: 'zip', type: ['null', 'string'] },
+          ],
+        },
+      ],
+    },
   ],
 };
 
@@ -19,6 +33,13 @@ const CASES: readonly (readonly [json: string, field: string, said: RegExp | und
   ['{"amount":1}', 'coupon', undefined],
   ['{"coupon":7}', 'coupon', /^7 is no value for the field "coupon"/],
   ['{"amount":1}', 'other', undefined],
+  ['{"customer":{"age":"x"}}', 'customer.age', /^"x" is no value for the field "customer\.age", int$/],
+  ['{"customer":{}}', 'customer.age', /^the value has no "customer\.age", and the schema no default for it$/],
+  ['{"customer":7}', 'customer.age', /^7 is no value for the field "customer", null \| record Customer$/],
+  ['{"customer":null}', 'customer.age', undefined],
+  ['{"customer":{"age":3}}', 'customer.zip', undefined],
+  ['{}', 'customer.age', undefined],
+  ['{"customer":{"age":3}}', 'customer.agee', undefined],
   ['[1]', 'amount', undefined],
   ['{"amount"', 'amount', undefined],
 ];

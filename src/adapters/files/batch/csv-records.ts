@@ -77,12 +77,17 @@ export function openCsv(file: string, options: CsvReadOptions): RecordFile {
 
 /** A cell is no record, and which columns make one nothing says. */
 function refuseRecords(file: string, columns: readonly FileColumn[]): void {
-  const inside = columns.flatMap(({ name, fields }) => fields.map((field) => `event.${name}.${field.name}`));
+  const inside = columns.filter(({ fields }) => fields.length > 0).flatMap((column) => pathsIn(column, 'event.'));
   if (inside.length === 0) return;
   throw new SluiceError(
     'usage-invalid',
     `${file} is CSV, in which there are no records inside of a record, and the topology reads ${inside.join(', ')}: give JSON Lines, Avro or Parquet`,
   );
+}
+
+function pathsIn({ name, fields }: FileColumn, before: string): readonly string[] {
+  const path = `${before}${name}`;
+  return fields.length === 0 ? [path] : fields.flatMap((field) => pathsIn(field, `${path}.`));
 }
 
 interface Run extends RecordRun {
