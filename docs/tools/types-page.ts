@@ -24,7 +24,16 @@ function readAs(type: TypeCase): string {
   const parts = ['number', 'text'].filter((name) =>
     accepts(type, { expression: name === 'text' ? 'length(text(event.x))' : 'number(event.x)' }),
   );
-  return parts.length === 0 ? 'not' : parts.map((name) => `\`${name}(event.x)\``).join(', ');
+  const read = [...parts.map((name) => `\`${name}(event.x)\``), ...fieldReadIn(type)];
+  return read.length === 0 ? 'not' : read.join(', ');
+}
+
+/** A field of the record that it is, or may be. */
+function fieldReadIn(type: TypeCase): readonly string[] {
+  const branches = [type.schema].flat() as { readonly fields?: readonly { readonly name: string }[] }[];
+  const [field] = branches.flatMap(({ fields = [] }) => fields);
+  if (field === undefined || !accepts(type, { expression: `event.x.${field.name}` })) return [];
+  return [`its fields, \`event.x.${field.name}\``];
 }
 
 const PLAIN = new Set(['boolean', 'int', 'long', 'float', 'double', 'string', 'array of float', 'array of double']);

@@ -263,7 +263,7 @@ export const topologySchema = strict({
       'output fields',
       '{ probability: prediction.probability }',
     ).describe(
-      'field of the output schema → event.FIELD, prediction.NAME, details.VIEW.COLUMN, model.digest, .label, .name or .version',
+      'field of the output schema → event.FIELD (event.RECORD.FIELD inside a record), prediction.NAME, details.VIEW.COLUMN, model.digest, .label, .name or .version',
     ),
   }),
   deadLetter: strict({

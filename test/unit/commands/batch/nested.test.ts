@@ -21,6 +21,8 @@ const CUSTOMER = record(
   { name: 'place', type: PLACE },
   { name: 'joined', type: { type: 'long', logicalType: 'timestamp-micros' } },
 );
+/** Before customers had an age. */
+const CUSTOMER_OF_OLD = record('Customer', { name: 'joined', type: 'long' }, { name: 'place', type: PLACE });
 const SCHEMA = record(
   'Payment',
   { name: 'id', type: 'long' },
@@ -72,6 +74,22 @@ test('init reads numbers of inner records, in the place of the record, and what 
   }
 });
 
+test('cases have records inside of their events, and are warned of fields that the schema does not know', async () => {
+  const event = { ...EVENTS[0], customer: { ...EVENTS[0].customer, agee: 1, place: { lat: 1, zip: 'z', zap: 2 } } };
+  const cases = at('shop', 'more.cases.yaml');
+  writeFileSync(cases, `cases:\n  - name: one\n    event: ${JSON.stringify(event)}\n    expect: { id: 1 }\n`);
+  const { code, stderr } = await runHere(['test', at('shop', 'shop.yaml'), '--cases', cases]);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /more\.cases\.yaml:3:\d+ warning: cases\[0\]\.event\.customer\.agee: record Customer of the schema has no field "agee"; did you mean "age"\?/,
+  );
+  assert.match(
+    stderr,
+    /event\.customer\.place\.zap: record Place of the schema has no field "zap"; did you mean "zip"\?/,
+  );
+});
+
 test('an Avro container and Parquet are scored as JSON Lines are', async () => {
   const { code, stdout, stderr } = await batch('lines.jsonl', lines);
   assert.equal(code, 0, stderr);
@@ -90,8 +108,6 @@ test('an Avro container and Parquet are scored as JSON Lines are', async () => {
   const parquet = await batch('structs.parquet', parquetOf(EVENTS));
   assert.deepEqual([parquet.stderr.includes('3 predictions'), parquet.stdout], [true, stdout], parquet.stderr);
 });
-
-const CUSTOMER_OF_OLD = record('Customer', { name: 'joined', type: 'long' }, { name: 'place', type: PLACE });
 
 test('a value of the wrong type is a dead letter, and explain names the whole path', async () => {
   const wrong = [

@@ -107,6 +107,33 @@ describe('events of a file', () => {
     ]);
   });
 
+  test('name the whole path of what does not fit inside of a record, and have keys made of such', () => {
+    const inner = {
+      type: 'record',
+      name: 'Customer',
+      fields: [
+        { name: 'id', type: 'string' },
+        { name: 'age', type: ['null', 'int'] },
+      ],
+    };
+    const schema = { type: 'record', name: 'E', fields: [{ name: 'customer', type: ['null', inner] }] };
+    const value = { kind: 'avro', schemaFile: 'e.avsc', schema, wire: 'plain', ids: [] } as const;
+    const lines = [
+      '{"customer":{"id":"K-1","age":3}}',
+      '{"customer":null}',
+      '{"customer":{"id":"K-2","age":"x"}}',
+      '{"customer":{}}',
+      '{"customer":7}',
+    ];
+    const { keys, refused } = transcode(value, lines, { key: 'c-{customer.id}' });
+    assert.deepEqual(keys, ['c-K-1', null]);
+    assert.deepEqual(refused, [
+      '3: "x" is no value for the field "customer.age", null | int',
+      '4: has no "customer.id", and the schema has no default for it',
+      '5: 7 is no value for the field "customer", null | record Customer',
+    ]);
+  });
+
   test('may have decimals, times as text, and vectors in bytes, as events that are JSON may', () => {
     const fields = [
       { name: 'fare', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
