@@ -22,7 +22,7 @@ export class ModuleOverdue extends Error {
 }
 
 /** Most take a few milliseconds; one may ask a program for a value, and wait for it. */
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 
 let reads = 0;
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOnnxRuntime } from '../../../../src/adapters/onnx/runtime.ts';
 import { loadModel } from '../../../../src/commands/world/load-model.ts';
+import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
 import type { Plan } from '../../../../src/plan/plan.ts';
 import type { ModelLoad, ModelRuntime } from '../../../../src/ports/model.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
@@ -71,6 +72,25 @@ test('threads are made once the session that tried the device is closed: a GPU m
     ),
     [2, 4, 6],
   );
+});
+
+test('a model with one row a run in its graph is found out at the start, and gets no batches that it fails on', async (t) => {
+  const telemetry = new RecordingTelemetry();
+  const runtime = createOnnxRuntime({ telemetry });
+  const plan = planWith({ device: 'cpu' });
+  const modelFile = writeOnnx({
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 1] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: [1, 1] }],
+    nodes: [{ op: 'Reshape', inputs: ['x', 'single'], output: 'y' }],
+    constants: { single: [1, 1] },
+  });
+  const single = { ...plan, bundle: { ...plan.bundle, modelFile } };
+  const session = await loadModel(single, { clock: createSystemClock(), telemetry, runtime });
+  t.after(() => session.close());
+  assert.equal(session.maxRows, 1);
+  const [{ because, maxRows }] = telemetry.eventsNamed('model-placed');
+  assert.equal(maxRows, 1);
+  assert.match(String(because), /^1 row takes .*, and larger batches fail: the model failed on a batch of 2/);
 });
 
 test('a GPU that is asked for and not to be had ends the start, and nothing falls back to the CPU', async (t) => {
