@@ -86,20 +86,33 @@ export function parseYaml(file: string, text: string): YamlDocument {
 const WRITTEN =
   /(\b(?:username|\w*(?:pas+w|passphrase|secret|token(?!Endpoint|s\b))\w*)["']?\s*:\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)|((?:username|pas+w|passphrase|secret|token)\w*["']?\s*:\s*["']?\$\{\w+:-)([^}]+)/gi;
 
-/** A login in front of an address, with or without a scheme. */
-const LOGIN = /((?:^|[\s"'`,(]|:\/\/))([^\s"'`,/@:]+:[^\s"'`,/@]+)(?=@)/g;
+/** A login in front of an address, with or without a scheme; behind a scheme its password may hold what it should not: a slash, a comma. */
+const LOGIN =
+  /((?:^|[\s"'`,(]|:\/\/))([^\s"'`,/@:]+:[^\s"'`,/@]+)(?=@)|(:\/\/)([^\s"'`,/@:]*:(?!\d+\/)[^\s"'`@]+)(?=@)/g;
+
+/** A key in the query of an address. */
+const IN_QUERY = /([?&][\w-]*(?:key|token|secret|passw?o?r?d?|signature|sig)=)([^&\s"'`]+)/gi;
+
+/** A private key on a line of its own, as of PEM that is not indented as it should be, or from where it begins. */
+const KEY_BODY = /^(\s*["']?)([A-Za-z0-9+/]{40,}={0,2})(?=["']?,?\s*$)|(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*)$/;
 
 /** Secrets that somebody wrote into a file instead of referring to them are in no finding; the line keeps its length. */
 function hideWritten(line: string): string {
   const hidden = line.replace(WRITTEN, (_, key = '', value = '', scheme = '', user = '', before = '', other = '') => {
     return `${key}${'*'.repeat(value.length)}${scheme}${'*'.repeat(user.length)}${before}${'*'.repeat(other.length)}`;
   });
-  return hideLogins(hidden);
+  return hideLogins(hidden.replace(KEY_BODY, starred));
 }
 
-/** `user:password@` of addresses, in a line or a message. */
+/** `user:password@` and keys in the query of addresses, in a line or a message. */
 export function hideLogins(text: string): string {
-  return text.replace(LOGIN, (_, before: string, login: string) => before + '*'.repeat(login.length));
+  return text.replace(LOGIN, starred).replace(IN_QUERY, starred);
+}
+
+/** What is matched, with stars in place of its second part, or of its fourth behind the third. */
+function starred(_: string, before = '', hidden = '', ...more: readonly unknown[]): string {
+  const [before2 = '', hidden2 = ''] = more.length > 2 ? (more as readonly (string | undefined)[]) : [];
+  return `${before}${'*'.repeat(hidden.length)}${before2}${'*'.repeat(hidden2.length)}`;
 }
 
 /** `enrich[2].views.route`. */

@@ -69,6 +69,13 @@ function checkSasl(
   } else {
     for (const key of ['clientId', 'clientSecret'] as const)
       lacks(key, `add ${key}: "\${file:/run/secrets/${key === 'clientId' ? 'client-id' : 'client-secret'}}"`);
+    if (/^https?:\/\/[^/?#]*@/.test(tokenEndpoint)) {
+      report(
+        [...at, 'tokenEndpoint'],
+        'has a login in it',
+        'write clientId and clientSecret, and no user in the address',
+      );
+    }
     if (isOpen(tokenEndpoint)) {
       report([...at, 'tokenEndpoint'], 'would be sent the client secret over an open line', 'write an https address');
     }
@@ -106,6 +113,10 @@ function checkRegistry(registry: NonNullable<ConnectionsFile['registry']>, repor
   if (given.length > 0 && isOpen(withoutUser(url).url)) {
     const remedy = 'write an https address, with ssl: { ca: … } for an authority of your own';
     report([...REGISTRY, 'url'], 'would be sent the credentials over an open line', remedy, 'warning');
+  }
+  if (/[?#]/.test(url)) {
+    const remedy = 'leave out what follows the path; who we are goes into username and password, or token';
+    report([...REGISTRY, 'url'], 'has a query, which is not sent', remedy);
   }
   if (ssl !== undefined && ssl !== false && !url.startsWith('https:')) {
     report([...REGISTRY, 'ssl'], 'means nothing with an http url', 'write an https url, or leave ssl out');

@@ -10,11 +10,18 @@ import { createRedisStore } from '../../src/adapters/redis/store.ts';
 import { textOf } from '../../src/commands/doctor/finding.ts';
 import { checkRedis } from '../../src/commands/doctor/redis.ts';
 import { Secret } from '../../src/kernel/connections/secret.ts';
+import type { SluiceError } from '../../src/kernel/errors.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
 import { featureStoreConformance } from '../contract/feature-store.ts';
 import { AGG, blank, isSluice, sortedKeys } from '../contract/feature-store-parts.ts';
 import { REDIS_TRAITS, redisWorld } from '../contract/redis-store.ts';
-import { makeCertificates, type RedisServer, startRedis, startRedisCluster } from '../fixtures/redis-server.ts';
+import {
+  makeCertificates,
+  type RedisServer,
+  redisCli,
+  startRedis,
+  startRedisCluster,
+} from '../fixtures/redis-server.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -85,23 +92,62 @@ test('who is not trusted is refused, and the message says what to do', async () 
   servers.push(server);
   const right = { username: new Secret('reader'), password: new Secret('right') };
   await open(server, { ...right, ssl: SSL });
-  const refused = async (options: Partial<RedisOptions>, pattern: RegExp): Promise<void> => {
+  const refused = async (code: string, options: Partial<RedisOptions>, pattern: RegExp): Promise<void> => {
     await assert.rejects(open(server, options), (error: Error) => {
       assert.match(error.message, pattern);
-      return isSluice('store-refused')(error);
+      return isSluice(code)(error);
     });
   };
   await refused(
+    'peer-untrusted',
     { ...right, ssl: {} },
     /no TLS with Redis at .*: its certificate was signed by nobody .*connections\.redis\.ssl\.ca/,
   );
   await refused(
+    'peer-untrusted',
     { ...right, ssl: { ...SSL, serverName: 'elsewhere' } },
     /its certificate is for another name .*connections\.redis\.ssl\.serverName/,
   );
-  await refused({ ...right, password: new Secret('wrong'), ssl: SSL }, /WRONGPASS.*correct username and password/);
-  await refused({ ssl: SSL }, /NOAUTH.*correct username and password/);
+  await refused(
+    'login-refused',
+    { ...right, password: new Secret('wrong'), ssl: SSL },
+    /WRONGPASS.*correct username and password/,
+  );
+  await refused('login-refused', { ssl: SSL }, /NOAUTH.*correct username and password/);
   await assert.rejects(open(server, right), isSluice('store-unavailable', 'store-refused'));
+});
+
+test('a password that is rolled at the server first is an outage until it is rolled here too', async () => {
+  const server = await startRedis(['--requirepass', 'one']);
+  servers.push(server);
+  const roll = (from: string, to: string): void => {
+    redisCli(server.port, '-a', from, '--no-auth-warning', 'config', 'set', 'requirepass', to);
+    redisCli(server.port, '-a', to, '--no-auth-warning', 'client', 'kill', 'type', 'normal');
+  };
+  let ours = 'one';
+  const deps = { clock: createSystemClock(), telemetry: new RecordingTelemetry() };
+  const password = new Secret(ours, () => ours);
+  const at = { nodes: [{ host: '127.0.0.1', port: server.port }], cluster: false, database: 0, password };
+  const store = createRedisStore(deps, { ...at, openTimeoutMs: 3_000 });
+  const read = { table: 't', layout: 'packed', views: [AGG], rowWidth: 2, keys: sortedKeys(['k']) } as const;
+  const reading = (): Promise<void> => store.read({ ...read, into: blank(1, 2, 1), timeoutMs: 3_000 });
+  try {
+    await store.open(['t']);
+    await reading();
+    roll('one', 'two');
+    await assert.rejects(
+      until('the connection is lost', () => reading().then(() => false)),
+      (error: SluiceError) => {
+        assert.equal(error.disposition, 'retry', error.message);
+        return true;
+      },
+    );
+    await assert.rejects(reading(), isSluice('login-refused'));
+    ours = 'two';
+    await reading();
+  } finally {
+    await store.close();
+  }
 });
 
 test('a cluster that is said to be none, and the other way round', async () => {

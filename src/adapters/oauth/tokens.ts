@@ -39,14 +39,19 @@ export function createTokens(
   const { clock, telemetry } = deps;
   const { tokenEndpoint, tls, timeoutMs = 5_000 } = options;
   const count = (outcome: string): void => telemetry.counter('sluice_token_fetches_total', { outcome }).add(1);
+  /** A query may hold a key. */
+  const where = tokenEndpoint.replace(/[?#].*$/s, '');
   let held: { readonly value: string; readonly renewAtMs: number; readonly endsAtMs: number } | undefined;
   let flight: Promise<string> | undefined;
 
-  async function ask(): Promise<WebAnswer> {
+  function loginOf(): string {
+    const id = encodeURIComponent(options.clientId.reveal());
+    return Buffer.from(`${id}:${encodeURIComponent(options.clientSecret.reveal())}`).toString('base64');
+  }
+
+  async function ask(login: string): Promise<WebAnswer> {
     const form = new URLSearchParams({ grant_type: 'client_credentials' });
     if (options.scope !== undefined) form.set('scope', options.scope);
-    const id = encodeURIComponent(options.clientId.reveal());
-    const login = Buffer.from(`${id}:${encodeURIComponent(options.clientSecret.reveal())}`).toString('base64');
     try {
       return await askWeb({
         method: 'POST',
@@ -67,14 +72,14 @@ export function createTokens(
         const why = (thrown as Error).message;
         throw new SluiceError(
           'broker-unavailable',
-          `no token from ${tokenEndpoint}: ${why}; check connections.kafka.sasl.tokenEndpoint, and that it runs`,
+          `no token from ${where}: ${why}; check connections.kafka.sasl.tokenEndpoint, and that it runs`,
           thrown,
         );
       }
       const remedy = trouble.remedy.replace('ssl.ca', 'sasl.tokenEndpointCa');
       throw new SluiceError(
         'peer-untrusted',
-        `no token from ${tokenEndpoint}: ${trouble.what} (${tlsWords((thrown as Error).message)}); ${remedy}`,
+        `no token from ${where}: ${trouble.what} (${tlsWords((thrown as Error).message)}); ${remedy}`,
         thrown,
       );
     }
@@ -82,7 +87,8 @@ export function createTokens(
 
   async function fetchToken(): Promise<string> {
     const askedMs = clock.monotonicMs();
-    const { status, text } = await ask();
+    const login = loginOf();
+    const { status, text } = await ask(login);
     const answer = parsed(text);
     if (status === 200 && typeof answer.access_token === 'string' && answer.access_token !== '') {
       const seconds = Number(answer.expires_in);
@@ -94,9 +100,10 @@ export function createTokens(
     // What others answer may repeat what they were sent.
     const said = hideSecrets([answer.error, answer.error_description].filter(isText).join(': '), [
       options.clientSecret,
+      login,
       ...(held === undefined ? [] : [held.value]),
     ]).slice(0, 200);
-    const what = `${tokenEndpoint} gives no token: HTTP ${status}${said === '' ? '' : `, ${said}`}`;
+    const what = `${where} gives no token: HTTP ${status}${said === '' ? '' : `, ${said}`}`;
     if (status === 429 || status >= 500) throw new SluiceError('broker-unavailable', `${what}; it is tried again`);
     throw new SluiceError(
       'login-refused',

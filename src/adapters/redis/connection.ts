@@ -9,7 +9,7 @@
  * queue, no reconnecting. Its own time-outs do not fire on a server that hangs → the reader has a clock, and drops the link.
  */
 import { isIP } from 'node:net';
-import type { Secret } from '../../kernel/connections/secret.ts';
+import { hideSecrets, type Secret } from '../../kernel/connections/secret.ts';
 import { type TlsSettings, tlsOptions, tlsTrouble } from '../../kernel/connections/tls.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 
@@ -112,7 +112,8 @@ function socketOf({ ssl, connectTimeoutMs = 5_000 }: RedisOptions, host?: string
   return { ...plain, ...named, ...tlsOptions(ssl), tls: true as const };
 }
 
-const REFUSES_US = /^(NOAUTH|WRONGPASS|NOPERM)\b|invalid password|without any password configured/i;
+const KNOWS_US_NOT =
+  /^(NOAUTH|WRONGPASS)\b|invalid password|without any password configured|unknown command [`'"]?AUTH\b/i;
 const COMES_BACK =
   /^(MOVED|ASK|LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
 
@@ -120,16 +121,21 @@ const COMES_BACK =
 export function translate(
   error: unknown,
   what: string,
-  at: Pick<RedisOptions, 'nodes' | 'cluster'>,
+  at: Pick<RedisOptions, 'nodes' | 'cluster' | 'password'>,
   takes = 'reading takes +hgetall on the keys',
 ): SluiceError {
   const where = whereOf(at);
   if (error instanceof SluiceError) return error;
   const { message = String(error), code } = (error ?? {}) as { message?: string; code?: string };
-  const said = message === '' ? String(code ?? error) : message;
-  if (REFUSES_US.test(said)) {
+  // A server that has no AUTH repeats what it was told, the password too.
+  const told = hideSecrets(message, at.password === undefined ? [] : [at.password]);
+  const cause = told === message ? error : undefined;
+  const said = told === '' ? String(code ?? error) : told;
+  const isUnknown = KNOWS_US_NOT.test(said);
+  if (isUnknown || /^NOPERM\b/.test(said)) {
     const remedy = `correct username and password of connections.redis; ${takes}`;
-    return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said}); ${remedy}`, error);
+    const code = isUnknown ? 'login-refused' : 'store-refused';
+    return new SluiceError(code, `Redis at ${where} refused ${what} (${said}); ${remedy}`, cause);
   }
   // Slots that move more often than the client follows, as in a failover, are at rest again soon.
   if (/^MOVED\b/.test(said) && !at.cluster) {
@@ -143,12 +149,12 @@ export function translate(
   const trouble = tlsTrouble(code, 'connections.redis');
   if (trouble !== undefined) {
     const text = `no TLS with Redis at ${where}: ${trouble.what} (${said}); ${trouble.remedy}`;
-    return new SluiceError('store-refused', text, error);
+    return new SluiceError('peer-untrusted', text, error);
   }
   if (isReply(error) && !COMES_BACK.test(said)) {
-    return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said})`, error);
+    return new SluiceError('store-refused', `Redis at ${where} refused ${what} (${said})`, cause);
   }
-  return new SluiceError('store-unavailable', `Redis at ${where} did not answer for ${what} (${said})`, error);
+  return new SluiceError('store-unavailable', `Redis at ${where} did not answer for ${what} (${said})`, cause);
 }
 
 const REPLIES: ReadonlySet<unknown> = new Set(['ErrorReply', 'SimpleError', 'BlobError']);

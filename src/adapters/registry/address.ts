@@ -14,9 +14,24 @@ export function baseOf(url: string): string {
 /** Made anew for each request: a password or token in a file may have been rolled. */
 export function registryHeaders(login: RegistryLogin | undefined): Readonly<Record<string, string>> {
   if (login === undefined) return {};
-  if ('token' in login) return { authorization: `Bearer ${login.token.reveal()}` };
+  if ('token' in login) return { authorization: `Bearer ${inHeader(login.token.reveal())}` };
   const text = `${login.username.reveal()}:${login.password.reveal()}`;
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` };
+}
+
+/** A token goes as it is, and a header holds visible ASCII: Node would say so without saying of what. */
+function inHeader(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  const what = 'holds a blank, a line break or another character that no header can have';
+  throw new SluiceError('login-refused', `connections.registry.token ${what}; write the token alone`);
+}
+
+/** What a registry, or a gateway before it, may repeat of what it was told. */
+export function repeatable(login: RegistryLogin | undefined): readonly (Secret | string)[] {
+  if (login === undefined) return [];
+  if ('token' in login) return [login.token];
+  const { authorization = '' } = registryHeaders(login);
+  return [login.password, authorization.replace(/^Basic /, '')];
 }
 
 export function refusal(login: RegistryLogin | undefined): string {

@@ -30,6 +30,7 @@ export async function probeRegistry(
   }: { readonly url: string; readonly login?: RegistryLogin; readonly ssl?: TlsSettings; readonly timeoutMs: number },
 ): Promise<ProbedRegistry> {
   const base = baseOf(url);
+  const whoWeAre = registryHeaders(login);
   const sentMs = clock.wallMs();
   let status: number;
   let text: string;
@@ -39,7 +40,7 @@ export async function probeRegistry(
     const answer = await askWeb({
       method: 'GET',
       url: `${base}/subjects`,
-      headers: { accept: 'application/json', ...registryHeaders(login) },
+      headers: { accept: 'application/json', ...whoWeAre },
       tls: ssl,
       timeoutMs,
       maxBytes: MAX_BODY_BYTES,

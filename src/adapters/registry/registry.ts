@@ -1,10 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts';
+import { hideSecrets } from '../../kernel/connections/secret.ts';
 import { type TlsSettings, tlsTrouble, tlsWords } from '../../kernel/connections/tls.ts';
 import { askWeb } from '../../kernel/connections/web.ts';
 import { classify, SluiceError } from '../../kernel/errors.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { baseOf, type RegistryLogin, refusal, registryHeaders } from './address.ts';
+import { baseOf, type RegistryLogin, refusal, registryHeaders, repeatable } from './address.ts';
 import { inlineReferences, MAX_REFERENCED, referencesOf } from './references.ts';
 
 export interface RegistryOptions {
@@ -30,6 +31,8 @@ const SCHEMA_NOT_FOUND = 40403;
 const NOT_REGISTERED: ReadonlySet<unknown> = new Set([40401, SCHEMA_NOT_FOUND]);
 /** No such subject, version or schema. */
 const NOT_THERE: ReadonlySet<unknown> = new Set([40401, 40402, SCHEMA_NOT_FOUND]);
+/** Characters of what a registry says of a schema that it does not take. */
+const MAX_SAID = 500;
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
 
 /**
@@ -52,6 +55,7 @@ export function createRegistrySchemas(
   let lookUps = 0;
 
   async function ask(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; json: unknown }> {
+    const whoWeAre = registryHeaders(options.login);
     let status: number;
     let text: string;
     try {
@@ -61,7 +65,7 @@ export function createRegistrySchemas(
         headers: {
           accept: CONTENT_TYPE,
           ...(body === undefined ? {} : { 'content-type': CONTENT_TYPE }),
-          ...registryHeaders(options.login),
+          ...whoWeAre,
         },
         body,
         tls: options.ssl,
@@ -222,7 +226,9 @@ export function createRegistrySchemas(
         return id;
       }
       const why =
-        status === 409 ? 'it is not compatible with the versions before it' : String(message ?? `HTTP ${status}`);
+        status === 409
+          ? 'it is not compatible with the versions before it'
+          : hideSecrets(String(message ?? `HTTP ${status}`), repeatable(options.login)).slice(0, MAX_SAID);
       throw new SluiceError(
         'registry-refused',
         `schema registry ${base} does not take the schema of ${subject}: ${why}; change the schema or the subject's compatibility`,

@@ -19,6 +19,8 @@ export interface SecondLevelDeps {
 
 /** Keys that are asked for at a time, at most; what comes beyond goes to the store. */
 export const MOST_KEYS = 16_384;
+/** Redis answered, and did not want us. */
+const REFUSED: ReadonlySet<string> = new Set(['store-refused', 'login-refused', 'peer-untrusted']);
 /** So long the start may wait for the shared cache. */
 const OPEN_WITHIN_MS = 2_000;
 
@@ -123,7 +125,7 @@ export function createSecondLevel(
       return rows.take(read, answers);
     } catch (thrown) {
       breaker.failed(thrown, true);
-      return rows.bypassed(keys, classify(thrown).code === 'store-refused' ? 'refused' : 'unavailable');
+      return rows.bypassed(keys, REFUSED.has(classify(thrown).code) ? 'refused' : 'unavailable');
     }
   }
 

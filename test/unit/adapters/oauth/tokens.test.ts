@@ -31,7 +31,7 @@ async function setUp(t: TestContext, { ca = authority.cert, hosts = ['127.0.0.1'
   const token = createTokens(
     { clock, telemetry },
     {
-      tokenEndpoint: `https://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
+      tokenEndpoint: `https://127.0.0.1:${(server.address() as AddressInfo).port}/token?key=canary-key`,
       clientId: new Secret('me'),
       clientSecret: new Secret(SECRET),
       scope: 'kafka',
@@ -77,13 +77,17 @@ test('while the last token is valid, an endpoint that is away is no outage; then
 test('an endpoint that refuses us says why, and repeats nothing secret', async (t) => {
   const { setup, telemetry, token } = await setUp(t);
   setup.status = 401;
-  setup.answer = { error: 'invalid_client', error_description: `no client with ${SECRET}` };
+  const login = Buffer.from(`me:${encodeURIComponent(SECRET)}`).toString('base64');
+  setup.answer = { error: 'invalid_client', error_description: `no client with ${SECRET} by Basic ${login}` };
   await assert.rejects(token(), (error: Error & { code?: string }) => {
     assert.equal(error.code, 'login-refused');
-    assert.match(error.message, /HTTP 401, invalid_client: no client with \[secret\]; check tokenEndpoint, clientId/);
+    assert.match(
+      error.message,
+      /HTTP 401, invalid_client: no client with \[secret\] by Basic \[secret\]; check tokenEndpoint, clientId/,
+    );
     return true;
   });
-  assert.ok(!JSON.stringify(telemetry.events).includes(SECRET));
+  for (const secret of [SECRET, login, 'canary-key']) assert.ok(!JSON.stringify(telemetry.events).includes(secret));
 });
 
 test('an endpoint that cannot be verified is sent nothing', async (t) => {

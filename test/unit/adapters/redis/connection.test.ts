@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { isReply, translate } from '../../../../src/adapters/redis/connection.ts';
+import { Secret } from '../../../../src/kernel/connections/secret.ts';
 
 const AT = { nodes: [{ host: 'a', port: 1 }], cluster: false };
 
@@ -16,7 +18,7 @@ test('what Redis answers is a matter of trying again, or of a person, as it says
     'MASTERDOWN Link with MASTER is down',
   ])
     assert.equal(of(text).disposition, 'retry', text);
-  for (const text of ['NOPERM this user has no permissions', 'WRONGPASS invalid', 'ERR unknown command'])
+  for (const text of ['NOPERM this user has no permissions', 'ERR unknown command'])
     assert.equal(of(text).disposition, 'fatal', text);
 });
 
@@ -37,4 +39,18 @@ test('what is lost on the way is worth another try, whatever it is', () => {
     undefined,
   ])
     assert.equal(translate(error, 'a read', AT).disposition, 'retry');
+});
+
+test('a login that is refused, and a certificate that has expired, are tried again: both are rolled while fleets run', () => {
+  for (const text of ['NOAUTH Authentication required.', 'WRONGPASS invalid username-password pair'])
+    assert.equal(translate(new SimpleError(text), 'a read', AT).code, 'login-refused', text);
+  const expired = Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' });
+  assert.equal(translate(expired, 'a connection', AT).code, 'peer-untrusted');
+});
+
+test('a server without AUTH repeats the password, and nobody sees it', () => {
+  const echo = new SimpleError("ERR unknown command 'AUTH', with args beginning with: 'me' 'canary'");
+  const error = translate(echo, 'a connection', { ...AT, password: new Secret('canary') });
+  assert.match(error.message, /unknown command 'AUTH'.*'\[secret\]'.*; correct username and password/);
+  assert.ok(!inspect(error, { depth: 9 }).includes('canary'));
 });

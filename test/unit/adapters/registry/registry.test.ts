@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { createRegistrySchemas, type RegistryOptions } from '../../../../src/adapters/registry/registry.ts';
 import { createRegistry, type Registry, type RegistryFault } from '../../../../src/devstack/registry.ts';
+import { Secret } from '../../../../src/kernel/connections/secret.ts';
 import type { SchemaSource } from '../../../../src/ports/schemas.ts';
 import { registryAt } from '../../../../src/topology/connection-build.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
@@ -248,4 +249,33 @@ test('credentials go into the request, and nowhere else', async () => {
     },
   );
   assert.deepEqual(authorizations, [`Basic ${Buffer.from('some@body:se:cret').toString('base64')}`]);
+});
+
+test('a registry, or a gateway before it, that repeats what it was told shows nobody the login', async () => {
+  const user = { username: new Secret('me'), password: new Secret('can"ary') };
+  const basic = Buffer.from('me:can"ary').toString('base64');
+  for (const login of [user, { token: new Secret('canary') }]) {
+    const message = `no schema, from Basic ${basic} with can"ary, nor from Bearer canary`;
+    const host = await answering(422, JSON.stringify({ error_code: 42201, message }));
+    const deps = { clock: new FakeClock(), telemetry: new RecordingTelemetry() };
+    const schemas = createRegistrySchemas(deps, { url: `http://${host}`, login });
+    await assert.rejects(schemas.idFor('s', RECORD), (error: Error) => {
+      assert.match(error.message, /does not take the schema of s: no schema, from/);
+      const hidden = 'token' in login ? ['Bearer canary'] : [basic, 'can"ary'];
+      for (const each of hidden) assert.ok(!error.message.includes(each), error.message);
+      return true;
+    });
+  }
+});
+
+test('a token that no header can have is refused in words, without it', async () => {
+  const deps = { clock: new FakeClock(), telemetry: new RecordingTelemetry() };
+  for (const text of ['canary\nx', 'canarü', 'can ary', '']) {
+    const schemas = createRegistrySchemas(deps, { url: 'http://127.0.0.1:1', login: { token: new Secret(text) } });
+    await assert.rejects(schemas.writerSchema(7), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'login-refused');
+      assert.match(error.message, /^connections\.registry\.token holds .* no header can have; write the token alone$/);
+      return true;
+    });
+  }
 });
