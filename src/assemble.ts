@@ -38,7 +38,7 @@ import {
 import type { Stage, SyncStage } from './stages/types.ts';
 import { createStageTimers } from './telemetry/busy.ts';
 
-/** What is a model's own in the world. */
+/** The part of the world that belongs to one model. */
 export interface Scorer {
   readonly session: ModelSession;
   readonly encoder: ValueEncoder;
@@ -53,11 +53,11 @@ export interface World {
   readonly source: Source;
   readonly schemas: SchemaSource;
   readonly store: FeatureStore;
-  /** Where the topology names topics that say which rows have changed, and they can be read. */
+  /** If the topology names changelog topics and they can be read. */
   readonly changelogs?: Changelogs;
   readonly session: ModelSession;
   readonly encoder: ValueEncoder;
-  /** For `plan.smaller`; its step is never taken without. */
+  /** For `plan.smaller`; without it, that step of the ladder is never taken. */
   readonly smaller?: Scorer;
   /** A transactional one delivers exactly once. */
   readonly sink: Sink | TransactionalSink;
@@ -65,7 +65,7 @@ export interface World {
   readonly instance: string;
 }
 
-/** A pipeline that looks nothing up by what it predicts tells of no such stage. */
+/** A pipeline without `details` does not report that stage. */
 function stagesOf({ details }: Plan): readonly TimedStage[] {
   return TIMED_STAGES.filter((stage) => stage !== 'details' || details !== undefined);
 }
@@ -103,7 +103,7 @@ export function assemble(plan: Plan, world: World): Runner {
             flow,
           );
         const closing = new AbortController();
-        // A call that nobody waits for any more ends with the pipeline.
+        // A call that nobody waits for any longer ends with the pipeline.
         const reading = overload ? { ...deps, abandon: AbortSignal.any([abandon, closing.signal]) } : deps;
         const readers = plan.reads.map((read) => new FeatureReader(reading, read, overload?.relief));
         for (const [k, { changes }] of readers.entries()) {
@@ -112,7 +112,7 @@ export function assemble(plan: Plan, world: World): Runner {
         }
         const infers: Infer[] = [];
 
-        /** One plan's way from bytes to bytes; features and delivery are shared. */
+        /** The path of one plan, from bytes to bytes; features and delivery are shared. */
         function scoredBy(scoring: Plan, { session, encoder }: Scorer): (frame: Frame) => Promise<void> {
           const enrich = createEnrich(deps, scoring, readers);
           const infer = createInfer({ ...deps, session: timedSession(timers, session) }, scoring, overload?.batch);

@@ -9,14 +9,14 @@ import { createSystemClock } from './kernel/system-clock.ts';
 // all CPU, with pauses of tens of ms (effect) → it may hold three times what is alive, some 100 MB in a run (guard).
 setFlagsFromString('--heap-growing-percent=200');
 
-// ONNX Runtime tells its maker of each process, its machine and its models, and leaves a file per process in the temporary folder
-// (cause) → what a pipeline runs on leaves the house, and the folder fills (effect) → it is told not to before it is loaded (guard).
+// ONNX Runtime sends telemetry about each process, its machine and its models, and leaves a file per process in the temporary folder
+// (cause) → information leaves the company, and the folder fills up (effect) → telemetry is turned off before it is loaded (guard).
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 
-// The one place that reads the environment, the clock, chance and the process; everything else is handed them.
+// The only place that reads the environment, the clock, randomness and the process; everything else is given them.
 let outputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`| head`) closes the pipe: no failure, and nobody is left to tell.
+  // A reader that has seen enough (`| head`) closes the pipe: that is no failure, and nobody is left to be told.
   if (error.code === 'EPIPE' || outputLost) return;
   outputLost = true;
   process.exitCode ||= EXIT.failed;
@@ -52,13 +52,14 @@ const code = await program(process.argv, {
   },
 });
 
-// What hangs past the drain budget (a socket, a native run) must not keep the process: what is unsettled is uncommitted.
+// What hangs beyond the drain budget (a socket, a native run) must not keep the process alive: what is unsettled is uncommitted.
 process.exitCode = outputLost && code === EXIT.done ? EXIT.failed : code;
 setTimeout(leave, code === EXIT.drainBudget ? 0 : 1_000).unref();
 
 /**
- * `process.exit` waits for threads; one in a native run is never told (the process hangs), or is told when it comes back, and
- * aborts (SIGABRT in place of the exit code). So the process becomes one that has no threads and exits. Only Linux and macOS can.
+ * `process.exit` waits for threads. One in a native run never notices (the process hangs), or notices when the run returns and
+ * aborts (SIGABRT instead of the exit code). So the process replaces itself with one that has no threads and exits. Only Linux
+ * and macOS can do that.
  */
 function leave(): void {
   if (threads > 0 && process.execve !== undefined && process.platform !== 'win32') {

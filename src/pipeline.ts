@@ -16,7 +16,7 @@ export interface Path {
 
 /**
  * The path: what happens to a frame from the source to the commit.
- * A record at fault is an entry in the frame's fate column; a rejection means that the program or the world is, and ends the run.
+ * A faulty record is an entry in the frame's fate column; a rejection means that the program or the world is at fault, and ends the run.
  */
 export function createPipeline(path: Path): (frame: Frame) => Promise<void> {
   const { decode, enrich, preprocess, infer, postprocess, details, encode, deliver, commit } = path;

@@ -15,11 +15,11 @@ import { shutDown } from './runner/shut-down.ts';
 import { UnderWay } from './runner/stall.ts';
 import { type Commit, createCommit } from './stages/commit.ts';
 
-/** How a run ended: `done` everything settled; `drain-budget` the budget ran out first; `failed` with the reason. */
+/** How a run ended: `done`, everything settled; `drain-budget`, the budget ran out first; `failed`, with the reason. */
 export interface RunOutcome {
   readonly result: 'done' | 'drain-budget' | 'failed';
   readonly error: SluiceError | undefined;
-  /** Records handed over that were not settled at the end; they stay uncommitted and will be read again. */
+  /** Records handed over but not settled at the end; they stay uncommitted and will be read again. */
   readonly unsettledRecords: number;
 }
 
@@ -28,7 +28,7 @@ export interface Health {
   readonly ready: boolean;
   /** Why not ready; empty when ready. */
   readonly reason: string;
-  /** What `reason` is made of. */
+  /** The conditions behind `reason`. */
   readonly waits?: readonly string[];
 }
 
@@ -37,20 +37,20 @@ export interface Runner {
   run(): Promise<RunOutcome>;
   /** Begins to drain; further calls change nothing. */
   stop(): void;
-  /** Ends at once, as if the drain budget had run out: nothing further is settled, the group is not left. */
+  /** Ends at once, as if the drain budget had run out: nothing more is settled, and the member does not leave the group. */
   abort(): void;
   health(): Health;
   state(): State;
 }
 
-/** What the runner drives: the path over a frame, and the stages that it tells when nothing further will come. */
+/** What the runner drives: the path over a frame, and the stages that it tells when nothing more will come. */
 export interface Drivable {
   readonly path: (frame: Frame) => Promise<void>;
-  /** A frame takes its place in its origin's order. */
+  /** Gives a frame its place in the order of its origin. */
   readonly admit: (frame: Frame) => void;
-  /** Nothing waits for company or lingers while true. */
+  /** While true, nothing waits for more rows or lingers. */
   readonly setFlushing: (flushing: boolean) => void;
-  /** Resolves when nothing that is under way will settle any more, though nothing failed: to wait for it is in vain. */
+  /** Resolves when nothing in flight will ever settle although nothing failed, so that waiting is pointless. */
   readonly standstill?: Promise<SluiceError>;
   /** Closes sink, store and model; bounded by the caller. */
   readonly close: () => Promise<void>;
@@ -61,7 +61,7 @@ export interface RunnerDeps {
   readonly telemetry: Telemetry;
   readonly credit: Credit;
   readonly source: Source;
-  /** Makes the path; handed what it needs from the runner. */
+  /** Makes the path, given what it needs from the runner. */
   readonly build: (parts: RunnerParts) => Drivable;
 }
 
@@ -77,16 +77,16 @@ export interface RunnerParts {
 export interface RunnerOptions {
   readonly drainMs: number;
   readonly commitEveryMs: number;
-  /** Whoever reads records again publishes none of them twice. */
+  /** Records that are read again are not published twice. */
   readonly exactlyOnce?: boolean;
 }
 
 /**
  * Runs a pipeline from start to end: admits frames, drains before every re-join and at the end, fails as a whole.
  *
- * Promises: a frame that was handed over either settles or stays uncommitted; the end comes within the drain budget,
- * whatever hangs (law L8: runner/shut-down.ts); after a failure nothing further is published or committed but
- * what was settled before it; a stall is told (runner/stall.ts).
+ * Promises: a frame that was handed over either settles or stays uncommitted; the run ends within the drain budget, whatever
+ * hangs (law L8: runner/shut-down.ts); after a failure nothing more is published, and only what was settled before is
+ * committed; a stall is reported (runner/stall.ts).
  */
 export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   const { clock, telemetry, credit, source } = deps;
@@ -132,7 +132,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
   }
 
   function fail(thrown: unknown): void {
-    // What was given up on at the end of the drain budget is no failure: it is unsettled, and said to be.
+    // Abandoning work at the end of the drain budget is no failure: it is unsettled, and reported as such.
     if (abandon.signal.aborted) return;
     const error = classify(thrown);
     if (!lifecycle.on('fail')) return;
@@ -157,12 +157,12 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
 
   const ending = (): boolean => lifecycle.state !== 'running' && lifecycle.state !== 'starting';
 
-  /** A start that was given up because of a stop is no failure. */
+  /** A start that was abandoned because of a stop is no failure. */
   function startFailed(thrown: unknown): void {
     if (!ending()) fail(thrown);
   }
 
-  /** Resolves when the frame is settled, or will never be. */
+  /** Resolves when the frame is settled, or never will be. */
   async function take(frame: Frame): Promise<void> {
     // A response that arrives after the stop must not be processed: it would be published here and read again elsewhere.
     if (ending() || !watermarks.admit(frame)) {
@@ -209,7 +209,7 @@ export function createRunner(deps: RunnerDeps, options: RunnerOptions): Runner {
       telemetry.event('revoked', { topic, partition, epoch: origin.epoch });
     },
     onEnd() {
-      // The end of the input is no signal: what is under way takes the time it takes.
+      // The end of the input is no signal: what is in flight may take all the time it needs.
       driven.setFlushing(true);
       void underWay.none().then(stop);
     },

@@ -1,7 +1,7 @@
 import type { Credit } from './credit.ts';
 import type { Frame } from './frame.ts';
 
-/** Records that were answered by a run before this one, by partition in the order of their offsets: they are passed over. */
+/** Records that an earlier run has answered, by partition in offset order; they are skipped. */
 export class Answered {
   private readonly offsets = new Map<number, Float64Array>();
   private readonly passed = new Map<number, number>();
@@ -15,7 +15,7 @@ export class Answered {
     }
   }
 
-  /** The first of them at `offset` or behind it; none: infinity. What lies before is passed. */
+  /** The first of them at or after `offset`, infinity if there is none. Earlier ones are forgotten. */
   next(partition: number, offset: number): number {
     const all = this.offsets.get(partition);
     if (all === undefined) return Number.POSITIVE_INFINITY;
@@ -25,7 +25,7 @@ export class Answered {
     return at < all.length ? all[at] : Number.POSITIVE_INFINITY;
   }
 
-  /** Whether all of them lie before these positions, by partition the next offset: who goes on from there need not know of them. */
+  /** Whether all of them lie before these positions (by partition, the next offset): whoever continues from there does not need them. */
   isBefore(next: ReadonlyMap<number, number>): boolean {
     for (const [partition, all] of this.offsets) {
       if (all.length > 0 && !(all[all.length - 1] < (next.get(partition) ?? 0))) return false;
@@ -34,11 +34,11 @@ export class Answered {
   }
 }
 
-/** Where a bounded source waits until all that it handed over is settled, so that somebody can write down how far it is. */
+/** Points at which a bounded source waits until everything it handed over is settled, so that its progress can be recorded. */
 export interface Stops {
   /** Asked between two frames. */
   due(): boolean;
-  /** Partition → next offset: what is before is settled, of what is behind nothing was handed over. It goes on once this resolves. */
+  /** By partition, the next offset: everything before it is settled, and nothing after it was handed over. The source continues once this resolves. */
   at(next: ReadonlyMap<number, number>): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export interface HandOverDeps {
   readonly stops: Stops | undefined;
 }
 
-/** How sources that end hand frames over: with credit, and with stops in between. */
+/** How bounded sources hand frames over: with credit, and with stops in between. */
 export class HandOver {
   private readonly deps: HandOverDeps;
   private readonly next: Map<number, number>;
@@ -59,7 +59,7 @@ export class HandOver {
     this.next = new Map(starts);
   }
 
-  /** True when granted; then the frame must be made and handed over, in the same turn. */
+  /** True when granted; then the frame must be made and handed over in the same turn. */
   async take(records: number, bytes: number): Promise<boolean> {
     const { credit, signal } = this.deps;
     if (!(await credit.take(records, bytes, signal))) return false;
@@ -76,18 +76,18 @@ export class HandOver {
       return;
     }
     await listener.onAlone(frame);
-    // A pipeline that ends takes no frame, and gives the credit back (cause) → it would look as if all were settled, and the
-    // frame be passed over for ever (effect) → a frame that was not settled is no stop (guard).
+    // A pipeline that is ending takes no frame and gives the credit back (cause) → everything would look settled, and the frame
+    // would be skipped for ever (effect) → there is no stop at a frame that was not settled (guard).
     if ((await this.isQuiet()) && frame.unsettled === 0) await stops.at(new Map(this.next));
   }
 
-  /** A frame that all before it go in front of; resolves when it is settled, or will never be. */
+  /** Hands over a frame after all earlier ones; resolves when it is settled, or never will be. */
   async alone(frame: Frame): Promise<void> {
     await this.deps.listener.onAlone(frame);
     this.next.set(frame.origin.partition, frame.nextOffset);
   }
 
-  /** Resolves true once nothing is under way: all credit is to be had. False when halted. */
+  /** Resolves to true once nothing is in flight, so that all credit can be taken; to false when halted. */
   private async isQuiet(): Promise<boolean> {
     const { credit, signal } = this.deps;
     if (!(await credit.take(credit.maxRecords, credit.maxBytes, signal))) return false;

@@ -3,9 +3,9 @@
  * monotonic time is for what the program decides (deadlines, latencies): it never steps back.
  */
 export interface Clock {
-  /** Milliseconds since 1970, as the machine believes. */
+  /** Milliseconds since 1970, by the machine's clock. */
   wallMs(): number;
-  /** Milliseconds since an arbitrary start, never going backwards, with a fraction. */
+  /** Milliseconds since an arbitrary start, with a fraction; never goes backwards. */
   monotonicMs(): number;
   /** Calls `fire` once, after `delayMs`. */
   after(delayMs: number, fire: () => void): Timer;

@@ -44,7 +44,7 @@ export interface VectorColumn {
   readonly present: Uint8Array;
 }
 
-/** Values that are passed on whole, of the type that the event's schema says; a null is a value too. The bytes are the column's own. */
+/** Values that are passed on as a whole, of the type in the event's schema; null is a value too. The column owns the bytes. */
 export interface RawColumn {
   readonly kind: 'raw';
   bytes: Buffer;
@@ -52,7 +52,7 @@ export interface RawColumn {
   used: number;
   readonly start: Int32Array;
   readonly end: Int32Array;
-  /** Where the entry that is being written must end; whether it did not. */
+  /** Where the entry being written must end, and whether it went beyond. */
   limit: number;
   isOver: boolean;
 }
@@ -92,19 +92,19 @@ function rawIn(bytes: Buffer, start: Int32Array, end: Int32Array): RawColumn {
   return { kind: 'raw', bytes, view, used: 0, start, end, limit: 0, isOver: false };
 }
 
-/** Of float32. Values of what is missing are anything, until `blankMissing`. */
+/** Of float32. Entries of missing vectors are undefined until `blankMissing`. */
 export function float32Column(count: number, width: number): VectorColumn {
   return { kind: 'vector', width, values: floatRows(count, width), present: new Uint8Array(count) };
 }
 
-/** Puts NaN where a vector is missing: once a frame, in place of filling what is overwritten. */
+/** Writes NaN where a vector is missing: once per frame, instead of filling memory that is overwritten anyway. */
 export function blankMissing({ values, width, present }: VectorColumn): void {
   for (let i = 0; i < present.length; i++) {
     if (present[i] === 0) values.fill(Number.NaN, i * width, (i + 1) * width);
   }
 }
 
-/** The column's memory as bytes, where floats as they are sent are floats as they lie; undefined where they are not. */
+/** The column's memory as bytes, if floats on the wire are laid out as in memory (little-endian hosts); otherwise undefined. */
 export function float32Bytes({ values }: VectorColumn): Buffer | undefined {
   if (!(values instanceof Float32Array) || !LITTLE_ENDIAN) return undefined;
   return Buffer.from(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);

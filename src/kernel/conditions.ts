@@ -1,5 +1,5 @@
 /**
- * Why no progress is possible, for as long as that is so: what `/ready` answers.
+ * The reasons why no progress is possible, for as long as they hold: the answer of `/ready`.
  * A condition is named by what waits (`store airport`, `broker flights/3`) and says why.
  */
 export class Conditions {
@@ -16,14 +16,14 @@ export class Conditions {
     return this.current.size === 0;
   }
 
-  /** `who` tells those apart that wait for the same: what one of them got says nothing of the others. */
+  /** `who` tells waiters for the same thing apart: what one of them got says nothing about the others. */
   set(what: string, why: string, who?: unknown): void {
     const waiting = this.current.get(what);
     if (waiting === undefined) this.current.set(what, new Map([[who, why]]));
     else waiting.set(who, why);
   }
 
-  /** True when nobody waits for it any more. */
+  /** True when nobody waits for it any longer. */
   clear(what: string, who?: unknown): boolean {
     const waiting = this.current.get(what);
     if (waiting === undefined || !waiting.delete(who) || waiting.size > 0) return false;
@@ -36,7 +36,7 @@ export class Conditions {
     return this.current.has(what);
   }
 
-  /** Empty when there is none; of those that wait for the same, what the last one heard. */
+  /** Empty when there is none; for several waiters for the same thing, what the last one heard. */
   describe(): string {
     return this.list().join('; ');
   }
@@ -46,7 +46,7 @@ export class Conditions {
     return [...this.current.keys()];
   }
 
-  /** Each by itself. */
+  /** Each one separately. */
   list(): string[] {
     return [...this.current].map(([what, waiting]) => `${what}: ${[...waiting.values()].at(-1)}`);
   }

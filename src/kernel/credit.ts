@@ -55,7 +55,7 @@ export class Credit {
         resolve(false);
         this.serve();
       };
-      // A listener left behind on a signal that lives as long as the source would be one more for every wait.
+      // The signal lives as long as the source: listeners left on it would pile up, one for every wait.
       const waiting: Waiting = {
         records,
         bytes,

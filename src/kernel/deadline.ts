@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** One end of time that is handed down through a chain of steps, so that their time-outs do not add up. */
+/** One point in time that is passed down through a chain of steps, so that their time-outs do not add up. */
 export interface Deadline {
   readonly atMonotonicMs: number;
   remainingMs(): number;
@@ -16,7 +16,7 @@ export function deadlineIn(clock: Clock, budgetMs: number): Deadline {
   };
 }
 
-/** True when `work` ended within the deadline, false when the deadline came first. A rejection of `work` is passed on. */
+/** True if `work` ended within the deadline, false if the deadline came first. A rejection of `work` is passed on. */
 export function within(clock: Clock, deadline: Deadline, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const timer = clock.after(deadline.remainingMs(), () => resolve(false));

@@ -22,7 +22,7 @@ export const DISPOSITIONS = {
   'store-unavailable': 'retry',
   'registry-unavailable': 'retry',
   'device-memory': 'retry',
-  /** Who we are is not believed, or who they are not by us: credentials and certificates are rolled while fleets run. */
+  /** One side rejects the other's identity; that may pass, because credentials and certificates are rotated while fleets run. */
   'login-refused': 'retry',
   'peer-untrusted': 'retry',
 
@@ -65,13 +65,13 @@ export class SluiceError extends Error {
   }
 }
 
-/** Total: any thrown value becomes a SluiceError; what nobody translated is `unexpected`, hence fatal. */
+/** Total: any thrown value becomes a SluiceError; one that nobody translated is `unexpected`, hence fatal. */
 export function classify(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
   return new SluiceError('unexpected', `unexpected failure: ${textOf(thrown)}`, thrown);
 }
 
-/** An object without a prototype, or with a toString that throws, cannot be made text of; that must not hide the failure. */
+/** An object without a prototype, or whose toString throws, cannot be turned into text; that must not hide the failure. */
 function textOf(thrown: unknown): string {
   try {
     return thrown instanceof Error ? thrown.message : String(thrown);
@@ -80,7 +80,7 @@ function textOf(thrown: unknown): string {
   }
 }
 
-/** A retry that ends a start: nobody has rolled anything yet, so the password, the authority or the name in the file is wrong. */
+/** A retryable error that ends a start: nothing can have been rotated yet, so the password, the authority or the name in the file is wrong. */
 export function mayPassAtStart({ code, disposition }: SluiceError): boolean {
   return disposition === 'retry' && code !== 'login-refused' && code !== 'peer-untrusted';
 }

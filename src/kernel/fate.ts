@@ -10,7 +10,7 @@ export const DROPPED = 3;
 
 export const FATES = ['open', 'published', 'dead-lettered', 'dropped'] as const;
 
-/** Reason codes: a contract with whoever reads dead letters and metrics. Append only. */
+/** Reason codes: a contract with readers of dead letters and metrics. Append only. */
 export const REASONS = [
   'none',
   'decode-failed',
@@ -55,7 +55,7 @@ export const STAGE_OF_REASON: Readonly<Record<Reason, string>> = Object.freeze({
   'output-not-finite': 'postprocess',
   'encode-failed': 'encode',
   unpublishable: 'deliver',
-  // Any stage may break on a record; which one did is in the frame's `failedIn`.
+  // Any stage may fail on a record; the frame's `failedIn` says which one did.
   'stage-failed': 'unknown',
   quarantined: 'source',
   'batch-unreadable': 'source',

@@ -1,17 +1,17 @@
 import { RecordSlab } from './record-slab.ts';
 import { BYTES_A_ROW as SLAB_BYTES_A_ROW } from './slab-columns.ts';
 
-/** Memory of a source that all records of a frame lie in, in place of a copy. */
+/** Memory of a source in which all records of a frame lie, instead of a copy. */
 export interface Shared {
   readonly bytes: Buffer;
-  /** The frame is settled, and nobody looks at it any more. */
+  /** The frame is settled, and nobody reads it any longer. */
   readonly giveBack: () => void;
 }
 
 /** Two float64, an int32 and two bytes. */
 const BYTES_A_ROW = 2 * 8 + 4 + 2;
 
-/** What a frame's records lie in: keys, values, headers with their ranges, and the columns beside them. */
+/** The memory of a frame: keys, values, headers with their ranges, and the columns beside them. */
 export class FrameMemory {
   readonly capacity: number;
   readonly slab: RecordSlab;
@@ -34,12 +34,12 @@ export class FrameMemory {
   }
 }
 
-/** Of memory that no frame has, so much is kept; an arena above the other bound is not. */
+/** How much unused memory is kept; an arena above the other bound is not. */
 const KEEP_BYTES = 16 * 1024 * 1024;
 const KEEP_ARENA_BYTES = 1024 * 1024;
-/** Frames are of about one size, but not quite: arenas have an eighth more than the first frame that needed them … */
+/** Frames are of similar but not equal size: an arena is an eighth larger than the first frame needed … */
 const SPARE = 8;
-/** … and hold no frame that needs less than so much of them: the credit counts what the frame needs. */
+/** … and is not used for a frame that needs less than this share of it, because the credit counts only what the frame needs. */
 const USED = 3 / 4;
 
 /** Its columns too: a frame that lies in memory of its source has no arena. */
@@ -48,12 +48,12 @@ function bytesOf({ capacity, slab }: FrameMemory): number {
 }
 
 /**
- * Memory of frames that are settled, for frames to come.
+ * Reuses the memory of settled frames for new ones.
  *
- * Memory that is new for each frame is not on the heap, and all that V8 knows of it is when to collect: after 64 MB, a few
- * times a second, everything is marked for it (cause) → a tenth of all time, and no frame's memory in the processor's cache
- * (effect) → what was given back last is lent first (guard).
- * Promise: nothing of the frame before is left in what is lent. Limit: a third more than the frame's bytes may be held.
+ * Memory that is new for each frame lies outside the heap, and makes V8 collect garbage: after every 64 MB, a few times a second,
+ * the whole heap is marked (cause) → a tenth of all time, and no frame's memory in the processor's cache (effect) → what was
+ * given back last is lent first (guard).
+ * Promise: nothing of the previous frame is left in what is lent. Limit: up to a third more than the frame's bytes may be held.
  */
 export class FramePool {
   private readonly free = new Map<number, FrameMemory[]>();
@@ -72,13 +72,13 @@ export class FramePool {
     return found;
   }
 
-  /** Nobody looks at the frame any more. */
+  /** Nobody reads the frame any longer. */
   give(memory: FrameMemory): void {
     const { capacity, slab } = memory;
     const bytes = bytesOf(memory);
     if (slab.arena.length > KEEP_ARENA_BYTES) return;
     if (this.kept + bytes > KEEP_BYTES) {
-      // Of sizes that frames no longer have, perhaps.
+      // What is kept may be of sizes that frames no longer have.
       this.free.clear();
       this.kept = 0;
     }

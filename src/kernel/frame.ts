@@ -11,7 +11,7 @@ export interface Origin {
   readonly epoch: number;
 }
 
-/** Feature rows that a frame's records point into, one set per read (table × key). Row 0 is the row that is not there: all NaN. */
+/** Feature rows that a frame's records point into, one set per read (table × key). Row 0 stands for an absent row: all NaN. */
 export interface FeatureRows {
   /** Record → row. */
   readonly index: Int32Array;
@@ -26,9 +26,9 @@ const NOTHING_READ = new Float64Array(0);
 /**
  * Up to about a thousand records of one partition that travel together, as columns.
  *
- * `arena` holds every key, value and header block; what lies between them in a record batch may be there too. It is a copy of the
- * frame's own, so that what is retained is what `bytes` says, or memory of the source that others lie in too, see `Shared`.
- * Everything below `schemaId` is empty until the stage named beside it has run.
+ * `arena` holds every key, value and header block, possibly with the framing between them in a record batch. It is either the frame's
+ * own copy, so that no more memory is retained than `bytes` says, or memory of the source that other frames share, see `Shared`.
+ * The fields below `schemaId` are empty until the stage named beside them has run.
  */
 export class Frame {
   readonly origin: Origin;
@@ -57,38 +57,38 @@ export class Frame {
 
   readonly fate: Uint8Array;
   readonly reason: Uint8Array;
-  /** Gives back the memory of all of the above. For commit alone, once the frame is settled and nobody looks at it any more. */
+  /** Gives back the memory of all of the above. Only commit calls it, once the frame is settled and nobody reads it any longer. */
   readonly giveBack: (() => void) | undefined;
   /** Records that are not settled yet; counts down to 0 exactly once (law L1). */
   unsettled: number;
 
-  /** Record → the stage that broke on it, for records of reason `stage-failed`; made when the first one does. */
+  /** Record → the stage that failed on it, for records with reason `stage-failed`; made with the first one. */
   failedIn: Map<number, string> | undefined = undefined;
-  /** decode: writer schema id → why its records cannot be read; made when the first one is refused. */
+  /** decode: writer schema id → why its records cannot be read; made with the first refusal. */
   refusals: Map<number, string> | undefined = undefined;
   /** decode: writer schema id per record, -1 where there is none. */
   readonly schemaId: Int32Array;
   /** decode: one column for every field the plan wants, by slot. */
   columns: readonly Column[] = [];
-  /** Record → how its answer is less than asked for, see degraded.ts; undefined: none of them is. */
+  /** Record → in which ways it was scored with less than asked for, see degraded.ts; undefined: none of them was. */
   degraded: Uint8Array | undefined = undefined;
   /** enrich: one entry per read of the plan. */
   reads: readonly FeatureRows[] = [];
   /**
-   * enrich: record → when the oldest of the feature views that it uses was written, wall ms; NaN where it uses none, or the
-   * store does not say. Empty where nothing is read.
+   * enrich: record → when the oldest feature view that it uses was written, wall ms; NaN if it uses none, or the store does
+   * not say. Empty if nothing is read.
    */
   featuresAtMs: Float64Array = NOTHING_READ;
   /** preprocess: records that go to the model, in order: row → record. */
   rows = 0;
   recordOf: Int32Array = new Int32Array(0);
-  /** preprocess: one row-major slab (rows × width) an ONNX input, in the dtype of that input. */
+  /** preprocess: one row-major slab (rows × width) per ONNX input, in the dtype of that input. */
   inputs: readonly Tensor[] = [];
-  /** infer: one row-major slab (rows × width) an ONNX output that the plan asks for. */
+  /** infer: one row-major slab (rows × width) per ONNX output that the plan asks for. */
   outputs: readonly Float64Array[] = [];
   /** infer: the model that scored this frame, NAME@VERSION#digest12. */
   model = '';
-  /** postprocess: one column a named prediction, entry by record; details: behind them one a column that was looked up. */
+  /** postprocess: one column per named prediction, indexed by record; details: after those, one per column looked up. */
   predictions: readonly Column[] = [];
   /** encode: one output record an OPEN record, row = record index; see `encodedAs`. */
   encoded: RecordSlab | undefined = undefined;
@@ -152,7 +152,7 @@ export function decide(frame: Frame, i: number, fate: number, reason: number): v
   frame.reason[i] = reason;
 }
 
-/** Adds `how` to what is said of record `i`. */
+/** Adds `how` to the bits of record `i` in `degraded`. */
 export function degrade(frame: Frame, i: number, how: number): void {
   frame.degraded ??= new Uint8Array(frame.count);
   frame.degraded[i] |= how;
@@ -162,8 +162,8 @@ const TOO_LARGE = reasonCode('too-large');
 const UNREADABLE = reasonCode('batch-unreadable');
 
 /**
- * Fills a frame, from whatever form a source has its records in: one by one, or many as they lie in a record batch.
- * Size it first: `capacity` records, and `arenaBytes` of keys, values and header blocks, or of whole records.
+ * Fills a frame from records in whatever form the source has them: one by one, or many at once, as they stand in a record batch.
+ * Its size is fixed first: `capacity` records, and `arenaBytes` of keys, values and header blocks, or of whole records.
  */
 export class FrameBuilder {
   private readonly origin: Origin;
@@ -175,8 +175,8 @@ export class FrameBuilder {
   private readonly shared: Shared | undefined;
 
   /**
-   * With a pool, the frame's memory is of it, and goes back there when the frame is settled; so does what is `shared`, which holds all
-   * records that are appended, as ranges; `arenaBytes` is what they take of it.
+   * With a pool, the frame's memory comes from it and returns to it when the frame is settled. With `shared`, all appended records are
+   * ranges of that memory, which is given back likewise; `arenaBytes` is how much of it they take.
    */
   constructor(origin: Origin, capacity: number, arenaBytes: number, pool?: FramePool, shared?: Shared) {
     this.origin = origin;
@@ -201,7 +201,7 @@ export class FrameBuilder {
     valueBytes[i] = value === null ? 0 : value.length;
   }
 
-  /** Copies the bytes of rows [from, to) in, as they lie there, framing included. Returns how far they were moved. */
+  /** Copies the bytes of rows [from, to), framing included. Returns how far they were moved. */
   private copyIn(range: RecordRange, from: number, to: number): number {
     const { columns, bytes } = range;
     if (this.shared !== undefined) {
@@ -217,7 +217,7 @@ export class FrameBuilder {
     return shift;
   }
 
-  /** Takes rows [from, to) of a range in: one copy, or none, and ranges that are moved along. */
+  /** Adds rows [from, to) of a range: with one copy or none, and with their ranges adjusted. */
   appendRange(range: RecordRange, from: number, to: number): void {
     const { columns } = range;
     const { slab, offsets, valueBytes } = this.memory;
@@ -244,7 +244,7 @@ export class FrameBuilder {
     slab.count = row;
   }
 
-  /** A record that cannot be kept, or not be read: by reference (topic, partition, offset, size), its body left behind. */
+  /** Adds a record that cannot be kept or read by reference (topic, partition, offset, size), without its body. */
   appendReference(
     offset: number,
     timestampMs: number,
@@ -262,7 +262,7 @@ export class FrameBuilder {
   build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {
     const { memory, pool, arenaBytes, shared } = this;
     const { slab, offsets, valueBytes, schemaId, fate, reason } = memory;
-    // A slab grows, the columns beside it do not: what is beyond them would be lost without a word.
+    // A slab grows, the columns beside it do not: records beyond their length would be lost silently.
     if (slab.arena !== this.arena || slab.used > arenaBytes) {
       throw new RangeError('frame arena was sized too small for its records');
     }

@@ -3,7 +3,7 @@ import { putVarint, varintBytes, zigzag } from './bytes/varints.ts';
 /**
  * Record headers as one block of bytes, in the layout a Kafka record batch uses:
  * varint count, then for each: varint name length, name, varint value length (-1: null), value. Varints are zigzag.
- * So a source that has the batch copies the block as it is, and a sink that writes batches does the same.
+ * So a source copies the block unchanged from the batch, and a sink copies it unchanged into one.
  */
 export interface Header {
   readonly name: string;

@@ -5,9 +5,9 @@
  * |----------|--------|----------|----------------------------------------------------|
  * | starting | ready  | running  | joined, connected, model warm                      |
  * | running  | stop   | draining | a signal, or the end of a bounded source           |
- * | starting | stop   | draining | a signal before the start was over                 |
+ * | starting | stop   | draining | a signal before the start was complete             |
  * | draining | done   | stopped  | everything settled and committed, or budget passed |
- * | any but stopped | fail | failed | what cannot be gone on with                       |
+ * | any but stopped | fail | failed | an error that ends the run                        |
  */
 export type State = 'starting' | 'running' | 'draining' | 'stopped' | 'failed';
 export type LifecycleEvent = 'ready' | 'stop' | 'done' | 'fail';
@@ -27,7 +27,7 @@ export class Lifecycle {
     return this.current;
   }
 
-  /** Moves on `event`; false when this state does not know it (a second SIGTERM, a failure after the end). */
+  /** Moves on `event`; false if this state does not allow it (a second SIGTERM, a failure after the end). */
   on(event: LifecycleEvent): boolean {
     const next = NEXT[this.current][event];
     if (next === undefined) return false;

@@ -1,8 +1,8 @@
 /**
- * Records as columns, beside the bytes that they lie in: what a fetch is decoded into. No object per record.
+ * Records as columns, beside the bytes that hold them: what a fetch is decoded into. No object per record.
  *
- * The records of one batch lie one behind the other: record `i` ends at `ends[i]`, where the next one begins. Several batches
- * share one set of columns, as a set each would cost more than a small batch is worth; each has bytes of its own, see RecordRange.
+ * The records of one batch are contiguous: record `i` ends at `ends[i]`, where the next one begins. Several batches share one
+ * set of columns, since a set for each would cost too much for a small batch; each has its own bytes, see RecordRange.
  */
 export class RecordColumns {
   /** Rows in use. */
@@ -22,7 +22,7 @@ export class RecordColumns {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    // Not zeroed: no row is looked at before it was written.
+    // Not zeroed: no row is read before it is written.
     const rows = Buffer.allocUnsafeSlow(capacity * BYTES_A_ROW).buffer;
     const column = (k: number): Int32Array => new Int32Array(rows, capacity * (16 + 4 * k), capacity);
     this.offsets = new Float64Array(rows, 0, capacity);

@@ -13,13 +13,13 @@ export interface HeaderBlock {
  * Records as one arena of bytes and columns of ranges: what encode fills, deliver accumulates and a sink sends.
  * Grows by doubling; `clear()` keeps the memory. Start -1 is null. No object per record.
  *
- * A row may lie there as it does in a Kafka record batch from the key on (length of the key, key, length of the value, value,
- * headers; varints, zigzag): it has a body. `appendRow` puts in front what a batch has there, so that rows that all came by it are
- * the records of a batch, to the byte, and go to the broker in one copy.
+ * A row may be laid out as in a Kafka record batch from the key on (length of the key, key, length of the value, value, headers;
+ * zigzag varints): it then has a body. `appendRow` adds what precedes the body in a batch, so that a slab whose rows were all
+ * appended by it holds the records of a batch, byte for byte, and goes to the broker in one copy.
  *
- * Hazard: eight columns of each of a dozen slabs are more streams of memory than a processor foresees (cause) → a miss of its cache
- * a row, for entries that nobody reads (effect) → entries of rows that are records of a batch are read off it when a column is
- * asked for (guard). So: take a column from the slab after the rows are there, not before.
+ * Hazard: eight columns of each of a dozen slabs are more memory streams than a processor can prefetch (cause) → a cache miss per
+ * row, for entries that nobody reads (effect) → entries of rows that are records of a batch are parsed from it when a column is
+ * requested (guard). So take a column from the slab after appending the rows, not before.
  */
 export class RecordSlab {
   arena: Buffer;

@@ -6,32 +6,31 @@ export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'uint8'
 export interface TensorSpec {
   readonly name: string;
   readonly dtype: DType;
-  /** What the runtime calls the type, where `dtype` is other. */
+  /** The runtime's name of the type, if `dtype` is `other`. */
   readonly type?: string;
-  /** First axis is the batch. A number, or the name of a free dimension. */
+  /** The first axis is the batch. Each is a number, or the name of a free dimension. */
   readonly shape: readonly (number | string)[];
 }
 
 /** A loaded model on a device. */
 export interface ModelSession {
-  /** Such as `cpu`, `webgpu`, `cuda:0`; of several, the first. */
+  /** Such as `cpu`, `webgpu`, `cuda:0`; the first, if there are several. */
   readonly device: string;
-  /** All of them, where there are several. */
+  /** All of them, if there are several. */
   readonly devices?: readonly string[];
-  /** Runs that may be under way at once; one, if not given. */
+  /** Runs that may be in flight at once; default one. */
   readonly concurrency?: number;
-  /** Rows per run at most, so that it holds nobody up; as many as are wanted, if not given. */
+  /** The most rows per run, so that a run does not hold others up; default no limit. */
   readonly maxRows?: number;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /**
    * One batch: slabs of rows × width in the order of `feeds` given at load, at least `rows` rows long.
-   * Resolves to one slab (rows × width, row-major) a fetched output, in the order asked for at load.
-   * With a `concurrency` above one, the slabs are free again once `run` has returned its promise.
-   * Rejects with `device-memory` where the run needs more memory than there is, so that fewer rows may fit; with
-   * `model-failed`, also for a run that hung or crashed where the session can tell and go on; the slabs must stay as they are
-   * until then. `searching`: one of many runs that look for the row at fault, which may be given up on sooner; a single row has
-   * all the time there is.
+   * Resolves to one slab (rows × width, row-major) per fetched output, in the order requested at load.
+   * With a `concurrency` above one, the slabs may be reused once `run` has returned its promise; otherwise not before it settles.
+   * Rejects with `device-memory` if the run needs more memory than there is, so that fewer rows might fit; with `model-failed`
+   * otherwise, also for a run that hung or crashed if the session can detect it and go on. `searching`: one of many runs that
+   * look for the row at fault, with a shorter time-out unless it has a single row.
    */
   run(feeds: readonly Tensor[], rows: number, searching?: boolean): Promise<readonly ModelOutput[]>;
   close(): Promise<void>;
@@ -54,22 +53,22 @@ export interface ModelLoad {
   readonly device: 'auto' | 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
   /** Inputs in the order `run` gives them, with the full shape of one row (without the batch axis). */
   readonly feeds: readonly { readonly name: string; readonly rowShape: readonly number[]; readonly dtype: DType }[];
-  /** With cuda and tensorrt: which of the devices, by the driver's numbers; the first, if not given. A session that has only one takes the first of them. */
+  /** For cuda and tensorrt: which devices, by the driver's numbers; default the first. A session for one device takes the first of them. */
   readonly deviceIds?: readonly number[];
-  /** Where to look for the libraries of a device; without it, where the system does. */
+  /** Where to look for the libraries of a device; default where the system does. */
   readonly libraries?: LibraryHints;
   /** Outputs to fetch, by name; nothing else is computed into JS. */
   readonly fetches: readonly string[];
-  /** Threads that compute one run on the CPU; one, if not given. */
+  /** Threads that compute one run on the CPU; default one. */
   readonly threads?: number;
-  /** Files that must still have these bytes when the model has been read; another one is refused with `file-failed`. */
+  /** Files that must still have these bytes after the model has been read; otherwise loading fails with `file-failed`. */
   readonly pinned?: readonly { readonly file: string; readonly sha256: string }[];
 }
 
 /** What the environment of the process says about shared libraries. */
 export interface LibraryHints {
-  /** Folders that the system's loader was given at the start of the process. */
+  /** Folders that the system's loader was given when the process started. */
   readonly loadPath: readonly string[];
-  /** Of Python environments, which may hold libraries that the loader is not told of. */
+  /** Folders of Python environments, which may hold libraries that the loader does not know about. */
   readonly pythonPrefixes: readonly string[];
 }

@@ -6,8 +6,8 @@ export interface SchemaSource {
    */
   writerSchema(id: number): Promise<unknown>;
   /**
-   * The id to write with for a topic's values; registers the schema where it is missing.
-   * With `register: false` it only looks, and answers -1 where the schema is missing.
+   * The id to write a topic's values with; registers the schema if it is missing.
+   * With `register: false` it only looks the schema up, and answers -1 if it is missing.
    */
   idFor(subject: string, schema: unknown, options?: { readonly register: boolean }): Promise<number>;
 }

@@ -1,19 +1,19 @@
 /**
- * Values by key that several processes share and that may be gone at any time: what is kept of feature rows beside their
- * store. Everything is bytes; what they mean is kernel/cells/kept-rows.ts.
+ * Values by key that several processes share and that may disappear at any time: the second level of a feature cache.
+ * Everything is bytes; kernel/cells/kept-rows.ts says what they mean.
  */
 export interface SharedCache {
-  /** Who is asked, for people. */
+  /** Names the server, for people. */
   readonly where: string;
-  /** Reaches it, or rejects; nothing else waits for this. */
+  /** Resolves once it is reached, else rejects; nothing else waits for this. */
   reach(): Promise<void>;
-  /** A value a key, null where there is none. Rejects when one of them could not be had. */
+  /** One value per key, null where there is none. Rejects when any of them could not be read. */
   get(keys: readonly Buffer[]): Promise<readonly (Buffer | null)[]>;
-  /** Keeps each that is asked later than what is there, and no marked one; gives how many were kept. */
+  /** Stores each entry that is newer than the one there, unless that is a mark; resolves to how many were stored. */
   keep(entries: readonly SharedCacheEntry[]): Promise<number>;
-  /** Puts entries there whatever there is. */
+  /** Stores entries, whatever is there. */
   mark(entries: readonly SharedCacheEntry[]): Promise<void>;
-  /** What is under way is given up; the next call connects anew. */
+  /** Abandons the calls in flight; the next call connects again. */
   drop(): void;
   close(): void;
 }
@@ -21,6 +21,6 @@ export interface SharedCache {
 export interface SharedCacheEntry {
   readonly key: Buffer;
   readonly value: Buffer;
-  /** From when it is gone. */
+  /** Time until it expires. */
   readonly ttlMs: number;
 }

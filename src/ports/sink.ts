@@ -10,7 +10,7 @@ export interface Sink {
    * Appends all rows, in order, to one partition; at most one call in flight per partition.
    * Resolves only when the broker has acknowledged exactly these rows for this partition (acks all, law L7).
    * Rejects with disposition `retry` (the caller sends the same rows again), `dead-letter` (`record-too-large`, `record-refused`:
-   * the caller splits or dead-letters) or `fatal`. The slab must not change until the call settles.
+   * the caller splits the rows or dead-letters them) or `fatal`. The slab must not change until the call settles.
    */
   send(topic: string, partition: number, rows: RecordSlab): Promise<void>;
   close(): Promise<void>;

@@ -5,7 +5,7 @@
 export interface Telemetry {
   counter(name: string, labels?: Labels): Counter;
   histogram(name: string, labels?: Labels): Histogram;
-  /** Read when somebody looks; registering the same name and labels again replaces the reader. */
+  /** `read` is called whenever the metrics are collected; registering the same name and labels again replaces it. */
   gauge(name: string, labels: Labels, read: () => number): void;
   removeGauge(name: string, labels: Labels): void;
   /** One line for people, by its name in the catalogue; fields are data, never payloads or secrets. */

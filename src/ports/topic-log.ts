@@ -1,18 +1,18 @@
 import type { Header } from '../kernel/headers.ts';
 
-/** Topics as they lie in the broker, read by people and not by a group: nobody's position moves. */
+/** Topics as the broker stores them, read outside any group: nobody's position moves. */
 export interface TopicLog {
   /** Where each partition begins and ends; `topic-missing` when there is no such topic. */
   extents(topic: string): Promise<readonly Extent[]>;
-  /** By partition, the first offset of a record that is dated so or later; the end where there is none. */
+  /** By partition, the offset of the first record with this timestamp or a later one; the end if there is none. */
   offsetsAt(topic: string, timestampMs: number): Promise<readonly number[]>;
-  /** The names of all topics that may be seen, but the cluster's own. */
+  /** The names of all visible topics, except the cluster's own. */
   topics(): Promise<readonly string[]>;
   /**
-   * Hands over the records in [from, to) of one partition, in order, the next one once `visit` is done; false ends early.
-   * Committed records only, neither control records nor what was removed, meanwhile too. A record keeps the memory of all
-   * that was fetched with it: copy what is to stay. Resolves with the offset where it ended: less than `to` where it was
-   * ended early, or where a transaction that is still open holds back the rest.
+   * Passes the records in [from, to) of one partition to `visit`, in order and one at a time; false ends early. Only committed
+   * records: no control records, and nothing that was deleted, even meanwhile. A record keeps the whole fetch that brought it
+   * in memory: copy what you keep. Resolves with the offset where it ended, which is less than `to` if it was ended early or
+   * an open transaction holds back the rest.
    */
   read(topic: string, partition: number, range: Range, visit: Visit<LogRecord>): Promise<number>;
   /** Deletes everything before `offset` in a partition, for good. */
@@ -42,6 +42,6 @@ export interface LogRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly Header[];
-  /** Key, value and headers are there, and cannot be read: why. */
+  /** Why key, value and headers cannot be read, although they are there. */
   readonly unread?: 'too-large' | 'batch-unreadable';
 }

@@ -5,17 +5,17 @@ import type { Sink } from './sink.ts';
 /**
  * Where records go when outputs and the position behind their inputs become durable together, or not at all.
  *
- * Between `take` and `release` of an origin (its ownership period) there is one producer for its partition, and nobody
- * who wrote for that partition before can write any more.
+ * Between `take` and `release` of an origin (its ownership period) its partition has one producer, and whoever wrote for
+ * that partition before can no longer write.
  */
 export interface TransactionalSink extends Pick<Sink, 'open' | 'partitionCount' | 'close'> {
   /**
-   * One transaction: all rows and the next offset, readable by read_committed readers from then on. One call at a time an origin.
+   * One transaction: all rows and the next offset, visible to read_committed readers from then on. One call at a time per origin.
    *
-   * `committed`: it is durable; said of a call, or of an earlier one with the same content whose outcome was in doubt.
-   * `lost`: the origin is no longer ours to write for; nothing of this call is readable.
+   * `committed`: it is durable, by this call or by an earlier one with the same content whose outcome was in doubt.
+   * `lost`: we may no longer write for the origin; nothing of this call is visible.
    * Rejects with disposition `retry` (the caller sends the same again, and nothing else before that), `dead-letter` (nothing of it was or
-   * will be readable: a part is too large, or a record of it is refused) or `fatal`. The slabs must not change until the call settles.
+   * will be visible: a part is too large, or one of its records is refused) or `fatal`. The slabs must not change until the call settles.
    */
   publish(transaction: Transaction): Promise<Published>;
 }
@@ -36,11 +36,11 @@ export interface Part {
 
 export type Published = 'committed' | 'lost';
 
-/** The source's side of it: whoever begins an ownership period shuts out the ones before. */
+/** The source's side: whoever begins an ownership period fences off the previous owners. */
 export interface Ownership {
   /**
-   * Resolves when nothing that was begun for these partitions before is open any more: its transaction is committed or
-   * aborted, and its producer refused. Only from then on the committed offset says where to begin.
+   * Resolves when nothing begun earlier for these partitions is still open: its transaction is committed or aborted, and its
+   * producer fenced. Only then does the committed offset say where to begin.
    */
   take(origins: readonly Origin[]): Promise<void>;
   /** The ownership period is over. */

@@ -9,9 +9,9 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { giveBack } from './pool.ts';
 
 export interface Commit {
-  /** A frame is settled: its credit returns, its origin's watermark may move. */
+  /** A frame is settled: its credit is returned, and its origin's watermark may advance. */
   (frame: Frame): void;
-  /** Stores every watermark that moved; resolves when they are stored, or known not to be storable now. */
+  /** Commits every watermark that has moved; resolves when they are committed, or when it is clear that they cannot be at present. */
   now(): Promise<void>;
   start(): void;
   stop(): void;
@@ -26,19 +26,19 @@ export interface CommitDeps {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** A lost answer would hold every later commit, and a drain with them; positions only grow, so that the next one may overtake it. */
+/** A lost answer would block every later commit, and with them a drain; positions only grow, so the next commit may overtake it. */
 const PATIENCE_MS = 2_000;
 
 export interface CommitOptions {
   readonly everyMs: number;
-  /** Settled records after which it does not wait for the timer. */
+  /** After so many settled records it commits without waiting for the timer. */
   readonly everyRecords: number;
 }
 
 /**
- * commit: watermarks → the group's offsets; on a timer, when much has settled since, before every re-join and at the end.
- * One call is waited for at a time. What has settled and is not committed comes twice after a crash, so there is a bound on that too.
- * A commit that fails is tried again at the next tick with what is then the watermark: nothing is lost by being late.
+ * commit: watermarks → the group's offsets; on a timer, after many settled records, before every re-join and at the end.
+ * One call at a time. What is settled but not committed comes twice after a crash, so its amount is bounded too.
+ * A commit that fails is repeated at the next tick with the watermark of that moment: being late loses nothing.
  */
 export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
   const { clock, telemetry, credit, watermarks, source } = deps;
@@ -68,7 +68,7 @@ export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
   }
 
   async function now(): Promise<void> {
-    // Behind a call under way, because what it stores may be older than what is settled by now.
+    // After the call in flight, because what that one commits may be older than what is settled by now.
     if (inFlight !== undefined) await inFlight;
     inFlight ??= store().finally(() => {
       inFlight = undefined;
@@ -86,7 +86,7 @@ export function createCommit(deps: CommitDeps, options: CommitOptions): Commit {
 
   const commit = (frame: Frame): void => {
     credit.give(frame.count, frame.bytes);
-    // One that was let go is looked at by whoever has it under way still.
+    // A frame that was let go may still be in use by the stage that works on it.
     if (frame.unsettled === 0) {
       giveBack(frame);
       frame.giveBack?.();

@@ -20,9 +20,9 @@ const MAX_KNOWN_IDS = 1_000;
 /**
  * decode: bytes → the columns that the plan wants, and nothing else.
  *
- * A value that is not one of its schema dead-letters as `decode-failed`, a schema id that nobody knows as `schema-unknown`,
- * a tombstone by the topology's choice. A registry that is down holds the frame. Decoders are compiled once a writer schema,
- * the least recently used ones beyond a thousand forgotten; frames that need the same schema at once share one question.
+ * A value that does not fit its schema dead-letters as `decode-failed`, an unknown schema id as `schema-unknown`, a tombstone if
+ * the topology says so. A registry that is down holds the frame. A decoder is compiled once per writer schema; beyond a thousand,
+ * the least recently used are forgotten. Frames that need the same schema at the same time share one request.
  */
 export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource }, plan: Plan): Stage {
   const { value, onTombstone } = plan.topology.source;
@@ -51,7 +51,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
     endVectors(frame.columns);
   }
 
-  /** Records [from, to), whose values begin `skip` bytes behind where they seem to. */
+  /** Decodes records [from, to), skipping the first `skip` bytes of each value. */
   function decodeRun(frame: Frame, rows: RowsDecoder, skip: number, from: number, to: number): void {
     const { valueStart, valueEnd, fate } = frame;
     let at = rows(valueStart, valueEnd, skip, fate, from, to);
@@ -61,7 +61,7 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
     }
   }
 
-  /** Fills the schema id column; what is known of each id of the frame, undefined where it has to be asked for. */
+  /** Fills the schema id column; returns what is known of each id of the frame, undefined for one that must be requested. */
   function readIds(frame: Frame): Map<number, Known | undefined> {
     const { schemaId, valueStart, valueEnd, fate } = frame;
     const entries = new Map<number, Known | undefined>();
@@ -116,14 +116,14 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
   }
 
   /**
-   * Runs of one schema id, one after the other. `entries` is the frame's own: a flood of ids may push out of `known` what a
-   * frame has waited for.
+   * Decodes runs of one schema id, one after the other. `entries` belongs to the frame: a flood of ids may evict from `known`
+   * what a frame has waited for.
    */
   function decodeConfluent(frame: Frame, entries: ReadonlyMap<number, Known | undefined>): void {
     const { schemaId, fate, count } = frame;
     for (let from = 0, to = 0; from < count; from = to) {
       const id = schemaId[from];
-      // Records that have a fate by now say nothing of an id, and belong to the run around them.
+      // Records that already have a fate say nothing about an id, and belong to the run around them.
       for (to = from + 1; to < count && (schemaId[to] === id || fate[to] !== OPEN); ) to++;
       if (fate[from] !== OPEN) {
         to = from + 1;
@@ -160,10 +160,10 @@ export function createDecode(deps: StageDeps & { readonly schemas: SchemaSource 
 
 type Known = ValueDecoder | Refusal;
 
-/** A schema id whose records dead-letter, until it is asked for again. */
+/** A schema id whose records dead-letter, until it is requested again. */
 interface Refusal {
   readonly reason: number;
-  /** Of the schema, not of the record: no payload is in it. */
+  /** About the schema, not the record: it contains no payload. */
   readonly why: string;
   readonly untilMs: number;
 }

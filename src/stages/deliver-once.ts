@@ -13,7 +13,7 @@ import { createRefusals } from './delivery/refusals.ts';
 import { createSettlement, sourceOf } from './delivery/settlement.ts';
 import type { StageDeps } from './types.ts';
 
-/** As one batch of one partition this still fits a topic's default limit of 1 MiB. */
+/** Even as one batch of one partition, this fits a topic's default limit of 1 MiB. */
 const MAX_TRANSACTION_BYTES = 512 * 1024;
 const MAX_TRANSACTION_ROWS = 1_000;
 
@@ -23,20 +23,20 @@ export interface DeliverOnceDeps extends StageDeps {
   readonly instance: string;
   /** False once a frame's ownership period is over: somebody else will read it again, so we must not publish it (law L6). */
   readonly isCurrent: (origin: Origin) => boolean;
-  /** Ends the ownership period, because somebody else writes for the partition; another one begins if it is still ours. */
+  /** Ends the ownership period because somebody else writes for the partition; another one begins if the partition is still ours. */
   readonly renew: (origin: Origin) => void;
 }
 
 /**
- * deliver, exactly once: frames in input order → an outbox an input partition → transactions of outputs, dead letters and offset.
+ * deliver, exactly once: frames in input order → an outbox per input partition → transactions of outputs, dead letters and offset.
  *
- * A record settles when the transaction that holds its output and the offset behind it is committed: its reader sees it once, and
- * nobody reads its input again. Where frames wait in an outbox their records are unsettled, so the credit bounds it (law L4).
+ * A record settles when the transaction with its output and the offset after it is committed: readers see the output once, and
+ * nobody reads the input again. Records of frames that wait in an outbox are unsettled, so the credit bounds it (law L4).
  */
 export function createDeliverOnce(deps: DeliverOnceDeps, plan: Plan): Deliver {
   const { sink, telemetry, clock, instance } = deps;
   const { output, deadLetter, flow } = plan.topology;
-  // Offsets move with the outputs: whatever the topology says of order, there is no other one.
+  // Offsets move with the outputs, so input order is kept whatever `flow.order` says.
   const sequencer = new Sequencer({ ordered: true });
   const limit = createDeadLetterLimit(deps, deadLetter);
   const settlement = createSettlement({ ...deps, limit });

@@ -20,7 +20,7 @@ const MAX_CHUNK_RECORDS = 2_000;
 const MAX_CHUNK_BYTES = 512 * 1024;
 
 export interface Deliver extends Pick<DeadLetterLimit, 'standstill'> {
-  /** Registers a frame's place in its origin's order; before anything else happens to it. */
+  /** Registers a frame's place in the order of its origin, before anything else happens to it. */
   admit(frame: Frame): void;
   /** Resolves when every record of the frame is settled: acknowledged by the broker, or a counted drop. */
   (frame: Frame): Promise<void>;
@@ -39,9 +39,9 @@ export interface DeliverDeps extends StageDeps {
 /**
  * deliver: frames in input order → one accumulator per output partition → acknowledgements counted down on the frames.
  *
- * Outputs and dead letters alike are settled by an acknowledgement of the broker only (laws L1, L7). An output that the
- * broker will never take (too large) becomes a dead letter, `unpublishable`; a dead letter that it will never take ends the run.
- * Above the limit on dead letters frames are kept: neither published nor settled, their credit taken.
+ * Only an acknowledgement of the broker settles an output or a dead letter (laws L1, L7). An output that the broker will never
+ * accept (too large) becomes a dead letter, `unpublishable`; a dead letter that it will never accept ends the run. Above the
+ * limit on dead letters, frames are held: neither published nor settled, and their credit stays taken.
  */
 export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const { sink, telemetry, clock } = deps;
@@ -55,7 +55,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   const settlement = createSettlement({ ...deps, limit });
   const refusals = createRefusals({ telemetry, limit }, deadLetter.topic);
   const outputs = accumulators.get(output.topic) as Accumulator[];
-  /** Those that rows were appended to and that are not pumped yet. */
+  /** Accumulators that have got rows and have not been pumped since. */
   const touched: Accumulator[] = [];
   const headers = new OutputHeaders();
   const spare: Chunk[] = [];
@@ -142,7 +142,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
     appended(target, frame, i);
   }
 
-  /** No dead letter goes to the topic of outputs, if they have topics of their own. */
+  /** No dead letter goes to the output topic if dead letters have a topic of their own. */
   function onPublished({ spans }: Chunk): void {
     for (const { frame, rows } of spans) settlement.settle(frame, rows, 0, 0);
   }
@@ -184,7 +184,7 @@ export function createDeliver(deps: DeliverDeps, plan: Plan): Deliver {
   });
 }
 
-/** Where an output goes: by its key, as Kafka's own clients choose; without a key, by its input's partition. */
+/** The partition of an output: by its key, as Kafka's own clients choose; without a key, by its input's partition. */
 export function outputPartition(frame: Frame, row: number, partitions: number): number {
   const { arena, keyStart, keyEnd } = frame.encoded as RecordSlab;
   if (keyStart[row] < 0) return frame.origin.partition % partitions;

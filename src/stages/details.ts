@@ -11,11 +11,11 @@ import type { Stage, StageDeps } from './types.ts';
 const RULES = { dates: false, missing: reasonCode('details-missing'), stale: reasonCode('details-stale') };
 
 /**
- * details: predictions → rows of a store by keys that name them → columns behind the predictions, for output fields.
+ * details: predictions → keys → rows of a store → columns after those of the predictions, for output fields.
  *
- * As enrich: distinct keys only; cached, shared between frames; a store that is down holds the frame. A prediction that makes no
- * key (missing, no whole number) and a row that is not there leave a column missing, or by the topology's choice dead-letter
- * (`details-missing`, `details-stale`). Limit: these rows do not date the record, `sluice-features-at` is of what the model saw.
+ * Like enrich: distinct keys only; cached, shared between frames; a store that is down holds the frame. A prediction that makes no
+ * key (missing, not an integer) or whose row is absent leaves a column missing or, if the topology says so, dead-letters the record
+ * (`details-missing`, `details-stale`). Limit: these rows do not count for the age in `sluice-inputs`, which is of what the model saw.
  */
 export function createDetails(
   deps: StageDeps & { readonly store: FeatureStore },
@@ -44,7 +44,7 @@ export function createDetails(
   }
 
   return (frame) => {
-    // A run that is repeated finds what the last one left behind the predictions.
+    // A repeated run finds the columns that the last one added after the predictions.
     const made = frame.predictions.slice(0, predicted);
     const answered = lookUpAll(lookUps, frame, [...made, ...frame.columns]);
     if (answered instanceof Promise) return answered.then((rows) => keep(frame, made, rows));
@@ -53,7 +53,7 @@ export function createDetails(
   };
 }
 
-/** A vector of which a number is missing is missing. */
+/** A vector with a missing number is missing as a whole. */
 function fill(
   column: Column,
   { offset, width }: DetailColumn,

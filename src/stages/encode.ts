@@ -12,9 +12,9 @@ const ENCODE_FAILED = reasonCode('encode-failed');
 const GUESS_BYTES = 96;
 
 /**
- * encode: predictions and event columns → output records (key, value, the input's timestamp), one an OPEN record; deliver puts the headers on.
- * Each lies there as in a record batch, from the key on: deliver and sink copy it in one piece.
- * Values that do not fit the output schema dead-letter as `encode-failed`; so does an output key with a missing part.
+ * encode: predictions and event columns → output records (key, value, the input's timestamp), one per OPEN record; deliver adds the
+ * headers. Each is laid out as in a record batch, from the key on: deliver and sink copy it in one piece.
+ * Values that do not fit the output schema dead-letter as `encode-failed`, and so do records whose output key has a missing part.
  */
 export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
   const { outputKey } = plan;
@@ -30,7 +30,7 @@ export function createEncode(plan: Plan, encoder: ValueEncoder): SyncStage {
     },
   }));
 
-  /** The keys of the outputs. A record whose key has a missing part has none: it gets its fate here. */
+  /** The keys of the outputs. A record whose key has a missing part gets its fate here. */
   function keysOf(frame: Frame, made: RecordKeys | undefined): BodyKeys {
     if (made === undefined || writeKeys === undefined) {
       return { bytes: viewOf(frame.arena), starts: frame.keyStart, ends: frame.keyEnd };

@@ -12,9 +12,9 @@ const RULES = { dates: true, missing: reasonCode('feature-missing'), stale: reas
 /**
  * enrich: a column of keys → rows of features, one set per read. Distinct keys only; cached, shared between frames.
  *
- * A row or view that is not there is NaN, or by the topology's choice a dead letter or a drop (`feature-missing`);
- * a view older than `maxAge` is used, missing, or a dead letter (`feature-stale`). A store that is down holds the frame.
- * `readers` hold cache and calls under way: two plans of one topology share them.
+ * An absent row or view is NaN or, if the topology says so, a dead letter or a drop (`feature-missing`). A view older than `maxAge`
+ * is used, counts as missing, or is a dead letter (`feature-stale`). A store that is down holds the frame.
+ * `readers` hold the cache and the calls in flight: two plans of one topology share them.
  */
 export function createEnrich(
   deps: StageDeps & { readonly store: FeatureStore },
@@ -25,7 +25,7 @@ export function createEnrich(
 
   const enrich: Stage = (frame) => {
     if (lookUps.length > 0) frame.featuresAtMs = new Float64Array(frame.count).fill(Number.NaN);
-    // A run that is repeated says what it gave up itself.
+    // A repeated run says for itself what it gave up.
     frame.degraded?.forEach((how, i, all) => {
       all[i] = how & SMALLER_MODEL;
     });
@@ -48,6 +48,6 @@ function keep(frame: Frame, reads: readonly FeatureRows[]): void {
 }
 
 export interface Enrich extends Stage {
-  /** The frame's feature rows have been read for the last time: their memory serves the next frame. */
+  /** The frame's feature rows will not be read again: the next frame may have their memory. */
   release(frame: Frame): void;
 }

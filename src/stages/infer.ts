@@ -21,7 +21,7 @@ const ARRIVAL_WINDOW_MS = 100;
 const INITIAL_RUN_MS = 1;
 const NO_OUTPUT: ModelOutput = { values: new Uint8Array(0), width: 0 };
 
-/** Rows per run at most: ever, and for now. */
+/** The most rows per run: ever, and at present. */
 export interface BatchLimit {
   readonly most: number;
   now(): number;
@@ -30,17 +30,17 @@ export interface BatchLimit {
 export interface Infer {
   /** Resolves when every row of the frame has been through the model, its outputs in `frame.outputs`. */
   (frame: Frame): undefined | Promise<void>;
-  /** While flushing, nothing waits for company. */
+  /** While flushing, no row waits for a fuller batch. */
   setFlushing(flushing: boolean): void;
 }
 
 /**
- * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a
- * time, or as many as the session can.
+ * infer: the micro-batcher. Rows of many frames wait in one queue; the policy says how many go and when; one run at a time,
+ * or as many as the session allows.
  *
- * Rows at fault are looked for (inference/row-search.ts) and dead-letter as `model-failed`, the others are published. A model output of
- * another size than asked for is a failed run: a wrong shape never passes silently. If the model no longer runs a row of
- * zeros either, the run ends with `device-failed`, nothing dead-letters, and the group reads the batch again.
+ * When a run fails, the rows at fault are searched for (inference/row-search.ts) and dead-letter as `model-failed`; the others are
+ * published. A model output of the wrong size is a failed run: a wrong shape never passes silently. If the model cannot run even
+ * a row of zeros, the pipeline ends with `device-failed`, nothing dead-letters, and the group reads the batch again.
  */
 export function createInfer(
   deps: StageDeps & { readonly session: ModelSession },
@@ -69,7 +69,7 @@ export function createInfer(
   const waiting = new Map<Frame, Waiting>();
   let timer: Timer | undefined;
   let timerMs = Number.POSITIVE_INFINITY;
-  /** Batches under way, and how many there may be. */
+  /** Batches in flight, and how many there may be. */
   let running = 0;
   const concurrency = session.concurrency ?? 1;
   let flushing = false;
@@ -138,7 +138,7 @@ export function createInfer(
   }
 
   function blame({ frame, row, why, memory: wasMemory }: Suspect): void {
-    // What a row needs that nothing gives it says nothing about the size of batches.
+    // A single row for which there is not enough memory says nothing about the size of batches.
     if (wasMemory && memory.isReduced) restored();
     decide(frame, frame.recordOf[row], DEAD_LETTERED, MODEL_FAILED);
     telemetry.event('row-failed', { model: plan.bundle.label, reason: why });
@@ -149,7 +149,7 @@ export function createInfer(
     telemetry.event('batch-restored', { model: plan.bundle.label, limit: limits.maxBatch });
   }
 
-  /** Resolves when the model still runs a row of zeros; otherwise it is not the record that is at fault. */
+  /** Resolves if the model still runs a row of zeros; otherwise the record is not at fault. */
   async function probe({ frame, why }: Suspect): Promise<void> {
     try {
       await runChecked(slabs.zeros(frame), 1, false);
@@ -213,7 +213,7 @@ export function createInfer(
     entry.resolve();
   }
 
-  /** The model will not run again: whoever waits is told, and whoever comes; searching their rows too would take its time. */
+  /** The model will not run again: all present and future waiters are told at once, since searching their rows too would take time. */
   function fail(thrown: unknown): void {
     failure ??= { thrown };
     queue.cut(queue.rows);
@@ -245,7 +245,7 @@ export function createInfer(
 
 interface Waiting {
   rows: number;
-  /** How old its oldest record was when it came, ms. */
+  /** How old its oldest record was on arrival, ms. */
   readonly beforeMs: number;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;

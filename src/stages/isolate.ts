@@ -4,30 +4,30 @@ import { decide, type Frame } from '../kernel/frame.ts';
 import type { Stage, StageDeps, SyncStage } from './types.ts';
 
 const STAGE_FAILED = reasonCode('stage-failed');
-/** What no stage knows as a fate, and every stage passes over, as all that is not OPEN. */
+/** No real fate: every stage skips such a record, like any that is not OPEN. */
 const SET_ASIDE = 255;
 const RETRIES = 2;
 
 export type IsolateDeps = Pick<StageDeps, 'telemetry' | 'abandon'>;
 
 /**
- * A stage → the same stage, of which an unexpected failure (one that nobody translated) costs the records at fault alone.
+ * Wraps a stage so that an unexpected failure (one that nobody translated) costs only the records at fault.
  *
- * The stage is tried twice more; then records are set aside until it runs, and those that it breaks on, twice each, dead-letter
- * as `stage-failed`. The last run is over all others, so what the stage leaves is as if there had been no others.
- * It takes of the stage that it looks at OPEN records only and makes its results anew in each run. One record at fault costs
- * about 4 + 2 log2(records) runs, a frame of nothing else two runs per record.
+ * The stage is tried twice more; then records are set aside until it succeeds, and those on which it fails, twice each, dead-letter
+ * as `stage-failed`. The last run is over all other records, so its results are as if the faulty ones had not been there.
+ * The stage must look only at OPEN records, and make its results anew in each run. One record at fault costs about
+ * 4 + 2 log2(records) runs; a frame of only faulty records, two runs per record.
  *
- * A program that is broken breaks on every record (cause) → the whole stream would become dead letters (effect) → records
- * count as at fault only once the stage has run after the last of them: with the others, or with none at all. If it does not,
- * the run ends with `stage-broken`, nothing dead-letters, and the group reads the frame again (guard). A stage that breaks on
- * all there is but runs without records is told apart from poison by nobody but the dead-letter limit.
+ * A broken program fails on every record (cause) → the whole stream would become dead letters (effect) → records count as at
+ * fault only once the stage has succeeded after the last of them, with the others or with no records at all. If it does not,
+ * the run ends with `stage-broken`, nothing dead-letters, and the group reads the frame again (guard). A stage that fails on
+ * every record but succeeds without any looks like poison; only the dead-letter limit catches it.
  */
 export function isolate(deps: IsolateDeps, name: string, stage: Stage): Stage {
   const { telemetry, abandon } = deps;
   const retries = telemetry.counter('sluice_retries_total', { what: 'stage', reason: 'unexpected' });
 
-  /** Another failure than an unexpected one has its own way to go; so has every one once the pipeline has given up. */
+  /** Expected failures are passed on, and so is every failure once the pipeline has given up. */
   function unexpected(thrown: unknown): SluiceError {
     const error = classify(thrown);
     if (error.code !== 'unexpected' || abandon.aborted) throw thrown;
@@ -41,7 +41,7 @@ export function isolate(deps: IsolateDeps, name: string, stage: Stage): Stage {
     return goOn(frame, search, () => search.next());
   }
 
-  /** Runs the stage as often as the search asks for; waits only where the stage does. */
+  /** Runs the stage as often as the search asks for; waits only if the stage does. */
   function goOn(frame: Frame, search: Search, next: () => IteratorResult<void, void>): undefined | Promise<void> {
     for (let step = next(); ; ) {
       if (step.done === true) return undefined;
@@ -72,7 +72,7 @@ export function isolate(deps: IsolateDeps, name: string, stage: Stage): Stage {
     return search.next(error);
   }
 
-  /** Each yield is one run of the stage over what is OPEN; it answers with the failure, if there was one. */
+  /** Each yield is one run of the stage over the OPEN records; it returns the failure, if there was one. */
   function* searchFor(frame: Frame): Search {
     for (let n = 0; n < RETRIES; n++) if ((yield) === undefined) return;
     const { fate } = frame;
@@ -80,10 +80,10 @@ export function isolate(deps: IsolateDeps, name: string, stage: Stage): Stage {
     for (let i = 0; i < frame.count; i++) if (fate[i] === OPEN) left.push(i);
     const suspects: Suspect[] = [];
     try {
-      /** The first so many of `left` ran together, in the last run that did not break. */
+      /** So many of the first of `left` ran together in the last successful run. */
       let good = 0;
       let step = left.length;
-      /** That the stage breaks on the next `step` has been seen: these are all there are. */
+      /** The stage is known to fail on the next `step`, because these are all that is left. */
       let seen = true;
       let ran = false;
       while (good < left.length) {
@@ -162,13 +162,13 @@ export function isolateSync(deps: IsolateDeps, name: string, stage: SyncStage): 
 
 type Search = Generator<void, void, SluiceError | undefined>;
 
-/** A record that the stage broke on, alone or as the last of those that it runs without. */
+/** A record on which the stage failed, alone or as the last one added to a set on which it succeeds. */
 interface Suspect {
   readonly i: number;
   readonly why: SluiceError;
 }
 
-/** The first `n` of the records are OPEN, the others set aside; what has a fate by now keeps it. */
+/** Leaves the first `n` of the records OPEN and sets the others aside; a record that already has a fate keeps it. */
 function show({ fate }: Frame, records: readonly number[], n: number): void {
   for (let k = 0; k < records.length; k++) {
     const i = records[k];
@@ -186,7 +186,7 @@ function broken(name: string, why: SluiceError): SluiceError {
   );
 }
 
-/** For logs only: what was thrown may hold what was in the record. */
+/** For logs only: the error may contain data of the record. */
 function saidBy({ message, cause }: SluiceError): string {
   return cause instanceof Error ? `${cause.name}: ${cause.message}` : message;
 }

@@ -9,13 +9,13 @@ const MAX_MS = 2_000;
 export type PersistDeps = Omit<StageDeps, 'conditions'> & { readonly conditions: Pick<Conditions, 'set' | 'clear'> };
 
 /**
- * Calls `attempt` until it succeeds: a dependency that is down holds the frame, it never changes a record's fate.
- * Each retry is counted with its reason; while it lasts, `/ready` says what is waited for.
- * Rejects on failures of another disposition, and when the pipeline gives up on the frame, or has done so before.
+ * Calls `attempt` until it succeeds: a dependency that is down holds the frame and never changes a record's fate.
+ * Each retry is counted with its reason; meanwhile `/ready` says what is being waited for.
+ * Rejects on failures of another disposition, and when the pipeline gives up, or has given up, on the frame.
  */
 export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () => Promise<T>): Promise<T> {
   const { clock, random, telemetry, conditions, abandon } = deps;
-  // Whatever still reaches the world now, its records stay unsettled and will be read again: it could only be a duplicate.
+  // The frame's records stay unsettled and will be read again: anything sent from here on could only be a duplicate.
   if (abandon.aborted) throw new SluiceError('unexpected', `${outage.what} was not asked: the pipeline has given up`);
   let failed = false;
   const who = {};
@@ -36,7 +36,7 @@ export async function persist<T>(deps: PersistDeps, outage: Outage, attempt: () 
       attempt,
     );
   } finally {
-    // Given up is not over: at the end of the drain budget nobody may read that the dependency is back.
+    // Giving up does not end the outage: at the end of the drain budget nobody may read that the dependency is back.
     const last = failed && conditions.clear(outage.what, who);
     if (last && !abandon.aborted) telemetry.event('outage-over', { what: outage.what });
   }
