@@ -45,6 +45,7 @@ export class JsonRowReader {
   private readonly depth: number;
   /** Field → the reader of the record that it is, where fields of that are wanted. */
   private readonly inner: readonly (JsonRowReader | undefined)[];
+  private readonly isFlat: boolean;
   /** Field → the last reading that met it. */
   private readonly seenIn: Float64Array;
   private reading = 0;
@@ -73,6 +74,7 @@ export class JsonRowReader {
     this.inner = fields.map(({ inner }) =>
       inner.length === 0 ? undefined : new JsonRowReader(arena, inner, columns, baseOf, cursor, depth + 1),
     );
+    this.isFlat = fields.every(({ inner }) => inner.length === 0);
   }
 
   read(start: number, end: number, i: number): boolean {
@@ -155,6 +157,13 @@ export class JsonRowReader {
       cursor.at = begin;
       if (!this.readEntry(field, columns[slots[k]], byte, i)) return false;
     }
+    return this.isFlat || this.readInner(f, begin, byte, i);
+  }
+
+  /** What is wanted of the record that a field may be. */
+  private readInner(f: number, begin: number, byte: number, i: number): boolean {
+    const { cursor } = this;
+    const field = this.fields[f];
     const inner = this.inner[f];
     if (inner === undefined) return true;
     cursor.at = begin;
