@@ -141,6 +141,19 @@ test('a named type is read wherever it is used, and a recursive one as deep as t
   assert.deepEqual(read(schema, value(1, 2), wants), [2, 1, null, 1]);
 });
 
+test('what is read of a value does not change how deep it may be', () => {
+  const tree = record('Tree', field('n', 'int'), field('next', ['null', 'Tree']));
+  const schema = event(field('t', tree));
+  const { type } = parseAvroRecord(schema).fields[0];
+  const wanted = [[], [want('t.next.next.n', 'number')], [{ ...want('t', 'raw'), type }]];
+  const accepted = (levels: number): readonly boolean[] => {
+    const bytes = Buffer.concat([...Array<Buffer>(levels - 1).fill(Buffer.from([2, 2])), Buffer.from([2, 0])]);
+    return wanted.map((wants) => decodeOne(compileAvroDecoder({ writer: schema, wants }), wants, bytes) !== undefined);
+  };
+  assert.deepEqual(accepted(64), [true, true, true]);
+  assert.deepEqual(accepted(65), [false, false, false]);
+});
+
 test('of a record, and of fields in it, at once: whole, and each by itself', () => {
   const schema = event(field('x', record('Inner', field('a', 'long'), field('b', 'string'))), field('y', 'long'));
   const { type } = parseAvroRecord(schema).fields[0];
