@@ -73,7 +73,11 @@ export class Checker {
   /** A name that later lines use; the same name twice, or one that means something already, is an error. */
   isNewName(line: Line, taken: (name: string) => boolean): boolean {
     const { name } = line;
-    if (!/^[A-Za-z_$][\w$]*$/.test(name) || name === 'true' || name === 'false' || name === 'null' || name === 'this') {
+    if (name === 'true' || name === 'false' || name === 'null' || name === 'this') {
+      this.error(line, `${name} is a word of its own in expressions`, 'use another name');
+      return false;
+    }
+    if (!/^[A-Za-z_$][\w$]*$/.test(name)) {
       this.error(line, `${JSON.stringify(name)} is no name`, 'use letters, digits and _');
       return false;
     }

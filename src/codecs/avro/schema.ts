@@ -193,7 +193,7 @@ class SchemaParser {
       if (typeof field !== 'object' || field === null) throw this.bad(at, 'is not a field');
       const json = field as Json;
       const label = text(json.name);
-      if (label === undefined || !NAME.test(label)) throw this.bad(at, 'has no valid "name"');
+      if (label === undefined || !NAME.test(label)) throw this.bad(at, noName(label));
       if (seen.has(label)) throw this.bad(at, `is a second field "${label}"`);
       seen.add(label);
       fields.push(
@@ -218,7 +218,7 @@ class SchemaParser {
   private name(schema: Json, namespace: string, path: string): string {
     const short = text(schema.name);
     if (short === undefined || !short.split('.').every((part) => NAME.test(part))) {
-      throw this.bad(path, 'has no valid "name"');
+      throw this.bad(path, noName(short));
     }
     const space = text(schema.namespace) ?? namespace;
     if (space !== '' && !space.split('.').every((part) => NAME.test(part))) {
@@ -267,4 +267,10 @@ function text(json: unknown): string | undefined {
 
 function article(noun: string): string {
   return /^[aei]/.test(noun) ? `an ${noun}` : `a ${noun}`;
+}
+
+function noName(given: string | undefined): string {
+  return given === undefined
+    ? 'has no "name"'
+    : `is named "${given}", and a name of Avro has the letters A to Z and a to z, digits and _ alone`;
 }

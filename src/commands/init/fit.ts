@@ -35,13 +35,14 @@ const DEFAULT: readonly Kind[] = ['number', 'flag', 'symbols'];
 /**
  * Fields → the inputs of a model. Promise: where some choice of fields, in their order, is exactly as wide as the model, the lines
  * fit it; otherwise every likely field has its line, in the first input that has room, and the widths say what is missing.
- * An input that is named as a field is that field.
+ * An input that is named as a field, and is as wide, is that field. No two lines of an input have one name.
  */
 export function fit(tensors: readonly TensorSpec[], proposals: readonly Proposal[]): Fitted {
   const wanted = tensors.map(widthOf);
   const named = tensors.map((tensor, i) => {
     const same = proposals.find(({ field, lines }) => field === tensor.name && lines.length > 0);
-    return same && widened(same, wanted[i]);
+    const field = same && widened(same, wanted[i]);
+    return field !== undefined && (wanted[i] ?? field.width) === field.width ? field : undefined;
   });
   const rest = proposals.filter(({ field }) => !named.some((taken) => taken?.field === field));
   const open = wanted.filter((_, i) => named[i] === undefined);
@@ -51,10 +52,21 @@ export function fit(tensors: readonly TensorSpec[], proposals: readonly Proposal
     const own = named[i];
     const taken = own === undefined ? (shares.shift() ?? []) : [own];
     const width = taken.reduce((sum, each) => sum + each.width, 0);
-    return { tensor, lines: taken.flatMap(({ lines }) => lines), width, wanted: wanted[i] };
+    return { tensor, lines: distinct(taken.flatMap(({ lines }) => lines)), width, wanted: wanted[i] };
   });
   const used = new Set([...chosen, ...named.filter((each) => each !== undefined)].map(({ field }) => field));
   return { inputs, unused: proposals.filter(({ field }) => !used.has(field)) };
+}
+
+/** A symbol's column may be named as a field: `a_B` of the enum `a`, and a field `a_B`. */
+function distinct(lines: readonly Line[]): readonly Line[] {
+  const taken = new Set<string>();
+  return lines.map((line) => {
+    let name = line.name;
+    for (let n = 2; taken.has(name); n++) name = `${line.name}_${n}`;
+    taken.add(name);
+    return { ...line, name };
+  });
 }
 
 /** Columns of an input; undefined where the model leaves an axis open. */

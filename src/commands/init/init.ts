@@ -120,7 +120,10 @@ function readEvent(file: string): AvroRecord {
     );
   }
   try {
-    return parseAvroRecord(schema, 'file-invalid');
+    const record = parseAvroRecord(schema, 'file-invalid');
+    if (record.fields.some(({ name }) => name === '__proto__'))
+      throw new SluiceError('file-invalid', '"__proto__" is reserved, and cannot be a field; rename it');
+    return record;
   } catch (thrown) {
     throw new SluiceError('file-invalid', `${file}: ${(thrown as Error).message}`, thrown);
   }

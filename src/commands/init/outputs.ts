@@ -19,6 +19,9 @@ export interface ProposedOutputs {
   readonly keys: readonly AvroField[];
 }
 
+/** Words that an expression does not take for the name of an output. */
+const NO_NAMES: ReadonlySet<string> = new Set(['null', 'true', 'false', 'this', 'event', 'prediction']);
+
 /** Model outputs → predictions and fields of the output: a number each, a list where an output has more. */
 export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord): ProposedOutputs {
   const keys = event.fields.filter(isKey);
@@ -32,9 +35,11 @@ export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord
       continue;
     }
     const axes = tensor.shape.slice(1);
-    const name = unique(identifier(tensor.name), taken);
+    const word = identifier(tensor.name);
+    const name = unique(NO_NAMES.has(word) ? `${word}_` : word, taken);
     const width = (axes as number[]).reduce((all, axis) => all * axis, 1);
-    const expression = /^[A-Za-z_]\w*$/.test(tensor.name) ? tensor.name : `output(${JSON.stringify(tensor.name)})`;
+    const isName = /^[A-Za-z_]\w*$/.test(tensor.name) && !NO_NAMES.has(tensor.name);
+    const expression = isName ? tensor.name : `output(${JSON.stringify(tensor.name)})`;
     const number =
       tensor.dtype === 'float32' || tensor.dtype === 'uint8' || tensor.dtype === 'bool' ? 'float' : 'double';
     predictions.push({

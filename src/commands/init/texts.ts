@@ -1,4 +1,5 @@
 import type { AvroRecord } from '../../codecs/avro/schema.ts';
+import { DTYPES } from '../../features/dtypes.ts';
 import { type Line, suggestion } from './columns.ts';
 import { barestEvent, exampleEvent } from './example.ts';
 import type { FilledInput, Fitted } from './fit.ts';
@@ -73,6 +74,10 @@ function inputText(input: FilledInput): string {
 
 /** What is wrong with the width of an input, and where to write what is missing; undefined where it fits. */
 export function missingColumns({ tensor, width, wanted }: FilledInput): string | undefined {
+  if (!(tensor.dtype in DTYPES)) {
+    const types = Object.keys(DTYPES).join(', ');
+    return `"${tensor.name}" takes ${tensor.type ?? tensor.dtype} values, which no line gives: export the model with an input of ${types}`;
+  }
   if (wanted === undefined || wanted === width) return undefined;
   const off = Math.abs(wanted - width);
   const columns = `${off} column${off === 1 ? '' : 's'}`;

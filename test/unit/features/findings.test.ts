@@ -160,6 +160,7 @@ test('a name means one thing', () => {
   assert.match(brief('1', { route: '1' })[0], /route is taken/);
   assert.match(brief('1', { event: '1' })[0], /event is taken/);
   assert.match(brief('1', { 'a-b': '1' })[0], /"a-b" is no name/);
+  assert.match(brief('1', { null: '1' })[0], /null is a word of its own in expressions/);
   const twice = compileInputs({
     let: [...linesOf({ p: '1' }), ...linesOf({ p: '2' })],
     inputs: [{ name: 'x', dtype: 'float32', lines: linesOf({ x: 'p' }) }],

@@ -58,7 +58,10 @@ test('what is no schema is refused, with the place', () => {
       },
       /second field "a"/,
     ],
-    [{ type: 'record', name: 'R', fields: [{ name: 'a.b', type: 'int' }] }, /valid "name"/],
+    [
+      { type: 'record', name: 'R', fields: [{ name: 'a.b', type: 'int' }] },
+      /is named "a.b", and a name of Avro has the letters/,
+    ],
     [{ type: 'record', name: 'R' }, /without "fields"/],
     [null, /neither/],
     [42, /neither/],
