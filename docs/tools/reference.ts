@@ -44,12 +44,12 @@ function topology(): string {
   return page(
     'Topology',
     [
-      'The keys of a topology file. An unknown key, a missing unit or a pair that cannot be is refused with its line. Any value may be',
+      'The keys of a topology file. An unknown key, a missing unit or a combination that cannot work is refused with its line. Any value may be',
       `\`\${NAME}\` or \`\${NAME:-default}\`, read from the environment. A duration is a number with \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`; a size one with`,
       '`B`, `KiB`, `MiB` or `GiB`. Paths are looked up beside the file, then from the current directory.',
-      'Editors complete keys by `topologies/topology.schema.json`; `topologies/flight-delay.yaml` uses nearly all of them.',
+      'Editors complete keys with `topologies/topology.schema.json`; `topologies/flight-delay.yaml` uses nearly all of them.',
       'A topology may also be TypeScript, `topologies/hello.ts`: the same keys in `export const topology = defineTopology({ … })`, from',
-      '`sluice/topology`, where the compiler knows them. Every command takes it; types are taken away and not checked by Sluice,',
+      '`sluice/topology`, where the compiler knows them. Every command takes it; Sluice removes the types without checking them,',
       'references to the environment are text, and the file is run: read it before you trust it.',
     ].join('\n'),
     [['key', 'holds', 'default', 'means'], ...topologyRows()],

@@ -5,6 +5,7 @@ interface Node {
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly string[];
+  readonly const?: number;
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -40,10 +41,11 @@ function descend(node: Node, at: string, rows: string[][]): void {
 }
 
 function holds(node: Node): string {
+  if (node.const !== undefined) return `\`${node.const}\``;
   // The other branch is a `${NAME}` reference, which every value may be.
   const own = node.anyOf?.[0] ?? node;
   if (own.type === 'null') return ['`null`', ...(node.anyOf?.slice(1).map(holds) ?? [])].join(', ');
-  if (own.anyOf !== undefined) return node.anyOf?.map(holds).join(', or ') ?? '';
+  if (own.anyOf !== undefined) return node.anyOf?.map(holds).join(own.const === undefined ? ', or ' : ', ') ?? '';
   if (own.enum !== undefined) return own.enum.map((value) => `\`${value}\``).join(', ');
   if (own.type === 'array') return `list: ${holds(own.items ?? {})}`;
   if (own.type === 'object') return typeof own.additionalProperties === 'object' ? 'map' : 'keys below';

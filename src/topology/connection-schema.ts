@@ -27,18 +27,20 @@ function url(example: string) {
 }
 
 const pem = (what: string, example: string) =>
-  secret(`the path of a PEM file, or a PEM`, example).describe(`${what}: the path of a PEM file, or the PEM itself`);
+  secret(`the path of a PEM file, or a PEM`, example).describe(
+    `${what}: the path of a PEM file, or the PEM text itself`,
+  );
 
 export function tls() {
   const keys = strict({
-    ca: pem('who is trusted in place of the authorities that Node brings', 'ca.pem').optional(),
-    cert: pem('our certificate, for a peer that asks for it', 'client.pem').optional(),
+    ca: pem('the authorities to trust instead of those of Node', 'ca.pem').optional(),
+    cert: pem('the client certificate, for a server that asks for one', 'client.pem').optional(),
     key: pem('its private key', 'client.key').optional(),
     passphrase: secret('the passphrase of the key', `"\${file:/run/secrets/passphrase}"`)
-      .describe('of the key, if it is encrypted')
+      .describe('the passphrase of the key, if it is encrypted')
       .optional(),
     serverName: text('a host name', 'kafka.example.com')
-      .describe("the name that the peer's certificate must have; without it, that of its address")
+      .describe("the name that the server's certificate must have; default: the host of its address")
       .optional(),
   });
   return z.union([flag('true'), keys], {
@@ -53,18 +55,18 @@ const sasl = strict({
   ),
   username: secret('the user', `"\${KAFKA_USER}"`).describe('with plain and scram').optional(),
   password: secret('the password', `"\${KAFKA_PASSWORD}" or "\${file:/run/secrets/kafka-password}"`)
-    .describe('with plain and scram; by reference: a file is read again for each login')
+    .describe('with plain and scram; if given by reference to a file, it is read again for each login')
     .optional(),
   token: secret('the token', `"\${file:/run/secrets/token}"`)
-    .describe('with oauthbearer: a token that somebody else keeps fresh in a file, which is read again for each login')
+    .describe('with oauthbearer: a token that something else keeps fresh in a file, which is read again for each login')
     .optional(),
   tokenEndpoint: url('"https://login.example.com/oauth2/token"')
-    .describe('with oauthbearer: gives tokens for clientId and clientSecret (grant client_credentials)')
+    .describe('with oauthbearer: issues tokens for clientId and clientSecret (grant client_credentials)')
     .optional(),
-  tokenEndpointCa: pem('who is trusted for the endpoint', 'ca.pem').optional(),
+  tokenEndpointCa: pem('the authorities to trust for the endpoint', 'ca.pem').optional(),
   clientId: secret('the id', `"\${OAUTH_CLIENT_ID}"`).describe('with tokenEndpoint').optional(),
   clientSecret: secret('the secret', `"\${file:/run/secrets/client-secret}"`).describe('with tokenEndpoint').optional(),
-  scope: text('scopes', '"kafka"').describe('with tokenEndpoint: what is asked for, separated by blanks').optional(),
+  scope: text('scopes', '"kafka"').describe('with tokenEndpoint: the requested scopes, separated by spaces').optional(),
 });
 
 export const kafkaSchema = strict({
@@ -73,17 +75,15 @@ export const kafkaSchema = strict({
   ),
   clientId: text('a name', 'sluice').describe('shown in the logs of the brokers').default('sluice'),
   sessionTimeout: duration('10s')
-    .describe(
-      'how long the group waits for a member that is silent; after a crash nobody reads its partitions for so long',
-    )
+    .describe('how long the group waits for a silent member; after a crash, nobody reads its partitions for that long')
     .prefault('10s'),
   ssl: tls()
-    .describe('TLS; true: with the authorities that Node trusts. The broker is always verified: see docs/security.md')
+    .describe('TLS; true: trust the authorities that Node trusts. The broker is always verified: see docs/security.md')
     .optional(),
-  sasl: sasl.describe('who we are to the brokers').optional(),
+  sasl: sasl.describe('how to log in to the brokers').optional(),
   client: choice(['columnar', 'stock'], ['platformatic'])
     .describe(
-      "columnar: record batches are read into columns and written by Sluice; stock: a message a record and the client's own producer, to compare with, several times as dear",
+      "columnar: Sluice itself reads record batches into columns and writes them; stock: one message per record and the client's own producer, for comparison, at several times the cost",
     )
     .default('columnar'),
 });
@@ -95,5 +95,5 @@ export const registrySchema = strict({
   token: secret('the token', `"\${file:/run/secrets/token}"`)
     .describe('bearer authentication; a file is read again for each request')
     .optional(),
-  ssl: tls().describe('with an https url: whom to trust, and who we are').optional(),
+  ssl: tls().describe('with an https url: whom to trust, and the client certificate').optional(),
 });

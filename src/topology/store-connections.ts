@@ -40,18 +40,18 @@ function isAddress(url: string): boolean {
 export const redisSchema = strict({
   url: redisUrl().describe('redis://HOST:PORT/DATABASE; rediss:// with TLS').optional(),
   nodes: matching(NODES_PATTERN, 'a list host:port,host:port', '"localhost:6379"')
-    .describe('in place of url: host:port, comma-separated; of a cluster some of its nodes, the others are found')
+    .describe('instead of url: host:port, comma-separated; for a cluster, some of its nodes are enough')
     .optional(),
   cluster: flag('true').describe('true: a Redis Cluster').default(false),
-  ssl: tls().describe('TLS; true: with the authorities that Node trusts. Redis is always verified').optional(),
-  username: secret('the user', `"\${REDIS_USER}"`).describe('an ACL user; without it, "default"').optional(),
+  ssl: tls().describe('TLS; true: trust the authorities that Node trusts. Redis is always verified').optional(),
+  username: secret('the user', `"\${REDIS_USER}"`).describe('an ACL user; default: "default"').optional(),
   password: secret('the password', `"\${REDIS_PASSWORD}"`).optional(),
-  database: count(9_999, 1, 0).describe('the number of the database; a cluster has 0 only').optional(),
+  database: count(9_999, 1, 0).describe('the number of the database; a cluster has only 0').optional(),
 });
 
 export const filesSchema = strict({
   folder: text('the path of a folder', 'features').describe(
-    'holds TABLE.jsonl or TABLE.jsonl.gz for each table; one that changes while `sluice run` runs is loaded again',
+    'contains TABLE.jsonl or TABLE.jsonl.gz for each table; `sluice run` reloads a file that changes',
   ),
 });
 
@@ -62,12 +62,12 @@ export const secondLevelSchema = strict({
     .default('redis'),
   ttl: duration('1h')
     .describe(
-      'how long a row is used after the store was asked for it, here and in memory together; at least the ttl of the cache',
+      'how long a row is used after it was read from the store, in Redis and memory together; at least the ttl of the cache',
     )
     .prefault('1h'),
-  negativeTtl: duration('1m').describe('the same for a row that the store has not').prefault('1m'),
+  negativeTtl: duration('1m').describe('the same for a row that the store does not have').prefault('1m'),
   timeout: duration('50ms')
-    .describe('how long a look there may take before the store is asked; one that does not answer is left alone')
+    .describe('how long Redis may take before the store is asked; if it does not answer, it is bypassed for a while')
     .prefault('50ms'),
 });
 
