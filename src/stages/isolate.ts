@@ -181,7 +181,7 @@ function show({ fate }: Frame, records: readonly number[], n: number): void {
 function broken(name: string, why: SluiceError): SluiceError {
   return new SluiceError(
     'stage-broken',
-    `${name} breaks whatever it is given, even nothing: ${saidBy(why)}; no record was given up; the program or a function of the bundle is at fault: correct it, and restart`,
+    `${name} fails whatever it is given, even nothing: ${saidBy(why)}; no record was given up; the program or a function of the bundle is at fault: correct it, and restart`,
     why,
   );
 }

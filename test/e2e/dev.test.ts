@@ -266,7 +266,7 @@ describe('dev', { concurrency: 2 }, () => {
         assert.equal(error.code, 'port-taken');
         assert.match(
           error.message,
-          new RegExp(`^port ${port} is not to be had \\(.+\\): choose another with ${flag}$`),
+          new RegExp(`^port ${port} is not available \\(.+\\): choose another with ${flag}$`),
         );
         return true;
       });

@@ -9,7 +9,7 @@ import { readTopic } from '../fixtures/reader.ts';
 import { Sluice, sluice } from '../fixtures/sluice.ts';
 
 const WITHIN_MS = 90_000;
-const PLACED = 'where the model runs is decided';
+const PLACED = 'decided where the model runs';
 
 function run(context: TestContext, { file, env }: Hello, ...args: string[]): Sluice {
   const child = new Sluice(['run', file, '--json', '--listen', '127.0.0.1:0', ...args], env);

@@ -133,7 +133,7 @@ function refuseChanged({ pinned = [] }: ModelLoad): void {
 function unavailable(device: string, why: string, cause?: unknown): SluiceError {
   return new SluiceError(
     'device-unavailable',
-    `model.device is ${device}, and it is not to be had: ${why}; make it available, or set model.device to auto or cpu`,
+    `model.device is ${device}, which is not available: ${why}; make it available, or set model.device to auto or cpu`,
     cause,
   );
 }

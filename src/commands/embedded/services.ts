@@ -60,5 +60,5 @@ export async function startServices({ kafka, registry, bigtable }: ServicePorts)
 function portTaken(port: number, option: string, thrown: unknown): SluiceError {
   const { code = '', message, cause } = thrown as NodeJS.ErrnoException;
   const why = code || (cause as NodeJS.ErrnoException | undefined)?.code || message;
-  return new SluiceError('port-taken', `port ${port} is not to be had (${why}): choose another with ${option}`, thrown);
+  return new SluiceError('port-taken', `port ${port} is not available (${why}): choose another with ${option}`, thrown);
 }

@@ -25,7 +25,7 @@ test('row 24: a record that kills the process is found, and alone dead-lettered;
     if (how === 'drained') {
       assert.equal((await sluice.health()).ready, true);
       assert.equal(
-        sluice.logged('the process died again and again on this record: it is dead-lettered unprocessed').length,
+        sluice.logged('the process died repeatedly on this record: it is dead-lettered unprocessed').length,
         1,
       );
       assert.equal(await sluice.metric('sluice_dead_letters_total', { reason: 'quarantined' }), 1);

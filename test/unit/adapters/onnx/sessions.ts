@@ -235,13 +235,13 @@ export function sessions(where: string, createRuntime: () => ModelRuntime): void
     }
   });
 
-  test(`${where}: a device that is asked for and not to be had is an error that says what to do`, async (t) => {
+  test(`${where}: a requested device that is not available is an error that says what to do`, async (t) => {
     if (providersFor('tensorrt')[0].available) return t.skip('this machine has TensorRT');
     await assert.rejects(load(t, DOUBLE, { device: 'tensorrt' }), {
       code: 'device-unavailable',
       disposition: 'fatal',
       message:
-        /model\.device is tensorrt, and it is not to be had: .*; make it available, or set model\.device to auto or cpu$/,
+        /model\.device is tensorrt, which is not available: .*; make it available, or set model\.device to auto or cpu$/,
     });
   });
 

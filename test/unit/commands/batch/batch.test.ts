@@ -245,14 +245,14 @@ test('a standard output that is full is a failure', async () => {
   assert.match(stderr, /failed: cannot write standard output: no space left\n$/);
 });
 
-test('a device that is not to be had fails before anything is written', async (t) => {
+test('a device that is not available fails before anything is written', async (t) => {
   if (providersFor('cuda')[0].available) return t.skip('this machine has CUDA');
   const topology = flightsWith('cuda.yaml', [/device: auto/, 'device: cuda']);
   const { code, stderr } = await batch({ features: `${EXAMPLE}/features` }, {}, topology);
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^sluice: model\.device is cuda, and it is not to be had: .* set model\.device to auto or cpu\n$/,
+    /^sluice: model\.device is cuda, which is not available: .* set model\.device to auto or cpu\n$/,
   );
 });
 

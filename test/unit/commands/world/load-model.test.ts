@@ -93,7 +93,7 @@ test('a model with one row a run in its graph is found out at the start, and get
   assert.match(String(because), /^1 row takes .*, and larger batches fail: the model failed on a batch of 2/);
 });
 
-test('a GPU that is asked for and not to be had ends the start, and nothing falls back to the CPU', async (t) => {
+test('a requested GPU that is not available ends the start, and nothing falls back to the CPU', async (t) => {
   const telemetry = new RecordingTelemetry();
   const runtime = createOnnxRuntime({ telemetry });
   const plan = planWith({ device: 'cuda', deviceIds: [0, 1] });
@@ -105,6 +105,6 @@ test('a GPU that is asked for and not to be had ends the start, and nothing fall
   }
   await assert.rejects(loading, {
     code: 'device-unavailable',
-    message: /^model\.device is cuda, and it is not to be had: .*onnxruntime.*set model\.device to auto or cpu$/,
+    message: /^model\.device is cuda, which is not available: .*onnxruntime.*set model\.device to auto or cpu$/,
   });
 });
