@@ -108,7 +108,7 @@ test('a stage that breaks on nothing too is a broken program: the run ends, and 
       () => run(frame),
       (error: SluiceError) => {
         assert.deepEqual([error.code, error.disposition], ['stage-broken', 'fatal']);
-        assert.match(error.message, /^postprocess breaks .*RangeError: no such table.*restart$/);
+        assert.match(error.message, /^postprocess fails .*RangeError: no such table.*restart$/);
         return true;
       },
     );
