@@ -113,12 +113,41 @@ test('a default of each branch, and symbols beside it, have their own text', () 
   const level = { type: 'enum', name: 'Level', symbols: ['LOW', 'HIGH'] };
   const writer = event(field('x', [record('A', field('level', level)), record('B', field('other', 'int'))]));
   const reader = event(
-    field('x', record('A', field('level', level, { default: 'LOW' }), field('other', 'string', { default: 'none' }))),
+    field('x', record('A', field('level', level, { default: 'HIGH' }), field('other', 'string', { default: 'none' }))),
   );
   const wants = [want('x.level', 'string'), want('x.other', 'string')];
   assert.deepEqual(read(writer, { x: { A: { level: 'HIGH' } } }, wants, reader), ['HIGH', 'none']);
   const only = [wants[0]];
-  assert.deepEqual(read(writer, { x: { B: { other: 4 } } }, only, reader), ['LOW']);
+  assert.deepEqual(read(writer, { x: { B: { other: 4 } } }, only, reader), ['HIGH']);
+  const place = (...fields: object[]) => record('Place', ...fields);
+  const apart = event(field('x', [record('A', field('in', place(field('n', 'int')))), record('B')]));
+  const given = event(
+    field(
+      'x',
+      record('R', field('in', place(field('zip', 'string', { default: 'own' })), { default: { zip: 'given' } })),
+    ),
+  );
+  const zip = [want('x.in.zip', 'string')];
+  assert.deepEqual(read(apart, { x: { A: { in: { n: 1 } } } }, zip, given), ['own']);
+  assert.deepEqual(read(apart, { x: { B: {} } }, zip, given), ['given']);
+});
+
+test('a null where the reader allows none is refused', () => {
+  const inner = record('Inner', field('n', 'int'));
+  const wants = [want('x.n', 'number')];
+  const [writer, reader] = [event(field('x', ['null', inner])), event(field('x', inner))];
+  assert.deepEqual(read(writer, { x: { Inner: { n: 3 } } }, wants, reader), [3]);
+  assert.equal(read(writer, { x: null }, wants, reader), undefined);
+});
+
+test('two fields of the reader may be one of the writer, by an alias, each with several wants inside', () => {
+  const inner = record('Inner', field('a', 'long'), field('b', 'long'));
+  const writer = event(field('x', inner), field('y', 'long'));
+  const reader = event(field('x', inner), field('old', 'Inner', { aliases: ['x'] }), field('y', 'long'));
+  const wants = ['x.a', 'old.b', 'x.b', 'old.a', 'y'].flatMap((path) => [want(path, 'number'), want(path, 'long')]);
+  const all = [...wants, { ...want('old.a', 'raw'), type: parseAvroRecord(inner).fields[0].type }];
+  const expected = [1, 1n, 2, 2n, 2, 2n, 1, 1n, 3, 3n, Buffer.from([2])];
+  assert.deepEqual(read(writer, { x: { a: 1n, b: 2n }, y: 3n }, all, reader), expected);
 });
 
 test('a named type is read wherever it is used, and a recursive one as deep as the path goes', () => {
@@ -145,13 +174,19 @@ test('what is read of a value does not change how deep it may be', () => {
   const tree = record('Tree', field('n', 'int'), field('next', ['null', 'Tree']));
   const schema = event(field('t', tree));
   const { type } = parseAvroRecord(schema).fields[0];
-  const wanted = [[], [want('t.next.next.n', 'number')], [{ ...want('t', 'raw'), type }]];
+  const next = type.type === 'record' ? type.fields[1].type : assert.fail();
+  const wanted = [
+    [],
+    [want('t.next.next.n', 'number')],
+    [{ ...want('t', 'raw'), type }],
+    [{ ...want('t.next', 'raw'), type: next }],
+  ];
   const accepted = (levels: number): readonly boolean[] => {
     const bytes = Buffer.concat([...Array<Buffer>(levels - 1).fill(Buffer.from([2, 2])), Buffer.from([2, 0])]);
     return wanted.map((wants) => decodeOne(compileAvroDecoder({ writer: schema, wants }), wants, bytes) !== undefined);
   };
-  assert.deepEqual(accepted(64), [true, true, true]);
-  assert.deepEqual(accepted(65), [false, false, false]);
+  assert.deepEqual(accepted(64), [true, true, true, true]);
+  assert.deepEqual(accepted(65), [false, false, false, false]);
 });
 
 test('of a record, and of fields in it, at once: whole, and each by itself', () => {

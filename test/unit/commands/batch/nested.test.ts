@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -34,7 +34,7 @@ const SCHEMA = record(
 const person = (age: number | null, lat: number) => ({
   age,
   place: { lat, zip: `z${lat}` },
-  joined: 1_700_000_000_000_000,
+  joined: 1_700_000_000_000_123,
 });
 const EVENTS = [
   { id: 1, amount: 10, customer: person(36, 52.5), shop: { lat: 48.1, zip: 's' } },
@@ -107,6 +107,20 @@ test('an Avro container and Parquet are scored as JSON Lines are', async () => {
   assert.deepEqual(JSON.parse(before.stdout), { ...JSON.parse(stdout.trim().split('\n')[2]), id: 9 }, before.stderr);
   const parquet = await batch('structs.parquet', parquetOf(EVENTS));
   assert.deepEqual([parquet.stderr.includes('3 predictions'), parquet.stdout], [true, stdout], parquet.stderr);
+});
+
+test('times inside of structs keep all of their digits', async () => {
+  const next = at('shop', 'models', 'shop', '2');
+  cpSync(at('shop', 'models', 'shop', '1'), next, { recursive: true });
+  const text = readFileSync(join(next, 'bundle.yaml'), 'utf8')
+    .replace('version: 1', 'version: 2')
+    .replace(/customer_age: .*/, 'micros: mod(event.customer.joined ?? 0, 1000) / 100')
+    .replace(/^golden: .*$/m, '');
+  writeFileSync(join(next, 'bundle.yaml'), text);
+  const expected = await batch('lines.jsonl', lines);
+  assert.match(expected.stdout, /shop@2/, expected.stderr);
+  assert.equal((await batch('structs.parquet', parquetOf(EVENTS))).stdout, expected.stdout);
+  rmSync(next, { recursive: true });
 });
 
 test('a value of the wrong type is a dead letter, and explain names the whole path', async () => {
