@@ -1,6 +1,6 @@
 import { defaultEntry } from '../codecs/avro/default-entry.ts';
-import { Reading } from '../codecs/avro/reading.ts';
 import { defaultOf } from '../codecs/avro/records.ts';
+import { ResolvedWant } from '../codecs/avro/resolved-want.ts';
 import { parseAvroRecord } from '../codecs/avro/schema.ts';
 import type { CheckFinding } from '../documents/finding.ts';
 import type { YamlDocument } from '../documents/yaml-document.ts';
@@ -18,10 +18,10 @@ export function defaultFindings(plan: Plan, schema: YamlDocument): readonly Chec
   const record = parseAvroRecord(json);
   const tried = new Set<string>();
   return plan.wants.flatMap((want, slot) => {
-    const { way, field } = new Reading(record, want, slot);
-    return way.flatMap((step, depth) => {
+    const { way, field } = new ResolvedWant(record, want, slot);
+    return way.flatMap((own, depth) => {
       const path = way.slice(0, depth + 1).map(({ name }) => name);
-      if (step.default === undefined || tried.has(path.join('.'))) return [];
+      if (own.default === undefined || tried.has(path.join('.'))) return [];
       try {
         defaultEntry(defaultOf(way.slice(depth), field), want);
         return [];

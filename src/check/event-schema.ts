@@ -58,8 +58,8 @@ export function eventScope(record: AvroRecord): EventFields {
 }
 
 /**
- * Why a path leads to no field, and what to do; `prefix` stands before fields where they are named. `isFirst`: its first step
- * is none already, of which `what` is said.
+ * Why a path leads to no field, and what to do; `prefix` stands before fields where they are named. `isFirst`: its first name
+ * is no field already, of which `what` is said.
  */
 export function noField(
   record: AvroRecord,
@@ -67,12 +67,12 @@ export function noField(
   prefix: string,
   what = 'the event',
 ): { readonly message: string; readonly remedy: string; readonly isFirst: boolean } {
-  const { message, step, known, remedy } = whyNoField(record, path, what);
-  const isFirst = known.length > 0 && !step.includes('.');
+  const { message, wrong, known, remedy } = whyNoField(record, path, what);
+  const isFirst = known.length > 0 && !wrong.includes('.');
   if (known.length === 0) return { message, remedy, isFirst };
   const names = known.map((name) => `${prefix}${name}`);
   return {
-    message: `${message}${didYouMean(`${prefix}${step}`, names)}`,
+    message: `${message}${didYouMean(`${prefix}${wrong}`, names)}`,
     remedy: `its fields are ${names.join(', ')}`,
     isFirst,
   };

@@ -1,5 +1,5 @@
 import { branchesOf, describe, serves } from '../codecs/avro/fields.ts';
-import { fieldAt } from '../codecs/avro/paths.ts';
+import { fieldAt, insteadOf, recordIn } from '../codecs/avro/paths.ts';
 import { parseKeyTemplate } from '../codecs/key-template.ts';
 import type { KeyTemplate } from '../codecs/types.ts';
 import { didYouMean } from '../documents/did-you-mean.ts';
@@ -46,7 +46,9 @@ export function compileKey(
     if (values.every((branch) => serves(branch, 'long'))) return wants.slotOf(field, 'long');
     return report(
       `{${field}} is ${describe(known.type)}, which makes no key`,
-      'use fields that are string, enum, int or long',
+      recordIn(known.type) === undefined
+        ? 'use fields that are string, enum, int or long'
+        : `${insteadOf(known.type)}; string, enum, int and long make keys`,
     );
   }
 

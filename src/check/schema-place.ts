@@ -4,7 +4,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Where a field of a schema (parsed JSON) stands, by the names on the way to it: `['fields', 2, 'type', 1, 'fields', 0]`. A type
- * that is a name leads to where that is defined. As far as it goes: a step that is not found ends it.
+ * that is a name leads to where that is defined. As far as it goes: a name that is not found ends it.
  */
 export function pathInSchema(schema: unknown, names: readonly string[]): Path {
   let at: (string | number)[] = [];

@@ -6,8 +6,8 @@ import type { ColumnWant, RowsDecoder, ValueDecoder } from '../types.ts';
 import { type DefaultEntry, putDefault } from './default-entry.ts';
 import { RAW_OUT } from './raw-out.ts';
 import { FAIL, type SymbolTable } from './read.ts';
-import { readingsOf } from './reading.ts';
 import { RecordReader } from './records.ts';
+import { resolveWants } from './resolved-want.ts';
 import { RewriteWriter } from './rewrite.ts';
 import { RUNTIME } from './runtime.ts';
 import { type AvroEnum, type AvroType, parseAvroRecord } from './schema.ts';
@@ -41,7 +41,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     options.reader === undefined ? 'contract-broken' : 'schema-incompatible',
   );
   const reader = options.reader === undefined ? writer : parseAvroRecord(options.reader);
-  const readings = readingsOf(writer, reader, wants);
+  const resolved = resolveWants(writer, reader, wants);
 
   const skips = new SkipWriter();
   const rewrites = new RewriteWriter();
@@ -61,7 +61,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
       return { entry: `d${k}`, text: begin === 0 ? `b${slot}` : `b${slot} + ${begin}` };
     },
   });
-  const body = records.record(writer, readings, 0);
+  const body = records.record(writer, resolved, 0);
 
   const decodeRows = new Function(
     'R',

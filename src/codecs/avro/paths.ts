@@ -7,14 +7,14 @@ import { type AvroField, type AvroRecord, type AvroType, parseAvroRecord } from 
  * Fields of records that lie inside of a record, named by their path: `customer.address.zip`. Names of Avro have no dots, so a
  * path is one text wherever a field's name is.
  *
- * A step leads into the one record that a type may be; where it may be something else beside (null, a text), the path has no
- * value then, and is null. Limits: of lists, of maps and of unions of several records nothing is read.
+ * A field on the way leads into the one record that its type may be; where it is something else (null, a text), the path has no
+ * value, and is null. Limits: of lists, of maps and of unions of several records nothing is read.
  */
-export function stepsOf(path: string): readonly string[] {
+export function namesOf(path: string): readonly string[] {
   return path.split('.');
 }
 
-/** The record that a step leads into; undefined: there is none, or more than one. */
+/** The record that a field of that type leads into; undefined: there is none, or more than one. */
 export function recordIn(type: AvroType): AvroRecord | undefined {
   const records = branchesOf(type).filter((branch) => branch.type === 'record');
   return records.length === 1 ? records[0] : undefined;
@@ -28,8 +28,8 @@ export function fieldNamed(record: AvroRecord, name: string): AvroField | undefi
 export function wayTo(record: AvroRecord, path: string): readonly AvroField[] | undefined {
   const way: AvroField[] = [];
   let within: AvroRecord | undefined = record;
-  for (const step of stepsOf(path)) {
-    const field: AvroField | undefined = within && fieldNamed(within, step);
+  for (const name of namesOf(path)) {
+    const field: AvroField | undefined = within && fieldNamed(within, name);
     if (field === undefined) return undefined;
     way.push(field);
     within = recordIn(field.type);
@@ -37,7 +37,7 @@ export function wayTo(record: AvroRecord, path: string): readonly AvroField[] | 
   return way;
 }
 
-/** A field by its path: with the whole path as its name, and null among its types where a step may lead nowhere. */
+/** A field by its path: with the whole path as its name, and null among its types where a field on the way may be no record. */
 export function fieldAt(record: AvroRecord, path: string): AvroField | undefined {
   const way = wayTo(record, path);
   const own = way?.at(-1);
@@ -79,8 +79,8 @@ export function holdsFloat32(schema: unknown, path: string): boolean {
 /** Why a path leads to no field: `customer is record Customer, which has no field "agee"`, and what there is to name. */
 export interface NoField {
   readonly message: string;
-  /** The step that is wrong, and the paths that could stand there. */
-  readonly step: string;
+  /** The path down to the name that is wrong, and what could stand there. */
+  readonly wrong: string;
   readonly known: readonly string[];
   /** What to do where `known` is empty. */
   readonly remedy: string;
@@ -88,21 +88,21 @@ export interface NoField {
 
 /** Of a path of which `wayTo` knows nothing; `what` names the record in messages. */
 export function whyNoField(record: AvroRecord, path: string, what: string): NoField {
-  const steps = stepsOf(path);
+  const names = namesOf(path);
   let within = record;
   for (let k = 0; ; k++) {
-    const before = steps.slice(0, k).join('.');
-    const field = fieldNamed(within, steps[k]);
+    const before = names.slice(0, k).join('.');
+    const field = fieldNamed(within, names[k]);
     if (field === undefined) {
       const known = within.fields.map(({ name }) => (k === 0 ? name : `${before}.${name}`));
       const of = k === 0 ? what : `${before} is ${describe(within)}, which`;
-      return { message: `${of} has no field "${steps[k]}"`, step: steps.slice(0, k + 1).join('.'), known, remedy: '' };
+      return { message: `${of} has no field "${names[k]}"`, wrong: names.slice(0, k + 1).join('.'), known, remedy: '' };
     }
     const next = recordIn(field.type);
-    const here = steps.slice(0, k + 1).join('.');
+    const here = names.slice(0, k + 1).join('.');
     if (next === undefined) {
-      const message = `${here} is ${describe(field.type)}, in which no field "${steps[k + 1] ?? ''}" can be named`;
-      return { message, step: here, known: [], remedy: insteadOf(field.type) };
+      const message = `${here} is ${describe(field.type)}, in which no field "${names[k + 1] ?? ''}" can be named`;
+      return { message, wrong: here, known: [], remedy: insteadOf(field.type) };
     }
     within = next;
   }

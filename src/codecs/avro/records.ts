@@ -4,8 +4,8 @@ import { defaultBranch } from './defaults.ts';
 import { branchesOf } from './fields.ts';
 import { fieldNamed, NULL } from './paths.ts';
 import { FAIL, type ReadTarget, readCode } from './read.ts';
-import { isLongRead, type Reading } from './reading.ts';
 import { branchFor, findWriterField } from './resolve.ts';
+import { isLongRead, type ResolvedWant } from './resolved-want.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 import { readIndexCode } from './skip.ts';
 
@@ -21,7 +21,7 @@ const MOST_RECORDS = 4_096;
 
 /**
  * Writes JavaScript that reads the wanted fields of a record, those of records inside of it too, and steps over the others:
- * straight into columns, whatever the depth. Where a step leads nowhere, its columns are left as they are, which is missing.
+ * straight into columns, whatever the depth. Where the way ends before, its columns are left as they are, which is missing.
  *
  * Limit: each record on the way is written out at each place where it stands, so code grows with the paths that are read.
  */
@@ -33,10 +33,10 @@ export class RecordReader {
     this.target = target;
   }
 
-  /** Statements; `depth` records lie around this one. Every reading fits the writer's record. */
-  record(writer: AvroRecord, readings: readonly Reading[], depth: number): string {
+  /** Statements; `depth` records lie around this one. Every want fits the writer's record. */
+  record(writer: AvroRecord, wants: readonly ResolvedWant[], depth: number): string {
     if (++this.records > MOST_RECORDS) {
-      const paths = readings.map(({ want }) => want.field).join(', ');
+      const paths = wants.map(({ want }) => want.field).join(', ');
       throw new SluiceError(
         'schema-incompatible',
         `the writer's schema has more than ${MOST_RECORDS} ways through its unions to ${paths}; read fewer of them, or give the producer a simpler schema`,
@@ -45,21 +45,21 @@ export class RecordReader {
     const { skips } = this.target;
     let body = '';
     for (const [index, { type }] of writer.fields.entries()) {
-      const here = readings.filter(({ way }) => findWriterField(writer, way[depth]) === index);
+      const here = wants.filter(({ way }) => findWriterField(writer, way[depth]) === index);
       if (here.length === 0) body += skips.skip(type, FAIL, String(depth));
       else body += this.field(type, here, depth);
     }
-    for (const reading of readings) {
-      if (findWriterField(writer, reading.way[depth]) < 0) body += this.absent(reading, depth);
+    for (const want of wants) {
+      if (findWriterField(writer, want.way[depth]) < 0) body += this.absent(want, depth);
     }
     return body;
   }
 
   /** One field, for all that is read of it: itself, or what is inside of it. */
-  private field(written: AvroType, readings: readonly Reading[], depth: number): string {
-    const own = readings.filter((reading) => reading.isLast(depth));
+  private field(written: AvroType, wants: readonly ResolvedWant[], depth: number): string {
+    const own = wants.filter((want) => want.isLast(depth));
     const inner = Map.groupBy(
-      readings.filter((reading) => !reading.isLast(depth)),
+      wants.filter((want) => !want.isLast(depth)),
       ({ way }) => way[depth],
     );
     const isSeveral = own.length + inner.size > 1;
@@ -69,45 +69,44 @@ export class RecordReader {
     let turn = 0;
     const again = (): string => (isSeveral ? (turn++ === 0 ? remember : `at = ${begin};\n`) : '');
     let body = '';
-    for (const [k, reading] of own.entries()) {
+    for (const [k, each] of own.entries()) {
       // A long that an output takes along and an expression looks at: once is enough. Only behind a want that has read it: text
       // of a union steps over a long, what is raw copies it, and HALVES then hold another field's.
-      const isRead = k > 0 && isLongRead(written, own[k - 1]) && isLongRead(written, reading);
+      const isRead = k > 0 && isLongRead(written, own[k - 1]) && isLongRead(written, each);
       if (!isRead) body += again();
-      const { kind } = reading.want;
-      const type = kind === 'raw' ? reading.field.type : reading.way[depth].type;
-      body += readCode(written, type, this.targetOf(reading, depth, isRead));
+      const type = each.want.kind === 'raw' ? each.field.type : each.way[depth].type;
+      body += readCode(written, type, this.targetOf(each, depth, isRead));
     }
-    for (const [field, within] of inner) body += again() + this.step(written, field, within, depth);
+    for (const [field, within] of inner) body += again() + this.inside(written, field, within, depth);
     return body;
   }
 
   /** From a value into the record that it is, or may be. */
-  private step(written: AvroType, field: AvroField, readings: readonly Reading[], depth: number): string {
-    if (written.type !== 'union') return this.branch(written, field, readings, depth);
+  private inside(written: AvroType, field: AvroField, wants: readonly ResolvedWant[], depth: number): string {
+    if (written.type !== 'union') return this.branch(written, field, wants, depth);
     let cases = '';
     for (const [index, branch] of written.branches.entries()) {
-      const body = this.branch(branch, field, readings, depth);
+      const body = this.branch(branch, field, wants, depth);
       if (body !== '') cases += `case ${index}: {\n${body}break; }\n`;
     }
     return `${readIndexCode(written.branches.length, FAIL)}switch (n) {\n${cases}}\n`;
   }
 
-  private branch(written: AvroType, field: AvroField, readings: readonly Reading[], depth: number): string {
+  private branch(written: AvroType, field: AvroField, wants: readonly ResolvedWant[], depth: number): string {
     if (written.type === 'record') {
-      if (readings.some((reading) => reading.misfit(written, depth + 1) !== undefined)) return `${FAIL}\n`;
-      return this.record(written, readings, depth + 1);
+      if (wants.some((want) => want.whyUnreadable(written, depth + 1) !== undefined)) return `${FAIL}\n`;
+      return this.record(written, wants, depth + 1);
     }
     if (branchFor(written, branchesOf(field.type)) === undefined) return `${FAIL}\n`;
     let body = this.target.skips.skip(written, FAIL, String(depth));
-    for (const reading of readings) {
-      if (reading.want.kind !== 'raw') continue;
-      body += readCode(NULL, reading.field.type, { ...this.targetOf(reading, depth, false), isStrict: false });
+    for (const each of wants) {
+      if (each.want.kind !== 'raw') continue;
+      body += readCode(NULL, each.field.type, { ...this.targetOf(each, depth, false), isStrict: false });
     }
     return body;
   }
 
-  private targetOf({ want, slot, isStrict }: Reading, depth: number, isRead: boolean): ReadTarget {
+  private targetOf({ want, slot, isStrict }: ResolvedWant, depth: number, isRead: boolean): ReadTarget {
     const { skips, rewrites, symbols } = this.target;
     return {
       ...{ want, slot, isStrict, isRead, skips, rewrites, depth: String(depth) },
@@ -115,7 +114,7 @@ export class RecordReader {
     };
   }
 
-  private absent({ want, slot, way, field }: Reading, depth: number): string {
+  private absent({ want, slot, way, field }: ResolvedWant, depth: number): string {
     const entry = defaultEntry(defaultOf(way.slice(depth), field), want);
     if (entry === undefined) return '';
     const names = this.target.absent(slot, depth, entry);

@@ -1,8 +1,8 @@
 import type { Column } from '../../kernel/columns.ts';
 import { type DefaultEntry, defaultEntry } from '../avro/default-entry.ts';
 import { branchesOf, decimalOf, isDuration, isNullable } from '../avro/fields.ts';
-import { Reading } from '../avro/reading.ts';
 import { defaultOf } from '../avro/records.ts';
+import { ResolvedWant } from '../avro/resolved-want.ts';
 import type { AvroField, AvroRecord, AvroType } from '../avro/schema.ts';
 import { symbolAt } from '../symbols.ts';
 import type { ColumnWant } from '../types.ts';
@@ -64,14 +64,16 @@ export interface JsonField {
 
 /** The distinct fields that are wanted, those of records inside of the record too. Throws `contract-broken` as wantedField does. */
 export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): readonly JsonField[] {
-  const readings = wants.map((want, slot) => new Reading(record, want, slot));
-  return fieldsAt(readings, 0);
+  return fieldsAt(
+    wants.map((want, slot) => new ResolvedWant(record, want, slot)),
+    0,
+  );
 }
 
-function fieldsAt(readings: readonly Reading[], depth: number): readonly JsonField[] {
-  return [...Map.groupBy(readings, ({ way }) => way[depth])].map(([field, behind]) => {
-    const own = behind.filter((reading) => reading.isLast(depth));
-    const inner = behind.filter((reading) => !reading.isLast(depth));
+function fieldsAt(resolved: readonly ResolvedWant[], depth: number): readonly JsonField[] {
+  return [...Map.groupBy(resolved, ({ way }) => way[depth])].map(([field, behind]) => {
+    const own = behind.filter((each) => each.isLast(depth));
+    const inner = behind.filter((each) => !each.isLast(depth));
     const branches = branchesOf(field.type);
     const enums = branches.flatMap((branch) => (branch.type === 'enum' ? branch.symbols : []));
     const anyText = branches.some((branch) => branch.type === 'string');
@@ -93,7 +95,7 @@ function fieldsAt(readings: readonly Reading[], depth: number): readonly JsonFie
       shape: isWhole ? jsonShape(own[0].field.type) : undefined,
       slots: own.map(({ slot }) => slot),
       inner: fieldsAt(inner, depth + 1),
-      fallback: [...own, ...inner].map((reading) => ({ slot: reading.slot, entry: absentEntry(reading, depth) })),
+      fallback: [...own, ...inner].map((each) => ({ slot: each.slot, entry: absentEntry(each, depth) })),
       nothing: inner.map(({ slot, want, field: whole }) => ({ slot, entry: nullEntry(whole, want) })),
       optional: field.default !== undefined || isNullable(field.type),
     };
@@ -101,7 +103,7 @@ function fieldsAt(readings: readonly Reading[], depth: number): readonly JsonFie
 }
 
 /** What a column gets where a field on the way to its own is absent: the default, or null. */
-function absentEntry({ want, way, field }: Reading, depth: number): DefaultEntry | undefined {
+function absentEntry({ want, way, field }: ResolvedWant, depth: number): DefaultEntry | undefined {
   const [absent] = way.slice(depth);
   if (absent.default !== undefined) return defaultEntry(defaultOf(way.slice(depth), field), want);
   return isNullable(absent.type) ? nullEntry(field, want) : undefined;

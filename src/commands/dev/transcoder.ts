@@ -1,4 +1,4 @@
-import { stepsOf } from '../../codecs/avro/paths.ts';
+import { namesOf } from '../../codecs/avro/paths.ts';
 import { parseAvroRecord } from '../../codecs/avro/schema.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { SluiceError } from '../../kernel/errors.ts';
@@ -67,7 +67,7 @@ function keyMaker(template: string | undefined): (event: unknown) => Buffer | nu
     let missing = false;
     const key = template.replace(BRACES, (piece, field: string | undefined) => {
       if (field === undefined) return piece[0];
-      const value = stepsOf(field.trim()).reduce((at, step) => (at as Json | null | undefined)?.[step], event);
+      const value = namesOf(field.trim()).reduce((at, name) => (at as Json | null | undefined)?.[name], event);
       missing ||= value === undefined || value === null || value === '';
       return String(value);
     });

@@ -1,5 +1,5 @@
 import { branchesOf, decimalOf, isNullable, isNumber } from '../../codecs/avro/fields.ts';
-import { fieldAt, pathsOf, stepsOf } from '../../codecs/avro/paths.ts';
+import { fieldAt, namesOf, pathsOf } from '../../codecs/avro/paths.ts';
 import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 import { FUNCTIONS } from '../../features/functions/table.ts';
 
@@ -52,7 +52,7 @@ export function proposals(record: AvroRecord): readonly Proposal[] {
 }
 
 function proposal({ name, type }: AvroField, label: string): Proposal {
-  const last = stepsOf(name).at(-1) ?? name;
+  const last = namesOf(name).at(-1) ?? name;
   const values = valuesOf(type);
   const nullable = isNullable(type);
   const [only] = values;

@@ -5,13 +5,13 @@ import { wantedField, wayTo } from './paths.ts';
 import { branchFor, findWriterField, readAs } from './resolve.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 
-/** A want on its way through the records of the reader: at depth 0 that of the value, and one more at each step into a field. */
-export class Reading {
+/** A want, with the reader's fields on the way to it: at depth 0 one of the value, then one of the record that the one before is. */
+export class ResolvedWant {
   readonly want: ColumnWant;
   readonly slot: number;
   /** By depth the reader's field, down to the wanted one. */
   readonly way: readonly AvroField[];
-  /** The wanted field, by its whole path, nullable where a step may lead nowhere. */
+  /** The wanted field, by its whole path, nullable where a field on the way may be no record. */
   readonly field: AvroField;
   /** By depth what is known of a writer's record: many branches may lead to one. */
   private readonly known: readonly Map<AvroRecord, string | undefined>[];
@@ -28,8 +28,8 @@ export class Reading {
     return depth === this.way.length - 1;
   }
 
-  /** Names of the steps down to a depth. */
-  nameAt(depth: number): string {
+  /** The path down to a depth. */
+  pathAt(depth: number): string {
     return this.way
       .slice(0, depth + 1)
       .map(({ name }) => name)
@@ -37,7 +37,7 @@ export class Reading {
   }
 
   /** Why the field of a writer's record can never be the reader's; undefined: it can. */
-  misfit(writer: AvroRecord, depth = 0): string | undefined {
+  whyUnreadable(writer: AvroRecord, depth = 0): string | undefined {
     const known = this.known[depth];
     if (!known.has(writer)) known.set(writer, this.judge(writer, depth));
     return known.get(writer);
@@ -45,7 +45,7 @@ export class Reading {
 
   private judge(writer: AvroRecord, depth: number): string | undefined {
     const own = this.way[depth];
-    const name = this.nameAt(depth);
+    const name = this.pathAt(depth);
     const k = findWriterField(writer, own);
     if (k < 0) {
       if (own.default !== undefined) return undefined;
@@ -64,30 +64,34 @@ export class Reading {
     }
     const records = branchesOf(written).filter((branch) => branch.type === 'record');
     if (records.length > 0) {
-      const misfits = records.map((record) => this.misfit(record, depth + 1));
-      return misfits.includes(undefined) ? undefined : misfits[0];
+      const whys = records.map((record) => this.whyUnreadable(record, depth + 1));
+      return whys.includes(undefined) ? undefined : whys[0];
     }
     return branchesOf(written).some((branch) => branchFor(branch, branchesOf(own.type))) ? undefined : cannot;
   }
 
-  /** Of the last step: whether null is none of its values, though the whole path may be null. */
+  /** Of the wanted field: whether null is none of its values, though the whole path may be null. */
   get isStrict(): boolean {
     return isNullable(this.field.type) && !isNullable((this.way.at(-1) as AvroField).type);
   }
 }
 
 /** Throws `contract-broken` as wantedField does, and `schema-incompatible` where the writer's values can never be the reader's. */
-export function readingsOf(writer: AvroRecord, reader: AvroRecord, wants: readonly ColumnWant[]): readonly Reading[] {
+export function resolveWants(
+  writer: AvroRecord,
+  reader: AvroRecord,
+  wants: readonly ColumnWant[],
+): readonly ResolvedWant[] {
   return wants.map((want, slot) => {
-    const reading = new Reading(reader, want, slot);
-    const misfit = reading.misfit(writer);
-    if (misfit !== undefined) throw new SluiceError('schema-incompatible', misfit);
-    return reading;
+    const resolved = new ResolvedWant(reader, want, slot);
+    const why = resolved.whyUnreadable(writer);
+    if (why !== undefined) throw new SluiceError('schema-incompatible', why);
+    return resolved;
   });
 }
 
 /** Whether the want has a long of the writer's in HALVES, and `at` behind it, once it is read. */
-export function isLongRead(written: AvroType, { want, field }: Reading): boolean {
+export function isLongRead(written: AvroType, { want, field }: ResolvedWant): boolean {
   if (written.type !== 'long' || (want.kind !== 'number' && want.kind !== 'long')) return false;
   const chosen = readAs(written, field.type, want.kind);
   return chosen !== undefined && chosen.type !== 'null';
