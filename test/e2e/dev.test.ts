@@ -50,7 +50,11 @@ describe('dev', { concurrency: 2 }, () => {
     const names = other.followed().map((path) => path.slice(mine.folder.length + 1));
     assert.deepEqual(names.sort(), [
       'events.jsonl',
+      'events.jsonl.gz',
+      'features',
       'mine.cases.yaml',
+      'mine.events.jsonl',
+      'mine.events.jsonl.gz',
       'mine.yaml',
       'models/hello',
       'schemas/flight-departed.avsc',

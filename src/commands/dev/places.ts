@@ -8,6 +8,17 @@ function foldersOf({ file, name }: Topology): readonly string[] {
   return [beside, join(beside, '..', 'examples', name), join('examples', name)];
 }
 
+/** Where features and events would be found that are not there yet: beside the topology. */
+export function placesOf({ file }: Topology): readonly string[] {
+  const beside = dirname(file);
+  const events = [ownEvents(file), join(beside, 'events.jsonl')].flatMap((path) => [path, `${path}.gz`]);
+  return [join(beside, 'features'), ...events];
+}
+
+function ownEvents(file: string): string {
+  return join(dirname(file), `${basename(file, extname(file))}.events.jsonl`);
+}
+
 /** A folder of feature files; undefined where none is found. */
 export function findFeatures(topology: Topology): string | undefined {
   return foldersOf(topology)
@@ -18,7 +29,7 @@ export function findFeatures(topology: Topology): string | undefined {
 /** A file of events; undefined where none is found. That of its own name beside the topology, as `sluice init` writes it, goes first. */
 export function findEvents(topology: Topology): string | undefined {
   const { file } = topology;
-  const own = join(dirname(file), `${basename(file, extname(file))}.events.jsonl`);
+  const own = ownEvents(file);
   const named = foldersOf(topology).map((folder) => join(folder, 'events.jsonl'));
   return [own, ...named].flatMap((path) => [path, `${path}.gz`]).find((path) => existsSync(path));
 }

@@ -10,7 +10,7 @@ import type { DevConsole } from './console.ts';
 import { type Feeding, startFeeding } from './feeding.ts';
 import type { DevOptions } from './options.ts';
 import { type DevPipeline, openPipeline, type PipelineDeps } from './pipeline.ts';
-import { filesOf } from './places.ts';
+import { filesOf, placesOf } from './places.ts';
 import type { Changes } from './watch.ts';
 
 export interface Session {
@@ -45,7 +45,8 @@ export function createSession(
     openPipeline(
       {
         ...options,
-        onPlaces: (topology, features, events) => changes.follow(filesOf(topology, [features, events, cases])),
+        onPlaces: (topology, features, events) =>
+          changes.follow(filesOf(topology, [features, events, cases, ...placesOf(topology)])),
       },
       deps,
     );

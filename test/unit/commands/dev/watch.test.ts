@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createChanges, watchFiles } from '../../../../src/commands/dev/watch.ts';
+import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
 
 describe('changes of files', () => {
@@ -62,6 +63,53 @@ describe('changes of files', () => {
     changes.close();
     assert.deepEqual(followed, ['+a', '+a,b', '-a', '-a,b']);
   });
+
+  test('are watched anew with each change: what was replaced is another file', async () => {
+    const { clock, changes, followed, notice } = build();
+    changes.follow(['a']);
+    notice('a');
+    await clock.advance(200);
+    await changes.next();
+    changes.close();
+    assert.deepEqual(followed, ['+a', '+a', '-a', '-a']);
+  });
+});
+
+test('folders that are taken away and made anew are followed still, and what is to come as soon as it is there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const bundle = join(folder, 'models/mine/1');
+  const file = join(bundle, 'bundle.yaml');
+  const make = (): void => {
+    mkdirSync(bundle, { recursive: true });
+    writeFileSync(file, 'a: 1');
+  };
+  make();
+  const lost: string[] = [];
+  const changes = createChanges(
+    { clock: createSystemClock(), watch: watchFiles, lost: (reason) => void lost.push(reason) },
+    { quietMs: 20 },
+  );
+  t.after(() => changes.close());
+  changes.follow([join(folder, 'models/mine'), join(folder, 'features')]);
+  const steps: readonly (readonly [() => void, string])[] = [
+    [() => rmSync(join(folder, 'models'), { recursive: true }), 'models/mine'],
+    [make, 'models'],
+    [() => writeFileSync(file, 'a: 2'), 'models/mine/1/bundle.yaml'],
+    [() => renameSync(join(folder, 'models'), join(folder, 'other')), 'models'],
+    [() => renameSync(join(folder, 'other'), join(folder, 'models')), 'models'],
+    [() => writeFileSync(file, 'a: 3'), 'models/mine/1/bundle.yaml'],
+    [() => mkdirSync(join(folder, 'features')), 'features'],
+    [() => writeFileSync(join(folder, 'features/t.jsonl'), ''), 'features/t.jsonl'],
+  ];
+  for (const [change, path] of steps) {
+    change();
+    // Notices of the step before may still come, and count for this one: a file is written until it is noticed.
+    const again = path.includes('.') ? setInterval(change, 50) : undefined;
+    for (;;) if ((await changes.next()).includes(join(folder, path))) break;
+    clearInterval(again);
+  }
+  assert.deepEqual(lost, []);
 });
 
 describe('the notices of the file system', () => {
