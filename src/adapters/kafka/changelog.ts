@@ -6,20 +6,20 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { TopicLog } from '../../ports/topic-log.ts';
 
 /**
- * Follows topics whose record keys are keys of rows that have changed: each to its end, from where it ended when this was
- * opened, by every process for itself. No group: every instance has a cache of its own and needs all of it.
+ * Follows topics whose record keys are the keys of changed rows: each from its end at the time of opening, in every process.
+ * There is no group, because every instance has a cache of its own and needs all changes.
  *
- * Promise: a listener hears of every key that was written after `openChangelogs` resolved, within about a second, or, where
- * records are gone that nobody has read, or lie in a batch that nobody can read, that changes were missed. A topic that cannot
- * be read is said (event, gauge) and tried again for as long as it takes; its keys come late then, and until they do rows live
- * as long as their ttl. Records that name no row are counted, with the reason.
- * Limits: the ends are looked at every `everyMs`, which costs a request or two; a record without a key names nothing; a
- * topic that is deleted and made anew within `everyMs`, with as many records, is not told from the old one.
+ * Promise: within about a second, a listener hears of every key written after `openChangelogs` resolved; if records have expired
+ * unread, or are in an unreadable batch, it hears that changes were missed. A topic that cannot be read is reported (event, gauge)
+ * and retried for as long as it takes; its keys then come late, and until they do, rows live as long as their ttl. Records that
+ * name no row are counted, with the reason.
+ * Limits: the ends are polled every `everyMs`, at the cost of a request or two; a record without a key names nothing; a topic
+ * that is deleted and created again within `everyMs`, with as many records, is mistaken for the old one.
  */
 export interface ChangelogDeps {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  /** A log of its own for each topic, and a new one after each failure: a client that lost its broker may not find back. */
+  /** Each topic has a log of its own, and a new one after each failure: a client that has lost its broker may not recover. */
   readonly log: () => TopicLog;
 }
 
@@ -33,10 +33,10 @@ const CLOSE_WITHIN_MS = 1_000;
 const REMOVED = 'removed before they were read, or the topic is another one';
 /** So many keys are told at once. */
 const MOST_KEYS = 1_024;
-/** Read to its end this long ago at most, a topic is up. */
+/** A topic counts as up if it was read to its end at most this long ago. */
 const UP_WITHIN_MS = 10_000;
 
-/** Resolves when the end of each topic is known; rejects where one does not exist, or cannot be asked for. */
+/** Resolves when the end of each topic is known; rejects if one does not exist or cannot be determined. */
 export async function openChangelogs(deps: ChangelogDeps, options: ChangelogOptions): Promise<Changelogs> {
   const closing = new AbortController();
   const followers = new Map([...new Set(options.topics)].map((topic) => [topic, new Follower(deps, options, topic)]));
@@ -71,7 +71,7 @@ class Follower {
   private positions: number[] = [];
   private readAtMs: number;
   private failed = false;
-  /** The topic was gone: what is there under its name may be another one. */
+  /** The topic was gone: a topic with its name may be a different one. */
   private gone = false;
 
   constructor(deps: ChangelogDeps, { everyMs = 250, againAfterMs = 1_000 }: ChangelogOptions, topic: string) {
@@ -115,7 +115,7 @@ class Follower {
     }
   }
 
-  /** Ends its connections, or what looks for brokers: one that finds none may take longer than anybody waits. */
+  /** Ends its connections, or the search for brokers, which may take longer than anybody waits. */
   async letGo(): Promise<void> {
     const { clock, telemetry } = this.deps;
     const closed = this.log.close().catch((thrown) => {
@@ -131,7 +131,7 @@ class Follower {
     this.gone = false;
     for (let partition = 0; partition < extents.length; partition++) {
       const { start, end } = extents[partition];
-      // A partition that was added begins at its beginning: all of it came after us.
+      // An added partition is read from its beginning: all of it was written after we opened.
       positions[partition] ??= 0;
       if (start <= positions[partition] && positions[partition] <= end) continue;
       // Removed unread, or fewer records than there were: another topic of the same name, or a leader that had lost some.
@@ -154,7 +154,7 @@ class Follower {
     this.deps.telemetry.counter('sluice_changelog_nameless_total', { topic: this.topic, reason }).add(1);
   }
 
-  /** Told twice is as good as told once, so what was read before a failure is told too. */
+  /** Hearing of a key twice does no harm, so what was read before a failure is reported too. */
   private async readPartition(
     partition: number,
     range: { readonly from: number; readonly to: number },

@@ -13,7 +13,7 @@ import { guardNetwork } from './client/network.ts';
 import { socketsOf, takeResponsesWhole } from './client/sockets.ts';
 import { misfitOfAll } from './probe/listener.ts';
 
-/** How to reach a cluster: what source and sink have in common. */
+/** How to reach a cluster, for source and sink alike. */
 export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
@@ -28,7 +28,7 @@ export interface KafkaConnection {
   readonly reachWithinMs?: number;
   /** Whether KAFKAJS_DEBUG_PROTOCOL_BUFFERS is set in the environment. */
   readonly debugProtocolBuffers?: boolean;
-  /** In place of the installed client's, for tests. */
+  /** The version to assume instead of the installed one, for tests. */
   readonly clientVersion?: string;
 }
 
@@ -37,11 +37,11 @@ export interface ConnectionDeps {
   readonly telemetry: Telemetry;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Aborted: whoever asked wants it no longer, and nothing is tried again. */
+  /** When aborted, nothing is retried: the caller no longer wants the result. */
   readonly closing?: AbortSignal;
 }
 
-/** Components of the client that speak of connections, not of answers. */
+/** Components of the client whose log lines are about connections, not about answers. */
 const TROUBLE: ReadonlySet<string> = new Set(['Connection', 'BrokerPool']);
 
 /** A broker that hangs is noticed within this; requests of which more is known have more (client/network.ts, and those that wait for records or members). */
@@ -85,8 +85,8 @@ export function createKafkaClient(
 }
 
 /**
- * The client connects anew for each request that finds no connection, and it has requests of several steps (cause) → what is under
- * way while it disconnects asks on, over a connection that nobody closes any more (effect) → it gets none (guard).
+ * The client reconnects for each request that finds no connection, and some of its operations take several requests (cause) → an
+ * operation in flight while it disconnects opens a connection that nobody closes (effect) → it gets none (guard).
  */
 function unlessClosed(open: ISocketFactory, closing: AbortSignal | undefined): ISocketFactory {
   if (closing === undefined) return open;
@@ -103,7 +103,7 @@ export function versionOf({ clientVersion }: KafkaConnection): string {
 /** Connects an admin client, trying for `reachWithinMs`. */
 export async function reach(deps: ConnectionDeps, connection: KafkaConnection, kafka: Kafka): Promise<Admin> {
   const { brokers } = connection;
-  // Guards are put into classes that were read in one version; another one goes without them (and only writes: client/internals.ts).
+  // The guards patch classes as they are in one version; another version runs without them (and only writes: client/internals.ts).
   if (versionOf(connection) === SUPPORTED_CLIENT) {
     quietIdleQueues(() => deps.clock.wallMs());
     guardNetwork(deps.clock);
@@ -133,9 +133,9 @@ export async function reach(deps: ConnectionDeps, connection: KafkaConnection, k
 }
 
 /**
- * Repeats a step of the start for `reachWithinMs`, while its failure may pass and nobody closes what starts: one broker that is
- * away is no reason to end.
- * Rejects with what the last failure means, or what `exhausted` makes of it.
+ * Repeats a step of the start for up to `reachWithinMs`, as long as its failure may pass and nobody closes what is starting: one
+ * broker that is down is no reason to end.
+ * Rejects with the meaning of the last failure, or what `exhausted` makes of it.
  */
 export async function persistently<T>(
   deps: ConnectionDeps,
@@ -170,7 +170,7 @@ function closedMeanwhile(doing: string, cause?: unknown): SluiceError {
   return new SluiceError('broker-unavailable', `did not ${doing}: it was closed while it started`, cause);
 }
 
-/** A listener that is not as ssl and sasl have it hangs up for as long as it is asked: that is looked for before it is asked again. */
+/** A listener that does not match ssl and sasl hangs up every time, so that is checked before it is tried again. */
 async function misfit(
   { clock }: ConnectionDeps,
   { brokers, clientId, ssl, sasl, dialTimeoutMs = 2_000 }: KafkaConnection,

@@ -21,9 +21,9 @@ export interface RangeSourceOptions extends KafkaConnection {
   readonly ranges: ReadonlyMap<number, Range>;
   /** Stop after this many records. */
   readonly limit: number;
-  /** Called now and then: how many offsets of the ranges are behind us. */
+  /** Called now and then with the number of offsets of the ranges that are done. */
   readonly onProgress: (readOffsets: number) => void;
-  /** Told of ranges behind which records lie that a transaction which is still open holds back. */
+  /** Called for ranges whose last records are held back by an open transaction. */
   readonly onHeldBack?: (partition: number, offset: number) => void;
   readonly answered?: Answered | undefined;
   readonly stops?: Stops | undefined;
@@ -40,11 +40,11 @@ const RETRY = { initialMs: 100, maxMs: 5_000 };
 const EMPTY = { from: BEGINNING, to: BEGINNING, count: 0, bytes: 0 };
 
 /**
- * Ranges of a topic as a source that ends: no group, no commits, committed records only, columns from the fetch on.
+ * Ranges of a topic as a bounded source: no group, no commits, only committed records, columns from the fetch on.
  *
- * Promise: partitions come one behind the other, each in the order of its offsets, the next one once all of the one before is
- * written, so that the same ranges make the same file. Brokers that are away are waited for. Limits: one fetch in advance;
- * what is deleted while it is read ends the run, as nothing may be left out unsaid.
+ * Promise: partitions come one after the other, each in offset order and not before all of the previous one is written, so that
+ * the same ranges make the same file. It waits for brokers that are down. Limits: one fetch in advance; if records are deleted
+ * while they are being read, the run fails, because nothing may be left out silently.
  */
 export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOptions): BoundedSource {
   const { clock, credit, telemetry } = deps;
@@ -85,12 +85,12 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
       if (isAway) telemetry.event('outage-over', { what });
       return batch;
     });
-    // One in advance may fail before anybody waits for it.
+    // A prefetch may fail before anybody waits for it.
     fetched.catch(() => undefined);
     return fetched;
   }
 
-  /** Hands over what a batch has of the range; resolves with false once no more is wanted. */
+  /** Hands over the part of a batch that is in the range; resolves to false once no more is wanted. */
   async function handOver(handing: HandOver, origin: Origin, batch: FetchedBatch, range: Range): Promise<boolean> {
     const { messages } = batch;
     const { partition } = origin;
@@ -117,7 +117,7 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
       await handing.give(frame);
       options.onProgress(readBefore + nextOffset - range.from);
       from = next.to;
-      // One fetch holds thousands of records: without a break the stages would see nothing until all of it is cut.
+      // A fetch holds thousands of records: without yielding, the stages would get nothing until all of it is cut.
       if (from.message < messages.length) await nextTurn();
     }
     return true;
@@ -167,7 +167,7 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
     if (isWhole) await tellHeldBack(partition, range.to);
   }
 
-  /** A topic ends, for who reads committed records, where its first open transaction begins. */
+  /** For readers of committed records, a topic ends where its first open transaction begins. */
   async function tellHeldBack(partition: number, end: number): Promise<void> {
     const { onHeldBack } = options;
     const behind = onHeldBack && (await fetch(partition, end));

@@ -25,39 +25,39 @@ import { createTopics, type Topics } from './produce/topics.ts';
 import type { Acknowledged } from './produce/wire.ts';
 
 /**
- * Kafka as a sink, over idempotent producers: ours (produce/idempotent-producer.ts), or the client's (`stock`, or a version of the client
- * that ours was not written for: then it is told).
+ * Kafka as a sink, with idempotent producers: ours (produce/idempotent-producer.ts), or the client's (`stock`, or a version of the
+ * client for which ours was not written; then an event says so).
  *
- * Promise: the port's (src/ports/sink.ts). One call is one partition (the client's, over several, can skip messages when a
- * leader moves); attempts repeat the same batch, byte by byte, through the same producer, so that the
- * broker recognises them; when they end in failure the producer is replaced, and the rows may come twice (counted).
- * A topic has producers of its own: the client reads the metadata of all topics of a producer together, and when one of them
- * is gone, sends to none → a dead-letter topic that was deleted holds the dead letters, and nothing else.
+ * Promise: that of the port (src/ports/sink.ts). One call sends to one partition (a call of the client for several partitions can
+ * skip messages when a leader moves). Attempts repeat the same batch, byte for byte, through the same producer, so that the broker
+ * recognises them; when all fail, the producer is replaced, and the rows may come twice (counted).
+ * Each topic has producers of its own: the client reads the metadata of all topics of a producer together and, if one of them is
+ * gone, sends to none. So a deleted dead-letter topic holds up dead letters, and nothing else.
  */
 export interface KafkaSinkDeps {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** In place of the client's own, for tests. */
+  /** Replaces the producers, for tests. */
   readonly createClient?: (connection: KafkaConnection, telemetry: Telemetry) => Kafka;
 }
 
 export interface KafkaSinkOptions extends KafkaConnection {
-  /** No attempt begins later than this after the first; the caller decides what then. */
+  /** No attempt begins later than this after the first; what follows is the caller's decision. */
   readonly sendWithinMs?: number;
-  /** How long the broker may wait for its replicas; less than the time-out of the request, or every wait ends a connection. */
+  /** How long the broker may wait for its replicas; less than the request time-out, or every such wait would end a connection. */
   readonly replicasMs?: number;
   readonly metadataRefreshMs?: number;
   readonly closeMs?: number;
-  /** Over the client's own producer, encoder and all: several times as dear, and header order and null headers are not kept. */
+  /** Use the client's own producer and encoder: several times the cost, and neither header order nor null headers are kept. */
   readonly stock?: boolean;
 }
 
 const REPLICAS_SHARE = 0.8;
-/** Brokers that do not know a topic yet, or no longer lead it, say the same as when it does not exist. */
+/** Brokers that do not know a topic yet, or no longer lead it, give the same answer as if it did not exist. */
 const MISSING_MS = 3_000;
-/** What a new leader costs at most beyond its election; an attempt is one look at the metadata, no more, while there is none. */
+/** The longest delay after the election of a new leader; while there is none, an attempt only reads the metadata. */
 const AGAIN_MAX_MS = 200;
 
 export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions): Sink {
@@ -106,7 +106,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     const sent = { topic, partition, repeated, logAppendTime: known.of(topic).logAppendTime };
     let problem = acknowledgementProblem(answer, sent);
     if (problem !== undefined && !sent.logAppendTime) {
-      // The topic may have been switched to append times since they were read.
+      // The topic may have been switched to append times since its settings were read.
       await known.refresh();
       problem = acknowledgementProblem(answer, { ...sent, logAppendTime: known.of(topic).logAppendTime });
     }
@@ -118,7 +118,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     );
   }
 
-  /** One request, repeated with the same bytes through the same producer while that may help. */
+  /** One request, repeated with the same bytes through the same producer as long as that may help. */
   async function repeat(request: SendRequest, topic: string, partition: number, count: number): Promise<void> {
     const deadline = deadlineIn(clock, options.sendWithinMs ?? 15_000);
     const patience = deadlineIn(clock, MISSING_MS);
@@ -145,7 +145,7 @@ export function createKafkaSink(deps: KafkaSinkDeps, options: KafkaSinkOptions):
     }
   }
 
-  /** It was there when the sink was opened. Ending the process would not bring it back, and rows that wait are not lost. */
+  /** The topic was there when the sink was opened. Ending the process would not bring it back, and waiting rows are not lost. */
   function gone(topic: string, cause: unknown): SluiceError {
     return new SluiceError(
       'broker-rejected',

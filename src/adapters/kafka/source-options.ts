@@ -14,16 +14,16 @@ export interface KafkaSourceOptions extends KafkaConnection {
   /** One fetch from one broker. */
   readonly fetchMaxBytes?: number;
   readonly partitionMaxBytes?: number;
-  /** How long a broker holds a fetch that finds nothing; also the pace while nothing may be fetched. */
+  /** How long a broker holds a fetch that finds nothing; also the polling interval while nothing may be fetched. */
   readonly maxWaitMs?: number;
-  /** How long a broker may hold a fetch for more records while some come; none if not given. */
+  /** How long a broker may hold a fetch for more records while records keep coming; default not at all. */
   readonly fetchHoldMs?: number;
-  /** How often the ends of the partitions are asked for while nothing is fetched. */
+  /** How often the end offsets are requested while nothing is fetched. */
   readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;
   readonly closeMs?: number;
-  /** One message per record, as everybody else reads with the client, in place of one per batch; several times as dear. */
+  /** One message per record, as everybody else reads with the client, instead of one per batch; at several times the cost. */
   readonly stock?: boolean;
-  /** Whether records that end the process again and again are found and dead-lettered; on unless said otherwise. */
+  /** Whether records that crash the process again and again are found and dead-lettered; default on. */
   readonly quarantine?: boolean;
 }

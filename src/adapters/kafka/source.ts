@@ -30,10 +30,10 @@ import { installCodecs } from './record-batch/compression.ts';
 import type { KafkaSourceOptions } from './source-options.ts';
 
 /**
- * A member of a Kafka consumer group, over kafkajs 2.2.4 with its offsets, re-joins and resets taken into our hands.
+ * A member of a Kafka consumer group, on kafkajs 2.2.4, but with offsets, re-joins and resets under our own control.
  *
  * Promise: the port's (src/ports/source.ts), on any broker that the client can speak to.
- * Limits: a fetch (`fetchMaxBytes` a broker, compressed, and what it inflates to: record-batch/read.ts) is held besides the credit.
+ * Limits: a fetch (`fetchMaxBytes` per broker, compressed, and what it inflates to: record-batch/read.ts) is held in addition to the credit.
  */
 export interface KafkaSourceDeps {
   readonly credit: Credit;
@@ -41,7 +41,7 @@ export interface KafkaSourceDeps {
   readonly telemetry: Telemetry;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Where positions are stored by transactions of somebody else, who must know whose partitions are whose. */
+  /** Set if transactions of another component commit the positions; it must know who owns which partition. */
   readonly ownership?: Ownership;
 }
 
@@ -51,7 +51,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
   const heartbeatMs = options.heartbeatMs ?? Math.min(1_000, sessionTimeoutMs / 5);
   const maxWaitMs = options.maxWaitMs ?? 200;
-  // Half a session: a member that drains is alive, but the rest of the group stands still for it.
+  // Half a session: a draining member is alive, but the rest of the group waits for it.
   const drainMs = Math.min(options.drainMs, sessionTimeoutMs / 2);
   const rebalanceTimeoutMs = options.rebalanceTimeoutMs ?? Math.max(30_000, 2 * sessionTimeoutMs);
   const deadAfterMs = Math.max(10 * sessionTimeoutMs, 180_000);
@@ -62,7 +62,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   let listener: SourceListener | undefined;
   let consumer: GroupConsumer | undefined;
   let failure: SluiceError | undefined;
-  /** What the client last said of a connection that failed; undefined once a broker answered. */
+  /** What the client last reported about a failed connection; undefined once a broker has answered. */
   let trouble: string | undefined;
   let answeredAtMs = 0;
   let joinedOnce = false;
@@ -87,7 +87,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
   const ends = createEndOffsets({ clock, lanes, gate, telemetry }, { everyMs: options.endsEveryMs ?? 2_000 });
   const heartbeats = createHeartbeats({ clock, onBeat: () => watchdog.touch() }, { intervalMs: heartbeatMs });
   const frameRecords = options.frameRecords ?? 1024;
-  // A note is a commit of its own; between the offset and the end of a transaction it would undo the transaction's.
+  // A note is a separate commit; between the offset and the end of a transaction it would undo the transaction's commit.
   const quarantine = (options.quarantine ?? true) && ownership === undefined;
   const note = quarantine ? createQuarantineNotes({ frameRecords, maxRecords: credit.maxRecords }) : undefined;
   const committer = createCommitter(
@@ -200,7 +200,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     } finally {
       await admin.disconnect();
     }
-    // Closed meanwhile: `close` found no consumer to end → one made from here on would join, and nobody would end it.
+    // Closed meanwhile: `close` found no consumer to end → one made after this point would join, and nobody would end it.
     if (isClosed()) throw notJoined();
     consumer = createGroupConsumer(
       {
@@ -238,7 +238,7 @@ export function createKafkaSource(deps: KafkaSourceDeps, options: KafkaSourceOpt
     closing.abort();
     membership.closing();
     watchdog.stop();
-    // Whoever waits for the join would wait for as long as one may take, and keep the process alive with it.
+    // Waiting for the join could take very long, and would keep the process alive.
     first?.reject(notJoined());
     const ended = consumer?.end();
     consumer = undefined;

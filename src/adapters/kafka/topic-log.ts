@@ -6,9 +6,9 @@ import { endOf, headersOf } from './fetch/frames.ts';
 import { createLogReader } from './fetch/log-reader.ts';
 
 /**
- * Topics read without a group: the port's promise (src/ports/topic-log.ts). A dead letter of a transaction that was aborted is
- * none, and must not be replayed: committed records only. Limits: one fetch at a time; a batch that nobody can read comes as
- * records without a body.
+ * Reads topics without a group, with the promise of the port (src/ports/topic-log.ts). Only committed records, because a dead letter
+ * of an aborted transaction is none and must not be replayed. Limits: one fetch at a time; an unreadable batch comes as records
+ * without a body.
  */
 export interface TopicLogOptions extends KafkaConnection {
   readonly fetchMaxBytes?: number;
@@ -43,7 +43,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
       while (offset < to) {
         const batch = await reader.fetch(topic, partition, offset);
         if (batch === undefined) {
-          // Retention, or a purge, was faster: what is left begins later. Or the topic is another one by now.
+          // Retention or a purge was faster, so the partition begins later; or it is a different topic by now.
           const start = (await extents(topic))[partition]?.start ?? to;
           offset = start > offset ? start : to;
           continue;
@@ -55,7 +55,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
           // Most visits wait for nothing: a promise each would cost more than the visit.
           if (!(typeof goesOn === 'boolean' ? goesOn : await goesOn)) return record.offset + 1;
         }
-        // Below the end there is always something to fetch, unless an open transaction holds it back.
+        // Before the end there is always something to fetch, unless an open transaction holds it back.
         if (batch.rawMessages.length === 0) return offset;
         offset = Math.max(offset + 1, endOf(batch));
       }
@@ -64,7 +64,7 @@ export function createTopicLog(deps: ConnectionDeps, options: TopicLogOptions): 
 
     async truncate(topic, partition, offset) {
       const admin = await reader.admin();
-      // The client deletes only where it has looked at the topic before.
+      // The client deletes only from topics whose metadata it has read before.
       await extents(topic);
       await asked(topic, `delete ${topic}/${partition} before offset ${offset}`, () =>
         admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] }),

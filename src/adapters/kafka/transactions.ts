@@ -19,13 +19,13 @@ import {
 import { createTransactionWire, type TransactionWire } from './transaction/wire.ts';
 
 /**
- * Kafka as a transactional sink: one transactional id an input partition, `GROUP-TOPIC-PARTITION`.
+ * Kafka as a transactional sink: one transactional id per input partition, `GROUP-TOPIC-PARTITION`.
  *
- * Brokers take the offset of a transaction from whoever holds the producer, member of the group or not (the client speaks no
- * KIP-447). So membership protects nothing here, and this does: **a transaction goes through a producer epoch that was begun
- * before a read of the committed offset which answered where the transaction before it had ended.** Beginning an epoch shuts out every
- * other one; reading under it says whether somebody was here meanwhile. A zombie can disturb the owner that way, who then begins anew
- * from the committed offset, but neither can write a record twice.
+ * Brokers accept the offset of a transaction from whoever holds the producer, member of the group or not (the client does not support
+ * KIP-447). So group membership protects nothing here. This rule does: **a transaction is sent only under a producer epoch that was
+ * begun before the committed offset was read, and only if that offset is where the previous transaction ended.** Beginning an epoch
+ * fences every other one; reading the offset under it shows whether somebody else has written meanwhile. A zombie can thus disturb
+ * the owner, which then restarts from the committed offset, but neither can write a record twice.
  *
  * | state of a partition | event                                    | then                                                     |
  * |----------------------|------------------------------------------|----------------------------------------------------------|
@@ -44,7 +44,7 @@ export interface TransactionsDeps {
   readonly telemetry: Telemetry;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** In place of the real ones, for tests. */
+  /** Replaces the real ones, for tests. */
   readonly createWire?: (index: number) => TransactionWire;
   readonly createClient?: (connection: KafkaConnection, telemetry: Telemetry) => Kafka;
 }
@@ -52,20 +52,20 @@ export interface TransactionsDeps {
 export interface TransactionsOptions extends KafkaConnection {
   readonly groupId: string;
   /**
-   * After a crash, readers of committed records wait for the end of what was open: until the next owner comes, or this has passed
-   * and the coordinator looks (every 10 s by default). A transaction that takes longer while we live is aborted, and done again.
+   * After a crash, readers of committed records wait for the open transaction to end: until the next owner comes, or until this
+   * time has passed and the coordinator checks (every 10 s by default). A live transaction that takes longer is aborted and repeated.
    */
   readonly transactionTimeoutMs?: number;
-  /** How long `take`, or a transaction, waits for the end of the one before. */
+  /** How long `take`, or a transaction, waits for the end of the previous one. */
   readonly patienceMs?: number;
   readonly replicasMs?: number;
   readonly metadataRefreshMs?: number;
   readonly closeMs?: number;
 }
 
-/** A broker answers the requests of one connection one by one → partitions share a few, not one. */
+/** A broker answers the requests of a connection one by one → partitions share a few connections, not just one. */
 export const WIRES = 4;
-/** A broker gives up on its replicas before we give up on it. */
+/** Shorter than our time-out: a broker gives up on its replicas before we give up on the broker. */
 const REPLICAS_SHARE = 0.8;
 const FIRST_WAIT_MS = 25;
 const LAST_WAIT_MS = 1_000;
@@ -74,9 +74,9 @@ interface Session {
   readonly origin: Origin;
   readonly wire: TransactionWire;
   producer: TransactionalProducer | undefined;
-  /** The committed offset as of the last look under our epoch, or behind our last transaction; -1: none. */
+  /** The committed offset as last read under our epoch, or after our last transaction; -1: none. */
   base: number;
-  /** Where the transaction ends of which it is not known whether it was committed. */
+  /** The end of the transaction whose outcome is unknown. */
   doubt: number | undefined;
 }
 
@@ -88,7 +88,7 @@ export function createKafkaTransactions(
   const { brokers, groupId } = options;
   const patienceMs = options.patienceMs ?? 10_000;
   const sessions = new Map<string, Session>();
-  /** Who took a partition last, whether it is ready or not. */
+  /** The origin that took a partition last, ready or not. */
   const taken = new Map<string, Origin>();
   const count = (result: string) => telemetry.counter('sluice_transactions_total', { result });
   const results = { committed: count('committed'), failed: count('failed'), lost: count('lost') };
@@ -104,7 +104,7 @@ export function createKafkaTransactions(
     return session?.origin === origin ? session : undefined;
   }
 
-  /** A new epoch, and what is committed under it. */
+  /** Begins a new epoch, and reads what is committed under it. */
   async function begin({ wire, origin }: Session): Promise<readonly [TransactionalProducer, number]> {
     const id = `${groupId}-${origin.topic}-${origin.partition}`;
     const made = await whenFree(clock, deadlineIn(clock, patienceMs), () => wire.initProducer(id));
@@ -116,7 +116,7 @@ export function createKafkaTransactions(
     return [producer, offset];
   }
 
-  /** After a failure: what became of it, and a producer to go on with if it is to be done again. */
+  /** After a failure: finds out the outcome, and gets a producer to continue with if the transaction must be repeated. */
   async function settleDoubt(session: Session, nextOffset: number): Promise<TransactionalProducer | Published> {
     const [producer, offset] = await begin(session);
     const { doubt, base } = session;
@@ -140,7 +140,7 @@ export function createKafkaTransactions(
     return error;
   }
 
-  /** The topics were there when the sink was opened; a broker that has just begun may know none yet. To wait loses nothing. */
+  /** The topics were there when the sink was opened; a broker that has just started may not know them yet. Waiting loses nothing. */
   function gone(thrown: unknown, doing: string): SluiceError {
     const said = 'a broker does not know a topic of it; it is tried again, and waits if the topic was deleted';
     return new SluiceError('broker-rejected', `could not ${doing}: ${said}`, thrown);
@@ -224,7 +224,7 @@ export function createKafkaTransactions(
     topics?.close();
     sessions.clear();
     const end = async (): Promise<void> => {
-      // A transaction that is cut off would hold up readers until its time-out: what is under way may end.
+      // An interrupted transaction would hold up readers until its time-out, so what is in flight may finish.
       await Promise.all(underWay);
       await Promise.allSettled([...wires.map((wire) => wire.close()), admin?.disconnect()]);
     };

@@ -3,7 +3,7 @@ import { SluiceError } from '../../../kernel/errors.ts';
 import type { Telemetry } from '../../../ports/telemetry.ts';
 import { messageOf, translate } from './errors.ts';
 
-/** The client's own crashes: one from which it begins anew is counted, any other is a failure for good. */
+/** The client's own crashes: one after which it restarts is counted, any other is a final failure. */
 export function listenForCrashes(
   client: Consumer,
   deps: {
@@ -26,7 +26,7 @@ export function listenForCrashes(
       );
       return;
     }
-    // The client counts what may not be done as worth another try, for ever. A login may be taken again: credentials are rolled.
+    // The client retries a refused permission for ever, so that ends the run. A refused login may pass: credentials are rotated.
     if (error.code === 'broker-refused') onFailed(error);
     telemetry.counter('sluice_retries_total', { what: 'kafka-consumer', reason: error.code }).add(1);
     telemetry.event('consumer-restarting', { group: groupId, error: messageOf(payload.error) });

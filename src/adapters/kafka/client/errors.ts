@@ -11,7 +11,7 @@ interface VendorError {
   readonly cause?: unknown;
 }
 
-/** The member no longer speaks for its partitions; the client finds out by itself and joins again. */
+/** The member no longer owns its partitions; the client finds out by itself and joins again. */
 const FENCED: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
 const TOO_LARGE: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_FETCH_SIZE']);
 const REFUSED: ReadonlySet<string> = new Set([
@@ -28,10 +28,10 @@ const LOGIN_REFUSED: ReadonlySet<string> = new Set([
 ]);
 const MISSING: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']);
 
-/** What a record is, not when it is sent: a null key in a compacted topic, a timestamp beyond the topic's limits. */
+/** Caused by the record itself: a null key in a compacted topic, a timestamp outside the topic's limits. */
 const NEVER_TAKEN: ReadonlySet<string> = new Set(['INVALID_RECORD', 'INVALID_TIMESTAMP']);
 
-/** The broker takes nothing more from this producer, or not what comes next. */
+/** The broker accepts nothing more from this producer, or not its next batch. */
 const SPENT: ReadonlySet<string> = new Set([
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
   'UNKNOWN_PRODUCER_ID',
@@ -40,8 +40,8 @@ const SPENT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Answers with which a broker says that it wrote nothing. Anything else leaves it open: a timeout, a lost connection, and that it does
- * not lead (any more), which it says of rows, too, that it had appended and that wait for their replicas.
+ * Answers by which a broker says that it wrote nothing. Anything else leaves the outcome open: a time-out, a lost connection, and
+ * "not the leader (any longer)", which a broker also says of rows that it has appended and that wait for their replicas.
  */
 const NOT_WRITTEN: ReadonlySet<string> = new Set([
   ...TOO_LARGE,
@@ -74,7 +74,7 @@ export function isRejoin(thrown: unknown): boolean {
   return FENCED.has(type) || type === 'REBALANCE_IN_PROGRESS';
 }
 
-/** The coordinator cannot be reached, or is another broker by now; the membership itself may be fine. */
+/** The coordinator cannot be reached, or has moved; the membership itself may be fine. */
 export function isCoordinatorLost(thrown: unknown): boolean {
   const type = kafkaType(thrown);
   if (type === 'NOT_COORDINATOR_FOR_GROUP' || type === 'GROUP_COORDINATOR_NOT_AVAILABLE') return true;
@@ -88,7 +88,7 @@ export function isTopicMissing(thrown: unknown): boolean {
   return MISSING.has(kafkaType(thrown));
 }
 
-/** Asking again through the same producer gets the same answer. */
+/** A retry with the same producer would get the same answer. */
 export function isProducerSpent(thrown: unknown): boolean {
   const type = kafkaType(thrown);
   return SPENT.has(type) || type === 'DUPLICATE_SEQUENCE_NUMBER';
@@ -137,7 +137,7 @@ export function translate(thrown: unknown, doing: string, brokers: readonly stri
   return make('broker-unavailable', `it is tried again; ${hint}brokers: ${brokers.join(', ')}`);
 }
 
-/** A login that the broker does not take, or that could not be made. */
+/** The broker refuses the login, or it could not be carried out. */
 export function isLoginRefused(thrown: unknown): boolean {
   return LOGIN_REFUSED.has(kafkaType(thrown)) || nameInChain(thrown, 'KafkaJSSASLAuthenticationError');
 }
@@ -153,7 +153,7 @@ function loginRefused(said: string, type: string, make: (code: ErrorCode, advice
   );
 }
 
-/** TLS that cannot be, in words. */
+/** Why TLS cannot be established, in words. */
 function tlsTroubleOf(thrown: unknown): ReturnType<typeof tlsTrouble> {
   return find(thrown, ({ code }) => tlsTrouble(code, 'connections.kafka'));
 }
@@ -176,7 +176,7 @@ function aclRemedy(type: string, doing: string, brokers: readonly string[]): str
 }
 
 const NO_LOGIN = 'the listener asks for no login: leave connections.kafka.sasl out, or give the port of one with SASL';
-/** What a listener does that was told nothing of what it wants to know. */
+/** How a listener answers a client that speaks the wrong protocol: with TLS or without, with a login or without. */
 const HUNG_UP = 'a listener that hangs up wants a login (connections.kafka.sasl) or TLS (ssl); ';
 const UNRECOVERABLE: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
 

@@ -2,17 +2,17 @@ import { RecordColumns } from '../../../kernel/record-columns.ts';
 import type { FetchedBatch, FetchedMessage } from './internals.ts';
 
 /**
- * Memory that fetches lie in, used again: the bytes of large responses, and the columns that their records are decoded into.
+ * Reuses the memory of fetches: the bytes of large responses, and the columns into which their records are decoded.
  *
- * Both are thousands of times larger than what the heap has of them, and all that V8 knows of them is when to collect (cause) →
- * new for each fetch they have the whole heap marked seven times a second, by helping threads too: a quarter of all time
- * (effect) → what was given back last is lent first, and nothing is new (guard).
+ * Both are thousands of times larger than their objects on the heap, and make V8 collect garbage (cause) → if they were new for each
+ * fetch, the whole heap would be marked seven times a second, on helper threads too: a quarter of all time (effect) → what was
+ * given back last is lent first (guard).
  *
- * Promise: memory is lent again when every batch of its response was ended and every frame that lies in it is settled, and only if it
- * is of here. A batch that the client drops is never ended, nor is one whose hand-over failed, and frames of a partition that was
- * taken away may never settle: their response is left to the garbage collector, as all were.
- * Limits: KEPT_BYTES of responses that frames lie in or nobody needs, and KEPT_ROWS of columns; a response of less than LEAST_BYTES,
- * or more than half of what is kept, is not of here.
+ * Promise: memory is lent again once every batch of its response has ended and every frame that lies in it is settled, and only if
+ * it came from here. A batch that the client drops never ends, nor does one whose hand-over failed, and frames of a revoked
+ * partition may never settle: such a response is left to the garbage collector.
+ * Limits: KEPT_BYTES of responses that are unused or hold frames, and KEPT_ROWS of columns; a response smaller than LEAST_BYTES, or
+ * larger than half of KEPT_BYTES, is allocated elsewhere.
  */
 const LEAST_BYTES = 64 * 1024;
 const KEPT_BYTES = 32 * 1024 * 1024;
@@ -32,18 +32,18 @@ interface Held {
 export class FetchMemory {
   private readonly responses: Buffer[] = [];
   private responseBytes = 0;
-  /** By what was lent of it: nothing else is taken back. */
+  /** By the buffer that was lent: nothing else is taken back. */
   private readonly lent = new WeakMap<ArrayBufferLike, Buffer>();
   private readonly columns = new Map<number, RecordColumns[]>();
   private rows = 0;
-  /** By the messages that one partition's part of a response became. */
+  /** By the messages that one partition's part of a response was decoded into. */
   private readonly held = new WeakMap<readonly FetchedMessage[], Held>();
-  /** Batches of a response that are not ended, and frames that lie in it. */
+  /** Batches of a response that have not ended, and frames that lie in it. */
   private readonly open = new WeakMap<ArrayBufferLike, number>();
-  /** Responses that frames lie in. Weakly: one that the collector has is none. */
+  /** Responses that hold frames. Weakly, so that the garbage collector may take them. */
   private borrowed: Borrowed[] = [];
 
-  /** Room for a response, of exactly this length; what it holds is anything. */
+  /** Memory for a response, of exactly this length, with undefined content. */
   response(bytes: number): Buffer {
     if (bytes < LEAST_BYTES || bytes > KEPT_BYTES / 2) return Buffer.allocUnsafeSlow(bytes);
     const { responses } = this;
@@ -84,7 +84,7 @@ export class FetchMemory {
     }
   }
 
-  /** Nobody looks at the batch any more, nor at its messages. */
+  /** Nobody reads the batch or its messages any longer. */
   end({ rawMessages }: FetchedBatch): void {
     const held = this.held.get(rawMessages);
     if (held === undefined) return;

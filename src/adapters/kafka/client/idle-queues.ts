@@ -12,10 +12,10 @@ const require = createRequire(import.meta.url);
 let installed = false;
 
 /**
- * Each request queue of the client sets a timer for the end of a throttle that never was, -1 minus now (cause): Node warns of
- * a negative time-out on standard error, and the timer, which sets itself again, fires every millisecond on every connection
- * (effect). A queue with nothing pending and no throttle has nothing to check, so no timer is set (guard): the client sets
- * one whenever it makes a request wait, and checks whenever one is answered.
+ * Each request queue of the client sets a timer for the end of a throttle even if there is none: -1 minus now (cause). Node warns
+ * on standard error of a negative time-out, and the timer, which renews itself, fires every millisecond on every connection
+ * (effect). A queue with nothing pending and no throttle has nothing to check, so no timer is set (guard): the client sets one
+ * whenever it makes a request wait, and checks whenever one is answered.
  */
 export function quietIdleQueues(wallMs: () => number): void {
   if (installed) return;

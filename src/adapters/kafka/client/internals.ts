@@ -4,10 +4,10 @@ import { SluiceError } from '../../../kernel/errors.ts';
 import type { RecordRange } from '../../../kernel/record-columns.ts';
 
 /**
- * The parts of kafkajs 2.2.4 that have no public name, as far as they are used here, and the one hook put into them.
+ * The non-public parts of kafkajs 2.2.4 that are used here, and the one hook put into them.
  *
- * Promise: nothing is touched unless the installed version is exactly the one these types were read from. Whoever reads, or joins
- * a group, refuses another one; who only writes does it through what has a public name (`producerPath`).
+ * Promise: nothing is touched unless the installed version is exactly the one from which these types were taken. Readers and group
+ * members refuse any other version; writers then use only the public interface (`producerPath`).
  * Limit: the hook sits on a shared prototype; consumers that did not register are passed through unchanged.
  */
 export const SUPPORTED_CLIENT = '2.2.4';
@@ -18,7 +18,7 @@ export interface OffsetManager {
   commitOffsets(offsets: { readonly topics: readonly CommitTopic[] }): Promise<void>;
   /** Sets the next fetch to `offset` + 1. */
   resolveOffset(at: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
-  /** Where a fetch begins that has nothing resolved yet; partitions without an entry are not fetched. */
+  /** Where the first fetch of a partition begins; partitions without an entry are not fetched. */
   committedOffsets(): Record<string, Record<number, string>>;
 }
 
@@ -27,7 +27,7 @@ export interface CommitTopic {
   readonly partitions: readonly {
     readonly partition: number;
     readonly offset: string;
-    /** Kept beside the offset, and told with it; brokers take up to 4 KiB unless told otherwise. */
+    /** Stored with the offset and returned with it; brokers accept up to 4 KiB by default. */
     readonly metadata?: string;
   }[];
 }
@@ -77,14 +77,14 @@ export interface BatchContext {
   readonly firstOffset: string;
   readonly lastOffsetDelta: number;
   readonly firstTimestamp?: number;
-  /** Where the broker dates the records; undefined where the producer does. */
+  /** The broker's timestamp for the records; undefined if the producer sets the timestamps. */
   readonly appendedAt?: string | undefined;
   readonly producerId?: string;
   readonly inTransaction?: boolean;
   readonly isControlBatch?: boolean;
 }
 
-/** Why a message comes without what it holds. */
+/** Why a message comes without its content. */
 export interface Unread {
   readonly why: 'too-large' | 'batch-unreadable';
   /** Completes "the record batch at … ". */
@@ -105,7 +105,7 @@ export interface FetchedMessage {
   readonly isControlRecord?: boolean;
   readonly batchContext?: BatchContext;
   readonly records?: RecordRange;
-  /** Key, value and headers were left behind, and why. */
+  /** Set if key, value and headers were dropped: the reason. */
   readonly unread?: Unread;
 }
 
@@ -155,7 +155,7 @@ export function checkClient(client: { readonly version: string; readonly debugPr
       `kafkajs ${client.version} is installed, but what joins groups, commits and reads was written for ${SUPPORTED_CLIENT} only, and might lose records with another one: install exactly kafkajs@${SUPPORTED_CLIENT}`,
     );
   }
-  // KAFKAJS_DEBUG_PROTOCOL_BUFFERS → the client logs whole payloads → they end where logs end: refuse.
+  // KAFKAJS_DEBUG_PROTOCOL_BUFFERS → the client logs whole payloads → they end up wherever logs do → refuse.
   if (client.debugProtocolBuffers) {
     throw new SluiceError(
       'client-unsupported',
@@ -164,14 +164,14 @@ export function checkClient(client: { readonly version: string; readonly debugPr
   }
 }
 
-/** `columnar`: Produce of ours, on parts of the client that have no public name. `stock`: the client's own producer. */
+/** `columnar`: our own producer, on non-public parts of the client. `stock`: the client's own producer. */
 export type ProducerPath = 'columnar' | 'stock';
 
 /**
  * Which producer goes with the client that is installed. Throws `client-unsupported` where it writes payloads to its log.
  *
- * What the client's own producer is used for has public names, and each acknowledgement is compared with what was sent: another
- * version costs time and headers, not records. So it is told (`onOther`), and used.
+ * The client's own producer is used only through its public interface, and each acknowledgement is compared with what was sent, so
+ * another version costs time and headers, but no records. So it is used, and reported (`onOther`).
  */
 export function producerPath(
   client: { readonly version: string; readonly debugProtocolBuffers: boolean; readonly stock: boolean },

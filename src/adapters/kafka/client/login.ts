@@ -4,13 +4,13 @@ import type { KafkaLogin } from '../../../kernel/connections/login.ts';
 
 const require = createRequire(import.meta.url);
 
-/** One message of a mechanism, and what the broker says to it; each with its length in front. */
+/** One message of a mechanism and the broker's answer, each with its length in front. */
 export interface Exchange {
   readonly request: { encode(): Promise<Buffer> };
   readonly response?: { decode(bytes: Buffer): Promise<unknown>; parse(data: unknown): Promise<unknown> };
 }
 
-/** How the client asks for a login: it is told how to send, and nothing of connections. */
+/** A login mechanism as the client calls it: it gets a way to send, and knows nothing of connections. */
 export type LoginProvider = (deps: {
   readonly host: string;
   readonly port: number;
@@ -21,8 +21,8 @@ export type LoginProvider = (deps: {
 const LENGTH_BYTES = 4;
 
 /**
- * A login as the client takes it. It keeps this object for as long as it lives and reads it at each login, re-authentication
- * within a session (KIP-368) included: what is secret is asked for there, and a password that was rolled is used from then on.
+ * A login in the form the client expects. The client keeps this object for its whole life and reads it at each login, including
+ * re-authentication within a session (KIP-368). So secrets are read there, and a rotated password is used from then on.
  */
 export function saslOf(login: KafkaLogin): SASLOptions {
   const { mechanism } = login;
@@ -42,9 +42,9 @@ export function saslOf(login: KafkaLogin): SASLOptions {
 }
 
 /**
- * OAUTHBEARER (RFC 7628). In place of the client's: that passes over what a broker has against a token, which comes as a challenge
- * and not as an error (cause) → the login counts as done, and the next request fails for a reason that is none (effect) →
- * the challenge is read, answered as the protocol wants it, and is the reason (guard).
+ * OAUTHBEARER (RFC 7628), in place of the client's own, which ignores a broker's objection to a token because it comes as a
+ * challenge, not as an error (cause) → the login counts as successful, and the next request fails for a misleading reason
+ * (effect) → the challenge is read, answered as the protocol requires, and reported as the reason (guard).
  */
 function bearer(token: () => Promise<string>): LoginProvider {
   return ({ saslAuthenticate }) => ({
@@ -54,7 +54,7 @@ function bearer(token: () => Promise<string>): LoginProvider {
       const { KafkaJSSASLAuthenticationError: Refused } = require('kafkajs/src/errors') as {
         readonly KafkaJSSASLAuthenticationError: new (message: string) => Error;
       };
-      // Its answer is an error, after which the broker hangs up.
+      // The answer to this is an error, after which the broker hangs up.
       await saslAuthenticate(messageOf('\x01')).catch(() => undefined);
       throw new Refused(`SASL OAUTHBEARER authentication failed: ${statusOf(String(said))}`);
     },

@@ -2,25 +2,25 @@ import { createRequire } from 'node:module';
 import { type Clock, pause } from '../../../kernel/clock.ts';
 
 /**
- * The network layer of kafkajs 2.2.4, held to what a broker that died or hangs needs of it. Seven guards, put once into its
- * classes; whoever installs them has asked `checkClient` (internals.ts) before.
+ * Makes the network layer of kafkajs 2.2.4 cope with brokers that die or hang: seven guards, installed once in its classes. Call
+ * `checkClient` (internals.ts) before installing them.
  *
- * - A request runs out of time, and the client keeps the connection: brokers answer a connection's requests in their order, so
- *   all that follows runs out of time behind it, and a hung broker counts as connected and is asked again → hang up, unless
- *   it waited behind one that may take longer.
- * - An answer that is cut off half way stays in the buffer, and the next connection's bytes are appended to it: from then on
- *   nothing fits, and no request is ever answered → every connection begins with an empty buffer.
- * - Disconnecting waits for what is under way; a refresh of the metadata disconnects the brokers that are gone, and so waits
- *   for them, and everybody for it → after `goodbyeMs` it hangs up.
- * - Disconnecting what is disconnected leaves one more listener on its dead socket, for as long as a broker is away, until Node
- *   warns of a leak on standard error → a dead socket is let go first.
- * - A broker that closed a connection is forgotten, and with it the way back: its other connection leaks, the last one
- *   takes the client's way to any broker along, and a fetch of it is "not found in the cached metadata", a crash of the
- *   consumer → it is kept, and only the metadata counts as old.
- * - Sends to one broker take turns, each with the leader that it chose before its turn: behind one that ran out of time, all
- *   others do the same, one after the other → those that chose before the hang-up fail at once, and choose again.
- * - A session is renewed ten seconds before its end; one of less is renewed before every request, and a broker takes no second
- *   login within a second: it hangs up → a short one is renewed at its half.
+ * - A request times out, and the client keeps the connection: brokers answer the requests of a connection in order, so all that
+ *   follow time out behind it, and a hung broker still counts as connected and is asked again → hang up, unless the request
+ *   waited behind one that may take longer.
+ * - An answer that is cut off stays in the buffer, and the bytes of the next connection are appended to it: from then on no
+ *   response can be parsed and no request is answered → every connection begins with an empty buffer.
+ * - Disconnecting waits for requests in flight. A metadata refresh disconnects brokers that are gone, so it waits for them, and
+ *   everybody waits for it → after `goodbyeMs` it hangs up.
+ * - Disconnecting a disconnected broker adds one more listener to its dead socket each time, until Node warns of a leak on
+ *   standard error → a dead socket is released first.
+ * - When a broker closes a connection, the client forgets the broker: its other connection leaks; after the last one, the client
+ *   has no way to any broker left; and a fetch from it fails with "not found in the cached metadata", which crashes the consumer
+ *   → the broker is kept, and only the metadata counts as stale.
+ * - Sends to one broker queue up, each for the leader that it chose before queueing: behind one that timed out, all the others
+ *   time out too, one after the other → those that chose before the hang-up fail at once, and choose again.
+ * - A session is renewed ten seconds before its end. One shorter than that is renewed before every request, but a broker accepts
+ *   no second login within a second and hangs up → a short session is renewed halfway through.
  */
 export interface Connection {
   readonly host: string;
@@ -29,13 +29,13 @@ export interface Connection {
   authenticatedAt: unknown;
   /** How long before the end of a session it is renewed. */
   reauthenticationThreshold: number;
-  /** 0: for ever; a number of the client's own, of milliseconds. */
+  /** A time of the client's own, in ms; 0: for ever. */
   readonly sessionLifetime: { toString(): string };
   chunks: Buffer[];
   bytesBuffered: number;
   bytesNeeded: number;
   socket?: { readonly destroyed?: boolean; destroy(): void } | null;
-  /** By correlation id, which goes up from request to request. */
+  /** By correlation id, which increases from request to request. */
   readonly requestQueue: { destroy(): void; readonly inflight: ReadonlyMap<number, unknown> };
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
@@ -104,7 +104,7 @@ export function guardConnection(
     connection.connectionStatus = 'disconnected';
   }
 
-  // Two calls at a time would open two sockets, and lose one of them.
+  // Two concurrent calls would open two sockets, and lose one of them.
   prototype.connect = function (this: Connection): Promise<unknown> {
     const begun = dialling.get(this);
     if (begun !== undefined) return begun;
@@ -149,7 +149,7 @@ export function guardConnection(
   };
 }
 
-/** Before the end of a session of so many milliseconds. */
+/** How long before the end of a session of this length it is renewed. */
 export function renewalMs(lifeMs: number): number {
   return lifeMs > 0 ? Math.min(RENEWAL_MS, lifeMs / 2) : RENEWAL_MS;
 }

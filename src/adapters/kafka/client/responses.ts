@@ -1,18 +1,18 @@
 /**
- * A stream of responses with their lengths in front → the responses. One per connection.
+ * Splits a byte stream into responses, each of which has its length in front. One per connection.
  *
- * The caller reads into `room()`, at most as much as fits there, and says how much it was: small responses are copied out of one
- * buffer that is used again, one that is not complete in it is read on into a buffer of its size.
- * Limit: a response has MAX_RESPONSE_BYTES at most, its length included; behind one that says more nothing is read.
+ * The caller reads into `room()`, at most as much as fits, and reports how much that was. Small responses are copied out of one
+ * reused buffer; one that is not complete there is read on into a buffer of its own size.
+ * Limit: a response has at most MAX_RESPONSE_BYTES, its length included; after one that claims more, nothing is read.
  */
 export const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 const READ_BYTES = 64 * 1024;
 const LENGTH_BYTES = 4;
 
 export interface ResponsesOptions {
-  /** With its length in front. The buffer is the listener's. */
+  /** The response with its length in front. The listener owns the buffer. */
   readonly onResponse: (response: Buffer) => void;
-  /** Nothing more can be told from the stream. */
+  /** The stream cannot be parsed any further. */
   readonly onNonsense: (bytes: number) => void;
   /** Memory for a response that is not read in one piece, of exactly this length; new memory if not given. */
   readonly take?: (bytes: number) => Buffer;
@@ -24,7 +24,7 @@ export class Responses {
   /** Bytes at the beginning of `few`: less than a length. */
   private held = 0;
   private large: Buffer | undefined;
-  /** Bytes of `large` that are there. */
+  /** Bytes of `large` that have arrived. */
   private filled = 0;
   private isNonsense = false;
 
@@ -32,7 +32,7 @@ export class Responses {
     this.options = options;
   }
 
-  /** Where the next bytes go: never empty. */
+  /** Where to write the next bytes: never empty. */
   room(): Buffer {
     const { large, few, held } = this;
     if (large !== undefined) return large.subarray(this.filled);

@@ -10,15 +10,15 @@ import { MAX_RESPONSE_BYTES, Responses } from './responses.ts';
 /**
  * Sockets for the client, whose 'data' events are whole responses, one each.
  *
- * Node hands a stream over in pieces of 64 KiB, each in memory of its own; the client puts them together, all of them again
- * whenever one more has come (cause) → half a millisecond a megabyte, as much as is done with the records (effect) → we read
- * into memory of ours, a response of some size straight to where it stays, and the client finds it complete (guard).
+ * Node delivers a stream in pieces of 64 KiB, each in its own memory, and the client concatenates all of them again whenever one
+ * more arrives (cause) → half a millisecond per megabyte, as much as decoding the records takes (effect) → we read into our own
+ * memory, a large response directly to its final place, and the client gets it complete (guard).
  *
- * Everything that a broker sends has its length in front, logins included. Promise: TLS as the client does it, verified; bytes come
- * once and in order; a length that cannot be true ends the connection, with an error, before there is memory for it.
+ * Everything that a broker sends has its length in front, logins included. Promise: TLS as the client does it, verified; bytes
+ * come once and in order; an impossible length ends the connection with an error before memory is allocated for it.
  */
 const KEEP_ALIVE_MS = 60_000;
-/** Type and version that every alert begins with, where a response has its length. */
+/** Type and version with which every TLS alert begins, where a response has its length. */
 const TLS_ALERT = 0x1503;
 
 export function socketsOf(tls: TlsSettings | undefined): ISocketFactory {
@@ -61,8 +61,8 @@ interface Receiver extends Connection {
 let installed = false;
 
 /**
- * The client keeps what is left behind a response, even if that is nothing, and puts it together with what comes next: a copy of
- * every response. Idempotent; whoever installs it has asked `checkClient` (internals.ts) before.
+ * The client keeps what is left over after a response, even if it is empty, and concatenates it with what comes next: a copy of
+ * every response. This avoids it. Idempotent; call `checkClient` (internals.ts) before.
  */
 export function takeResponsesWhole(): void {
   if (installed) return;

@@ -11,13 +11,13 @@ type Fetch = Runner['fetch'] & { readonly isOurs?: true };
 const require = createRequire(import.meta.url);
 
 /**
- * When brokers come or go the client ends its fetchers and makes new ones. A consumer that is stopped in between finds the old ones ended, and
- * nobody ends the new ones; each of their fetches is answered at once, with nothing, because the consumer does not run (cause) → they ask
- * again and again without a turn of the loop: no timer fires any more, so no drain, no time-out, no signal ends the process
- * (effect; seen at SIGTERM after brokers bounced) → a fetch of a consumer that was stopped fails, which ends the fetchers, and
- * the client, which looks whether it runs before it tries again, is done (guard).
+ * When brokers come or go, the client ends its fetchers and makes new ones. If the consumer is stopped in between, nobody ends the new
+ * fetchers; each of their fetches returns at once, with nothing, because the consumer is not running (cause) → they loop without
+ * yielding to the event loop: no timer fires, so no drain, time-out or signal ends the process (effect; seen at SIGTERM after
+ * brokers bounced) → a fetch of a stopped consumer fails, which ends the fetchers; the client checks whether it is running before
+ * it retries, and is done (guard).
  *
- * Idempotent; whoever installs it has asked `checkClient` (internals.ts) before.
+ * Idempotent; call `checkClient` (internals.ts) before.
  */
 export function endStoppedFetches(): void {
   const { prototype } = require('kafkajs/src/consumer/runner') as { prototype: { fetch: Fetch } };

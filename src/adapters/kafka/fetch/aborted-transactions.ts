@@ -1,19 +1,19 @@
 import type { BatchContext } from '../client/internals.ts';
 
 /**
- * Leaves out what aborted transactions wrote, in place of the client.
+ * Filters out the records of aborted transactions, in place of the client.
  *
- * Brokers name a fetch's aborted transactions in the order of their ends; the client believes it to be the order of their
- * beginnings, and looks at one more of them a message (cause) → where two overlap, as after the crash of a process that wrote for
- * several partitions, records of aborted transactions come out as if they were committed (effect; seen on Kafka 4.4) →
- * they are hidden here, before the client looks, and it is told of no aborted transactions (guard).
+ * Brokers list the aborted transactions of a fetch in the order of their ends; the client takes it for the order of their
+ * beginnings, and considers one more of them per message (cause) → if two overlap, as after the crash of a process that wrote for
+ * several partitions, records of aborted transactions come out as if they were committed (effect; seen on Kafka 4.4) → they are
+ * hidden here, before the client looks, and the client is told of no aborted transactions (guard).
  */
 export interface FetchedRecords {
   readonly messages: readonly FetchedRecord[];
   abortedTransactions?: readonly AbortedTransaction[] | null;
 }
 
-/** A record, or a batch by the offset of its last one: nobody's transaction begins within a batch. */
+/** A record, or a batch, by its last offset: no transaction begins within a batch. */
 export interface FetchedRecord {
   readonly offset: string;
   readonly key: Buffer | null;
@@ -26,10 +26,10 @@ export interface AbortedTransaction {
   readonly firstOffset: string;
 }
 
-/** Version and type of a control record are its key. */
+/** The key of a control record is its version and type. */
 const ABORT_MARKER = Buffer.from([0, 0, 0, 0]);
 
-/** Marks records of aborted transactions as what no reader is handed: so they still count as read. */
+/** Marks records of aborted transactions as control records, which no reader is given but which count as read. */
 export function hideAborted(fetched: FetchedRecords): void {
   if (!fetched.abortedTransactions?.length) return;
   const begins = fetched.abortedTransactions

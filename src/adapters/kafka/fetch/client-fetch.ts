@@ -5,11 +5,11 @@ import { type DecodeMessages, decodeMessages } from '../record-batch/read.ts';
 import { type FetchedRecords, hideAborted } from './aborted-transactions.ts';
 
 /**
- * Fetches of the client, decoded by us: `decodeMessages` in the place of the client's decoder, and a look at what every broker
- * answers, for aborted transactions.
+ * Makes the client's fetches use our decoder: `decodeMessages` in place of the client's, and a check of every answer for aborted
+ * transactions.
  *
- * Promise: whoever reads with this client in this process gets what the client gives, one message per record. The one exception is
- * a consumer whose cluster was given to `keepBatches`: it gets one message per batch.
+ * Promise: any other reader with this client in this process gets one message per record, as before. Only a consumer whose cluster
+ * was given to `keepBatches` gets one message per batch.
  */
 interface FetchResponse {
   readonly responses: readonly { readonly partitions: readonly Partition[] }[];
@@ -27,13 +27,13 @@ const FETCH = 'kafkajs/src/protocol/requests/fetch';
 const FIRST_VERSION = 4;
 const LAST_VERSION = 11;
 
-/** A fetch that has so much need not wait for company. */
+/** A fetch with this much is answered without being held any longer. */
 const HELD_FETCH_BYTES = 512 * 1024;
 
-/** A broker that answers a consumer which keeps batches. */
+/** State of a broker whose consumer keeps batches. */
 interface Keeper {
   readonly fetchHoldMs: number;
-  /** What the last fetch brought was something. */
+  /** Whether the last fetch brought anything. */
   found: boolean;
 }
 
@@ -41,12 +41,12 @@ const keepers = new WeakMap<FetchBroker, Keeper>();
 const clusters = new WeakSet<Cluster>();
 
 /**
- * Each consumer has a cluster of its own, and that its brokers: none of them answers anybody else. Idempotent.
+ * Each consumer has its own cluster object, with its own broker objects, so this concerns no other reader. Idempotent.
  *
- * A fetch is answered with the first record that comes (cause) → while a few thousand come in a second, each two milliseconds
- * bring some ten records for each partition, and most of the time goes into fetches and frames (effect) → where the last fetch
+ * A broker answers a fetch with the first record that arrives (cause) → at a few thousand records a second, a fetch returns every two
+ * milliseconds with some ten records per partition, and most of the time goes into fetches and frames (effect) → if the last fetch
  * brought something, the broker holds the next one for `fetchHoldMs`, or until it has HELD_FETCH_BYTES (guard). A record that comes
- * after a pause waits for nobody. `fetchHoldMs` below 1: none does.
+ * after a pause is not held. With `fetchHoldMs` below 1, none is.
  */
 export function keepBatches(cluster: Cluster, fetchHoldMs = 0): void {
   if (clusters.has(cluster)) return;
@@ -88,7 +88,7 @@ function held(request: Record<string, unknown>, { fetchHoldMs, found }: Keeper):
   return { ...request, minBytes: HELD_FETCH_BYTES, maxWaitTime: Math.min(fetchHoldMs, Number(request.maxWaitTime)) };
 }
 
-/** Responses are loaded anew when they are next used, so that ones loaded before this come to have it too. */
+/** Response modules are reloaded on their next use, so that those already loaded get our decoder too. */
 function installDecoder(require: NodeJS.Require): void {
   const path = require.resolve(`${FETCH}/v4/decodeMessages`);
   const legacy = require(path) as DecodeMessages;

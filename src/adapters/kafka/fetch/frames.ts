@@ -5,21 +5,21 @@ import { type RecordRange, startOf } from '../../../kernel/record-columns.ts';
 import type { FetchedBatch, FetchedMessage } from '../client/internals.ts';
 
 /**
- * What a fetch brought → frames. Pure. Here the client's objects end: a frame copies what it keeps, of a record batch whole
- * records as they lie there, and that is what the credit is charged. Where copying would cost most, `sharedBytes`, frames may lie in
- * the fetch itself.
+ * A fetch → frames. Pure. The client's objects go no further than this: a frame copies what it keeps, whole records unchanged from a
+ * record batch, and the credit is charged for that. Where copying would be too expensive, frames may lie in the fetch itself
+ * (`sharedBytes`).
  *
- * A frame may take records of many batches: producers that send few at a time make no small frames.
+ * A frame may take records from many batches, so that producers which send few records at a time do not cause small frames.
  */
 
 export interface CutLimits {
   readonly maxRecords: number;
   readonly maxBytes: number;
-  /** A record above this, with what frames it, is kept by reference only. */
+  /** A record larger than this, framing included, is kept by reference only. */
   readonly maxRecordBytes: number;
 }
 
-/** A place among the records of a fetch: a message, and for a batch which of its records. */
+/** A place among the records of a fetch: a message and, for a batch, the index of the record in it. */
 export interface Cursor {
   readonly message: number;
   readonly record: number;
@@ -27,16 +27,16 @@ export interface Cursor {
 
 export const BEGINNING: Cursor = { message: 0, record: 0 };
 
-/** Records from one place up to another, and what their frame will hold. */
+/** The records from one place up to another, and what their frame will hold. */
 export interface Cut {
   readonly from: Cursor;
   readonly to: Cursor;
   readonly count: number;
-  /** Arena bytes: what the credit is asked for. */
+  /** Arena bytes: what the credit is charged. */
   readonly bytes: number;
 }
 
-/** The first record that was asked for: a fetch that begins within a batch brings the batch whole. */
+/** The first requested record: a fetch that begins within a batch brings the whole batch. */
 export function firstFrom(messages: readonly FetchedMessage[], offset: number): Cursor {
   const message = messages.findIndex((each) => Number(each.offset) >= offset);
   if (message < 0) return { message: messages.length, record: 0 };
@@ -84,10 +84,10 @@ export function cut(messages: readonly FetchedMessage[], from: Cursor, limits: C
   return { from, to: { message, record }, count, bytes };
 }
 
-/** A record of less than this on average is copied: it costs next to nothing, and does not hold on to the fetch. */
+/** Records smaller than this on average are copied: that costs next to nothing, and does not keep the fetch alive. */
 const WIDE_BYTES = 1024;
 
-/** What all records of a cut lie in, where they are large; undefined where they do not lie in one piece, or are better copied. */
+/** The buffer that holds all records of a cut, if they are large; undefined if they are not contiguous, or better copied. */
 export function sharedBytes(messages: readonly FetchedMessage[], found: Cut, limits: CutLimits): Buffer | undefined {
   const { from, to, count, bytes } = found;
   if (bytes < WIDE_BYTES * count) return undefined;
@@ -99,7 +99,7 @@ export function sharedBytes(messages: readonly FetchedMessage[], found: Cut, lim
     const { ends } = records.columns;
     const first = i === from.message ? records.from + from.record : records.from;
     const until = i === to.message ? records.from + to.record : records.to;
-    // Looked at one by one only where one might be too large to be kept.
+    // Checked one by one only if one of them might be too large to be kept.
     let start = startOf(records, first);
     if (ends[until - 1] - start <= limits.maxRecordBytes) continue;
     for (let row = first; row < until; start = ends[row++]) {
@@ -131,7 +131,7 @@ export function fill(
   return builder.build(at.nextOffset, at.receivedAtMs, at.receivedMonotonicMs);
 }
 
-/** In as few pieces as there are between records that are too large. */
+/** Appends them in as few pieces as possible, split only at records that are too large. */
 function appendRecords(builder: FrameBuilder, range: RecordRange, from: number, to: number, limits: CutLimits): void {
   const { offsets, timestamps, valueStart, valueEnd, ends } = range.columns;
   let begun = from;
@@ -175,14 +175,14 @@ export function endOf(batch: FetchedBatch): number {
   if (last === undefined) return Number(batch.fetchedOffset);
   const context = last.batchContext;
   const end = context === undefined ? Number(last.offset) : Number(context.firstOffset) + context.lastOffsetDelta;
-  // A damaged header may claim any end: none is beyond the partition's.
+  // A damaged header may claim any end, but none is beyond the partition's.
   return Math.min(
     Math.max(end, Number(last.offset)) + 1,
     Math.max(Number(last.offset) + 1, Number(batch.highWatermark)),
   );
 }
 
-/** Kept without its body: there is none, or too much of it. */
+/** Kept without its body, because there is none or it is too large. */
 function isReference(message: FetchedMessage, limits: CutLimits): boolean {
   return message.unread !== undefined || messageBytes(message) > limits.maxRecordBytes;
 }
@@ -191,7 +191,7 @@ function messageBytes(message: FetchedMessage): number {
   return (message.key?.length ?? 0) + (message.value?.length ?? 0) + (headerBlock(message)?.length ?? 0);
 }
 
-/** The client keeps headers as an object: values of one name lie together, whatever their order was. */
+/** The client keeps headers as an object, in which the values of a name are together, whatever their order was. */
 export function headersOf(headers: FetchedMessage['headers']): Header[] {
   const list: Header[] = [];
   if (headers === undefined) return list;
@@ -203,7 +203,7 @@ export function headersOf(headers: FetchedMessage['headers']): Header[] {
   return list;
 }
 
-/** Where there is a block, `headers` is not touched: it is put together when it is looked at. */
+/** If there is a block, `headers` is not read, because reading it would parse the block. */
 function headerBlock(message: FetchedMessage): Buffer | null {
   if (message.headerBlock !== undefined) return message.headerBlock;
   const list = headersOf(message.headers);

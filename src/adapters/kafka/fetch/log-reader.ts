@@ -16,26 +16,26 @@ import { FETCH_MAX_BYTES } from '../record-batch/read.ts';
 import { installFetch, keepBatches } from './client-fetch.ts';
 
 /**
- * Fetches without a group, over the client's own cluster.
+ * Fetches without a group, over the client's own cluster object.
  *
- * The client reads by groups only → a look at a topic would make a group, wait for its members and leave it behind →
- * fetches are asked for directly. The client's own decoder and its filter of aborted transactions are replaced, as for the
- * source (client-fetch.ts). Limits: committed records only; a leader that moves between two fetches is looked up anew.
+ * The client reads only with a group → a look at a topic would create a group, wait for its members and leave it behind → fetches
+ * are requested directly. The client's decoder and its filter of aborted transactions are replaced, as for the source
+ * (client-fetch.ts). Limits: only committed records; if a leader moves between two fetches, it is looked up again.
  */
 export interface LogReader {
   admin(): Promise<Admin>;
-  /** Calls `work`; what it throws is told in words of ours. */
+  /** Calls `work`, and translates what it throws. */
   asked<T>(topic: string, doing: string, work: () => Promise<T>): Promise<T>;
   extents(topic: string): Promise<readonly Extent[]>;
-  /** One fetch from the leader of a partition; undefined where the offset is gone. */
+  /** One fetch from the leader of a partition; undefined if the offset is gone. */
   fetch(topic: string, partition: number, offset: number): Promise<FetchedBatch | undefined>;
-  /** What is under way is answered or rejects; what is asked for later rejects. Nothing connects any more. */
+  /** Requests in flight are answered or reject; later ones reject. Nothing connects again. */
   close(): Promise<void>;
 }
 
 export interface LogReaderOptions extends KafkaConnection {
   readonly fetchMaxBytes?: number;
-  /** Batches come whole, as columns, in place of one message per record. */
+  /** Whole batches come as columns, instead of one message per record. */
   readonly whole?: boolean;
 }
 
@@ -87,9 +87,9 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
   }
 
   const connected = () => {
-    // Who reads on in the midst of a topic asks again without knowing of the end.
+    // A reader in the middle of a topic asks again without knowing the end.
     if (closing.signal.aborted) return Promise.reject(new SluiceError('broker-unavailable', CLOSED));
-    // A promise that was rejected stays so (cause) → whoever tries again would never be connected (effect) → it is forgotten (guard).
+    // A rejected promise stays rejected (cause) → a retry would never connect (effect) → it is forgotten (guard).
     opened ??= open().catch((thrown) => {
       opened = undefined;
       throw thrown;
@@ -148,7 +148,7 @@ export function createLogReader(deps: ConnectionDeps, options: LogReaderOptions)
       asked(topic, `read ${topic}/${partition}`, () => fetch(topic, partition, offset)),
     async close() {
       closing.abort();
-      // One that fails has closed what it had, and whoever asked for it is told.
+      // A failed attempt has closed its connections, and the caller hears of the failure.
       const clients = await opened?.catch(() => undefined);
       if (clients !== undefined) await Promise.all([clients.admin.disconnect(), clients.cluster.disconnect()]);
     },

@@ -10,25 +10,25 @@ import type { Lane, Lanes } from './lanes.ts';
 import type { NoteBeside } from './quarantine-notes.ts';
 
 /**
- * Stores positions of current epochs, and of no others (law L6), each with what is to be noted beside it.
+ * Commits positions of current epochs, and of no others (law L6), each with its note.
  *
- * The client's `commitOffsets` speaks for whatever generation is current → a late commit would go through for
- * partitions owned by somebody else, and resolves without doing anything once its runner stops → commits go through
- * the offset manager that the lane was assigned with: the broker refuses it when that generation is over.
+ * The client's `commitOffsets` speaks for whatever generation is current → a late commit would succeed for partitions that somebody
+ * else owns by then; and it resolves without doing anything once its runner has stopped → commits go through the offset manager
+ * with which the lane was assigned, so that the broker refuses them once that generation is over.
  *
- * Two requests may overtake each other when the coordinator moves, and one be repeated when a later one is stored already → a
- * position would go back → one at a time, in the order of asking, but none waits long for an answer that may be lost; and
- * nothing is sent, or sent again, that is behind what was sent before.
+ * Two requests may overtake each other when the coordinator moves, and a request may be repeated after a later one was stored → a
+ * position would go back → requests go one at a time, in order, but none waits long for an answer that may be lost; and no
+ * position is sent, or sent again, that is lower than one sent before.
  */
 export interface Committer {
   commit(positions: readonly Position[]): Promise<void>;
-  /** Positions of lanes, before which everything is settled. Rejects with the client's own error. */
+  /** Commits positions of lanes: everything before them is settled. Rejects with the client's own error. */
   store(list: readonly LanePosition[]): Promise<void>;
-  /** Notes beside every stored position that this process is no longer at work there. Never rejects. */
+  /** Notes with every committed position that this process no longer works there. Never rejects. */
   release(): Promise<void>;
 }
 
-/** A request waits so long for the one before it. */
+/** How long a request waits for the previous one. */
 const TURN_MS = 1_000;
 
 export type LanePosition = readonly [lane: Lane, offset: number];
@@ -73,7 +73,7 @@ export function createCommitter(
     const group = deps.group();
     const request = async (): Promise<void> => {
       const topics = requestFor(list);
-      // Without topics the client would commit what it believes was processed.
+      // Without topics, the client would commit what it believes to be processed.
       if (topics.length > 0) await manager.commitOffsets({ topics });
     };
     if (group === undefined) return request();
@@ -100,7 +100,7 @@ export function createCommitter(
     });
 
   /**
-   * Nothing of this generation can be stored any more. Whether the lanes are kept is known after the re-join: so these positions
+   * Nothing of this generation can be committed any longer. Whether the lanes are kept is known after the re-join: so these positions
    * are to be tried again, and left out then if their epochs are over. To take them for stored would be to lose count of what
    * is read again.
    */

@@ -14,16 +14,16 @@ import type { KafkaSourceOptions } from '../source-options.ts';
 import type { Membership } from './membership.ts';
 
 /**
- * The client's consumer, from its making to its end.
+ * The life of the client's consumer, from creation to end.
  *
- * Promise: once `closing` is aborted, nothing begins any more, and what is under way ends by itself: no new attempt, no restart. The
- * client looks whether it was stopped only before it is told to run and after it has joined → stopped in between, it takes the end
- * of its own connections for a crash, restarts, and dials brokers that may be gone, for ever, while the process that has nothing
- * else to do does not exit → it is asked not to restart (`restartOnFailure`), and told of the end between two turns of the loop, so
- * that a start or a restart that was decided already is one that it knows of, and ends.
+ * Promise: once `closing` is aborted, nothing new begins, and what is in flight ends by itself, without another attempt or restart.
+ * The client checks whether it was stopped only before it runs and after it has joined → stopped in between, it takes the end of its
+ * own connections for a crash, restarts, and dials brokers that may be gone, for ever, so that the process never exits → it is told
+ * not to restart (`restartOnFailure`), and stopped between two turns of the event loop, so that it knows of a start or restart
+ * already decided, and ends it.
  */
 export interface GroupConsumer {
-  /** Resolves when it runs, or was closed before; rejects with what the client makes of a failure that does not pass. */
+  /** Resolves when it is running, or was closed first; rejects with the client's error for a permanent failure. */
   run(): Promise<void>;
   /** Leaves the group, within `closeMs`. Never rejects. */
   end(): Promise<void>;
@@ -86,13 +86,13 @@ export function createGroupConsumer(
         if (!closing.aborted)
           await consumer.subscribe({ topics: [...topics], fromBeginning: options.from !== 'latest' });
       });
-      // `end` may have disconnected before there was a connection: then this one is left to us.
+      // `end` may have disconnected before there was a connection: then we must close this one.
       if (closing.aborted) return consumer.disconnect();
       await consumer.run({
-        // Committing after every batch, and the position of what was fetched rather than settled.
+        // Otherwise the client would commit after every batch, and what was fetched rather than settled.
         autoCommit: false,
         eachBatchAutoResolve: false,
-        // Batches of one fetch take turns for credit, so that no partition waits for another one's end.
+        // The batches of a fetch compete for credit, so that no partition waits for another to finish.
         partitionsConsumedConcurrently: 16,
         eachBatch: ({ batch }) => deps.eachBatch(batch as unknown as FetchedBatch),
       });

@@ -5,20 +5,20 @@ import type { ConsumerGroup } from '../client/internals.ts';
 import type { Lanes } from './lanes.ts';
 
 /**
- * Input topics that are deleted while they are read. One that is made anew has the same name and other records at the same
- * offsets → going on where the old one was left would skip records unseen, or run into offsets that mean nothing → once the
- * brokers have said for `certainAfterMs` that there is no such topic, its lanes begin a new epoch without a position; where
- * they begin when it is back is decided as for a new group (positions.ts), and the reset is counted.
- * Limit: a topic that is deleted and made anew between two fetches is not told from the old one by this client.
+ * Input topics that are deleted while they are being read. One that is created again has the same name, but different records at
+ * the same offsets → continuing at the old position would skip records silently, or use meaningless offsets → once the brokers
+ * have said for `certainAfterMs` that there is no such topic, its lanes begin a new epoch without a position. Where they start when
+ * it is back is decided as for a new group (positions.ts), and the reset is counted.
+ * Limit: this client cannot tell a topic that is deleted and created again between two fetches from the old one.
  */
 export interface DeletedTopics {
-  /** Looks after a fetch to which a topic was unknown. */
+  /** Called after a fetch that failed because a topic is unknown. */
   look(member: ConsumerGroup): Promise<void>;
-  /** True once, when every topic that was gone is back: the assignment may be another. */
+  /** True once, when every topic that was gone is back: the assignment may have changed. */
   isBack(member: ConsumerGroup): Promise<boolean>;
 }
 
-/** A look that comes later than so many `certainAfterMs` begins to count anew. */
+/** After a gap of so many `certainAfterMs` between two looks, counting starts again. */
 const FORGIVEN_AFTER = 10;
 
 export function createDeletedTopics(
@@ -31,7 +31,7 @@ export function createDeletedTopics(
   const missing = new Map<string, { readonly sinceMs: number; readonly lastMs: number }>();
   const gone = new Set<string>();
 
-  /** Only a broker that says so makes a topic missing: one that cannot be reached says nothing. */
+  /** A topic is missing only if a broker says so; an unreachable broker says nothing. */
   async function isMissing({ cluster }: ConsumerGroup, topic: string): Promise<boolean> {
     for (const nodeId of cluster.getNodeIds()) {
       try {
@@ -62,7 +62,7 @@ export function createDeletedTopics(
           missing.delete(topic);
           continue;
         }
-        // Only failed fetches look: between two that are far apart the topic was read.
+        // Only failed fetches lead here: between two that are far apart, the topic was read.
         const before = missing.get(topic);
         const goesOn = before !== undefined && nowMs - before.lastMs < FORGIVEN_AFTER * certainAfterMs;
         const sinceMs = goesOn ? before.sinceMs : nowMs;

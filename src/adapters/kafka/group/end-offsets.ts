@@ -6,16 +6,16 @@ import type { Gate } from './gate.ts';
 import type { Lanes } from './lanes.ts';
 
 /**
- * Where the partitions end while nothing is fetched. A fetch tells the end by the way; but while a batch waits for credit,
- * or the gate is shut, there is none → the lag would stand still, however much arrives → the brokers are asked.
+ * The end offsets of partitions while nothing is fetched. A fetch reports the end along with the records; but while a batch waits
+ * for credit, or the gate is shut, there is no fetch → the lag would stand still, however much arrives → the brokers are asked.
  *
- * Promise: at most one question under way and one a period, over all lanes; nothing waits for it, and it never throws.
- * Limit: ends only grow here, so that a late answer does not undo what a fetch has told; a fetch sets them as they are.
+ * Promise: at most one request in flight, and one per period, for all lanes; nothing waits for it, and it never throws.
+ * Limit: end offsets only grow here, so that a late answer does not undo what a fetch has reported; a fetch sets them as they are.
  */
 export interface EndOffsets {
-  /** Asks when it is time to. */
+  /** Requests the end offsets if it is time to. */
   look(group: ConsumerGroup): void;
-  /** Looks before `work`, of which many short ones may follow each other, and again and again while it runs. */
+  /** Requests them before `work`, since many short pieces of work may follow each other, and repeatedly while it runs. */
   during<T>(group: ConsumerGroup, work: Promise<T>): Promise<T>;
 }
 
@@ -30,7 +30,7 @@ export function createEndOffsets(deps: EndOffsetsDeps, options: { readonly every
   const { clock, lanes, gate, telemetry } = deps;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   let asking = false;
-  // Asking a client that is being closed would make it connect again.
+  // A request to a client that is being closed would make it connect again.
   const isOver = (): boolean => gate.reasons.includes('closed');
 
   function tell(thrown: unknown): void {
@@ -56,7 +56,7 @@ export function createEndOffsets(deps: EndOffsetsDeps, options: { readonly every
       }
     } catch (thrown) {
       tell(thrown);
-      // Leaders that moved are noticed by a fetch, of which there is none.
+      // Normally a fetch notices that a leader has moved, but there is none.
       if (!isOver()) await cluster.refreshMetadata();
     }
   }

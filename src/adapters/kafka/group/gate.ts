@@ -1,6 +1,6 @@
 /**
  * Whether frames may be handed over. Shut while the group re-joins, after `halt`, and for good at the end.
- * Shutting ends every wait that was begun through it, so that nothing is handed over a moment later.
+ * Shutting it ends every wait that was begun through it, so that nothing is handed over afterwards.
  */
 export class Gate {
   private readonly shut = new Set<string>(['not joined']);
@@ -10,7 +10,7 @@ export class Gate {
     return this.shut.size === 0;
   }
 
-  /** Why it is shut; several reasons may hold at a time. */
+  /** Why it is shut; several reasons may hold at once. */
   get reasons(): readonly string[] {
     return [...this.shut];
   }
@@ -24,7 +24,7 @@ export class Gate {
     this.shut.delete(reason);
   }
 
-  /** Runs one wait with a signal of its own: a shared, long-lived signal would collect a listener a wait. */
+  /** Runs one wait with a signal of its own: a shared, long-lived signal would accumulate one listener per wait. */
   async whileOpen(wait: (signal: AbortSignal) => Promise<boolean>): Promise<boolean> {
     const controller = new AbortController();
     if (!this.open) controller.abort();

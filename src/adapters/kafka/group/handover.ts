@@ -27,11 +27,11 @@ import type { Waits } from './waits.ts';
 /**
  * From a fetched batch to frames: cut, wait for credit, copy or borrow, hand over, move the position.
  *
- * Promise: a record is handed over at most once an epoch, in order, and only while its lane is alive and the gate open;
- * whatever is not handed over stays where the lane's position says, and is fetched again.
+ * Promise: a record is handed over at most once per epoch, in order, and only while its lane is alive and the gate is open. What is
+ * not handed over lies at or after the lane's position, and is fetched again.
  */
 export interface Handover {
-  /** Leaves out what a fetch brought that holds no record; a gap is handed over at once, as a frame without records. */
+  /** Skips batches without records; a gap is handed over at once, as a frame without records. */
   admit(batches: readonly FetchedBatch[]): FetchedBatch[];
   /** Hands one batch over. Rejects with the client's error when the group re-forms meanwhile, so that the client re-joins. */
   deliver(group: ConsumerGroup, batch: FetchedBatch): Promise<void>;
@@ -68,7 +68,7 @@ export function createHandover(
   const pauses = telemetry.counter('sluice_pauses_total', { reason: 'credit' });
   const discarded = telemetry.counter('sluice_fetches_discarded_total');
 
-  /** The lane of a batch that begins exactly where the lane stands. */
+  /** The lane of a batch, if the batch begins exactly at the lane's position. */
   function laneAt(batch: FetchedBatch): Lane | undefined {
     const lane = lanes.of(batch.topic, batch.partition);
     if (lane === undefined) return undefined;
@@ -85,7 +85,7 @@ export function createHandover(
     return undefined;
   }
 
-  /** True when the credit was granted; then the frame must be made. */
+  /** True if the credit was granted; then the frame must be made. */
   async function takeCredit(group: ConsumerGroup, records: number, bytes: number): Promise<boolean> {
     if (credit.tryTake(records, bytes)) return true;
     pauses.add(1);
@@ -93,7 +93,7 @@ export function createHandover(
     return waits.whileMember(group, take, () => credit.give(records, bytes));
   }
 
-  /** The fetch as the memory of a frame, where that is worth it and may be. */
+  /** The fetch itself as the memory of a frame, if that is worthwhile and allowed. */
   function sharedOf(batch: FetchedBatch, found: Cut): Shared | undefined {
     const bytes = sharedBytes(batch.messages, found, limits);
     const giveBack = bytes && fetchMemory.borrow(batch, bytes);
@@ -135,7 +135,7 @@ export function createHandover(
 
     async deliver(group, batch) {
       await handOver(group, batch);
-      // Frames have copies, or have borrowed it. Not when it was thrown: who knows what the client does with the batch then.
+      // Frames have copied or borrowed it. Not after an exception: it is unknown what the client then does with the batch.
       fetchMemory.end(batch);
     },
   };
@@ -156,7 +156,7 @@ export function createHandover(
       }
       const next = cut(messages, from, limits);
       if (!(await takeCredit(group, next.count, next.bytes))) return;
-      // The credit may have come in the same turn in which the gate shut or the epoch ended.
+      // The credit may have been granted in the same turn in which the gate shut or the epoch ended.
       if (!gate.open || lease.isOver || lanes.ofOrigin(lane.origin) !== lane) {
         credit.give(next.count, next.bytes);
         return;
@@ -168,7 +168,7 @@ export function createHandover(
       lane.lastTimestampMs = frame.timestamps[next.count - 1];
       deps.onFrame(frame);
       from = next.to;
-      // One fetch holds up to fetchMaxBytes: without a break the stages would see nothing until all of it is cut.
+      // A fetch holds up to fetchMaxBytes: without yielding, the stages would get nothing until all of it is cut.
       if (from.message < messages.length) await nextTurn();
     }
   }
