@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Credit } from '../src/kernel/credit.ts';
 import { classify } from '../src/kernel/errors.ts';
-import { Frame, FrameBuilder, type Origin } from '../src/kernel/frame.ts';
+import { Frame, type Origin } from '../src/kernel/frame.ts';
+import { FrameBuilder } from '../src/kernel/frame-builder.ts';
 import type { Sink } from '../src/ports/sink.ts';
 import type { Source, SourceListener } from '../src/ports/source.ts';
 import type { MetricStore } from '../src/telemetry/metrics.ts';

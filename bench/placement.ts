@@ -20,7 +20,7 @@ import { preparePlan } from '../src/commands/prepare.ts';
 import { loadModel } from '../src/commands/world/load-model.ts';
 import { NO_STORE } from '../src/commands/world/no-store.ts';
 import { Credit } from '../src/kernel/credit.ts';
-import { FrameBuilder } from '../src/kernel/frame.ts';
+import { FrameBuilder } from '../src/kernel/frame-builder.ts';
 import { createSystemClock } from '../src/kernel/system-clock.ts';
 import type { Sink } from '../src/ports/sink.ts';
 import type { Source, SourceListener } from '../src/ports/source.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DEAD_LETTERED, DROPPED, OPEN, REASONS, reasonCode } from '../../src/kernel/fate.ts';
-import { decide, FrameBuilder } from '../../src/kernel/frame.ts';
+import { decide } from '../../src/kernel/frame.ts';
+import { FrameBuilder } from '../../src/kernel/frame-builder.ts';
 import { decodeHeaders, encodeHeaders, varintLength, writeVarint } from '../../src/kernel/headers.ts';
 import { emptyRecords } from '../fixtures/frames.ts';
 

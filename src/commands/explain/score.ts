@@ -1,6 +1,7 @@
 import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
 import { Conditions } from '../../kernel/conditions.ts';
-import { type Frame, FrameBuilder } from '../../kernel/frame.ts';
+import type { Frame } from '../../kernel/frame.ts';
+import { FrameBuilder } from '../../kernel/frame-builder.ts';
 import { encodeHeaders } from '../../kernel/headers.ts';
 import { createPipeline } from '../../pipeline.ts';
 import type { Plan } from '../../plan/plan.ts';

@@ -7,7 +7,7 @@ import { compileJsonDecoder } from '../../codecs/json/decoder.ts';
 import type { KeyTemplate } from '../../codecs/types.ts';
 import { type CheckFinding, formatFindings } from '../../documents/finding.ts';
 import { SluiceError } from '../../kernel/errors.ts';
-import { FrameBuilder } from '../../kernel/frame.ts';
+import { FrameBuilder } from '../../kernel/frame-builder.ts';
 import { KeyTable } from '../../stages/features/keys.ts';
 import type { LoadedTopology } from '../../topology/load.ts';
 

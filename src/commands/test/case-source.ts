@@ -1,7 +1,8 @@
 import type { Case } from '../../cases/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Credit } from '../../kernel/credit.ts';
-import { type Frame, FrameBuilder, type Origin } from '../../kernel/frame.ts';
+import type { Frame, Origin } from '../../kernel/frame.ts';
+import { FrameBuilder } from '../../kernel/frame-builder.ts';
 import type { Source, SourceListener } from '../../ports/source.ts';
 
 export interface CaseSourceOptions {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Answered, HandOver } from '../../../src/kernel/bounded-source.ts';
 import { Credit } from '../../../src/kernel/credit.ts';
-import { type Frame, FrameBuilder } from '../../../src/kernel/frame.ts';
+import type { Frame } from '../../../src/kernel/frame.ts';
+import { FrameBuilder } from '../../../src/kernel/frame-builder.ts';
 
 const ORIGIN = { topic: 't', partition: 2, epoch: 0 };
 

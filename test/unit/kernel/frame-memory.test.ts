@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEAD_LETTERED } from '../../../src/kernel/fate.ts';
-import { decide, type Frame, FrameBuilder } from '../../../src/kernel/frame.ts';
+import { decide, type Frame } from '../../../src/kernel/frame.ts';
+import { FrameBuilder } from '../../../src/kernel/frame-builder.ts';
 import { FramePool } from '../../../src/kernel/frame-memory.ts';
 
 const ORIGIN = { topic: 't', partition: 0, epoch: 1 };

@@ -1,7 +1,8 @@
 import { type Answered, HandOver, type Stops } from '../../../kernel/bounded-source.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Credit } from '../../../kernel/credit.ts';
-import { type Frame, FrameBuilder, type Origin } from '../../../kernel/frame.ts';
+import type { Frame, Origin } from '../../../kernel/frame.ts';
+import { FrameBuilder } from '../../../kernel/frame-builder.ts';
 import type { BoundedSource, SourceListener } from '../../../ports/source.ts';
 import { fileError } from '../file-error.ts';
 import type { RecordFile } from './records.ts';

@@ -1,4 +1,5 @@
-import { type Frame, FrameBuilder, type Origin } from '../../../kernel/frame.ts';
+import type { Frame, Origin } from '../../../kernel/frame.ts';
+import { FrameBuilder } from '../../../kernel/frame-builder.ts';
 import type { FramePool, Shared } from '../../../kernel/frame-memory.ts';
 import { encodeHeaders, type Header } from '../../../kernel/headers.ts';
 import { type RecordRange, startOf } from '../../../kernel/record-columns.ts';

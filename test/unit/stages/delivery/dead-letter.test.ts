@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEAD_LETTERED, REASONS, type Reason, reasonCode, STAGE_OF_REASON } from '../../../../src/kernel/fate.ts';
-import { decide, type Frame, FrameBuilder } from '../../../../src/kernel/frame.ts';
+import { decide, type Frame } from '../../../../src/kernel/frame.ts';
+import { FrameBuilder } from '../../../../src/kernel/frame-builder.ts';
 import { decodeHeaders, type Header } from '../../../../src/kernel/headers.ts';
 import { RecordSlab } from '../../../../src/kernel/record-slab.ts';
 import { replayHeaders } from '../../../../src/kernel/replay.ts';
