@@ -98,6 +98,7 @@ const TYPES_MORE = [
   '- Where the record is null or absent, or a value of another branch stands there, its fields are null: a field is nullable where',
   '  any record on the way to it is. `check` says which, as of a field of the event itself.',
   '- A record that is used in several places is read in each; one inside itself as deep as the path goes.',
+  '- Where a writer’s union has several records, that of the topology’s name is read, and a value of another is `decode-failed`.',
   '- Not read: records in lists and maps, and unions of several records. Have the producer write what the model needs as fields, or',
   '  as a list of numbers. [Bundle](bundle.md#records-inside-an-event) has an example.',
   '',

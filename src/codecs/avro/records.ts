@@ -4,7 +4,7 @@ import { defaultBranch } from './defaults.ts';
 import { branchesOf } from './fields.ts';
 import { fieldNamed, NULL } from './paths.ts';
 import { FAIL, type ReadTarget, readCode } from './read.ts';
-import { branchFor, findWriterField } from './resolve.ts';
+import { branchFor, findWriterField, recordsFor } from './resolve.ts';
 import { isLongRead, type ResolvedWant } from './resolved-want.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 import { readIndexCode } from './skip.ts';
@@ -84,9 +84,11 @@ export class RecordReader {
   /** From a value into the record that it is, or may be. */
   private inside(written: AvroType, field: AvroField, wants: readonly ResolvedWant[], depth: number): string {
     if (written.type !== 'union') return this.branch(written, field, wants, depth);
+    const records = recordsFor(written, field.type);
     let cases = '';
     for (const [index, branch] of written.branches.entries()) {
-      const body = this.branch(branch, field, wants, depth);
+      const isOther = branch.type === 'record' && !records.includes(branch);
+      const body = isOther ? `${FAIL}\n` : this.branch(branch, field, wants, depth);
       if (body !== '') cases += `case ${index}: {\n${body}break; }\n`;
     }
     return `${readIndexCode(written.branches.length, FAIL)}switch (n) {\n${cases}}\n`;

@@ -1,6 +1,6 @@
 import type { ColumnWant } from '../types.ts';
 import { branchesOf, decimalOf, isNumber, serves } from './fields.ts';
-import { NULL } from './paths.ts';
+import { NULL, recordIn } from './paths.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 
 /**
@@ -38,6 +38,17 @@ export function branchFor(written: AvroType, branches: readonly AvroType[]): Avr
   return (
     branches.find(same(true)) ?? branches.find(same(false)) ?? branches.find((branch) => promotes(written, branch))
   );
+}
+
+/**
+ * The records of the writer's type that may be the one that the reader means: of a union those of its name, where there are
+ * some, so that no other is taken for it; else all, because producers rarely agree on names.
+ */
+export function recordsFor(written: AvroType, reader: AvroType): readonly AvroRecord[] {
+  const records = branchesOf(written).filter((branch) => branch.type === 'record');
+  const named = recordIn(reader);
+  const same = records.filter((record) => named !== undefined && nameOf(record) === nameOf(named));
+  return same.length > 0 ? same : records;
 }
 
 /** A value of the reader's union that the column cannot hold, and another branch of it could: missing. */

@@ -2,7 +2,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { ColumnWant } from '../types.ts';
 import { branchesOf, describe, isNullable } from './fields.ts';
 import { wantedField, wayTo } from './paths.ts';
-import { branchFor, findWriterField, readAs } from './resolve.ts';
+import { branchFor, findWriterField, readAs, recordsFor } from './resolve.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 
 /** A want, with the reader's fields on the way to it: at depth 0 one of the value, then one of the record that the one before is. */
@@ -62,7 +62,7 @@ export class ResolvedWant {
       );
       return fits ? undefined : `${cannot} (wanted as a ${kind})`;
     }
-    const records = branchesOf(written).filter((branch) => branch.type === 'record');
+    const records = recordsFor(written, own.type);
     if (records.length > 0) {
       const whys = records.map((record) => this.whyUnreadable(record, depth + 1));
       return whys.includes(undefined) ? undefined : whys[0];

@@ -113,7 +113,7 @@ test('a default of each branch, and symbols beside it, have their own text', () 
   const level = { type: 'enum', name: 'Level', symbols: ['LOW', 'HIGH'] };
   const writer = event(field('x', [record('A', field('level', level)), record('B', field('other', 'int'))]));
   const reader = event(
-    field('x', record('A', field('level', level, { default: 'HIGH' }), field('other', 'string', { default: 'none' }))),
+    field('x', record('R', field('level', level, { default: 'HIGH' }), field('other', 'string', { default: 'none' }))),
   );
   const wants = [want('x.level', 'string'), want('x.other', 'string')];
   assert.deepEqual(read(writer, { x: { A: { level: 'HIGH' } } }, wants, reader), ['HIGH', 'none']);
@@ -130,6 +130,18 @@ test('a default of each branch, and symbols beside it, have their own text', () 
   const zip = [want('x.in.zip', 'string')];
   assert.deepEqual(read(apart, { x: { A: { in: { n: 1 } } } }, zip, given), ['own']);
   assert.deepEqual(read(apart, { x: { B: {} } }, zip, given), ['given']);
+});
+
+test('of the records in a writer’s union that of the name is read, and no other taken for it', () => {
+  const inner = (name: string) => record(name, field('n', 'int'));
+  const wants = [want('x.n', 'number')];
+  const writer = event(field('x', ['null', inner('Customer'), inner('Company')]));
+  const reader = (name: string) => event(field('x', ['null', inner(name)]));
+  assert.deepEqual(read(writer, { x: { Customer: { n: 3 } } }, wants, reader('Customer')), [3]);
+  assert.equal(read(writer, { x: { Company: { n: 3 } } }, wants, reader('Customer')), undefined);
+  assert.deepEqual(read(writer, { x: null }, wants, reader('Customer')), [null]);
+  for (const name of ['Customer', 'Company'])
+    assert.deepEqual(read(writer, { x: { [name]: { n: 3 } } }, wants, reader('Party')), [3], name);
 });
 
 test('a null where the reader allows none is refused', () => {
