@@ -1,6 +1,6 @@
 /**
  * One Bigtable table in memory, with the mutations and filters that Sluice's client asks for; others are refused.
- * Keys and qualifiers are latin1 strings, one char a byte, so that string order is byte order. Old cells stay for ever.
+ * Keys and qualifiers are latin1 strings, one char a byte, so that string order is byte order. Old cells stay until `dropBefore`.
  */
 export interface Cell {
   readonly family: string;
@@ -46,6 +46,15 @@ export class Table {
       cells = [...cells.filter((old) => compare(old, cell) !== 0), cell].sort(compare);
     }
     this.#rows.set(key, cells);
+  }
+
+  /** Takes away what was written before a time. */
+  dropBefore(timestampMicros: number): void {
+    for (const [key, cells] of this.#rows) {
+      const left = cells.filter((cell) => cell.timestampMicros >= timestampMicros);
+      if (left.length === 0) this.#rows.delete(key);
+      else this.#rows.set(key, left);
+    }
   }
 
   /** Of the rows asked for, or all if none is, what is there and passes. Throws for a filter not valid or not here. */

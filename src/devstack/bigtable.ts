@@ -38,6 +38,8 @@ export interface ReadRowsRequest {
 export interface Bigtable {
   /** As in BIGTABLE_EMULATOR_HOST. */
   readonly host: string;
+  /** Takes away the cells of a table, by its last name in whatever instance, that were written before a time. */
+  dropBefore(tableId: string, timestampMs: number): void;
   close(): Promise<void>;
 }
 
@@ -121,7 +123,13 @@ export async function createBigtable(options: BigtableOptions = {}): Promise<Big
     const credentials = grpc.ServerCredentials.createInsecure();
     server.bindAsync(`127.0.0.1:${wish}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
-  return { host: `127.0.0.1:${port}`, close: async () => server.forceShutdown() };
+  return {
+    host: `127.0.0.1:${port}`,
+    dropBefore(tableId, timestampMs) {
+      for (const [name, table] of tables) if (name.endsWith(`/tables/${tableId}`)) table.dropBefore(timestampMs * 1000);
+    },
+    close: async () => server.forceShutdown(),
+  };
 }
 
 /** A row as it is sent; what did not change since the chunk before is left out. */

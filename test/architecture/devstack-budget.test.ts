@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 /** What it takes to be the same for exactly-once pipelines as Kafka is; a broker without would run them as others. */
 const TRANSACTIONS = 450;
+/** What it takes that `sluice dev` forgets rows that were taken out of a feature file. */
+const ROWS_THAT_GO = 20;
 /** The embedded services are small, or they would be a second product: this many lines, all of them counted. */
-const BUDGET = { broker: 1_200 + TRANSACTIONS, registry: 150, bigtable: 250 };
+const BUDGET = { broker: 1_200 + TRANSACTIONS, registry: 150, bigtable: 250 + ROWS_THAT_GO };
 
 const FOLDER = fileURLToPath(new URL('../../src/devstack/', import.meta.url));
 

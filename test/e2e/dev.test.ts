@@ -108,6 +108,9 @@ describe('dev', { concurrency: 2 }, () => {
     run.notice(mine.edit('Tacoma', 'New York', events));
     const later = (await run.until('prediction', 2)) as unknown as { value: { station: string } };
     assert.equal(later.value.station, 'New York');
+    mine.edit('"Tacoma"', '"Nowhere"', join(mine.folder, 'features/station.jsonl'));
+    run.notice(mine.edit('New York', 'Tacoma', events));
+    assert.equal((await run.until('dead-letter', 2)).reason, 'feature-missing', 'a row that was taken out is gone');
     run.signal('SIGINT');
     assert.equal(await run.ended, 0);
   });

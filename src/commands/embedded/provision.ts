@@ -47,7 +47,7 @@ export interface Provisioned {
   readonly file: string | undefined;
 }
 
-/** The tables and families that the topology reads, with the rows of TABLE.jsonl[.gz] in `folder`; without such a file a table is empty. */
+/** The tables and families that the topology reads, with the rows of TABLE.jsonl[.gz] in `folder`; without such a file a table is empty. What files had before, and have no more, goes. */
 export async function loadTables(
   topology: Topology,
   services: Services,
@@ -70,12 +70,15 @@ export async function loadTables(
     const provisioned: Provisioned[] = [];
     for (const table of new Set(looked.map((entry) => entry.table))) {
       const enrich = looked.filter((entry) => entry.table === table);
+      const beganMs = clock.wallMs();
       const file = folder === undefined ? undefined : fileOf(folder, table);
       if (folder === undefined || file === undefined) {
         const { views } = shapeOf(table, enrich);
         const layouts = new Set(enrich.map(({ layout }) => layout));
         const families = [...layouts].flatMap((layout) => familiesOf(layout, views));
         await writer.ensureTable(table, [...new Set(families)]);
+        // Rows that somebody has loaded from elsewhere stay.
+        if (services.filled.delete(table)) services.bigtable.dropBefore(table, beganMs);
         provisioned.push({ table, rows: 0, file });
         continue;
       }
@@ -83,6 +86,8 @@ export async function loadTables(
         { topology: { ...topology, enrich, details: [] }, dir: folder },
         { writer, clock },
       );
+      services.bigtable.dropBefore(table, beganMs);
+      services.filled.add(table);
       provisioned.push({ table, rows: tables.reduce((sum, { rows }) => sum + rows, 0), file });
     }
     return provisioned;

@@ -1,4 +1,4 @@
-import { createBigtable } from '../../devstack/bigtable.ts';
+import { type Bigtable, createBigtable } from '../../devstack/bigtable.ts';
 import { createBroker, type EmbeddedBroker } from '../../devstack/kafka/broker.ts';
 import { createRegistry, type Registry } from '../../devstack/registry.ts';
 import { SluiceError } from '../../kernel/errors.ts';
@@ -7,6 +7,9 @@ import { SluiceError } from '../../kernel/errors.ts';
 export interface Services {
   readonly broker: EmbeddedBroker;
   readonly registry: Registry;
+  readonly bigtable: Bigtable;
+  /** Tables that were filled from files: what a file has no more goes from them. */
+  readonly filled: Set<string>;
   readonly env: Readonly<Record<'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL' | 'BIGTABLE_EMULATOR_HOST', string>>;
   close(): Promise<void>;
 }
@@ -48,6 +51,8 @@ export async function startServices({ kafka, registry, bigtable }: ServicePorts)
   return {
     broker,
     registry: schemas,
+    bigtable: store,
+    filled: new Set(),
     env: {
       KAFKA_BROKERS: broker.brokers.join(','),
       SCHEMA_REGISTRY_URL: schemas.url,
