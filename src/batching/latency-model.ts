@@ -4,12 +4,12 @@ import { Trials } from './trials.ts';
 /**
  * Learns how long a run of b rows takes, t(b), for one model on one device, and a bound m on how much longer it may be.
  *
- * A line, a + c·b, where that describes it: least squares with weights 1/b, fading with age, the slowest twentieth (against
- * the fit so far) left out, as in Apache Beam's BatchElements. Where the median of a size class (1, 2, 4, … rows) is far
- * from the line, as with kernels that pad or change with the size, the table of classes counts instead. m is the 98th
- * percentile of what t falls short by. A machine that became slower or faster shows as a dozen runs that are all off from
- * their own class by the same factor: what is known of other sizes is then scaled by it, and learned anew.
- * Before the first run, the guess is that one costs `initialFixedMs`, whatever its size. Pure.
+ * The model is a line, a + c·b, if one fits: least squares with weights 1/b that fade with age, without the slowest twentieth
+ * (against the fit so far), as in Apache Beam's BatchElements. If the median of a size class (1, 2, 4, … rows) is far from the line,
+ * as with kernels that pad or change with the size, the table of classes is used instead. m is the 98th percentile of the
+ * underestimate. A machine that became slower or faster shows as a dozen runs that are all off from their own class by the same
+ * factor: what is known of other sizes is then scaled by it, and learned again.
+ * Before the first run, the guess is that a run costs `initialFixedMs`, whatever its size. Pure.
  */
 export class LatencyModel {
   private fixed: number;

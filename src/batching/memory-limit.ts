@@ -1,6 +1,6 @@
 /**
- * How many rows a run may have on a device that has run out of memory. A run that did not fit halves it; then it grows by a
- * step after so many runs that did, until it is where it was. Failing again on the way up makes the steps rarer. Pure.
+ * How many rows a run may have on a device that has run out of memory. A run that does not fit halves the limit; then it grows by a
+ * step after so many runs that fit, until it is lifted. Each failure on the way up makes the steps rarer. Pure.
  */
 export class MemoryLimit {
   private limit = Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
 /**
- * How much of the latency budget is left for waiting and running: what the rest of the path (the way here, from a record's
- * timestamp, and the way out, until it is settled) does not need in 99 of 100 cases, of late. Half of it until that is
- * known; a fifth at least, four fifths at most. Pure.
+ * How much of the latency budget is left for waiting and running: what the rest of the path (from a record's timestamp to here, and
+ * from here until it is settled) has recently not needed in 99 of 100 cases. Half of the budget until that is known; at least a
+ * fifth, at most four fifths. Pure.
  */
 export class PathTimes {
   private readonly budgetMs: number;

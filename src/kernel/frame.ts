@@ -25,7 +25,7 @@ const NOTHING_READ = new Float64Array(0);
  * Up to about a thousand records of one partition that travel together, as columns.
  *
  * `arena` holds every key, value and header block, possibly with the framing between them in a record batch. It is either the frame's
- * own copy, so that no more memory is retained than `bytes` says, or memory of the source that other frames share, see `Shared`.
+ * own copy, so that no more memory is retained than `bytes` says, or memory of the source that other frames share (frame-memory.ts).
  * The fields below `schemaId` are empty until the stage named beside them has run.
  */
 export class Frame {

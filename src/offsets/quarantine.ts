@@ -1,18 +1,18 @@
 /**
- * Crash-loop quarantine: what a start knows of the starts before it, from the metadata of the committed offset. Pure.
+ * Crash-loop quarantine: what a start knows about earlier starts, from the metadata of the committed offset. Pure.
  *
- * Whoever owns a partition notes beside the offset that he is at work; who hands it on in an orderly way, notes that he is at
- * rest. So a note of somebody at work, found at a start, says that somebody died (or was cut off) with records from that offset on
- * under way. The more deaths at one offset, the smaller the steps in which it goes on from there:
+ * The owner of a partition notes with the offset that it is at work; when it hands the partition on in an orderly way, it notes that
+ * it is at rest. So if a start finds a note of an owner at work, that owner died (or was cut off) while records from that offset on
+ * were in flight. The more deaths at one offset, the smaller the steps in which processing continues from there:
  *
- * | deaths | what is handed over                                      | whom a further death accuses        |
+ * | deaths | what is handed over                                      | what a further death accuses        |
  * |--------|----------------------------------------------------------|-------------------------------------|
  * | 0      | frames, as many as the credit allows                     | all that may have been handed over  |
  * | 1      | one frame at a time; the next one once it is committed   | that frame                          |
  * | 2, 3   | one record at a time, noted before it is handed over     | that record                         |
  * | 4      | the record is dead-lettered unprocessed                  |                                     |
  *
- * A record that is passed acquits everybody before it; behind `until`, the last offset that is accused, all is as at first.
+ * A record that is processed clears all records before it; after `until`, the last accused offset, everything is as at first.
  * So a record is condemned only after four deaths, the last two of them while it alone was accused.
  */
 export interface Suspicion {
@@ -42,7 +42,7 @@ export function encodeMarker({ deaths, until }: Suspicion, atWork: boolean): str
   return `sluice/1 deaths=${deaths} until=${until} at-${atWork ? 'work' : 'rest'}`;
 }
 
-/** undefined for what is empty, garbled or somebody else's: then nothing is known, and nothing is wrong. */
+/** undefined for metadata that is empty, garbled or not ours: then nothing is known, and nothing is wrong. */
 export function decodeMarker(text: string | null | undefined): Marker | undefined {
   const found = text && text.length <= MAX_LENGTH ? FORM.exec(text) : null;
   if (found === null) return undefined;
@@ -51,11 +51,11 @@ export function decodeMarker(text: string | null | undefined): Marker | undefine
   return { deaths: Number(found[1]), until, atWork: found[3] === 'work' };
 }
 
-/** What a start at `offset` makes of the marker that it finds there. */
+/** What a start at `offset` concludes from the marker that it finds there. */
 export function suspicionAt(marker: Marker | undefined, offset: number): Suspicion {
   if (marker === undefined) return NOBODY;
   const { deaths, until, atWork } = marker;
-  // Nobody but the record at the offset is known to have been under way, if the note is older than what followed it.
+  // If the note is older than what followed it, only the record at the offset is known to have been in flight.
   if (atWork) return { deaths: Math.min(deaths + 1, MAX_DEATHS), until: Math.max(until, offset + 1) };
   return deaths === 0 || until <= offset ? NOBODY : { deaths, until };
 }

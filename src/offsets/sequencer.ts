@@ -1,8 +1,8 @@
 import type { Frame, Origin } from '../kernel/frame.ts';
 
 /**
- * Releases frames in the order in which they were admitted, per origin (law L3), however they finish.
- * A frame that finishes early waits for the ones before it. Pure; O(1) a frame, amortised.
+ * Releases frames of an origin in the order in which they were admitted (law L3), in whatever order they finish.
+ * A frame that finishes early waits for the ones before it. Pure; amortised O(1) per frame.
  * With `ordered: false` everything is released at once.
  */
 export class Sequencer {

@@ -2,9 +2,9 @@
  * The overload ladder: which step is taken next, and when the last one is taken back. Pure; times are monotonic ms.
  *
  * Promises, whatever the readings are: only declared steps, in the order of STEPS, one at a time; two changes are at least
- * HOLD_MS apart, a step back at least CALM_MS; no step up while something else holds the pipeline, or while the lag shrinks
- * by itself; back at 0 once the lag is gone for CALM_MS a step.
- * Limit: it sees one lag, the largest of all partitions. An outage of the store is no matter of the ladder: see `Overload`.
+ * HOLD_MS apart, a step back at least CALM_MS; no step up while something else holds the pipeline, or while the lag shrinks by
+ * itself; back to no step once the lag has been gone for CALM_MS per step.
+ * Limit: it sees one lag, the largest of all partitions. It does not handle outages of the store: see `Overload`.
  */
 export const STEPS = ['larger-batches', 'stale-cache', 'default-features', 'smaller-model', 'skip-to-latest'] as const;
 

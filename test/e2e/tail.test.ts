@@ -115,7 +115,7 @@ test('--json: an object a record, what is not decoded in base64 with the reason'
   assert.match(String(undecoded), /no schema with id 4711$/);
 });
 
-test('places and filters', async () => {
+test('--from, --limit, --partition and --where select the records that they name', async () => {
   const offsets = async (...args: string[]) =>
     (await objects('mixed', ...args)).map(({ partition, offset }) => `${partition}:${offset}`);
   assert.deepEqual(await offsets('--limit', '2'), ['1:2', '0:3'], 'the last of the topic, not of a partition');

@@ -60,7 +60,7 @@ function tooWide(page: Page): Promise<string> {
   );
 }
 
-test('one pipeline', async (context) => {
+test('the console of one pipeline', async (context) => {
   const running = await start(context);
   await context.test(
     'while records flow: figures that change, the bottleneck, a dead letter with its reason, no payload',

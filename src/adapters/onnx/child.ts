@@ -1,10 +1,10 @@
 /**
  * The process of an isolated model: loads one model, answers one run after the other, and can be killed at any time.
  *
- * Reads and writes block: nothing else happens on this thread, and nothing is lost by that. A second thread watches the
- * pipeline. Promises: it ends when the pipeline is gone, however that ended and whatever runs here; SIGINT and SIGTERM,
- * which a terminal or a process manager sends to the whole group, do not end it, so that a drain can finish; the kernel
- * that is short of memory takes it before the pipeline.
+ * Reads and writes block, which does no harm because nothing else happens on this thread. A second thread watches the pipeline.
+ * Promises: it ends when the pipeline is gone, however that ended and whatever runs here; SIGINT and SIGTERM, which a terminal
+ * or a process manager sends to the whole process group, do not end it, so that a drain can finish; when memory is short, the
+ * kernel kills it before the pipeline.
  */
 import { readSync, writeFileSync, writeSync } from 'node:fs';
 import { extname } from 'node:path';

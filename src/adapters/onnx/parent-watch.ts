@@ -3,9 +3,9 @@ import { workerData } from 'node:worker_threads';
 import { LIFE_FD, OUT_OF_MEMORY } from './wire.ts';
 
 /**
- * The second thread of the process of an isolated model. A native run holds the first one (cause) → it would not see that
- * the pipeline is gone, nor that memory runs out, and an orphan would hold a core or a GPU for ever (effect) → a thread
- * that only looks, and SIGKILL (guard). Limit: what grows faster than it looks is the kernel's to stop.
+ * The second thread of the process of an isolated model. A native run blocks the first one (cause) → it would not notice that the
+ * pipeline is gone, or that memory runs out, and an orphan would occupy a core or a GPU for ever (effect) → this thread only
+ * watches, and sends SIGKILL (guard). Limit: memory that grows faster than it looks is left to the kernel.
  */
 const LOOK_EVERY_MS = 25;
 

@@ -6,10 +6,10 @@ import { bytesOf, padded } from './wire.ts';
 /**
  * The memory that the pipeline's thread and a model's thread share: a few words, and room for what is small.
  *
- * One question at a time. Who asks writes the tensors, then the words, then raises `ASKED` and wakes the other; the answer
- * comes the same way with `ANSWERED`. ONNX Runtime refuses shared memory (cause) → a run on it fails (effect) → the
- * model's thread copies into memory of its own (guard). What does not fit is moved, as an ArrayBuffer, through a message
- * port beside it: two copies of megabytes cost more than a message.
+ * One question at a time. The asking thread writes the tensors, then the words, then raises `ASKED` and wakes the other; the answer
+ * comes the same way with `ANSWERED`. ONNX Runtime refuses shared memory (cause) → a run on it fails (effect) → the model's
+ * thread copies the tensors into its own memory (guard). What does not fit is transferred as an ArrayBuffer through a message
+ * port: copying megabytes twice costs more than a message.
  */
 export const SHARED_BYTES = 1024 * 1024;
 const WORDS = 16;

@@ -7,7 +7,7 @@ import { createOnnxRuntime } from './runtime.ts';
 
 export interface ThreadedDeps {
   readonly telemetry: Telemetry;
-  /** What a thread runs, if not thread.ts; tests look over its shoulder. */
+  /** What a thread runs instead of thread.ts; for tests. */
   readonly entry?: URL;
   /** Loads the model in a thread; tests have devices of their own. */
   readonly start?: (load: ModelLoad) => Promise<ModelThread>;
@@ -21,11 +21,11 @@ export interface ThreadedOptions {
 /**
  * ONNX Runtime in threads of their own, behind the model port: for models whose runs take milliseconds.
  *
- * Promises: the thread of the pipeline never waits for the model, so heartbeats, fetches and metrics go on; up to
- * `concurrency` runs at once, more wait in the order they came; errors are those of the inline session. A thread that ends by
- * itself fails its run with `device-failed`, and those that follow: nothing that a row does ends a thread and not the process.
- * Limits: a run that hangs cannot be ended, and neither `close` nor the thread is over before it; a native crash is the
- * end of the process. For such models there is isolated.ts. Two copies of the tensors, one of a large one.
+ * Promises: the thread of the pipeline never waits for the model, so heartbeats, fetches and metrics go on; up to `concurrency` runs
+ * at once, further ones wait in order of arrival; errors are those of the inline session. If a thread ends by itself, its run and
+ * all later ones fail with `device-failed`, because no row can end a thread without ending the process.
+ * Limits: a hanging run cannot be ended, and `close` waits for it; a native crash ends the process. For such models there is
+ * isolated.ts. Tensors are copied twice, large ones once.
  */
 export function createThreadedRuntime(deps: ThreadedDeps, options: ThreadedOptions): ModelRuntime {
   return {

@@ -22,7 +22,7 @@ const line: Cost = (rows) => 2 + 0.05 * rows;
 /** Up to 32 rows cheap, beyond it each costs twice as much. */
 const step: Cost = (rows) => (rows <= 32 ? 1 + 0.01 * rows : 0.08 * rows);
 
-test('a line stays a line through noise', () => {
+test('noise does not make a table of a line', () => {
   for (let seed = 0; seed < 50; seed++) {
     const model = new LatencyModel({ initialFixedMs: 1 });
     observe(model, line, SIZES, 400, seeded(seed));
@@ -46,7 +46,7 @@ test('where sizes do not lie on a line, each class has its own time, and the bes
   assert.ok(model.expectedMs(1024) >= 1024 * 0.07);
 });
 
-test('what becomes a line again is one', () => {
+test('when run times follow a line again, the line counts instead of the table', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   observe(model, step, SIZES, 200);
   observe(model, line, SIZES, 600);

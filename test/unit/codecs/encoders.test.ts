@@ -166,7 +166,7 @@ test('longs keep every bit; narrower types take them only where they fit', () =>
   );
 });
 
-test('text of any kind and length', () => {
+test('text of any kind and length is written as it is', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.string({ maxLength: 5 })), (text) => {
       assert.deepEqual(both('string', strings(text)), { avro: text, json: JSON.stringify(text) });
@@ -187,7 +187,7 @@ test('symbols of an enum, from text and from labels', () => {
   assert.equal(both(level, strings('HIG')), undefined);
 });
 
-test('vectors', () => {
+test('vectors are written where each number fits the type of the items, and refused where one does not', () => {
   const column = vectors(2, [0.1, -2], [1e39, 0], [Number.NaN, 0]);
   assert.deepEqual(both({ type: 'array', items: 'float' }, column), { avro: [Math.fround(0.1), -2], json: '[0.1,-2]' });
   assert.equal(both({ type: 'array', items: 'float' }, column, 1), undefined);

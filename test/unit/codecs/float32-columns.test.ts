@@ -88,7 +88,7 @@ test('a vector of floats is the same in a float32 column, however it lies in blo
   assert.equal(bothWays(decoder, schema, wrongSize), undefined, 'a block that does not keep to its size');
 });
 
-test('so are bytes and fixed', () => {
+test('bytes and fixed are the same in a float32 column', () => {
   const bytes = record('bytes');
   const fixed = record({ type: 'fixed', name: 'F', size: 4 * WIDTH });
   const decoder = compileAvroDecoder({ writer: bytes, wants: WANTS });

@@ -14,7 +14,7 @@ function key(template: string, ...columns: Column[]): string | undefined {
   return end < 0 ? undefined : into.toString('utf8', 5, end);
 }
 
-test('text and fields', () => {
+test('a key is made of literal text and of fields; doubled braces stand for themselves', () => {
   assert.equal(key('{origin}#{destination}', strings('ATL'), strings('Zürich')), 'ATL#Zürich');
   assert.equal(key('flight/{id}!', longs(7n)), 'flight/7!');
   assert.equal(key('{{{id}}}', numbers(7)), '{7}');

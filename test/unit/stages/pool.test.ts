@@ -42,7 +42,7 @@ test('it is large enough, by a quarter too large at most beyond the smallest, an
   assert.notEqual(pool.lend(frame(), 512), lent);
 });
 
-test('what is kept is bounded', () => {
+test('a pool keeps a bounded amount of memory', () => {
   const { pool, made } = poolOf();
   const frames = Array.from({ length: 100 }, frame);
   for (const each of frames) pool.lend(each, 1_024);

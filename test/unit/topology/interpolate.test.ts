@@ -39,7 +39,7 @@ test('two dollars and a brace are a dollar and a brace', () => {
   assert.deepEqual(replaced('a: "$${A} $A $"').value, { a: '${A} $A $' });
 });
 
-test('keys are left alone', () => {
+test('references are replaced in values only, not in keys', () => {
   assert.deepEqual(replaced('"${A}": 1').value, { '${A}': 1 });
 });
 

@@ -2,29 +2,29 @@ import type { SluiceError } from '../../../kernel/errors.ts';
 import type { PartitionLag, SourceHealth } from '../../../ports/source.ts';
 import type { Lane } from './lanes.ts';
 
-/** What the health of a member is made of. */
+/** The inputs of a member's health. */
 export interface Signs {
   readonly failure: SluiceError | undefined;
-  /** The group that was not joined yet. */
+  /** The group, if it has not been joined yet. */
   readonly joining: string | undefined;
   /** Why the gate is shut; empty when it is open. */
   readonly shut: readonly string[];
-  /** No heartbeat was answered for a session: nothing is handed over until one is. */
+  /** No heartbeat was answered for a whole session: nothing is handed over until one is. */
   readonly isUnheard: boolean;
-  /** Since the client's last sign of life; 0 while something declared is waited for. */
+  /** Time since the client's last sign of life; 0 during a declared wait. */
   readonly silentMs: number;
-  /** Since a fetch brought an answer; 0 while none is due. */
+  /** Time since a fetch was answered; 0 while none is due. */
   readonly unansweredMs: number;
-  /** What the brokers' trouble is, until one of them answered. */
+  /** What is wrong with the brokers, until one of them has answered. */
   readonly trouble: string | undefined;
   readonly sessionTimeoutMs: number;
   readonly maxWaitMs: number;
 }
 
-/** One failed fetch is tried again well within these. */
+/** A single failed fetch is retried well within this time. */
 const UNANSWERED_WAITS = 5;
 
-/** Not live only after a failure for good: everything else ends by itself, and a restart would not bring it about sooner. */
+/** Not live only after a permanent failure: everything else passes by itself, and a restart would not speed it up. */
 export function healthOf(signs: Signs): SourceHealth {
   const { failure, joining, shut, silentMs, unansweredMs, trouble } = signs;
   if (failure !== undefined) return { ready: false, reason: failure.message, live: false };

@@ -5,12 +5,12 @@ import type { ConsumerGroup } from '../client/internals.ts';
 /**
  * Heartbeats beyond those that the client sends between fetches.
  *
- * They are sent only while somebody waits for a declared reason (credit, a drain): a blind timer would keep a member
- * alive that does nothing, and so switch failure detection off.
- * Each is sent at a third of the interval that the client was told, which itself leaves out those that are too early.
+ * They are sent only during a wait for a declared reason (credit, a drain): a plain timer would keep alive a member that does
+ * nothing, and so disable failure detection.
+ * They are sent at a third of the client's heartbeat interval; the client itself skips those that come too early.
  */
 export interface Heartbeats {
-  /** Keeps the membership while `work` runs; `onLost` is told, once, when the group goes on without us or re-forms. */
+  /** Keeps the membership alive while `work` runs; calls `onLost` once if the group goes on without us or re-forms. */
   during<T>(group: ConsumerGroup, work: Promise<T>, onLost: (error: unknown) => void): Promise<T>;
 }
 
@@ -33,7 +33,7 @@ export function createHeartbeats(
           await group.heartbeat({ interval: options.intervalMs });
           onBeat();
         } catch (error) {
-          // A broker that cannot be reached is no verdict on the membership: go on trying until the coordinator speaks.
+          // An unreachable broker says nothing about the membership: keep trying until the coordinator answers.
           if (isRejoin(error) && !lost && !over) {
             lost = true;
             onLost(error);
@@ -53,8 +53,8 @@ export function createHeartbeats(
 }
 
 /**
- * Lets a group find a coordinator that moved, and then repeats `request` once. The client would leave the group and
- * join anew, with every partition redelivered; the membership itself lives on at the new coordinator.
+ * Lets a group find a coordinator that has moved, and then repeats `request` once. The client would leave the group and join again,
+ * with every partition redelivered, although the membership lives on at the new coordinator.
  */
 export async function withCoordinator<T>(
   group: ConsumerGroup,

@@ -5,7 +5,7 @@ import type { ConsumerGroup, OffsetManager } from '../client/internals.ts';
 /**
  * A lane: what the source knows about one assigned partition during one epoch.
  *
- * | event                                                        | becomes of the lane                                   |
+ * | event                                                        | outcome for the lane                                  |
  * |--------------------------------------------------------------|-------------------------------------------------------|
  * | join, partition assigned, no lane                            | new lane, new epoch, position unknown                 |
  * | join as the same member, next generation, partition assigned | kept: same epoch, same position, new offset manager   |

@@ -1,11 +1,11 @@
 import type { Clock } from '../../../kernel/clock.ts';
 
 /**
- * How long this member may believe that it is one. A process that was stopped (SIGSTOP, a suspended machine, a long pause of the
- * collector) wakes with fetched records at hand, and its partitions belong to somebody else → whatever it hands over comes twice →
- * once a session has passed since the last heartbeat that the coordinator answered, nothing is handed over before it answers another.
+ * How long this process may assume that it is a member. A process that was stopped (SIGSTOP, a suspended machine, a long garbage
+ * collection) wakes up with fetched records although its partitions belong to somebody else → whatever it hands over comes twice →
+ * once a session time-out has passed since the last answered heartbeat, nothing is handed over until another one is answered.
  *
- * Counted from when a heartbeat was sent: the stop may have come between it and its answer.
+ * Counted from the sending of a heartbeat, because the stop may have come between it and its answer.
  */
 export interface Lease {
   /** A heartbeat that was sent at this time was answered well. */

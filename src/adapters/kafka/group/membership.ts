@@ -27,9 +27,9 @@ import type { Recovery } from './recovery.ts';
  */
 export interface Membership {
   join(group: ConsumerGroup, join: () => Promise<void>): Promise<void>;
-  /** Synchronously within the client's GROUP_JOIN event: another broker's fetch may be next. */
+  /** Must run synchronously within the client's GROUP_JOIN event: a fetch from another broker may come next. */
   joined(): void;
-  /** No drain any more when the client leaves. */
+  /** From now on there is no drain when the client leaves. */
   closing(): void;
   readonly group: ConsumerGroup | undefined;
 }
@@ -45,14 +45,14 @@ export interface MembershipDeps {
   readonly handover: Handover;
   readonly lease: Lease;
   readonly recovery: Recovery;
-  /** Notes that this process is no longer at work on its partitions. Never rejects. */
+  /** Notes that this process no longer works on its partitions. Never rejects. */
   readonly release: () => Promise<void>;
   readonly onRevoking: (deadline: Deadline) => Promise<boolean>;
   readonly onFailed: (thrown: unknown) => void;
   readonly onJoined: () => void;
   /** The brokers answered: a join or a fetch succeeded. */
   readonly onAnswered: () => void;
-  /** The client showed that it is alive. */
+  /** The client has shown a sign of life. */
   readonly onActivity: () => void;
 }
 
@@ -64,7 +64,7 @@ export interface MembershipOptions {
 }
 
 const REJOINING = 're-joining';
-/** A drain that met its deadline takes so much longer for its notes. */
+/** Extra time for the notes after a drain has reached its deadline. */
 const RELEASE_MS = 500;
 
 export function createMembership(deps: MembershipDeps, options: MembershipOptions): Membership {
@@ -74,10 +74,10 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
   let group: ConsumerGroup | undefined;
   let joining: Promise<void> | undefined;
   let isClosing = false;
-  /** A join failed half way: the client would go on fetching as a member without an assignment. */
+  /** A join failed halfway: the client would go on fetching as a member without an assignment. */
   let broken = false;
 
-  /** True when everything handed over is settled and committed. Never rejects, never outlasts its deadline. */
+  /** Resolves to true if everything handed over is settled and committed. Never rejects, and never exceeds its deadline. */
   async function drain(member: ConsumerGroup): Promise<boolean> {
     const { drainMs } = options;
     const startedAtMs = clock.monotonicMs();
@@ -91,7 +91,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
         const work = deps.onRevoking(deadline).then((all) => {
           settled = all;
         });
-        // Once fenced, nothing can be committed any more: waiting longer would only keep the others waiting.
+        // Once fenced, nothing can be committed: waiting longer would only delay the other members.
         const beating = heartbeats.during(member, work, (error) => {
           if (!isFenced(error)) return;
           fenced = true;
@@ -101,7 +101,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       });
       await within(clock, deadline, ended);
     } catch (thrown) {
-      // A commit that the broker could not take now only leaves the drain unfinished.
+      // A commit that the broker could not accept now merely leaves the drain incomplete.
       if (classify(thrown).disposition !== 'retry') deps.onFailed(thrown);
     }
     // Before the join, whose answer the coordinator's connection waits for; and never behind it: the lanes are others by then,
@@ -115,7 +115,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     return settled;
   }
 
-  /** Before partitions are given up: drained if this is still the member, and without delay if not. */
+  /** Before partitions are given up: drains if this is still a member, returns at once if not. */
   async function giveUp(member: ConsumerGroup): Promise<void> {
     gate.close(REJOINING);
     if (lanes.size === 0) return;
@@ -178,7 +178,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     nodeId: string,
     fetch: typeof member.fetch,
   ): Promise<FetchedBatch[]> {
-    // While nothing may be handed over, fetching would bring the same records again and again.
+    // While nothing may be handed over, fetches would bring the same records again and again.
     if (!gate.open) {
       await pause(clock, options.maxWaitMs);
       deps.onActivity();
@@ -200,14 +200,14 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       if (!failed(thrown)) await member.recoverFromFetch(thrown);
       return [];
     }
-    // A fetch that failed and was recovered from, and one that had nothing to ask for, end without a batch.
+    // A fetch that failed and was recovered from, or that had nothing to request, ends without a batch.
     const fetched = await fetch.call(member, nodeId);
     if (fetched.length > 0) deps.onAnswered();
     deps.onActivity();
     return handover.admit(fetched);
   }
 
-  /** Takes over the points of one group object that the client calls. A crashed client makes a new one. */
+  /** Replaces the methods of one group object that the client calls. A crashed client makes a new one. */
   function adopt(member: ConsumerGroup): void {
     lanes.endAll();
     group = member;
@@ -217,7 +217,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
       const sentAtMs = clock.monotonicMs();
       const before = member.lastRequest;
       await heartbeat.call(member, interval);
-      // It leaves out those that come too early.
+      // The client skips heartbeats that come too early.
       if (member.lastRequest !== before) lease.renew(sentAtMs);
     };
     member.heartbeat = (interval) => recovery.heartbeat(member, () => beat(interval));
@@ -250,7 +250,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
     },
 
     join(member, join) {
-      // Fetches of several brokers may each ask for a join at the same time; one answers them all.
+      // Fetches from several brokers may each request a join at the same time; one join serves them all.
       joining ??= joinOnce(member, join).finally(() => {
         joining = undefined;
       });
@@ -270,7 +270,7 @@ export function createMembership(deps: MembershipDeps, options: MembershipOption
           kept,
         });
       } catch (thrown) {
-        // A listener that throws inside the client's event stops its recovery for good.
+        // An exception thrown inside the client's event would stop its recovery for good.
         deps.onFailed(thrown);
       }
     },

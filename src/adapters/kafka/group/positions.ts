@@ -7,8 +7,8 @@ import type { Committer } from './committer.ts';
 import { goTo, type Lane, type Lanes } from './lanes.ts';
 
 /**
- * Where a lane begins. The client would decide by itself, and commit a default behind our back when an offset is out
- * of range → records skipped unseen → every start is decided here, logged, and a reset counted.
+ * Where a lane begins. The client would decide by itself, and when an offset is out of range it would silently commit a default
+ * → records skipped unnoticed → every start is decided and logged here, and a reset is counted.
  *
  * | committed offset                          | from: earliest | from: latest                | from: fail |
  * |-------------------------------------------|----------------|-----------------------------|------------|
@@ -17,8 +17,8 @@ import { goTo, type Lane, type Lanes } from './lanes.ts';
  * | none, partition is newer than this member | beginning      | beginning                   | beginning  |
  * | out of range                              | beginning      | end                         | error      |
  *
- * Every start is committed before anything is handed over: with `latest`, a crash before the first commit would skip what was
- * produced meanwhile; and the note beside it says that somebody is at work there, so that the next start knows of a death.
+ * Every start is committed before anything is handed over: with `latest`, a crash before the first commit would otherwise skip what
+ * was produced meanwhile; and the note stored with it says that somebody works there, so that the next start can detect a crash.
  */
 export type FromPolicy = 'earliest' | 'latest' | 'fail';
 
@@ -39,7 +39,7 @@ export function createPositions(
   options: {
     readonly groupId: string;
     readonly from: FromPolicy;
-    /** Whether deaths of earlier owners are looked for and noted. */
+    /** Whether crashes of earlier owners are detected and noted. */
     readonly quarantine: boolean;
   },
 ): Positions {
@@ -94,7 +94,7 @@ export function createPositions(
       else list.push(lane);
     }
     if (byTopic.size === 0) return;
-    // First: what a transaction of the owner before leaves open is no committed offset yet, and may become one.
+    // First, because an open transaction of the previous owner may still commit an offset.
     await deps.ownership?.take([...byTopic.values()].flat().map(({ origin }) => origin));
     const { responses } = await group.coordinator.offsetFetch({
       groupId,
@@ -142,7 +142,7 @@ export function createPositions(
       if (lanes.ofOrigin(lane.origin) !== lane) return;
       telemetry.counter('sluice_offset_resets_total', { policy: from }).add(1);
       telemetry.event('offset-reset', { topic, partition, offset, to, policy: from });
-      // What is in flight belongs to offsets that are gone; and a watermark must not go back within an epoch.
+      // What is in flight belongs to offsets that are gone, and a watermark must not go back within an epoch.
       const renewed = lanes.renew(lane);
       await deps.ownership?.take([renewed.origin]);
       if (lanes.ofOrigin(renewed.origin) === renewed) goTo(renewed, to);
@@ -154,6 +154,6 @@ interface Start {
   readonly lane: Lane;
   readonly offset: number;
   readonly because: string;
-  /** Nothing is committed yet. */
+  /** Nothing has been committed yet. */
   readonly isNew: boolean;
 }

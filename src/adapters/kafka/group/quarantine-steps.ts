@@ -15,12 +15,12 @@ import { Mutex } from './mutex.ts';
 import type { Waits } from './waits.ts';
 
 /**
- * Hands over what is accused of deaths: a frame or a record at a time, noted durably before it goes, and the next one only
- * when it is settled (../../../offsets/quarantine.ts says in which steps).
+ * Hands over records suspected of crashing the process: one frame or record at a time, with a durable note before each, and the next
+ * one only when it is settled (../../../offsets/quarantine.ts says in which steps).
  *
- * Promise: of all that is accused in this process one step is under way at a time → a death accuses that one, not what happened
- * to be processed beside it on another partition. What waits for the world outside is not accused.
- * Limit: a death while records are fetched and unpacked accuses nobody.
+ * Promise: only one such step is in flight in this process → a crash accuses that step, not what happened to be processed at the same
+ * time on another partition. A record that waits for the outside world is not accused.
+ * Limit: a crash while records are fetched and decompressed accuses nobody.
  */
 export interface QuarantineSteps {
   /** One step, from `from` on. Resolves to where the next one begins; undefined when the gate was shut. */
@@ -37,7 +37,7 @@ export interface QuarantineStepsDeps {
   readonly lease: Lease;
   readonly store: Committer['store'];
   readonly onAlone: (frame: Frame) => Promise<void>;
-  /** Whether what is under way waits for something outside of the process. */
+  /** Whether what is in flight waits for something outside the process. */
   readonly isHeld: () => boolean;
 }
 
@@ -47,7 +47,7 @@ const LOOK_EVERY_MS = 250;
 export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimits): QuarantineSteps {
   const { credit, clock, telemetry, lanes, gate, waits, lease, store } = deps;
   const mutex = new Mutex();
-  /** The last step that was settled: its note still says that somebody is at work there. */
+  /** The last settled step: its note still says that somebody works there. */
   let over: LanePosition | undefined;
   const isCurrent = (lane: Lane): boolean => gate.open && !lease.isOver && lanes.ofOrigin(lane.origin) === lane;
 
@@ -56,7 +56,7 @@ export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimi
     return cut(batch.messages, from, byRecord ? { ...limits, maxRecords: 1 } : limits);
   }
 
-  /** Keeps the note true while the frame is under way: a wait for the world begins and ends. */
+  /** Keeps the note up to date while the frame is in flight, since waits for the outside world begin and end. */
   function watch(lane: Lane, alone: Alone): Timer {
     let timer = clock.after(LOOK_EVERY_MS, look);
     function look(): void {
@@ -70,7 +70,7 @@ export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimi
     return { cancel: () => timer.cancel() };
   }
 
-  /** The mutex is released when the frame is settled, or will never be. */
+  /** The mutex is released when the frame is settled, or never will be. */
   async function handOver(lane: Lane, frame: Frame, alone: Alone): Promise<void> {
     const timer = watch(lane, alone);
     try {
@@ -86,7 +86,7 @@ export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimi
     }
   }
 
-  /** Accuses this step, and in the same request no longer the one before it, of another partition. */
+  /** Accuses this step and, in the same request, clears the previous one if it was of another partition. */
   async function accuse(lane: Lane, alone: Alone): Promise<void> {
     const acquitted = over !== undefined && over[0] !== lane ? [over] : [];
     await store([...acquitted, [lane, alone.from]]);
@@ -102,7 +102,7 @@ export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimi
     telemetry.event('quarantined', { topic, partition, offset: frame.offsets[0], deaths: lane.suspicion.deaths });
   }
 
-  /** Behind everything accused: said durably that somebody is at work before anything goes without a note of its own. */
+  /** After everything accused: stores durably that somebody works here, before anything is handed over without a note of its own. */
   async function leave(lane: Lane): Promise<void> {
     const { topic, partition } = lane.origin;
     telemetry.event('quarantine-left', { topic, partition, offset: lane.position });
@@ -153,7 +153,7 @@ export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimi
         settled = handOver(lane, frame, alone);
         const end = settled;
         if (!(await waits.whileMember(group, (signal) => unlessAborted(end, signal)))) return undefined;
-        // Let go, by somebody who ends: the note of a next step would commit past it.
+        // The frame was let go by a pipeline that is ending: the note of a next step would commit past it.
         if (frame.unsettled > 0) return undefined;
         if (stepOf(lane.suspicion) === 'free' && isCurrent(lane)) await leave(lane);
         return found.to;
@@ -167,7 +167,7 @@ export function createQuarantineSteps(deps: QuarantineStepsDeps, limits: CutLimi
   };
 }
 
-/** True when the work ended, false when the signal came first. */
+/** Resolves to true when the work has ended, to false if the signal came first. */
 function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const gone = (): void => resolve(false);

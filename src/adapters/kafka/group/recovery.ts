@@ -16,23 +16,23 @@ import type { DeletedTopics } from './deleted-topics.ts';
 import { withCoordinator } from './heartbeats.ts';
 
 /**
- * What a member does while brokers are away: it stays what it is, and asks again.
+ * What a member does while brokers are down: it stays a member, and retries.
  *
- * The client re-joins when a leader moves, and crashes when a broker cannot be reached a few times: it leaves the group, or
- * where it cannot even do that, comes back as a stranger who waits for its own ghost's session to end. Its heartbeats, between
- * two fetches, wait for a coordinator that is gone, and all partitions with them.
- * Promise: a failure that may pass never ends the membership and never holds the fetches of other brokers; each is counted.
+ * The client re-joins when a leader moves, and crashes after a few failed connections to a broker: it leaves the group or, if it
+ * cannot even do that, comes back as a new member that waits for the session of its old self to expire. Its heartbeats, between
+ * two fetches, wait for a coordinator that is gone, and so do all partitions.
+ * Promise: a transient failure never ends the membership and never delays fetches from other brokers; each is counted.
  */
 export interface Recovery {
-  /** After a fetch that failed. False, at once: it does not pass by itself. */
+  /** Called after a failed fetch. Resolves to false, at once, if the failure does not pass by itself. */
   fromFetch(member: ConsumerGroup, thrown: unknown): Promise<boolean>;
-  /** At most `patienceMs`; what the coordinator said of the membership later than that is told to the next call. */
+  /** Takes at most `patienceMs`; an answer of the coordinator after that is passed on by the next call. */
   heartbeat(member: ConsumerGroup, beat: () => Promise<void>): Promise<void>;
   /** Until it succeeds, `isOver`, or fails in a way that does not pass. */
   join(join: () => Promise<void>, isOver: () => boolean): Promise<void>;
 }
 
-/** Somebody else leads the partition or coordinates the group, or nobody yet. */
+/** Another broker leads the partition or coordinates the group, or none does yet. */
 const MOVED: ReadonlySet<string> = new Set([
   'LEADER_NOT_AVAILABLE',
   'NOT_LEADER_FOR_PARTITION',
@@ -112,7 +112,7 @@ export function createRecovery(
         await member.cluster.refreshMetadata();
         if (await deletedTopics.isBack(member)) await member.joinAndSync();
       } catch (error) {
-        // Nobody answers, or a partition has no leader: the next fetch fails like this one, and comes here again.
+        // No broker answers, or a partition has no leader: the next fetch fails too, and comes here again.
         telemetry.event('kafka-client', { severity: 'warn', component: 'metadata', message: messageOf(error) });
       }
       return true;
@@ -123,7 +123,7 @@ export function createRecovery(
       await within(clock, deadlineIn(clock, patienceMs), flight);
       const told = verdict;
       verdict = undefined;
-      // What was said of a generation that is over says nothing of this one.
+      // An answer about an earlier generation says nothing about this one.
       if (told?.member === member && told.generation === member.generationId) throw told.error;
     },
 

@@ -4,19 +4,19 @@ import type { Gate } from './gate.ts';
 import type { Heartbeats } from './heartbeats.ts';
 
 /**
- * Waits of the intake: for credit, for its turn, for a record to settle.
+ * Waits of the intake: for credit, for the mutex, for a record to settle.
  *
- * Promise: the membership is kept and the ends are looked at meanwhile, and no wait outlasts an open gate. A group that goes on
- * without us or re-forms shuts the gate at once.
+ * Promise: meanwhile the membership is kept alive and the end offsets are refreshed, and no wait continues once the gate is shut. If
+ * the group goes on without us or re-forms, the gate is shut at once.
  */
 export interface Waits {
-  /** True once `wait` has come true. Rejects with the client's error, so that it re-joins, when the group was lost meanwhile. */
+  /** Resolves to the result of `wait`. Rejects with the client's error, so that the client re-joins, if the membership was lost meanwhile. */
   whileMember(
     group: ConsumerGroup,
     wait: (signal: AbortSignal) => Promise<boolean>,
     onWasted?: () => void,
   ): Promise<boolean>;
-  /** How many there are. */
+  /** How many waits are in progress. */
   readonly count: number;
 }
 

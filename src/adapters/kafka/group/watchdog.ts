@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../../kernel/clock.ts';
 
 /**
- * Notices a client that does nothing at all any more: no fetch ended, no join, no crash, for `deadAfterMs`, while nobody
- * waits for a declared reason. A cluster that is away is no such case: failed attempts are activity too.
+ * Detects a client that has stopped doing anything: no fetch has ended, no join, no crash for `deadAfterMs`, while nothing waits for
+ * a declared reason. A cluster that is down is not such a case: failed attempts are activity too.
  */
 export interface Watchdog {
   start(): void;

@@ -6,11 +6,12 @@ import { openTalk, type Talk } from './talk.ts';
 import { ProbeWriter } from './wire.ts';
 
 /**
- * What a listener is, where it and the settings do not fit: with TLS or without, with a login or without.
+ * Whether a listener matches the settings: with TLS or without, with a login or without.
  *
- * To all of these a broker says the same, it hangs up, and so does one that is only starting, or a proxy in front of nothing (cause) →
- * whoever waits for the broker waits for a mistake in a file (effect) → it is asked both ways, and only what has answered as
- * the settings do not have it is a mistake (guard). Nothing secret is sent, and no peer is believed that would not be otherwise.
+ * In each case of a mismatch a broker hangs up, and so does a broker that is still starting, or a proxy without a backend (cause) →
+ * we would wait for a broker because of a mistake in a file (effect) → the listener is probed both ways, and only if it answers in
+ * the way that the settings do not have is it a mistake (guard). Nothing secret is sent, and no peer is trusted that the settings
+ * would not trust.
  */
 type Misfit = keyof typeof SAID;
 

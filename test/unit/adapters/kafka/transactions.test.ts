@@ -292,7 +292,7 @@ test('what is under way may end before the connections are closed', async () => 
   assert.deepEqual(cluster.values, numbers(2));
 });
 
-test('the names for another epoch', () => {
+test('only errors of a fenced epoch count as taken over', () => {
   assert.equal(isTakenOver(brokerError('INVALID_PRODUCER_EPOCH')), true);
   assert.equal(isTakenOver(brokerError('INVALID_TXN_STATE')), false);
   assert.equal(isTakenOver(brokerError()), false);

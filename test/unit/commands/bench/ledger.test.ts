@@ -77,7 +77,7 @@ test('a record that a retry wrote twice is one record: the first answer counts',
   assert.deepEqual([sent, predictions, unanswered, [...latencies]], [1, 1, 0, [6]]);
 });
 
-test('it grows with what comes', () => {
+test('the ledger grows with the answers beyond its first size', () => {
   const ledger = ledgerOf(5_000);
   for (let offset = 0; offset < 2_500; offset++) {
     ledger.answer(`in/0/${10 + offset}`, 1e9);

@@ -17,7 +17,7 @@ import {
 } from '../../../../src/commands/display/format.ts';
 import { createRates } from '../../../../src/commands/display/rates.ts';
 
-test('figures for people', () => {
+test('counts and durations are rounded and have units', () => {
   assert.deepEqual([0, 999, 1000, 1234567.4, Number.NaN].map(count), ['0', '999', '1,000', '1,234,567', '–']);
   assert.deepEqual(
     [counted(1, 'line'), counted(0, 'line'), counted(1_200, 'line'), counted(2, 'line was', 'lines were')],

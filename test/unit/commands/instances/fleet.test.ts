@@ -139,7 +139,7 @@ test('one that exits, or fails of itself, likewise', async () => {
   assert.equal(fails.said.filter(({ fields }) => fields.event === 'failed').length, 0, 'it has told that itself');
 });
 
-test('the exit code is the worst', async () => {
+test('the exit code of a fleet is the worst of its instances', async () => {
   for (const [codes, expected] of [
     [[0, 0, 0], 0],
     [[0, 3, 0], 3],

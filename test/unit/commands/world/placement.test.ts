@@ -128,7 +128,7 @@ test('batches that fail in the trial are not made later: a model with its batch 
   assert.equal(short.maxRows, undefined, 'how much memory there is may change, and is looked for in the run');
 });
 
-test('who says where is not asked again', async () => {
+test('a stated placement is taken without a trial', async () => {
   const clock = new FakeClock();
   const { session, asked } = slow(clock, { fixedMs: 40 });
   for (const [model, expected] of [

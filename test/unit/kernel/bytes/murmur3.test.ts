@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { murmur3Hex } from '../../../../src/kernel/bytes/murmur3.ts';
 
-test('known hashes', () => {
+test('known texts have their published hashes', () => {
   assert.equal(murmur3Hex(Buffer.alloc(0)), '0'.repeat(32));
   // As the page of mmh3 says of hash_bytes('foo').
   assert.equal(murmur3Hex(Buffer.from('foo')), '6145f501578671e2877dba2be487af7e');

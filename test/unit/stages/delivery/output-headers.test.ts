@@ -89,7 +89,7 @@ test('an output says how it is less than asked for; one that is not has no such 
   ]);
 });
 
-test('frames may take turns', () => {
+test('headers of frames that alternate are those of each frame alone', () => {
   const one = scored([5, 6, 1_000].map((offset) => ({ offset })));
   const other = frameOf({ ...ORIGIN, topic: 'other', partition: 3 }, [{ offset: 5 }, { offset: 6 }]);
   other.model = 'another@2#ba9876543210';

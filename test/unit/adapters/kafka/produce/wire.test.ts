@@ -121,7 +121,7 @@ test('an error code is the error that the client makes of it', () => {
   assert.equal(errorOfCode(6).name, 'KafkaJSProtocolError');
 });
 
-test('the version that both speak', () => {
+test('the highest Produce version that both sides support is used, none where they share none', () => {
   const of = (minVersion: number, maxVersion: number) => produceVersion({ 0: { minVersion, maxVersion } });
   assert.deepEqual([of(0, 13), of(3, 13), of(3, 5), of(0, 2), of(8, 13)], [7, 7, 5, undefined, undefined]);
   assert.equal(produceVersion({}), undefined);
