@@ -44,7 +44,7 @@ const SASL_HANDSHAKE = 17;
 const API_VERSIONS = 18;
 const ILLEGAL_SASL_STATE = 34;
 
-/** The mistake in the settings, as an error that ends a start; undefined where they fit, or the listener gives no answer that tells. */
+/** The mistake in the settings, as an error that ends a start; undefined if they match, or the listener's answer does not tell. */
 export async function misfitAt(clock: Clock, options: ProbeOptions): Promise<SluiceError | undefined> {
   const found = await look(clock, options);
   if (found === 'fits' || found === 'unknown') return undefined;
@@ -52,7 +52,7 @@ export async function misfitAt(clock: Clock, options: ProbeOptions): Promise<Slu
   return new SluiceError(code, `${options.address} ${what}; ${remedy}`);
 }
 
-/** As `misfitAt`, where none of several brokers is as the settings have it; one that is lets the client in. */
+/** Like `misfitAt`, for several brokers, if none of them matches the settings; one that matches lets the client in. */
 export async function misfitOfAll(
   clock: Clock,
   addresses: readonly string[],
@@ -82,7 +82,7 @@ async function look(clock: Clock, options: ProbeOptions): Promise<Misfit | 'fits
   return (await speaksTls(clock, options)) ? 'wants-tls' : 'unknown';
 }
 
-/** One connection; undefined where it was not to be had, or what came over it was no Kafka. */
+/** One connection; undefined if it could not be made, or the peer does not speak Kafka. */
 async function ask<T>(
   clock: Clock,
   options: ProbeOptions,
@@ -99,7 +99,7 @@ async function ask<T>(
   }
 }
 
-/** What it can be asked, by key; a broker tells that before a login, too. */
+/** The requests that it supports, by key; a broker tells that even before a login. */
 async function requestsOf(talk: Talk): Promise<ReadonlySet<number>> {
   const answer = await talk.ask(API_VERSIONS, 0, new ProbeWriter());
   if (answer.int16() !== 0) throw new RangeError('refused');
@@ -112,7 +112,7 @@ async function requestsOf(talk: Talk): Promise<ReadonlySet<number>> {
   return new Set(keys);
 }
 
-/** About no topic at all. */
+/** A metadata request about no topic. */
 async function loginWanted(talk: Talk): Promise<Misfit | 'fits' | 'unknown'> {
   try {
     await talk.ask(METADATA, METADATA_VERSION, new ProbeWriter().int32(0).int8(0));
@@ -128,7 +128,7 @@ async function loginHad(talk: Talk, keys: ReadonlySet<number>, mechanism: string
   return answer.int16() === ILLEGAL_SASL_STATE ? 'has-no-login' : 'fits';
 }
 
-/** Whether it is believed is another question. */
+/** Whether to trust it is a separate question. */
 async function speaksTls(clock: Clock, options: ProbeOptions): Promise<boolean> {
   try {
     (await openTalk(clock, { ...options, ssl: {} })).close();

@@ -6,7 +6,7 @@ import { type Exchange, type LoginProvider, saslOf } from '../client/login.ts';
 import type { Talk } from './talk.ts';
 import { ProbeWriter } from './wire.ts';
 
-/** The mechanisms of kafkajs 2.2.4 but the one that is ours. */
+/** The mechanisms of kafkajs 2.2.4, except the one that is ours. */
 const FILES = {
   plain: 'plain',
   'scram-sha-256': 'scram256',
@@ -17,7 +17,7 @@ const SASL_AUTHENTICATE = 36;
 const SILENT = { debug: () => undefined, error: () => undefined };
 const require = createRequire(import.meta.url);
 
-/** Logs in over a connection that was just opened, as the client of a pipeline would. Rejects with `login-refused` and why. */
+/** Logs in over a newly opened connection, as the client of a pipeline would. Rejects with `login-refused` and the reason. */
 export async function logIn(talk: Talk, login: KafkaLogin, address: string): Promise<void> {
   const mechanism = login.mechanism.toUpperCase();
   try {

@@ -5,7 +5,7 @@ import { logIn } from './login.ts';
 import { notKafka, openTalk } from './talk.ts';
 import { type ProbeReader, ProbeWriter } from './wire.ts';
 
-/** A topic as one broker tells it. */
+/** A topic as described by one broker. */
 export interface ProbedTopic {
   readonly name: string;
   /** A code of the protocol; 0: it is there. */
@@ -29,7 +29,7 @@ export interface ProbedGroup {
   readonly may: number | undefined;
 }
 
-/** One connection to one broker, for looking at it. */
+/** One connection to one broker, for inspecting it. */
 export interface BrokerProbe {
   /** When its certificate ends; undefined without TLS. */
   readonly certificateEndsMs: number | undefined;
@@ -60,10 +60,10 @@ export interface ProbeOptions {
 }
 
 /**
- * Connects to one broker and asks what it can do. Rejects with the cause in words: refused, unknown name, no answer, no Kafka.
+ * Connects to one broker and asks what it supports. Rejects with the cause in words: refused, unknown name, no answer, not Kafka.
  *
- * Of its own, and not over the client: the client tries again, elsewhere, and says that all brokers are away, where the
- * question is what one address answers. TLS and login are as the pipeline has them; a failure of either is a `SluiceError`.
+ * It does not use the client, because the client retries with other brokers and reports that all are down, whereas the question
+ * here is what one address answers. TLS and login are those of the pipeline; a failure of either is a `SluiceError`.
  */
 export async function probeBroker(clock: Clock, options: ProbeOptions): Promise<BrokerProbe> {
   const { address, ssl, sasl } = options;

@@ -5,10 +5,10 @@ import { type TlsSettings, tlsOptions, tlsTrouble, tlsWords } from '../../../ker
 import { SluiceError } from '../../../kernel/errors.ts';
 import { ProbeReader, ProbeWriter } from './wire.ts';
 
-/** Longer than any answer that a look at a few topics can have. */
+/** Longer than any answer about a few topics can be. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** Questions and answers over one connection to a broker. */
+/** Requests and answers over one connection to a broker. */
 export interface Talk {
   /** Of the peer; undefined without TLS. */
   readonly certificateEndsMs: number | undefined;
@@ -118,7 +118,7 @@ export async function openTalk(
   return talk;
 }
 
-/** It has answered what may be asked before a login. */
+/** It has answered a request that is allowed before a login. */
 const WANTS_LOGIN = 'a listener that wants a login does so, see connections.kafka.sasl';
 
 export function notKafka(ssl: TlsSettings | undefined): string {

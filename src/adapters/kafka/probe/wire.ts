@@ -1,6 +1,6 @@
 /**
- * Texts and numbers of the few requests that a look at a cluster takes (probe.ts): non-flexible versions, a handful of
- * fields, nothing per record. Reading beyond the end of an answer throws, which is a failed look and nothing worse.
+ * Encodes and decodes the few requests of a probe (probe.ts): non-flexible versions, a handful of fields, nothing per record. Reading
+ * beyond the end of an answer throws, which merely fails the probe.
  */
 export class ProbeWriter {
   #parts: Buffer[] = [];

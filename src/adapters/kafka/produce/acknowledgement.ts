@@ -10,11 +10,11 @@ export interface Sent {
 }
 
 /**
- * What is wrong with an acknowledgement; undefined when it says that exactly these rows lie in this partition. Pure.
+ * What is wrong with an acknowledgement; undefined if it says that exactly these rows are in this partition. Pure.
  *
- * After a failed idempotent send the client reuses its sequence number → a broker may take the next, different rows
- * for a duplicate, acknowledge them and write nothing → on a topic with producer timestamps such an answer is the
- * only one that carries an append time. For rows that were sent before, it is the true answer.
+ * After a failed idempotent send, the client reuses its sequence number → a broker may take the next, different rows for a
+ * duplicate, acknowledge them and write nothing → on a topic with producer timestamps, only such an answer has an append time.
+ * For rows that really were sent before, that answer is correct.
  */
 export function acknowledgementProblem(answer: readonly Acknowledged[], sent: Sent): string | undefined {
   if (answer.length !== 1) return `${answer.length} partitions acknowledged, 1 expected`;

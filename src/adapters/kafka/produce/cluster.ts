@@ -4,12 +4,12 @@ import type { Coordinator } from '../client/internals.ts';
 import type { ProduceBroker } from './wire.ts';
 
 /**
- * Connections of kafkajs without its producer: parts of 2.2.4 that have no public name, as far as sending and transactions need them.
- * Whoever uses them has asked `checkClient` (client/internals.ts) before.
+ * Connections of kafkajs without its producer: the non-public parts of 2.2.4 that sending and transactions need. Call `checkClient`
+ * (client/internals.ts) before using them.
  */
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
-/** A connection to one broker, as far as they need it: one request per call, an error for every answer that is one. */
+/** The part of a broker connection that they need: one request per call, and an error for every error answer. */
 export interface TransactionBroker extends Coordinator, ProduceBroker {
   initProducerId(request: Record<string, unknown>): Promise<{
     readonly producerId: string;
@@ -36,7 +36,7 @@ export interface TransactionCluster {
   }): Promise<TransactionBroker>;
 }
 
-/** Connections of a client that no consumer or producer of it owns. */
+/** Connections of a client that belong to none of its consumers or producers. */
 export function createCluster(kafka: Kafka, options: { readonly metadataMaxAge: number }): TransactionCluster {
   const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === CREATE_CLUSTER);
   const create =

@@ -2,7 +2,7 @@ import type { IHeaders } from 'kafkajs';
 
 const EMPTY = Buffer.alloc(0);
 
-/** Without a property of its own or of its prototypes: a header named __proto__ or constructor is a header. */
+/** An object without a prototype, so that a header may be named __proto__ or constructor. */
 const NOTHING: object = Object.freeze(Object.create(null));
 
 interface Known {
@@ -16,11 +16,10 @@ interface Known {
 }
 
 /**
- * Header blocks (see kernel/headers.ts) of one arena → the objects that the client takes, a row at a time.
+ * Header blocks (see kernel/headers.ts) of one arena → the objects that the client expects, one row at a time.
  *
- * Rows of one chunk carry the same names, and mostly some value that never changes. What the row before had at the same
- * place is compared with and used again: text and views are made only where something is new. Throws RangeError on a
- * block that is not one.
+ * Rows of a chunk have the same header names, and usually some values that never change. What the previous row had at the same place
+ * is compared and reused: text and views are made only for what is new. Throws RangeError on an invalid block.
  */
 export class HeaderObjects {
   private readonly arena: Buffer;

@@ -9,12 +9,12 @@ import { Sequences } from './sequences.ts';
 import { type Acknowledged, errorOfCode, type ProducePart } from './wire.ts';
 
 /**
- * An idempotent producer of one topic: its id is the broker's, its sequences are ours, its requests go over the client's connections.
+ * An idempotent producer of one topic: the broker assigns its id, we keep its sequences, and the client's connections carry its requests.
  *
- * Promise: every attempt repeats the same batch, byte by byte, under the same sequence, wherever the leader is by then. A sequence is
- * passed only when what was sent under it is acknowledged. What is to become of a request that failed is not decided here.
+ * Promise: every attempt repeats the same batch, byte for byte, under the same sequence, wherever the leader is by then. The sequence
+ * advances only when what was sent under it is acknowledged. What happens after a failed request is not decided here.
  *
- * A producer reads the metadata of its topic only: one that was deleted holds up no other.
+ * A producer reads only the metadata of its own topic, so a deleted topic holds up no other.
  */
 export interface IdempotentProducerOptions {
   readonly topic: string;

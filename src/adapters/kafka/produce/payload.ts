@@ -1,15 +1,15 @@
 import { createRequire } from 'node:module';
 
 /**
- * A request that lies in memory once. The client's encoder copies a request twice on its way to the socket, each time into a zeroed
- * buffer of up to twice its size → this one has room in front of it, where the encoder's header goes, and goes to the socket as it is.
+ * A request that exists in memory only once. The client's encoder copies a request twice on its way to the socket, each time into a
+ * zeroed buffer of up to twice its size → this one has room in front for the encoder's header, and goes to the socket as it is.
  *
- * How: the client makes the header and appends the request with `Encoder.writeEncoder`, then makes the length and appends that. A
- * payload that is appended takes what is before it to its front, and stands in for the encoder from then on. All other
- * requests are appended as ever. Needs the client's exact version (`checkClient`, client/internals.ts).
+ * How: the client makes the header and appends the request with `Encoder.writeEncoder`, then makes the length and appends that. An
+ * appended payload moves what precedes it into the room in front, and takes the place of the encoder from then on. All other requests
+ * are appended as usual. Needs the client's exact version (`checkClient`, client/internals.ts).
  *
- * Hazard: a socket does not copy what is written to it → a payload whose answer has not come may still be on its way, and its front holds
- * the number of that one request → an attempt has a payload of its own, and its memory is used again only after its answer.
+ * Hazard: a socket does not copy what is written to it → a payload without an answer may still be on its way, and its front holds the
+ * correlation id of that one request → each attempt has its own payload, and its memory is reused only after its answer.
  */
 export class Payload {
   readonly buf: Buffer;
@@ -58,7 +58,7 @@ export function installPayloads(): void {
   };
 }
 
-/** What the client puts in front of a request: its length, key, version, number, and the name of the client. */
+/** What the client puts in front of a request: length, API key, version, correlation id, and client id. */
 export function frontBytes(clientId: string): number {
   return 4 + 2 + 2 + 4 + 2 + Buffer.byteLength(clientId);
 }

@@ -2,11 +2,11 @@ import type { RecordSlab } from '../../../kernel/record-slab.ts';
 import type { Acknowledged } from './wire.ts';
 
 /**
- * The producer in use for a topic, and those that are being given up.
+ * The producer in use for a topic, and those that are being abandoned.
  *
- * After an idempotent send fails for good, its sequence number may be taken or free: what is sent under it next is either a duplicate
- * that the broker drops, acknowledged, or out of order → a producer through which a send failed sends nothing new; calls
- * under way (other partitions, other sequences) end on it, then it is disconnected.
+ * After an idempotent send has finally failed, its sequence number may be used or free: the next send under it is either dropped by
+ * the broker as a duplicate, yet acknowledged, or out of order → a producer with a failed send sends nothing new; calls in flight
+ * (other partitions, other sequences) finish on it, then it is disconnected.
  */
 export interface TopicProducer {
   connect(): Promise<void>;

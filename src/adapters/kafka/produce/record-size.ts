@@ -5,7 +5,7 @@ import type { RecordSlab } from '../../../kernel/record-slab.ts';
 const RECORD_OVERHEAD = 7;
 const BATCH_OVERHEAD = 61;
 
-/** Throws `record-too-large` when these rows, as one batch, are more than the topic takes for certain: the broker need not be asked. */
+/** Throws `record-too-large` if these rows, as one batch, certainly exceed the topic's limit, so that the broker need not be asked. */
 export function checkSize(topic: string, rows: RecordSlab, maxBytes: number): void {
   let bytes = BATCH_OVERHEAD;
   if (rows.isBatch) bytes += rows.used;

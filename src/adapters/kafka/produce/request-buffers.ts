@@ -1,13 +1,13 @@
 /**
- * Memory for requests, used again: fresh pages from the system cost more than filling them does.
+ * Reuses the memory of requests: fresh pages from the system cost more than filling them does.
  *
- * Promise: a buffer is given to one at a time. Limits: as many as were in use at once, at most MAX_KEPT of MAX_KEPT_BYTES each;
- * larger ones are made and forgotten.
+ * Promise: a buffer has one user at a time. Limits: as many as were in use at once, at most MAX_KEPT of MAX_KEPT_BYTES each; larger
+ * ones are not kept.
  */
 const MIN_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 2 * 1024 * 1024;
 const MAX_KEPT = 8;
-/** Held while nobody sends. */
+/** Bytes kept while nobody sends. */
 export const KEPT_REQUEST_BYTES = MAX_KEPT * MAX_KEPT_BYTES;
 
 export class RequestBuffers {

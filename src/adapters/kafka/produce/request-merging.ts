@@ -12,12 +12,12 @@ import {
 } from './wire.ts';
 
 /**
- * What several partitions send to one broker in the same turn of the loop goes in one request: a request costs as much as hundreds of
- * records, most of it in the kernel. Nobody waits for company: what is there when the turn ends leaves.
+ * Merges what several partitions send to one broker in the same turn of the event loop into one request: a request costs as much as
+ * hundreds of records, mostly in the kernel. Nothing waits: what is there when the turn ends is sent.
  *
- * Promise: each partition hears its own answer, and the error of the whole request where there is none. A request holds
- * MAX_GATHERED_BYTES, or one partition. Bytes are written when there is a connection to send them on, into memory that nobody else
- * has; rows that do not change give the same bytes at every attempt.
+ * Promise: each partition gets its own answer, or the error of the whole request. A request holds at most MAX_GATHERED_BYTES, or one
+ * partition. Bytes are written once there is a connection, into memory that nobody else uses; unchanged rows give the same bytes at
+ * every attempt.
  */
 const MAX_GATHERED_BYTES = 1024 * 1024;
 const RECORD_OVERHEAD = 32;

@@ -1,8 +1,8 @@
 /**
- * The sequence numbers of one producer id: one per record, from 0, for each partition; behind 2³¹ - 1 comes 0 again. Pure.
+ * The sequence numbers of one producer id: one per record, from 0, for each partition; after 2³¹ - 1 comes 0 again. Pure.
  *
- * A number is passed when what was sent under it is acknowledged, and never goes back: under a number that may be
- * written, nothing but the same bytes is ever sent.
+ * A number advances when what was sent under it is acknowledged, and never goes back: under a number that may have been written,
+ * only the same bytes are ever sent.
  */
 const SEQUENCES = 2 ** 31;
 

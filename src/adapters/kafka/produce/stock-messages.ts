@@ -5,8 +5,8 @@ import { HeaderObjects } from './header-objects.ts';
 /**
  * Rows [from, to) of a slab → messages of the client, views into the slab. Pure.
  *
- * The client cannot write a header without a value (it reads its length first and throws) → such a record could never
- * be sent, and would be tried for ever → it is sent with an empty value, and `onNullHeader` is told.
+ * The client cannot write a header without a value (it reads its length first and throws) → such a record could never be sent, and
+ * would be retried for ever → it is sent with an empty value, and `onNullHeader` is called.
  */
 export function toMessages(
   rows: RecordSlab,
@@ -38,10 +38,10 @@ export function toMessages(
 }
 
 /**
- * The client groups messages by partition with `reduce`, and copies a partition's list for each message (cause) → quadratic
- * time and garbage, a tenth of all that sending costs at 500 messages (effect) → the list answers that one call itself:
- * its messages are of one partition (guard). An own property, so that what `map` and `filter` make of it is a plain array.
- * Known of the client's version that is checked for (client/internals.ts); another one that did not call `reduce` would group.
+ * The client groups messages by partition with `reduce`, and copies a partition's list for each message (cause) → quadratic time and
+ * garbage, a tenth of the cost of sending 500 messages (effect) → the list overrides that one call, since all its messages are of
+ * one partition (guard). It is an own property, so that the results of `map` and `filter` are plain arrays. This is known of the
+ * version that is checked for (client/internals.ts); a version that does not call `reduce` would just group.
  */
 function grouped(messages: Message[], partition: number): Message[] {
   Object.defineProperty(messages, 'reduce', { value: () => ({ [partition]: messages }) });

@@ -5,11 +5,11 @@ import { toMessages } from './stock-messages.ts';
 import type { Acknowledged } from './wire.ts';
 
 /**
- * The client's own idempotent producer: what the producer of ours (idempotent-producer.ts) is compared with, and what stands in for
- * it. Sequences are the client's. With a version of it that nobody has read, it is asked for nothing that has no public name.
+ * The client's own idempotent producer: a baseline for our producer (idempotent-producer.ts), and a substitute for it. The client
+ * keeps the sequences. With an unknown version of the client, only its public interface is used.
  *
- * Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader` is told; when the metadata
- * cannot be read after a failed attempt, that failure is all that is heard of the attempt.
+ * Limits: header order across names is the client's; a null header value is sent empty, and `onNullHeader` is called; if the metadata
+ * cannot be read after a failed attempt, only that failure is reported.
  */
 export interface StockProducerOptions {
   readonly topic: string;

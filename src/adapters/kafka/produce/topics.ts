@@ -22,7 +22,7 @@ export interface Topics {
   close(): void;
 }
 
-/** Facts of the opened topics, read anew every `refreshMs`: a topic may get more partitions while running. */
+/** Facts of the opened topics, refreshed every `refreshMs`: a topic may get more partitions at run time. */
 export function createTopics(
   deps: { readonly admin: Admin; readonly clock: Clock; readonly telemetry: Telemetry },
   options: { readonly brokers: readonly string[]; readonly refreshMs: number },

@@ -4,8 +4,8 @@ import { type BatchProducer, batchBound, writeBatch } from '../record-batch/writ
 import { frontBytes, installPayloads, Payload } from './payload.ts';
 
 /**
- * Produce, versions 3 to 7, in place of the client's: rows → one buffer that is the whole request, and its answer. The client's
- * connections carry it (`broker.connectionPool.send`), with its time-outs, throttling and log-in, and its errors for error codes.
+ * Our own Produce requests, versions 3 to 7: rows → one buffer with the whole request, and its answer. The client's connections carry
+ * them (`broker.connectionPool.send`), with its time-outs, throttling, login, and errors for error codes.
  *
  *   request  => transactional_id acks timeout [topic [partition record_set]]
  *   response => [topic [partition error_code base_offset log_append_time log_start_offset(5+)]] throttle_time
@@ -42,7 +42,7 @@ export interface ProduceAnswer {
   readonly clientSideThrottleTime: number;
 }
 
-/** A request as the client's connections take it. */
+/** A request in the form that the client's connections expect. */
 export interface ProduceCall {
   readonly request: {
     readonly apiKey: number;
@@ -63,7 +63,7 @@ const PRODUCE = 0;
 const FIRST_VERSION = 3;
 const LAST_VERSION = 7;
 const LOG_START_SINCE = 5;
-/** From here on the broker answers before it throttles, and the client waits. */
+/** From this version on, the broker answers before it throttles, and the client waits. */
 const THROTTLED_HERE_SINCE = 6;
 const ALL_REPLICAS = -1;
 const UNSUPPORTED_VERSION = 35;
@@ -76,7 +76,7 @@ export function errorOfCode(code: number): Error {
   return createErrorFromCode(code);
 }
 
-/** The version to speak with a broker; undefined where there is none. */
+/** The version to use with a broker; undefined if there is none in common. */
 export function produceVersion(versions: Versions): number | undefined {
   const known = versions[PRODUCE];
   if (known === undefined || known.maxVersion < FIRST_VERSION || known.minVersion > LAST_VERSION) return undefined;
@@ -145,7 +145,7 @@ export function produceCall(version: number, payload: () => Payload): ProduceCal
   };
 }
 
-/** A connection to one broker, as far as sending needs it. */
+/** The part of a broker connection that sending needs. */
 export interface ProduceBroker {
   /** What the broker answers to, by key of the request. */
   readonly versions: Versions;
@@ -153,7 +153,7 @@ export interface ProduceBroker {
   disconnect(): Promise<void>;
 }
 
-/** One request, and what each partition answered. Rejects with the client's error where there is no answer. */
+/** Sends one request; resolves to the answer for each partition. Rejects with the client's error if there is no answer. */
 export async function sendProduce(broker: ProduceBroker, payload: () => Payload): Promise<readonly Acknowledged[]> {
   const version = produceVersion(broker.versions);
   if (version === undefined) throw errorOfCode(UNSUPPORTED_VERSION);
@@ -165,7 +165,7 @@ export async function sendProduce(broker: ProduceBroker, payload: () => Payload)
   }
 }
 
-/** Throws RangeError on bytes that are no such answer. */
+/** Throws RangeError on bytes that are not such an answer. */
 export function decodeProduced(bytes: Buffer, version: number): ProduceAnswer {
   let at = 4;
   const acknowledged: Acknowledged[] = [];

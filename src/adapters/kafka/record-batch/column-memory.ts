@@ -2,7 +2,7 @@ import type { RecordColumns } from '../../../kernel/record-columns.ts';
 import { FetchMemory } from '../client/fetch-memory.ts';
 
 export const HEADER_BYTES = 61;
-/** Base offset and length are in front of what the length counts. */
+/** Base offset and length field: the length does not count them. */
 export const FRONT_BYTES = 12;
 
 const ROWS_A_SET = 4_096;
@@ -29,7 +29,7 @@ export class ColumnMemory {
   }
 }
 
-/** Records that the headers speak of, up to `most`: an estimate. */
+/** Number of records that the batch headers announce, up to `most`: an estimate. */
 function countIn(bytes: Buffer, most: number): number {
   let count = 0;
   for (let at = 0; at + HEADER_BYTES <= bytes.length && count < most; ) {

@@ -5,14 +5,14 @@ import { unsnappy } from '../../../kernel/bytes/snappy.ts';
 import { unlz4 } from './lz4.ts';
 
 /**
- * Codecs of record batches, for reading, bounded: a batch of 500 KB can inflate to 500 MB → the process dies of one record
- * batch → inflation stops at a bound, and what is in the batch comes by reference (read.ts), its body left behind.
+ * Bounded decompression of record batches: a batch of 500 KB can inflate to 500 MB → one record batch kills the process →
+ * inflation stops at a bound, and the records of the batch come by reference (read.ts), without bodies.
  *
- * gzip and zstd are read with node:zlib, snappy and LZ4 with decoders of our own. What the pipeline writes is not compressed.
+ * gzip and zstd use node:zlib, snappy and LZ4 our own decoders. What the pipeline writes is not compressed.
  */
 export const MAX_INFLATED_BYTES = 64 * 1024 * 1024;
 
-/** `beyond`: what came out was more than the bound; otherwise the bytes are not what the codec writes. */
+/** `beyond`: the output exceeds the bound; otherwise the bytes are not valid for the codec. */
 export class CodecError extends Error {
   readonly beyond: boolean;
   /** The client takes anything without `false` here for worth a retry. */
@@ -57,8 +57,8 @@ export async function inflate(codec: number, bytes: Buffer, maxBytes: number = M
 }
 
 /**
- * Puts the codecs into the client's own table: for message sets of brokers before 0.11, and for whoever else uses the client in
- * this process. Idempotent.
+ * Puts the codecs into the client's own table, for message sets of brokers before 0.11 and for other users of the client in this
+ * process. Idempotent.
  */
 export function installCodecs(): void {
   const table: Record<number, () => object> = kafkajs.CompressionCodecs;

@@ -1,10 +1,10 @@
 import { crc32c as native } from '@node-rs/crc32';
 
 /**
- * CRC-32C (Castagnoli), the checksum of record batches. Node's own `zlib.crc32` is another polynomial.
+ * CRC-32C (Castagnoli), the checksum of record batches. Node's `zlib.crc32` uses a different polynomial.
  *
- * Native code goes through the bytes fifteen times as fast, but a call into it, with a view of the bytes, costs as much as a
- * hundred bytes in JavaScript → short ones stay here, eight bytes per step (slicing-by-8: Kounavis and Berry, 2005).
+ * Native code is fifteen times as fast, but a call into it, with a view of the bytes, costs as much as a hundred bytes in
+ * JavaScript → short inputs are handled here, eight bytes per step (slicing-by-8: Kounavis and Berry, 2005).
  */
 const NATIVE_FROM_BYTES = 128;
 const POLYNOMIAL = 0x82f63b78;

@@ -1,10 +1,10 @@
 /**
  * LZ4 frames, decompression only, as Kafka's clients write them. Format: lz4/doc/lz4_Frame_format.md 1.6.
  *
- * Promise: no byte outside the input is read, none outside the output written; more than `maxBytes` is a RangeError with
- * code ERR_BUFFER_TOO_LARGE, as node:zlib has it; anything else wrong is a RangeError. The loop has its turn now and then.
- * Limits: no dictionaries; the checksums of LZ4 are not looked at, because the batch around it has one of its own (old
- * clients compute that of the header wrongly).
+ * Promise: no byte outside the input is read, none outside the output is written; more than `maxBytes` is a RangeError with code
+ * ERR_BUFFER_TOO_LARGE, as in node:zlib; any other fault is a RangeError. It yields to the event loop now and then.
+ * Limits: no dictionaries; LZ4's checksums are not verified, because the record batch has one of its own (and old clients
+ * compute that of the header wrongly).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { copyWithin, TURN_BYTES, tooLarge } from '../../../kernel/bytes/snappy.ts';
@@ -75,7 +75,7 @@ async function block(input: Buffer, from: number, to: number, output: Output, fl
   }
 }
 
-/** Grows as it is written, because a frame need not say how long it is, and may lie. */
+/** Grows as it is written, because a frame need not state its length, and may state it wrongly. */
 class Output {
   length = 0;
   private bytes: Buffer;

@@ -3,9 +3,9 @@ import { decodeHeaders } from '../../../kernel/headers.ts';
 import type { RecordRange } from '../../../kernel/record-columns.ts';
 import type { BatchContext, FetchedMessage } from '../client/internals.ts';
 
-/** Record batches in the shapes that the client hands round. */
+/** Record batches in the shapes that the client passes around. */
 
-/** All records of a batch as one message, which is as far as the client looks: a last offset, and what the batch says of itself. */
+/** All records of a batch as one message. The client reads only its last offset and the attributes of the batch. */
 export class BatchMessage implements FetchedMessage {
   readonly offset: string;
   readonly timestamp = '';
@@ -71,7 +71,7 @@ export function recordsOf(batch: BatchMessage): FetchedMessage[] {
 
 const RECORDS_A_TURN = 10_000;
 
-/** One message a record, whatever they come as. Gives the loop its turns: a fetch may hold a quarter of a second of work. */
+/** One message per record, in whatever form they come. Yields to the event loop: a fetch may hold a quarter of a second of work. */
 export async function singly(messages: readonly FetchedMessage[]): Promise<readonly FetchedMessage[]> {
   if (!messages.some((message) => message instanceof BatchMessage)) return messages;
   const single: FetchedMessage[] = [];

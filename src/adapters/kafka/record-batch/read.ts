@@ -9,23 +9,23 @@ import { checkCount, RECORDS_A_TURN, type RecordBase, type Region, readManyRecor
 import { brokenSet, emptied, unreadMessages } from './unreadable.ts';
 
 /**
- * What a fetch brought for one partition → one message per record batch, with its records as columns; in place of the client's
- * decoder, which gives one per record (fetch/client-fetch.ts says who sees what). No bytes that a producer, or a
- * broken disk, can put into a partition make it throw: a batch that cannot be read comes as messages without a body
- * (`unread`), one an offset where their number is known, and the partition goes on behind it. Offsets only ascend, and where a
- * batch ends is believed only up to where the next one begins: a header that lies makes no record be skipped or come twice.
+ * Decodes what a fetch brought for one partition into one message per record batch, with its records as columns; in place of the
+ * client's decoder, which makes one message per record (fetch/client-fetch.ts says who gets what). Nothing that a producer, or a
+ * faulty disk, can put into a partition makes it throw: an unreadable batch comes as messages without a body (`unread`), one per
+ * offset if their number is known, and reading continues after it. Offsets only ascend, and the stated end of a batch is trusted
+ * only up to the beginning of the next one: a wrong header cannot make records be skipped or come twice.
  *
- * The client's decoder: one batch that fails to decode fails the fetch of all partitions, again and again → the group
- * stands still or the process ends, for ever; batches of 120,000 records overflow the stack; headers are put together in
- * quadratic time, so that one record of a megabyte holds the loop for minutes; no checksum is looked at; codecs 5 to 7 are
- * read as none; an empty batch that compaction left is never got past. Hence this.
+ * With the client's decoder, one batch that fails to decode fails the fetch of all partitions, again and again → the group stands
+ * still or the process ends, for ever; batches of 120,000 records overflow the stack; headers are assembled in quadratic time, so
+ * that one record of a megabyte blocks the event loop for minutes; no checksum is verified; codecs 5 to 7 are read as none; and it
+ * never gets past an empty batch left by compaction.
  *
- * Limits: one response brings at most MAX_FETCH_BYTES of inflated batches and MAX_FETCH_RECORDS records, what is behind
- * them is fetched again (a partition may use half of what is left, so that one does not starve the others); of a batch with
- * more than MAX_BATCH_RECORDS records, or whose header cannot be believed, one message stands for all. Where the first batch of a
- * fetch begins, and where a damaged one ends that is a fetch of its own, nobody else says.
+ * Limits: one response yields at most MAX_FETCH_BYTES of inflated batches and MAX_FETCH_RECORDS records; the rest is fetched again (a
+ * partition may use half of the remaining budget, so that it does not starve the others). A batch with more than MAX_BATCH_RECORDS
+ * records, or with an implausible header, is represented by one message. The beginning of the first batch of a fetch, and the end
+ * of a damaged batch that fills a fetch, cannot be checked against anything else.
  */
-/** One fetch from one broker, as it comes. */
+/** Size of one fetch from one broker, still compressed. */
 export const FETCH_MAX_BYTES = 4 * 1024 * 1024;
 export const MAX_FETCH_BYTES = MAX_INFLATED_BYTES;
 export const MAX_FETCH_RECORDS = 100_000;
@@ -41,7 +41,7 @@ export interface ClientDecoder {
 
 export type DecodeMessages = (decoder: ClientDecoder) => Promise<readonly FetchedMessage[]>;
 
-/** What one response may still bring. */
+/** How much one response may still yield. */
 export interface Budget {
   bytes: number;
   records: number;
@@ -77,7 +77,7 @@ export function freshBudget(): Budget {
   return { bytes: MAX_FETCH_BYTES, records: MAX_FETCH_RECORDS };
 }
 
-/** Batches one after the other; the last may be cut off by the size of the fetch. */
+/** Decodes batches one after the other; the last may be cut off by the size of the fetch. */
 export async function decodeBatches(
   bytes: Buffer,
   budget: Budget,
@@ -122,7 +122,7 @@ interface DecodedBatch {
   readonly inflatedBytes: number;
 }
 
-/** Where in a fetch a batch lies. */
+/** The place of a batch in a fetch. */
 interface Place {
   readonly room: ColumnMemory;
   readonly maxBytes: number;
@@ -136,7 +136,7 @@ interface Place {
   readonly following: number | undefined;
 }
 
-/** Undefined where it is left for the next fetch: its budget, or what else lies there, may then tell more. */
+/** Undefined if it is left for the next fetch, whose budget or content may tell more. */
 type Judged = DecodedBatch | undefined;
 
 function decodeBatch(bytes: Buffer, at: number, end: number, place: Place): Judged | Promise<Judged> {

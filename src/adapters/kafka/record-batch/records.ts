@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordColumns, RecordRange } from '../../../kernel/record-columns.ts';
 
-/** Records that are read in one turn of the loop: half a millisecond. */
+/** Records that are read in one turn of the event loop: half a millisecond. */
 export const RECORDS_A_TURN = 20_000;
 
-/** Enough to load a dozen columns for. */
+/** Enough records to be worth loading a dozen columns. */
 const ROWS_A_CALL = 64;
 
-/** What the records of a batch count from. */
+/** The base values to which the deltas of a batch's records are added. */
 export interface RecordBase {
   readonly firstOffset: number;
   /** None is beyond it. */
@@ -17,7 +17,7 @@ export interface RecordBase {
   readonly appendedAt: number | undefined;
 }
 
-/** Where the records of one batch lie, inflated. */
+/** The bytes of one batch's records, inflated. */
 export interface Region {
   readonly bytes: Buffer;
   readonly start: number;
@@ -25,10 +25,9 @@ export interface Region {
 }
 
 /**
- * The records of one batch into the next `count` rows of `into`, which has room for them. Layout: varint length, then
+ * Reads the records of one batch into the next `count` rows of `into`, which has room for them. Layout: varint length, then
  * attributes, varlong timestamp delta, varint offset delta, key, value (varint length, -1 for null) and a header block. Throws
- * RangeError unless it is exactly `count` records, in ascending order of their offsets, none beyond the batch; then no row is
- * taken.
+ * RangeError, and adds no row, unless there are exactly `count` records, in ascending order of offset and none beyond the batch.
  */
 export function readRecords(into: RecordColumns, region: Region, count: number, base: RecordBase): RecordRange {
   const reader = new Reader(into, region, base);
@@ -36,7 +35,7 @@ export function readRecords(into: RecordColumns, region: Region, count: number, 
   return reader.finish();
 }
 
-/** The same for many: a batch may hold work for many turns of the loop. */
+/** The same for many records: a batch may hold work for many turns of the event loop. */
 export async function readManyRecords(
   into: RecordColumns,
   region: Region,
@@ -51,14 +50,14 @@ export async function readManyRecords(
   return reader.finish();
 }
 
-/** A record takes seven bytes at least: a count that cannot be true must not make columns of its size. */
+/** A record takes at least seven bytes: an impossible count must not lead to columns of that size. */
 export function checkCount(count: number, { start, end }: Region): void {
   if (count * 7 > end - start) throw new RangeError('says that it holds more records than it has bytes for');
 }
 
 /**
- * Most numbers in a record take one or two bytes: these are read where they are met, as a call and a position kept in a field
- * would cost more than all the rest; longer ones are read again, from their beginning, by a method.
+ * Most numbers in a record take one or two bytes. These are read inline, because a call and a position kept in a field would cost
+ * more than everything else; longer ones are read again, from their beginning, by a method.
  */
 class Reader {
   private readonly into: RecordColumns;
@@ -260,7 +259,7 @@ class Reader {
   }
 }
 
-/** -1, as it is written. */
+/** -1, as a varint. */
 const NULL = 1;
 const OUTSIDE = 'has a field that ends outside its record';
 const ENDLESS = 'has a number that does not end';

@@ -1,12 +1,12 @@
 import type { BatchContext, FetchedMessage, Unread } from '../client/internals.ts';
 
-/** Messages that stand for what nobody can read, or what is not there. */
+/** Messages that represent unreadable or absent records. */
 
 const MAX_UNREAD = 100_000;
-/** Offsets that a damaged header may claim. */
+/** The most offsets that a damaged header may claim. */
 const MAX_SPAN = 10_000_000;
 
-/** One message an offset, the last one at the batch's end; a single one where their number cannot be believed. */
+/** One message per offset, the last one at the end of the batch; a single one if their number is implausible. */
 export function unreadMessages(context: BatchContext, count: number, unread: Unread): FetchedMessage[] {
   const span = context.lastOffsetDelta + 1;
   const known = count > 0 && count <= MAX_UNREAD && span >= count && span <= MAX_SPAN;

@@ -4,11 +4,11 @@ import type { RecordSlab } from '../../../kernel/record-slab.ts';
 import { crc32c } from './crc32c.ts';
 
 /**
- * Rows of a slab → one record batch (magic 2, not compressed), straight into the buffer that goes to the socket. Pure.
+ * Writes rows of a slab as one record batch (magic 2, not compressed), directly into the buffer that goes to the socket. Pure.
  *
- * Promise: exactly these rows, in their order; null and empty are kept apart, in keys, values and header values; timestamps are exact,
- * whatever lies between them. Nothing is made for a record: no view, no object, no big number, unless two timestamps of one
- * batch lie further apart than a double is exact.
+ * Promise: exactly these rows, in their order; null and empty stay distinct in keys, values and header values; timestamps are exact,
+ * however far apart. Nothing is allocated per record, no view, object or BigInt, unless two timestamps of one batch are too far
+ * apart for a double to be exact.
  *
  * A record: varint length of what follows, attributes, varlong timestamp delta, varint offset delta, key, value (varint length, -1
  * for null), headers, which the slab has as a block in this very layout. Varints are zigzag.
@@ -28,17 +28,17 @@ export function batchProducer(producerId: string, epoch: number, isTransactional
 }
 
 const HEADER_BYTES = 61;
-/** Length, attributes, timestamp, offset, lengths of key and value, and the count of no headers, each as long as it can be. */
+/** Length, attributes, timestamp, offset, lengths of key and value, and a header count of 0, each at its maximum length. */
 const RECORD_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 1;
 const MAGIC = 2;
 const TRANSACTIONAL = 16;
-/** Where the checksum begins to look. */
+/** Where the bytes covered by the checksum begin. */
 const ATTRIBUTES = 21;
 /** Zigzagged, they are an int32. */
 const SMALL_DELTA = 2 ** 30;
 const EXACT = Number.MAX_SAFE_INTEGER;
 
-/** A batch of these rows takes no more than this. */
+/** An upper bound of the size of a batch of these rows. */
 export function batchBound(rows: RecordSlab, from: number, to: number): number {
   if (isWhole(rows, from, to)) return HEADER_BYTES + rows.used;
   const { keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = rows;
@@ -50,7 +50,7 @@ export function batchBound(rows: RecordSlab, from: number, to: number): number {
   return bytes;
 }
 
-/** Writes rows [from, to), one at least, at `at`, where `batchBound` bytes must be free. Returns where the batch ends. */
+/** Writes rows [from, to), at least one, at `at`, where `batchBound` bytes must be free. Returns the end of the batch. */
 export function writeBatch(
   into: Buffer,
   at: number,
@@ -91,7 +91,7 @@ function latest(timestamps: Float64Array, from: number, to: number): number {
   return max;
 }
 
-/** All that the slab has, and as it lies there. */
+/** Copies all rows of the slab in one piece. */
 function isWhole(rows: RecordSlab, from: number, to: number): boolean {
   return rows.isBatch && from === 0 && to === rows.count;
 }
@@ -147,7 +147,7 @@ function varlongBytes(timestamp: number, first: number): number {
   return putVarlong(SCRATCH, 0, timestamp, first);
 }
 
-/** The zigzag of a difference that is no int32: 2m, or 2m + 1 for the negative one, with an m that is never negative. */
+/** The zigzag of a difference beyond int32: 2m, or 2m + 1 for a negative one, where m is never negative. */
 function putVarlong(into: Buffer, at: number, timestamp: number, first: number): number {
   const delta = timestamp - first;
   if (!(Math.abs(delta) <= EXACT && Math.abs(timestamp) <= EXACT && Math.abs(first) <= EXACT)) {

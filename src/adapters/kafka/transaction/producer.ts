@@ -7,11 +7,11 @@ import { acknowledgementProblem } from '../produce/acknowledgement.ts';
 import { everyOne, type Producer, type TransactionWire } from './wire.ts';
 
 /**
- * One epoch of one transactional id, and the transactions that go through it, one at a time.
+ * One epoch of one transactional id, and its transactions, one at a time.
  *
- * Promise: each request is made once, but those that only open a transaction, which change nothing when they are repeated. After any
- * rejection this epoch is of no further use. What is open is aborted by the next epoch, never by this one: a request of this one may
- * still be on its way, and would be appended behind the abort.
+ * Promise: each request is made once, except those that only open a transaction, which may be repeated without effect. After any
+ * rejection this epoch is of no further use. An open transaction is aborted by the next epoch, never by this one: a request of this
+ * one may still be on its way, and would be appended after the abort.
  */
 export interface TransactionalProducer {
   /** `onCommitting` is called before the one request whose outcome may be in doubt. */
@@ -31,7 +31,7 @@ export interface TransactionalProducerOptions {
 
 const FIRST_WAIT_MS = 2;
 const LAST_WAIT_MS = 200;
-/** As in Java's client: a sequence is an int32, and goes on with 0. */
+/** As in the Java client: a sequence is an int32 that wraps around to 0. */
 const SEQUENCE_END = 2 ** 31;
 
 export function createTransactionalProducer(
@@ -82,7 +82,7 @@ export function createTransactionalProducer(
   };
 }
 
-/** Repeats `request` while the broker is still busy with the transaction before it. */
+/** Repeats `request` while the broker is still busy with the previous transaction. */
 export async function whenFree<T>(clock: Clock, deadline: Deadline, request: () => Promise<T>): Promise<T> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LAST_WAIT_MS, waitMs * 2)) {
     try {

@@ -9,10 +9,10 @@ import { batchProducer } from '../record-batch/write.ts';
 /**
  * The requests of a transaction, one function each, over the client's connections.
  *
- * Not over the client's own transactional producer: after a failed commit its state machine is stuck, where even `abort` throws; its
- * sends repeat themselves, and over several partitions a repetition may leave messages out; it asks for the coordinator before each
- * request, and waits 300 ms where the broker still writes the markers of the transaction before. Here each function is one
- * request and one attempt, and who calls decides what an error means. Errors are the client's.
+ * The client's own transactional producer is not used: after a failed commit its state machine is stuck, and even `abort` throws; its
+ * sends retry by themselves, and with several partitions a retry may leave messages out; it looks up the coordinator before each
+ * request, and waits 300 ms while the broker still writes the markers of the previous transaction. Here each function makes one
+ * attempt at one request, and the caller decides what an error means. Errors are the client's.
  */
 export interface TransactionWire {
   /** Connects; rejects with `topology-invalid` where a broker knows no transactions. */
@@ -173,7 +173,7 @@ export function createTransactionWire(kafka: Kafka, options: WireOptions): Trans
   };
 }
 
-/** Waits for every call, also when one fails: nothing of a failed attempt may still be on its way when the next one begins. */
+/** Waits for every call, even if one fails: no request of a failed attempt may still be on its way when the next one begins. */
 export async function everyOne<T>(calls: readonly Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(calls);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
