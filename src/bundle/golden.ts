@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CheckFinding } from '../documents/finding.ts';
-import { NotUtf8Error, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
+import { NotUtf8Error, placeInJson, readText, SAVE_AS_UTF8 } from '../documents/text-file.ts';
 import { parseYaml } from '../documents/yaml-document.ts';
 import { said, shown, strict } from '../documents/zod-findings.ts';
 
@@ -65,7 +65,9 @@ export function loadGolden(file: string): LoadedGolden {
     if (line.trim() === '') return;
     const parsed = parseLine(line);
     if (parsed instanceof Error) {
-      findings.push(findingAt(file, index + 1, line, '', `is not JSON: ${parsed.message}`, REMEDY));
+      const message = `is not JSON: ${parsed.message.replace(/ \(line.*/s, '').replaceAll(/\s+/g, ' ')}`;
+      const { column } = placeInJson(line, parsed.message);
+      findings.push({ ...findingAt(file, index + 1, line, '', message, REMEDY), column });
       return;
     }
     const checked = goldenSchema.safeParse(parsed);

@@ -26,6 +26,19 @@ export function address(text: string): { host: string; port: number } {
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
+/** `host:port,…` as brokers are given; undefined: it is none. */
+export function brokersIn(text: string): readonly string[] | undefined {
+  const brokers = text.split(',').map((each) => each.trim());
+  return brokers.every((each) => /^[^\s,:/]+:\d{1,5}$/.test(each)) ? brokers : undefined;
+}
+
+/** The same, of an option. */
+export function brokers(text: string): readonly string[] {
+  const found = brokersIn(text);
+  if (found === undefined) throw new InvalidArgumentError('give HOST:PORT,HOST:PORT, such as kafka:9092.');
+  return found;
+}
+
 /** As it was given, the default, or none. */
 export function listenOf(given: unknown): { host: string; port: number } | undefined {
   return typeof given === 'string' ? address(given) : (given as ReturnType<typeof address>) || undefined;

@@ -12,7 +12,7 @@ export class NotUtf8Error extends Error {
   }
 }
 
-export const SAVE_AS_UTF8 = 'save it as UTF-8';
+export const SAVE_AS_UTF8 = 'save it as UTF-8, or name another file';
 
 /**
  * The text of a file that a person wrote. Promise: what comes back is what stands there, without the byte order mark that
@@ -26,6 +26,8 @@ export function readText(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
+    // No encoding of text has such a byte, and nearly every other format has.
+    if (bytes.includes(0)) throw new NotUtf8Error('is no text: another kind of file', 1);
     const line = firstWrongLine(bytes);
     throw new NotUtf8Error(`is not UTF-8: line ${line} holds bytes of another encoding`, line);
   }

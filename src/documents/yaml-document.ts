@@ -183,6 +183,8 @@ function brokenBy({ errors, warnings }: Document, text: string): { offset: numbe
 }
 
 const REPAIRS: Readonly<Record<string, string>> = {
+  BLOCK_AS_IMPLICIT_KEY:
+    'a colon with a blank behind it begins a map; put a value that holds one, such as x ? 1 : 2, in quotes',
   TAB_AS_INDENT: 'indent with spaces',
   BAD_INDENT: 'indent it as its neighbours, or close the bracket, brace or quote that is open above it',
   MISSING_CHAR: 'write what is missing, here or where the value begins',

@@ -57,6 +57,8 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   if (given.findings.length > 0) return failed(given.findings);
 
   const parsed = topologySchema.safeParse(yaml.toValue());
+  const other = parsed.success ? undefined : otherKind(yaml.toValue());
+  if (other !== undefined) return failed([yaml.at([], ...other)]);
   if (!parsed.success) return failed(withoutSecrets(zodFindings(parsed.error, yaml), given.secrets));
 
   const connections = buildConnections(parsed.data.connections, given.files, (path) => resolvePath(file, path));
@@ -76,6 +78,20 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
     source: { yaml, sourceSchema: sourceValue.document, outputSchema: outputValue.document },
     findings: inFileOrder(findings),
   };
+}
+
+/** A file of Sluice's that is no topology, by its keys: a page of keys that it lacks would say nothing of it. */
+function otherKind(value: unknown): readonly [message: string, remedy: string] | undefined {
+  if (typeof value !== 'object' || value === null || 'topology' in value) return undefined;
+  if ('bundle' in value && 'inputs' in value)
+    return ['is a bundle, not a topology', 'give the topology file that names it under model.bundle'];
+  if ('fields' in value && 'type' in value)
+    return [
+      'is an Avro schema, not a topology',
+      'give a topology file; `sluice init` makes one of a schema and a model',
+    ];
+  if ('cases' in value) return ['holds cases, and is no topology', 'give the topology file that it is named after'];
+  return undefined;
 }
 
 function missingFolder(files: Connections['files'], yaml: YamlDocument): CheckFinding[] {
@@ -128,7 +144,7 @@ function parseJson(file: string, text: string, findings: CheckFinding[]): unknow
         line,
         column,
         [],
-        `is not JSON: ${message.replace(/ \(line.*/s, '')}`,
+        `is not JSON: ${message.replace(/ \(line.*/s, '').replaceAll(/\s+/g, ' ')}`,
         'repair the JSON at this place',
       ),
     );

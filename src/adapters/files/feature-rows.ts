@@ -77,6 +77,8 @@ export function featureFileOf(folder: string, table: string): string {
   const names = [`${table}.jsonl`, `${table}.jsonl.gz`];
   const found = names.map((name) => join(folder, name)).find((path) => existsSync(path));
   if (found !== undefined) return found;
+  if (!existsSync(folder))
+    throw new SluiceError('file-missing', `there is no folder ${folder}; give one that holds ${names.join(' or ')}`);
   throw new SluiceError('file-missing', `folder ${folder} has neither ${names.join(' nor ')} for table "${table}"`);
 }
 

@@ -94,6 +94,12 @@ export async function createAdmin(deps: AdminDeps, options: AdminOptions = {}): 
   }
 }
 
+const WHY: Readonly<Record<string, readonly [string, string]>> = {
+  EADDRNOTAVAIL: ['this machine has no such address', 'give one of its own to --listen, or 0.0.0.0 for all of them'],
+  EACCES: ['this user may not', 'give --listen a port of 1024 or more'],
+  ENOTFOUND: ['nobody knows this name', 'give --listen an address, such as 127.0.0.1:9464'],
+};
+
 function notListening(error: NodeJS.ErrnoException, host: string, port: number): SluiceError {
   if (error.code === 'EADDRINUSE') {
     return new SluiceError(
@@ -102,9 +108,6 @@ function notListening(error: NodeJS.ErrnoException, host: string, port: number):
       error,
     );
   }
-  return new SluiceError(
-    'usage-invalid',
-    `cannot listen on ${host}:${port}: ${error.message}; see --listen HOST:PORT`,
-    error,
-  );
+  const why = WHY[error.code ?? ''] ?? [error.message, 'see --listen HOST:PORT'];
+  return new SluiceError('usage-invalid', `cannot listen on ${host}:${port}: ${why.join('; ')}`, error);
 }

@@ -1,6 +1,7 @@
 import type { GoldenRecord } from '../../bundle/golden.ts';
 import { columnsOf } from '../../codecs/avro/want-columns.ts';
 import { compileJsonDecoder } from '../../codecs/json/decoder.ts';
+import { didYouMean } from '../../documents/did-you-mean.ts';
 import type { CheckFinding } from '../../documents/finding.ts';
 import { readText } from '../../documents/text-file.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
@@ -172,7 +173,11 @@ function differences(plan: Plan, frame: Frame, record: GoldenRecord, i: number):
   if (frame.fate[i] !== OPEN) return [finding('event', `the record is not scored: ${REASONS[frame.reason[i]]}`)];
   return Object.entries(record.expected).flatMap(([name, expected]) => {
     const slot = plan.predictions.predictions.findIndex((prediction) => prediction.name === name);
-    if (slot < 0) return [finding(`expected.${name}`, `the bundle predicts no "${name}"`)];
+    if (slot < 0) {
+      const known = plan.predictions.predictions.map((prediction) => prediction.name);
+      const found = finding(`expected.${name}`, `the bundle predicts no "${name}"${didYouMean(name, known)}`);
+      return [{ ...found, remedy: `it predicts ${known.join(', ')} (${plan.bundle.file})` }];
+    }
     const got = predicted(frame.predictions[slot], i);
     return agrees(got, expected, record.tolerance)
       ? []

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { brokers } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 /** `sluice doctor`; `done` is told the exit code. */
@@ -7,7 +8,7 @@ export function addDoctor(root: Command, io: Io, done: (code: number) => void): 
     .command('doctor')
     .argument('[topology]', 'topology file: without it, only this machine and what is named here is looked at')
     .description('Looks at this machine, and at all that a topology needs; says what is missing, and what to do.')
-    .option('--brokers <list>', 'host:port,… in place of those of the topology', (text: string) => text.split(','))
+    .option('--brokers <list>', 'host:port,… in place of those of the topology', brokers)
     .option('--registry <url>', 'schema registry in place of that of the topology')
     .option('--json', 'the findings as JSON', false)
     .addHelpText(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { gather } from '../arguments.ts';
+import { brokers, gather } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 /** `sluice features …`: what lies in the feature store of a topology, and what is put there. */
@@ -12,9 +12,7 @@ export function addFeatures(root: Command, io: Io, done: (code: number) => void)
     .description(
       'Loads the columns that the topology reads into its store; makes tables and families that are missing.',
     )
-    .option('--columns <list>', 'FAMILY.COLUMN,… to load instead of those that the topology reads', (text: string) =>
-      text.split(','),
-    )
+    .option('--columns <list>', 'FAMILY.COLUMN,… to load instead of those that the topology reads', brokers)
     .option('--json', 'the summary as JSON on standard output', false)
     .addHelpText(
       'after',

@@ -9,6 +9,7 @@ import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Extent, TopicLog } from '../../ports/topic-log.ts';
 import { createTelemetry } from '../../telemetry/metrics.ts';
 import { registryAt } from '../../topology/connection-build.ts';
+import { brokersIn } from '../arguments.ts';
 import type { Io } from '../io.ts';
 import { kafkaConnection } from '../world/kafka-connection.ts';
 import { createValues, type Values } from './values.ts';
@@ -37,10 +38,7 @@ const MAX_NAMES = 12;
 export async function withLook<T>(options: LookOptions, io: Io, work: (look: Look) => Promise<T>): Promise<T> {
   const { clock, random, env } = io;
   const { topology } = options;
-  const brokers =
-    options.brokers ??
-    topology?.connections.kafka?.brokers ??
-    (env.KAFKA_BROKERS || 'localhost:9092').split(',').map((each) => each.trim());
+  const brokers = options.brokers ?? topology?.connections.kafka?.brokers ?? brokersOf(env.KAFKA_BROKERS);
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'error', pretty: true }) });
   const log = createTopicLog(
     { clock, random, telemetry },
@@ -66,6 +64,14 @@ export async function withLook<T>(options: LookOptions, io: Io, work: (look: Loo
   } finally {
     await log.close();
   }
+}
+
+/** Where nobody has said which: as topologies have them by default. */
+function brokersOf(named = ''): readonly string[] {
+  const found = brokersIn(named || 'localhost:9092');
+  if (found !== undefined) return found;
+  const remedy = 'write a list host:port,host:port, for example localhost:9092, or give --topology or --brokers';
+  throw new SluiceError('usage-invalid', `KAFKA_BROKERS: "${named}" is not a list host:port,host:port; ${remedy}`);
 }
 
 async function missing(log: TopicLog, topic: string, brokers: readonly string[], cause: unknown): Promise<SluiceError> {

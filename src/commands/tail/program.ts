@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { gather, whole, wholeOrZero } from '../arguments.ts';
+import { brokers, gather, whole, wholeOrZero } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 /** `sluice tail`; `done` is told the exit code. */
@@ -9,9 +9,7 @@ export function addTail(root: Command, io: Io, done: (code: number) => void): vo
     .argument('<topic>', 'any topic')
     .description('The records of a topic as lines: decoded by the schema registry, filtered, from an offset or a time.')
     .option('--topology <file>', 'its connections, and for its own topics its schemas')
-    .option('--brokers <list>', 'host:port,… in place of the topology’s, or of KAFKA_BROKERS', (text: string) =>
-      text.split(','),
-    )
+    .option('--brokers <list>', 'host:port,… in place of the topology’s, or of KAFKA_BROKERS', brokers)
     .option('--registry <url>', 'schema registry in place of the topology’s, or of SCHEMA_REGISTRY_URL')
     .option(
       '--from <place>',

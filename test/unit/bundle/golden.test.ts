@@ -55,7 +55,7 @@ test('every line that is wrong is reported with its place, and none is passed ov
   assert.deepEqual(
     golden.findings.map(({ line, column, path, message }) => `${line}:${column} ${path} ${message.slice(0, 24)}`),
     [
-      '2:1  is not JSON: Expected do',
+      '2:13  is not JSON: Expected do',
       '3:29 expected.p true is not a number, a ',
       '4:24 expected names no prediction',
       '5:44 tolerance -1 is not 0 or more',

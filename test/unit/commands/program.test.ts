@@ -81,7 +81,7 @@ for (const [args, complaint] of [
   [['features', 'load', 'topologies/hello.yaml', '.'], /looks nothing up: there is nothing to load/],
   [
     ['features', 'load', 'topologies/flight-delay.yaml', 'none'],
-    /folder none has neither airport\.jsonl nor airport\.jsonl\.gz/,
+    /there is no folder none; give one that holds airport\.jsonl or airport\.jsonl\.gz/,
   ],
   [['features', 'load', 'no.yaml', 'none'], /no\.yaml cannot be used:\nno\.yaml:1:1 there is no file/],
   [['demo', '--topology', 'no.yaml'], /^sluice: there is no file no\.yaml; give --topology a pipeline\n$/],
