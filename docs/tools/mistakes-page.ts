@@ -1,3 +1,4 @@
+import { ADDRESS_MISTAKES } from '../../test/fixtures/mistakes/addresses.ts';
 import { FILE_MISTAKES } from '../../test/fixtures/mistakes/files.ts';
 import type { UserMistake } from '../../test/fixtures/mistakes/mistake.ts';
 import { MODEL_MISTAKES } from '../../test/fixtures/mistakes/models.ts';
@@ -18,6 +19,7 @@ export function mistakesPage(): string {
     '## In the command, and in the world around it',
     '',
     ...WORLD_MISTAKES.map(entry),
+    ...ADDRESS_MISTAKES.map(entry),
   ].join('\n');
 }
 

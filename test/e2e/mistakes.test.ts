@@ -1,6 +1,7 @@
 /** What Sluice says to typical mistakes names the file or thing, the cause and the remedy; docs/reference/mistakes.md is made of the same table. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ADDRESS_MISTAKES } from '../fixtures/mistakes/addresses.ts';
 import { FILE_MISTAKES } from '../fixtures/mistakes/files.ts';
 import { MODEL_MISTAKES } from '../fixtures/mistakes/models.ts';
 import { openWorkshop, type Workshop } from '../fixtures/mistakes/workshop.ts';
@@ -12,7 +13,7 @@ before(async () => {
 });
 after(() => workshop?.close());
 
-for (const mistake of [...FILE_MISTAKES, ...MODEL_MISTAKES, ...WORLD_MISTAKES]) {
+for (const mistake of [...FILE_MISTAKES, ...MODEL_MISTAKES, ...WORLD_MISTAKES, ...ADDRESS_MISTAKES]) {
   test(`mistake: ${mistake.name}`, async () => {
     const { code, said } = await workshop.make(mistake);
     assert.equal(code, mistake.code, said);
