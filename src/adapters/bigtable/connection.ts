@@ -1,11 +1,11 @@
 /**
- * Authenticated gRPC channels to one Bigtable instance, and calls on them without a retry, a default or a swallowed status.
+ * Authenticated gRPC channels to one Bigtable instance, and calls on them without retries, defaults or swallowed statuses.
  *
- * The vendor's generated client makes channel and credentials only (`initialize()` resolves to a plain grpc-js stub).
- * Calls go through that stub with the vendor's static protos, because what lies between costs and hides (docs/adr/0002):
+ * The vendor's generated client only makes channel and credentials (`initialize()` resolves to a plain grpc-js stub).
+ * Calls go through that stub with the vendor's static protos, because the layers between are costly and hide errors (docs/adr/0002):
  *   the veneer turns 8-byte cells into numbers → bytes are lost in a split cell → it is not used;
- *   its retries run per attempt, seconds beyond the time-out → the caller retries;
- *   it ends well on CANCELLED with the rows it had → lost rows look like missing keys → here every status but OK rejects.
+ *   its time-out applies to each attempt, so retries run seconds beyond it → the caller retries;
+ *   on CANCELLED it succeeds with the rows it has → lost rows look like missing keys → here every status but OK rejects.
  */
 import type { BigtableClient, protos as Protos } from '@google-cloud/bigtable-api';
 import { type Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { SluiceError } from '../../kernel/errors.ts';
 
-/** Says in our words what Bigtable answered; a SluiceError passes through. Total: an unknown status is worth a retry. */
+/** Translates Bigtable's errors; a SluiceError passes through. Total: an unknown status is retried. */
 export function translate(error: unknown, table: string): SluiceError {
   if (error instanceof SluiceError) return error;
   const code = codeOf(error);

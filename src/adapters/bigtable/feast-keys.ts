@@ -1,8 +1,8 @@
 /**
  * How Feast names rows in Bigtable: a hash of the serialized entity key, and the feature view,
- * `0123…cdef#driver_stats`. A key of ours is the text of the join keys' values, in the order in which `joinKeys` names them.
+ * `0123…cdef#driver_stats`. A key in a topology is the text of the join keys' values, in the order of `joinKeys`.
  *
- * Promise: a key that does not fit (too many parts, no integer) has no row; it never becomes another entity's.
+ * Promise: a key that does not fit (too many parts, not an integer) has no row; it is never taken for another entity's.
  */
 import { murmur3Hex } from '../../kernel/bytes/murmur3.ts';
 import type { FeastEntity, JoinKeyType } from '../../kernel/cells/views.ts';

@@ -1,8 +1,8 @@
 /**
- * Feast's online store on Bigtable: a row an entity and feature view, one cell a feature in family `features`, and the time
- * of the features in a cell of its own, `event_ts`. A view's family is the name of the feature view.
+ * Feast's online store on Bigtable: one row per entity and feature view, one cell per feature in family `features`, and the time of
+ * the features in a separate cell, `event_ts`. The family of a view is the name of the feature view.
  *
- * Promise: rows of all feature views are read or none; the age of a view is that of its features (`event_ts`), not of the write.
+ * Promise: the rows of all feature views are read, or none; the age of a view is that of its features (`event_ts`), not of the write.
  */
 import type { CellPlan, FamilyPlan } from '../../kernel/cells/feature-cells.ts';
 import { FEAST_FAMILY, type FeastEntity, type ViewSpec } from '../../kernel/cells/views.ts';
@@ -46,7 +46,7 @@ export function planFeast(entity: FeastEntity, views: readonly ViewSpec[]): Feas
 }
 
 const TIME_COLUMN = { name: EVENT_TIME, kind: 'number', width: 1, offset: 0 } as const;
-/** Says nothing of its own: it dates the other cells. */
+/** Holds no feature, but the time of the other cells. */
 const TIME_PLAN: CellPlan = {
   qualifier: EVENT_TIME,
   copies: [],
@@ -71,7 +71,7 @@ function planFamily(views: readonly ViewSpec[], featureView: string): FamilyPlan
   return { family: FEAST_FAMILY, cell: (qualifier) => plans.get(qualifier.toString('utf8')) ?? null };
 }
 
-/** When the features of a row were so; NaN where it does not say. */
+/** The time of a row's features; NaN if it does not say. */
 function dateRow(plans: readonly CellPlan[], values: readonly Uint8Array[], cells: number): number {
   for (let i = 0; i < cells; i++) {
     if (plans[i] === TIME_PLAN) return Date.parse(Buffer.from(values[i]).toString('latin1'));

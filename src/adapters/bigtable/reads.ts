@@ -8,7 +8,7 @@ import type { RowFilter } from './filter.ts';
 import type { BigtableMethods } from './methods.ts';
 import { RowMerger, type RowTarget } from './rows.ts';
 
-/** ReadRows over all keys of a read, some of them a call. */
+/** ReadRows over all keys of a read, in calls for some of them each. */
 export interface Reads {
   read(table: string, filter: RowFilter, target: RowTarget, timeoutMs: number): Promise<void>;
   /** Ends what is under way. */

@@ -1,8 +1,8 @@
 /**
- * Puts the chunks of a ReadRows stream together and their numbers where they go.
+ * Assembles the chunks of a ReadRows stream, and writes their numbers to their places.
  *
- * A row is applied when the server commits it, never before: a reset, a split cell or a broken stream leaves no trace.
- * Of two cells of one family that both hold a column, the newer counts.
+ * A row is applied only when the server commits it: a reset, a split cell or a broken stream leaves no trace.
+ * If two cells of a family hold the same column, the newer one counts.
  */
 import type { protos } from '@google-cloud/bigtable-api';
 import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/cells/feature-cells.ts';

@@ -1,10 +1,10 @@
 /**
  * Feature store on Cloud Bigtable.
  *
- * Promise: a read answers for every key or rejects, within its time-out over all calls together, counted from the start
- * of the first; to wait for a free call before that is back pressure, not an outage, and ends because every read ahead
- * does. Nothing is retried here, and while a table does not answer one read at a time asks it (kernel/calls/pace.ts). A connection over
- * which read after read times out and nothing arrives is given up for a new one: its keepalive would take half a minute.
+ * Promise: a read answers for every key or rejects, within its time-out over all calls together, counted from the start of the first
+ * call; waiting for a free call before that is back pressure, not an outage, and ends because every earlier read ends. Nothing is
+ * retried here, and while a table does not answer, only one read at a time is sent to it (kernel/calls/pace.ts). A connection on
+ * which read after read times out and nothing arrives is replaced: its keepalive would take half a minute to notice.
  * Limits: at most `concurrency` calls in flight for the whole store, fewer as it answers more slowly (kernel/calls/call-limit.ts); a family is known to exist only where the
  * credentials may read the table's description, because reading from one that does not is no error to Bigtable.
  */

@@ -1,8 +1,8 @@
 /**
  * Writes feature rows to Cloud Bigtable: for `features load`, the demo and tests.
  *
- * Promise: `write` resolves when every row is acknowledged. What the store could not take is written again, the same
- * cells at the same time, so that a repetition changes nothing; after `giveUpMs` without success it rejects.
+ * Promise: `write` resolves when every row is acknowledged. Rows that the store could not accept are written again, with the same
+ * cells and timestamps, so that a repetition changes nothing; after `giveUpMs` without success it rejects.
  */
 import type { protos } from '@google-cloud/bigtable-api';
 import { status } from '@grpc/grpc-js';
@@ -145,7 +145,7 @@ interface Link {
   readonly methods: BigtableMethods;
 }
 
-/** Readers want the latest cell only; without a rule Bigtable keeps every one. */
+/** Readers need only the latest cell; without a rule Bigtable keeps all of them. */
 const ONE_VERSION = { gcRule: { maxNumVersions: 1 } };
 
 /** None where nothing of the row is to be written; with Feast's layout one a feature view. */

@@ -1,10 +1,10 @@
 /**
  * Feature store over a folder of feature files, for `from: file`, `batch --features DIR` and cases.
  *
- * Promise: answers as Bigtable does after `features load` of the same folder: numbers are rounded to float32 as floats in
- * cells are, integers and text are not; a view is there when any number of its family is. With `reload` a file that
- * changes is loaded again, and a read has all of its rows from one file or from the other. Limits: all rows are held in memory,
- * twice while a file is loaded again, and when they were written is not said.
+ * Promise: answers like Bigtable after `features load` of the same folder: numbers are rounded to float32 like floats in cells, integers
+ * and text are not; a view exists if any number of its family does. With `reload`, a changed file is loaded again, and a read gets all
+ * its rows from either the old or the new file. Limits: all rows are held in memory, twice while a file is being reloaded, and there
+ * are no times of writing.
  */
 
 import type { ViewSpec } from '../../kernel/cells/views.ts';

@@ -1,10 +1,10 @@
 /**
- * Looks again and again whether files have changed, and loads what has.
+ * Polls files for changes, and reloads those that have changed.
  *
- * Promise: what is in use stays in use until the whole new file was read without a fault, then it takes its place at once. A
- * file that cannot be used is told once, with file and line, and is tried again when it changes again.
- * Limits: a file is loaded once it has been the same at two looks, so that one that is being written is not read half; who writes
- * more slowly than that, pausing between lines, should write beside it and rename. A change within `everyMs` may be seen late.
+ * Promise: the old rows stay in use until the whole new file has been read without error, and are then replaced at once. An unusable
+ * file is reported once, with file and line, and tried again when it changes again.
+ * Limits: a file is loaded once two polls have found it unchanged, so that a file that is being written is not read halfway; a writer
+ * that pauses for longer than that should write a new file and rename it. A change within `everyMs` may be noticed late.
  */
 import { stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../../kernel/clock.ts';
@@ -107,7 +107,7 @@ export class FileReload<Content> {
   }
 }
 
-/** Two files that differ, or one that was written again, have different marks. */
+/** Different for two different files, and for a file that was written again. */
 async function markOf(file: string): Promise<string> {
   const { ino, size, mtimeMs } = await stat(file);
   return `${file} ${ino} ${size} ${mtimeMs}`;

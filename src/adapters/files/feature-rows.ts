@@ -1,8 +1,8 @@
 /**
  * Feature files: TABLE.jsonl or TABLE.jsonl.gz, a row per line, `{"key": "ORD#LGA", FAMILY: {COLUMN: number or number[]}}`.
  *
- * Promise: only the columns that are asked for are kept, others (text too) are passed over; what is asked for and is
- * not as wide as it should be is an error with file and line. A null or absent number is missing, NaN.
+ * Promise: only requested columns are kept, others (text too) are skipped; a requested column of the wrong width is an error with file
+ * and line. A null or absent number is missing, NaN.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,7 +2,7 @@ import { SluiceError } from '../../kernel/errors.ts';
 
 const DAMAGED = 'ERR_ZLIB';
 
-/** What reading a file came to, in words of ours. */
+/** Translates an error of reading a file. */
 export function fileError(file: string, thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown;
   const { code, message } = thrown as NodeJS.ErrnoException;

@@ -24,9 +24,9 @@ export interface FileSinkOptions {
 }
 
 /**
- * Files as a sink: every topic one partition, so that output is in input order. Rows are acknowledged when the system has
- * taken them, or while they wait to be packed with others, so a full disk may show only at the end: `close` rejects then, at
- * every call, and whoever says that a file is whole has awaited it.
+ * Files as a sink: every topic has one partition, so that output is in input order. Rows are acknowledged when the operating system has
+ * accepted them, or even while they wait to be compressed with others, so a full disk may show only at the end: then every call of
+ * `close` rejects. A file is complete only after `close` has resolved.
  */
 export function createFileSink(options: FileSinkOptions): FileSink {
   const { deadLetters, format = LINES, stdout, onReaderGone } = options;

@@ -12,9 +12,9 @@ export interface LinesOptions extends UnpackedOptions {
 }
 
 /**
- * Lines of a file as bytes, without their ends (LF or CRLF) and without a byte order mark; a copy each, so that the read
- * buffer is free. `.gz` and `.zst` are unpacked. Instead of a line longer than `maxLineBytes` comes its length: memory holds no more
- * than one line of that size, whatever the file is.
+ * Lines of a file as bytes, without line ends (LF or CRLF) and without a byte order mark; each is a copy, so that the read buffer is
+ * free. `.gz` and `.zst` are decompressed. For a line longer than `maxLineBytes`, its length comes instead: memory holds at most one
+ * line of that size, whatever the file contains.
  */
 export async function* readLines(file: string, options: LinesOptions): AsyncGenerator<Buffer | number> {
   const line = createLine(options.maxLineBytes);

@@ -5,11 +5,10 @@ import { createZstdDecompress, type ZstdDecompress } from 'node:zlib';
 const SLICE_BYTES = 16 * 1024;
 
 /**
- * zstd unpacked, frame after frame.
+ * Decompresses zstd, frame after frame.
  *
- * Node's stream ends with a frame, without a word of what stands behind it in the same chunk (cause): of a file of many
- * frames, as parallel packers and we ourselves write it, the rest would be lost (effect); so what it has not taken is given to
- * another one (guard).
+ * Node's stream ends with a frame, and silently ignores what follows in the same chunk (cause) → of a file with many frames, as parallel
+ * compressors and we ourselves write it, the rest would be lost (effect) → the unread bytes are given to a new stream (guard).
  */
 export async function* unzstd(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let frames = openFrames();

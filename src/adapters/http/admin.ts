@@ -45,8 +45,8 @@ const MAX_BODY_BYTES = 1024;
  * but it listens on the loop-back interface unless told otherwise. Answers are made on the loop that moves records: the
  * number of connections, their time and their bodies are bounded.
  *
- * A reader that takes a byte a second keeps its connection busy, hence open → 64 of them keep the probes of the cluster out,
- * which then kills a process that is well → an answer that is not taken in time is cut off.
+ * A reader that takes one byte a second keeps its connection open → 64 of them lock out the probes of the cluster, which then kills a
+ * healthy process → an answer that is not read in time is cut off.
  */
 export async function createAdmin(deps: AdminDeps, options: AdminOptions = {}): Promise<Admin> {
   const { host = '127.0.0.1', port = 9464 } = options;

@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Nothing from elsewhere, nothing inline, nobody may frame it, and nobody else's page may read it. */
+/** Nothing is loaded from elsewhere, nothing is inline, nobody may frame the page, and no other page may read it. */
 const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -33,8 +33,8 @@ const HEADERS: Readonly<Record<string, string>> = {
 /**
  * The console: one page at `/`, its files under `/console/`, its figures at `/api/state`. GET and HEAD only.
  *
- * A page of somebody else's whose name leads to 127.0.0.1 is, to a browser, of the same origin (cause) → it could read what only
- * this machine may see (effect) → while only the loop-back interface is listened on, the host that is asked for has to be it (guard).
+ * To a browser, a foreign page whose host name resolves to 127.0.0.1 has the same origin as this one (cause) → it could read what only
+ * this machine may see (effect) → while listening only on the loopback interface, requests must name it as their host (guard).
  */
 export function addConsole(server: FastifyInstance, { state }: ConsoleDeps, { host }: { readonly host: string }): void {
   const local = isLoopBack(host);
@@ -73,7 +73,7 @@ export function isLoopBack(host = '127.0.0.1'): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
-/** By a name, only localhost: any other may have been made to lead here. An address leads where it says. */
+/** The only allowed name is localhost, since any other may have been made to resolve to us; addresses are unambiguous. */
 function isLocal(host = ''): boolean {
   const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   return name === 'localhost' || isIP(name) !== 0;

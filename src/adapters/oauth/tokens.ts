@@ -21,16 +21,16 @@ const MAX_BODY_BYTES = 256 * 1024;
  */
 const LEFT_SHARE = 0.2;
 const LEFT_MS = 20_000;
-/** Where the endpoint does not say how long. */
+/** The lifetime of a token if the endpoint does not state it. */
 const DEFAULT_LIFE_MS = 5 * 60_000;
 
 /**
- * Tokens for client credentials (RFC 6749, 4.4): one is fetched when it is asked for, used for four fifths of its life and then
- * replaced; who asks at the same time shares one request. A fetch that fails while the last token is still valid gives that
- * one: an endpoint that is away for a minute is no outage. Each fetch is counted with its outcome.
+ * Tokens for client credentials (RFC 6749, 4.4): a token is fetched on demand, used for four fifths of its lifetime and then replaced;
+ * concurrent callers share one request. If a fetch fails while the last token is still valid, that one is used: an endpoint that is
+ * down for a minute is no outage. Each fetch is counted with its outcome.
  *
- * Rejects with `login-refused` where the endpoint refuses us, `peer-untrusted` where it cannot be verified, else with
- * `broker-unavailable`. Neither the secret nor a token is in any message, whatever the endpoint answers.
+ * Rejects with `login-refused` if the endpoint refuses the credentials, `peer-untrusted` if it cannot be verified, otherwise with
+ * `broker-unavailable`. No message contains the secret or a token, whatever the endpoint answers.
  */
 export function createTokens(
   deps: { readonly clock: Clock; readonly telemetry: Telemetry },

@@ -25,26 +25,26 @@ export interface IsolatedOptions {
 
 /** A first load may build kernels for a GPU and read gigabytes. */
 const LOAD_TIMEOUT_MS = 300_000;
-/** Later ones: known to work, and waited for by records. */
+/** Later loads: they are known to work, and records wait for them. */
 const RELOAD_TIMEOUT_MS = 60_000;
 const RELOAD_SLOWDOWN = 10;
-/** How long a killed process may take to be gone: what it held on a device is free only then. */
+/** How long a killed process may take to disappear: only then is its memory on a device free. */
 const GONE_WITHIN_MS = 5_000;
 const ATTEMPTS = 5;
 const FIRST_BACKOFF_MS = 250;
-/** While the row at fault is looked for, a run of several rows has this many times the longest run that was answered. */
+/** During a search for the row at fault, the time-out of a run of several rows, in multiples of the longest successful run. */
 const SEARCH_SLOWDOWN = 20;
 const SEARCH_TIMEOUT_MS = 1_000;
-/** A watchdog counts this many ticks: a pipeline that itself stood still for a while does not take that for a hang. */
+/** The watchdog counts ticks, so that a pause of the pipeline itself is not taken for a hang of the model. */
 const TICKS = 4;
 
 /**
  * ONNX Runtime in a process of its own, behind the model port: for models that may hang, crash, or take all the memory.
  *
- * Promises: a run is over after `runTimeoutMs`, whatever the model does; a process that hangs or ends is replaced, on the same
- * device, with the same bytes, and counted; where that fails five times, runs are refused with `device-failed`, and at once with
- * `file-failed` where the file is another one. The pipeline's thread never waits for the model, so heartbeats go on.
- * Limits: one copy of the tensors each way; about as much memory again as an idle Node.
+ * Promises: a run ends after `runTimeoutMs`, whatever the model does; a process that hangs or ends is replaced, on the same device and
+ * with the same bytes, and counted; if that fails five times, runs are refused with `device-failed`, or at once with `file-failed` if
+ * the file has changed. The pipeline's thread never waits for the model, so heartbeats go on.
+ * Limits: tensors are copied once each way; it takes about the memory of another idle Node process.
  */
 export function createIsolatedRuntime(deps: IsolatedDeps, options: IsolatedOptions): ModelRuntime {
   return {

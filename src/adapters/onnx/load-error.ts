@@ -4,8 +4,8 @@ import { basename, dirname } from 'node:path';
 const HEAD_BYTES = 64;
 
 /**
- * Why ONNX Runtime cannot load a file, in words of whoever exported it. Native messages name places in its own source (cause) →
- * what is wrong with the file stands at the end of three lines of C++ (effect) → known ones are said anew, others without those places.
+ * Why ONNX Runtime cannot load a file, in terms of whoever exported it. Native messages name places in its own source (cause) → the
+ * actual problem comes at the end of three lines of C++ (effect) → known messages are rephrased, others stripped of those places (guard).
  */
 export function loadProblem(file: string, native: string): string {
   const kind = otherKind(file);

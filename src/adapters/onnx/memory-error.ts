@@ -1,6 +1,6 @@
 /**
  * How ONNX Runtime, its CPU and arena allocators, CUDA, cuBLAS, cuDNN and V8 say that there is not enough memory for a run.
- * The runtime has no code for it: its texts are all there is. What is not recognised is a failure of the model like any other.
+ * The runtime has no error code for it, so its texts must do. An unrecognised text counts as an ordinary failure of the model.
  */
 const TEXTS = [
   /bad_alloc/,

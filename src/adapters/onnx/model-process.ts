@@ -28,14 +28,14 @@ export interface Ending {
   readonly how: string;
 }
 
-/** Of what a native library says while it dies, the last part. */
+/** How much of the last output of a dying native library is kept. */
 const LAST_WORDS = 400;
-/** An answer may be larger than the question by far, but not without end: a larger one is no answer. */
+/** The largest valid answer: it may be much larger than the question, but not arbitrarily large. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 const ENTRY = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
 
-/** Starts the process of this very program. Its output goes nowhere: ours is data, or a log of lines. */
+/** Starts the process. Its output is discarded, because ours is data or log lines. */
 export function startModelProcess(): ModelProcess {
   const child = spawn(process.execPath, [ENTRY], { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
   if ((child.stdio as typeof child.stdio | undefined) === undefined) return neverStarted(child);
@@ -98,8 +98,8 @@ export function startModelProcess(): ModelProcess {
 }
 
 /**
- * Where file descriptors have run out, Node hands over a child without pipes, and says why by an event (cause) → nobody
- * listening, the event would end the pipeline (effect) → such a one has ended, and can be started again like others (guard).
+ * When file descriptors have run out, Node returns a child without pipes, and reports the reason as an event (cause) → without a
+ * listener, the event would end the pipeline (effect) → such a child counts as ended, and can be started again (guard).
  */
 function neverStarted(child: ChildProcess): ModelProcess {
   const ended = new Promise<Ending>((resolve) => {

@@ -19,7 +19,7 @@ import {
   writeQuestion,
 } from './shared-memory.ts';
 
-/** What a thread is begun with. */
+/** The start data of a thread. */
 export interface ThreadData {
   readonly load: ModelLoad;
   readonly shared: SharedArrayBuffer;
@@ -67,8 +67,8 @@ const ENTRY = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 /**
  * Starts a thread and loads the model in it; rejects as the inline runtime does.
  *
- * The slabs of a run are free again as soon as `run` has returned its promise: they have been copied. Waiting is
- * `Atomics.waitAsync`, a third of what a message costs.
+ * The slabs of a run may be reused as soon as `run` has returned its promise, because they have been copied. It waits with
+ * `Atomics.waitAsync`, at a third of the cost of a message.
  */
 export async function startModelThread(
   load: ModelLoad,

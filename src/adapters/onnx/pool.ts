@@ -14,10 +14,9 @@ interface Seat {
 /**
  * Sessions of one model as one session: on several devices, and several on one.
  *
- * Promises: a run goes to a session that has none under way, on the device that has the fewest; where all have one, runs
- * wait in the order they came. A run that fails leaves its session to the next. Which device a batch ran on changes
- * nothing in its order: that is the sequencer's.
- * Limit: devices are taken for equally fast; a slow one has less to do only because it is free less often.
+ * Promises: a run goes to an idle session, on the device with the fewest runs; if all are busy, runs wait in order of arrival. After a
+ * failed run, its session takes the next. The device of a batch does not affect its order, which the sequencer keeps.
+ * Limit: devices are assumed to be equally fast; a slow one gets less work only because it is idle less often.
  */
 export function createSessionPool(members: readonly PoolMember[]): ModelSession {
   const [first] = members;

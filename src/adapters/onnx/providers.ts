@@ -18,9 +18,9 @@ export interface Candidate {
 const NUMBERED: ReadonlySet<string> = new Set(['cuda', 'tensorrt']);
 
 /**
- * The devices to try for a setting, in order. ONNX Runtime does not fall back by itself, names no reason but on stderr, and
- * lists providers that cannot load (cause); asking it would print native errors and tell nothing (effect); so the provider's
- * library and those that it needs are looked for first (guard).
+ * The devices to try for a setting, in order. ONNX Runtime does not fall back by itself, gives reasons only on stderr, and lists
+ * providers that cannot load (cause) → trying it would print native errors and explain nothing (effect) → the provider's library and
+ * its dependencies are searched for first (guard).
  */
 export function providersFor(
   device: ModelLoad['device'],

@@ -15,10 +15,9 @@ const WARM_UP_RUNS = 3;
 /**
  * ONNX Runtime behind the model port.
  *
- * `session.run()` is one native call that blocks this thread for as long as it takes, on a GPU too (cause): heartbeats and
- * fetches stand still meanwhile (effect), so batches must stay short (guard: the batcher's budget; longer models belong
- * on a thread of their own). One thread per session unless more are asked for: they would spin on cores that decode and the
- * broker client need.
+ * `session.run()` is one native call that blocks this thread, on a GPU too (cause) → heartbeats and fetches stand still meanwhile
+ * (effect) → batches must stay short (guard: the batcher's budget; slower models belong on threads of their own). One thread per
+ * session unless more are requested: they would spin on cores that decode and the Kafka client need.
  */
 export function createOnnxRuntime(deps: { readonly telemetry: Telemetry }): ModelRuntime {
   return {
@@ -60,7 +59,7 @@ async function open(
   }
 }
 
-/** Tries the devices in order; `auto` may fall back and says so, a device asked for by name may not. */
+/** Tries the devices in order; `auto` may fall back, and reports it; a device named explicitly may not. */
 async function loadOnDevice(options: ModelLoad, telemetry: Telemetry): Promise<ModelSession> {
   const named = options.device !== 'auto';
   for (const candidate of candidatesFor(options)) {
@@ -91,9 +90,9 @@ function candidatesFor({ device, libraries }: ModelLoad): readonly Candidate[] {
 }
 
 /**
- * A file that is replaced between its check and its loading, or before an isolated model is loaded again (cause) → predictions
- * would carry the digest of a model that did not make them (effect) → the bytes are hashed once they have been read (guard).
- * Limit: weights that lie in files of their own are mapped, not copied: replace files by renaming, never write into them.
+ * A file may be replaced between its check and its loading, or before an isolated model is loaded again (cause) → predictions would
+ * carry the digest of a model that did not make them (effect) → the bytes are hashed after they have been read (guard).
+ * Limit: weights in separate files are mapped, not copied: replace files by renaming, never write into them.
  */
 async function openUnchanged(options: ModelLoad, device: string): Promise<ort.InferenceSession> {
   let session: ort.InferenceSession | undefined;
@@ -138,7 +137,7 @@ function unavailable(device: string, why: string, cause?: unknown): SluiceError 
   );
 }
 
-/** The first runs allocate and choose kernels: pay for them before the first record waits. A session that cannot is closed. */
+/** The first runs allocate and choose kernels: do that before the first record waits. A session that fails is closed. */
 async function warmUp(session: ModelSession, load: ModelLoad): Promise<void> {
   const slabs = zeros(load, 1);
   try {

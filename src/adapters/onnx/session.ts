@@ -7,9 +7,9 @@ import { isOutOfMemory } from './memory-error.ts';
 /**
  * An ONNX Runtime session behind the model port, on this thread.
  *
- * Promise: what comes out has the type and the shape that the file declares, a row per row, or the run has failed. A graph
+ * Promise: outputs have the type and shape that the file declares, with one row per input row, or the run fails. A graph
  * may compute the shape of its output from its input (cause) → values would be cut at the wrong places and every row after
- * the first would carry another row's prediction (effect) → dimensions are compared, not only counted (guard).
+ * the first would get another row's prediction (effect) → dimensions are compared, not just multiplied (guard).
  */
 export function createSession(session: ort.InferenceSession, device: string, options: ModelLoad): ModelSession {
   const { feeds, fetches } = options;

@@ -1,9 +1,9 @@
 /**
  * The thread of a model: loads one, answers one run after the other, ends when it is told to.
  *
- * It waits blocking: nothing else happens on it. To be ended from outside in the middle of a native run would end the
- * whole process (cause → SIGABRT), so it never is; it ends by itself, after the run, and releases the session. A run that
- * hangs therefore keeps its thread for ever: `model.isolation: process` is for models that may.
+ * It blocks while it waits, because nothing else happens on it. Ending it from outside in the middle of a native run would end the
+ * whole process (SIGABRT), so that is never done; it ends by itself, after the run, and releases the session. A run that hangs
+ * therefore keeps its thread for ever: `model.isolation: process` is for models that may hang.
  */
 import { setPriority } from 'node:os';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -104,9 +104,9 @@ function slabsIn(buffer: ArrayBuffer, { feeds }: ModelLoad, rows: number): Tenso
 }
 
 /**
- * Where cores are fewer than threads, a thread that always computes keeps one that wakes for a moment waiting for its slice,
- * milliseconds (cause → heartbeats and acknowledgements late) → the model has the lower priority. On Linux alone that
- * is a thread's own; elsewhere it would be the whole program's.
+ * With fewer cores than threads, a thread that always computes makes one that wakes up briefly wait for its time slice, for
+ * milliseconds → heartbeats and acknowledgements are late → the model has the lower priority. Only on Linux does a thread have a
+ * priority of its own; elsewhere it would apply to the whole process.
  */
 function yieldToThePipeline(): void {
   if (process.platform !== 'linux') return;

@@ -2,11 +2,11 @@ import type { Tensor } from '../../kernel/frame.ts';
 import type { ModelLoad, ModelOutput } from '../../ports/model.ts';
 
 /**
- * What the pipeline and the process of an isolated model say to each other, over one socket pair, one question at a time.
+ * The protocol between the pipeline and the process of an isolated model, over one socket pair, one question at a time.
  *
  * A message is a header of 16 bytes (kind, count, bytes of the body: uint32 LE; four unused) and a body. Texts are JSON;
- * tensors are raw, each begun at a multiple of 8 so that it can be used in place. Both ends are of one build on one
- * machine: byte order is the machine's, and there is no version.
+ * tensors are raw, each aligned to 8 bytes so that it can be used in place. Both ends are of the same build on the same machine, so
+ * byte order is the machine's, and there is no version.
  */
 export const HEADER_BYTES = 16;
 

@@ -10,8 +10,8 @@ const MAX_ENTRIES = 32;
 const MAX_TEXT = 2000;
 
 /**
- * A copy of a log field that is safe to write: likely secrets taken out by name and by form, errors as code, message and
- * chain of causes, depth and length bounded, so that a field that is a whole client cannot flood a line.
+ * A copy of a log field that is safe to write: likely secrets are removed by name and by pattern, errors become code, message and
+ * chain of causes, and depth and length are bounded, so that a field that is a whole client object cannot flood a line.
  */
 export function redact(value: unknown, name = '', depth = 0): unknown {
   if (value === undefined || value === null || typeof value === 'boolean') return value;

@@ -23,8 +23,8 @@ interface Sample {
 /**
  * The metrics page, in Prometheus' text format, through prom-client's registry.
  *
- * prom-client's own observe costs about a microsecond and a hash of the labels → too dear a record → the counting is done
- * in typed arrays (src/telemetry), and each metric hands its numbers over when the registry asks.
+ * prom-client's own observe costs about a microsecond and a hash of the labels → too expensive per record → counting is done in typed
+ * arrays (src/telemetry), and each metric passes its numbers on when the registry collects them.
  */
 export function createExposition(
   deps: { readonly clock: Clock; readonly telemetry: Snapshots },

@@ -18,8 +18,8 @@ export interface ProcessMetricsDeps {
 }
 
 /**
- * Figures of this process: processor time, memory, and those of this thread. Fetched when somebody looks; nothing runs
- * meanwhile but Node's own sampler of the loop. `close` stops that.
+ * Figures of this process: processor time, memory, and those of this thread. Read when metrics are collected; in between, only Node's
+ * own sampler of the event loop runs. `close` stops it.
  */
 export function createProcessMetrics(deps: ProcessMetricsDeps): { close(): void } {
   const { clock, telemetry } = deps;
@@ -47,8 +47,8 @@ export function createThreadMetrics(deps: ProcessMetricsDeps): { close(): void }
 }
 
 /**
- * Node's histogram is read by percentiles only; each step of them stands for its share of the samples.
- * It records the time between two ticks of its timer → an idle loop looks 20 ms late → the resolution is taken off.
+ * Node's histogram can be read only by percentiles; each step between them stands for its share of the samples.
+ * It records the time between two ticks of its timer → an idle loop looks 20 ms late → the resolution is subtracted.
  */
 export function moveLoopDelays(from: LoopDelays, into: Histogram): void {
   const total = Number(from.count);

@@ -1,12 +1,12 @@
 /**
  * Connections to Redis, one server or a cluster, and single commands on them.
  *
- * Promise: a link that has lost a connection is told of once and does not mend itself: whoever wants Redis makes another, when
- * a read is about to ask. TLS is verified, always. Replies are bytes. Limits: a promise a command, because the client has no
- * other way; commands of one turn of the loop go out together.
+ * Promise: a link that has lost a connection reports it once and does not reconnect; a new link is made when the next read needs
+ * one. TLS is always verified. Replies are bytes. Limits: one promise per command, because the client has no other way; commands of
+ * one turn of the event loop go out together.
  *
- * The client queues commands while it is away and sends them again later → answers for reads that are long over → no
- * queue, no reconnecting. Its own time-outs do not fire on a server that hangs → the reader has a clock, and drops the link.
+ * While disconnected, the client queues commands and sends them later → answers for reads that are long over → no queue, no
+ * reconnecting. Its own time-outs do not fire if a server hangs → the reader has a clock, and drops the link.
  */
 import { isIP } from 'node:net';
 import { hideSecrets, type Secret } from '../../kernel/connections/secret.ts';
@@ -117,7 +117,7 @@ const KNOWS_US_NOT =
 const COMES_BACK =
   /^(MOVED|ASK|LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY|OOM|NOREPLICAS|UNKILLABLE)\b|max number of clients/i;
 
-/** Says in our words what Redis or the way to it answered; a SluiceError passes through. Total: what is unknown is worth a retry. */
+/** Translates errors of Redis and of the network; a SluiceError passes through. Total: an unknown error is retried. */
 export function translate(
   error: unknown,
   what: string,
@@ -159,7 +159,7 @@ export function translate(
 
 const REPLIES: ReadonlySet<unknown> = new Set(['ErrorReply', 'SimpleError', 'BlobError']);
 
-/** The server said so, and not the way to it. */
+/** The error comes from the server, not from the network. */
 export function isReply(error: unknown): boolean {
   return error instanceof Error && REPLIES.has(error.constructor.name);
 }

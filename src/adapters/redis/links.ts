@@ -1,7 +1,7 @@
 /**
- * The one link that a part of the program has with Redis: made when it is first asked for, and again after it was lost.
+ * The single link of one part of the program to Redis: made when it is first needed, and again after it was lost.
  *
- * Promise: `get` resolves within `openTimeoutMs` or rejects with an error in our words; a link that broke is given to nobody.
+ * Promise: `get` resolves within `openTimeoutMs` or rejects with a SluiceError; it never resolves to a broken link.
  */
 import type { Clock } from '../../kernel/clock.ts';
 import { deadlineIn, within } from '../../kernel/deadline.ts';

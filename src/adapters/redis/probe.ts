@@ -1,8 +1,8 @@
 /**
- * A look at one Redis server: what it says of itself, and which of the commands that Sluice needs it lets this user have.
+ * Inspects one Redis server: what it reports about itself, and which of the commands that Sluice needs this user may run.
  *
- * Promise: nothing is written (a SET only where a key is there that nobody has), and it ends within `timeoutMs` or rejects, with an
- * error in our words. What a user may not ask, or a managed Redis does not tell, is undefined.
+ * Promise: nothing is written (the SET applies only to an existing key, of a name that nobody uses), and it ends within `timeoutMs` or
+ * rejects with a SluiceError. What the user may not ask, or a managed Redis does not tell, is undefined.
  */
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
@@ -145,7 +145,7 @@ async function clusterOf(link: RedisLink): Promise<ProbedRedisCluster | undefine
   };
 }
 
-/** The client shows nothing of the certificate that it has verified: one more handshake does. */
+/** The client does not expose the certificate that it has verified, so this makes a handshake of its own. */
 function certificateEnd({ nodes, ssl }: RedisOptions, timeoutMs: number): Promise<number | undefined> {
   const [{ host, port }] = nodes;
   const named = isIP(host) === 0 ? { servername: host } : {};

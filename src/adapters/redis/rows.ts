@@ -1,8 +1,8 @@
 /**
- * How a feature row lies in Redis: a hash, its key TABLE:KEY, a field per cell named FAMILY:QUALIFIER, and beside it
- * FAMILY:QUALIFIER@ms, when it was written, in milliseconds as text. Qualifiers and values are those of the layout.
+ * How a feature row is stored in Redis: as a hash with the key TABLE:KEY, one field per cell, named FAMILY:QUALIFIER, and beside it
+ * FAMILY:QUALIFIER@ms, the time of writing in milliseconds, as text. Qualifiers and values are those of the layout.
  *
- * Promise: a row is applied whole or not at all, oldest cells first. A cell without a time has an unknown age, which is no age.
+ * Promise: a row is applied as a whole or not at all, oldest cells first. A cell without a time has no known age.
  */
 import { type CellPlan, type CellTarget, type FamilyPlan, placeCell } from '../../kernel/cells/feature-cells.ts';
 
@@ -20,10 +20,10 @@ export function timeFieldOf(field: string): string {
   return field + TIME;
 }
 
-/** What a field of a hash is; null: nobody asks for it. */
+/** The meaning of a hash field; null: not requested. */
 type Field = { readonly name: string; readonly plan: CellPlan | undefined } | null;
 
-/** Beyond so many field names none is remembered: hashes whose fields are data would fill the memory. */
+/** The most field names to remember: hashes whose field names are data would otherwise fill the memory. */
 const MAX_KEPT_FIELDS = 1_000;
 
 export class HashRows {

@@ -1,9 +1,9 @@
 /**
- * A shared cache (ports/shared-cache.ts) on Redis: a string per key, with an end.
+ * A shared cache (ports/shared-cache.ts) on Redis: one string per key, with an expiry.
  *
- * Promise: a row is never put over one that was asked for later, nor over a mark, whoever else writes at the same moment:
- * Redis itself compares (KEEP). Commands go in the order of the calls, so that what is got after a mark was sent sees it.
- * Limits: time-outs are the caller's, who drops the link; nothing is repeated here.
+ * Promise: a row never replaces a newer one, nor a mark, whoever else writes at the same moment: Redis itself compares (KEEP).
+ * Commands are sent in the order of the calls, so that a read after a mark sees the mark.
+ * Limits: time-outs are left to the caller, who drops the link; nothing is repeated here.
  */
 import type { Clock } from '../../kernel/clock.ts';
 import { SluiceError } from '../../kernel/errors.ts';
@@ -11,12 +11,12 @@ import type { SharedCache, SharedCacheEntry } from '../../ports/shared-cache.ts'
 import { isReply, type RedisLink, type RedisOptions, translate, whereOf } from './connection.ts';
 import { createLinks } from './links.ts';
 
-/** Keys a MGET at most: Redis serves nobody else meanwhile. */
+/** The most keys per MGET: Redis serves nobody else meanwhile. */
 const MOST_KEYS = 256;
 const PROBE_KEY = Buffer.from('sluice:kept:probe');
 const TAKES = 'a second level takes +get +mget +set +eval on ~sluice:kept:*';
 
-/** Bytes 2 to 9 of a row are when its store was asked, C is a mark: kernel/cells/kept-rows.ts. */
+/** Bytes 2 to 9 of a row are the time at which the store was asked; C is a mark: kernel/cells/kept-rows.ts. */
 const KEEP = `local had = redis.call('GET', KEYS[1])
 if had and #had >= 9 then
   if string.sub(had, 1, 1) == 'C' then return 0 end

@@ -1,10 +1,10 @@
 /**
  * Feature store on Redis: a hash per row (rows.ts).
  *
- * Promise: a read answers for every key or rejects, within its time-out counted from the start of its first call, and a
- * store that is away is asked sparingly (kernel/calls/pace.ts): as Bigtable's. Nothing is repeated here.
- * Limits: Redis knows no tables and no families, so that a misspelt one looks like missing features. A hash is read whole,
- * whatever else is in it. Replicas are not read.
+ * Promise, as for Bigtable: a read answers for every key or rejects, within its time-out counted from the start of its first call, and
+ * a store that is down is tried only now and then (kernel/calls/pace.ts). Nothing is repeated here.
+ * Limits: Redis knows no tables or families, so a misspelt one looks like missing features. A hash is read as a whole, whatever
+ * else is in it. Replicas are not read.
  */
 import { createChunkedReads, type KeyedCall } from '../../kernel/calls/chunked-reads.ts';
 import { type CellPlan, type CellTarget, planFamilies } from '../../kernel/cells/feature-cells.ts';

@@ -1,9 +1,8 @@
 /**
  * Loads feature rows into Redis as the store reads them (rows.ts).
  *
- * Promise: `write` resolves when Redis has taken every row; what cannot be taken now is tried again until `giveUpMs` are
- * over. Fields of other content stay, as cells do in Bigtable. Limits: Redis has no tables to make, and whatever order rows
- * are written in, the last one counts.
+ * Promise: `write` resolves when Redis has accepted every row; a failed write is retried for up to `giveUpMs`. Other fields stay, as
+ * cells do in Bigtable. Limits: Redis has no tables to create, and the last write of a row counts, whatever its time.
  */
 
 import { encodeView } from '../../kernel/cells/feature-cells.ts';

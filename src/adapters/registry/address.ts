@@ -11,7 +11,7 @@ export function baseOf(url: string): string {
   return `${protocol}//${host}${pathname}`.replace(/\/+$/, '');
 }
 
-/** Made anew for each request: a password or token in a file may have been rolled. */
+/** Made for each request: a password or token in a file may have been rotated. */
 export function registryHeaders(login: RegistryLogin | undefined): Readonly<Record<string, string>> {
   if (login === undefined) return {};
   if ('token' in login) return { authorization: `Bearer ${inHeader(login.token.reveal())}` };
@@ -19,14 +19,14 @@ export function registryHeaders(login: RegistryLogin | undefined): Readonly<Reco
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` };
 }
 
-/** A token goes as it is, and a header holds visible ASCII: Node would say so without saying of what. */
+/** A token is sent as it is, and a header may contain only visible ASCII: Node's own error would not say what is wrong. */
 function inHeader(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   const what = 'holds a blank, a line break or another character that no header can have';
   throw new SluiceError('login-refused', `connections.registry.token ${what}; write the token alone`);
 }
 
-/** What a registry, or a gateway before it, may repeat of what it was told. */
+/** What a registry, or a gateway in front of it, may echo of the credentials. */
 export function repeatable(login: RegistryLogin | undefined): readonly (Secret | string)[] {
   if (login === undefined) return [];
   if ('token' in login) return [login.token];

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../kernel/errors.ts';
 
-/** A schema that another one names types of, as registries keep it. */
+/** A schema whose types another schema uses, in the form of a registry. */
 export interface Reference {
   readonly name: string;
   readonly subject: string;
@@ -23,9 +23,9 @@ export function referencesOf(json: unknown): readonly Reference[] | undefined {
 }
 
 /**
- * One schema out of many: where a type is named for the first time that a referenced schema defines, its definition stands
- * instead; afterwards its full name does, so that types that name each other, or themselves, end. Names that nobody defines stay
- * as they are: whoever reads the schema says so.
+ * Makes one schema of many: the first use of a type that a referenced schema defines is replaced by its definition, later uses by its
+ * full name, so that types may refer to each other or to themselves. Undefined names stay as they are; the parser of the schema
+ * reports them.
  */
 export function inlineReferences(schema: unknown, referenced: readonly unknown[]): unknown {
   const known = new Map<string, Json>();

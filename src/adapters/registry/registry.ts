@@ -23,7 +23,7 @@ export interface RegistryOptions {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Text of all schemas that are kept: a thousand of a megabyte each would be a gigabyte. */
+/** The most text of cached schemas: a thousand of a megabyte each would be a gigabyte. */
 export const MAX_SCHEMA_BYTES = 8 * 1024 * 1024;
 /** The registry's own code, in the body of a 404. */
 const SCHEMA_NOT_FOUND = 40403;
@@ -31,14 +31,14 @@ const SCHEMA_NOT_FOUND = 40403;
 const NOT_REGISTERED: ReadonlySet<unknown> = new Set([40401, SCHEMA_NOT_FOUND]);
 /** No such subject, version or schema. */
 const NOT_THERE: ReadonlySet<unknown> = new Set([40401, 40402, SCHEMA_NOT_FOUND]);
-/** Characters of what a registry says of a schema that it does not take. */
+/** How much to quote of a registry's reason for refusing a schema. */
 const MAX_SAID = 500;
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
 
 /**
- * A Confluent-compatible schema registry. Answers are kept (a schema never changes under its id), unknown ids for a while,
- * concurrent questions for one id are one request. Schemas that one refers to are fetched too, and stand in it where they are named.
- * Time, size and rate of requests are bounded. Retries are the caller's.
+ * A Confluent-compatible schema registry. Schemas are cached (a schema never changes under its id), unknown ids only for a while, and
+ * concurrent look-ups of one id are one request. Referenced schemas are fetched too, and inserted where they are used.
+ * Time, size and rate of requests are bounded. Retries are left to the caller.
  */
 export function createRegistrySchemas(
   deps: { readonly clock: Clock; readonly telemetry: Telemetry },
