@@ -13,7 +13,7 @@ export interface DrainDeps {
   readonly underWay: UnderWay;
   readonly watermarks: Watermarks;
   readonly commit: Commit;
-  /** Nothing waits for company or lingers while true. */
+  /** While true, nothing waits for more rows or lingers. */
   readonly setFlushing: (flushing: boolean) => void;
   /** Resolves when to wait for what is under way is in vain. */
   readonly standstill: Promise<SluiceError> | undefined;
@@ -22,7 +22,7 @@ export interface DrainDeps {
 }
 
 export interface Drain {
-  /** Nothing waits for company while `work` is under way: a drain, or a frame that goes alone. */
+  /** Nothing waits for more rows while `work` is in progress: a drain, or a frame that goes alone. */
   hurried<T>(work: () => Promise<T>): Promise<T>;
   /** Everything handed over is settled and committed: true; the deadline came first, or waiting is in vain: false. */
   settleAll(deadline: Deadline): Promise<boolean>;
@@ -33,7 +33,7 @@ export interface Drain {
 /** What a re-join and the end have in common: what was handed over settles, and its positions are stored. */
 export function createDrain(deps: DrainDeps): Drain {
   const { clock, underWay, watermarks, commit, abandoned } = deps;
-  /** Those for whom nothing may wait for company. */
+  /** The callers for whom nothing may wait for more rows. */
   let hurrying = 0;
   let standsStill: SluiceError | undefined;
   const standstill = deps.standstill?.then((error) => {

@@ -8,15 +8,15 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { Relief, StoreStep } from './features/relief.ts';
 import { createSkip } from './skip-to-latest.ts';
 
-/** How often the lag is looked at. */
+/** How often the lag is checked. */
 const LOOK_EVERY_MS = 500;
 
 export interface Overload {
-  /** For the feature readers; undefined where no step is about the store: an outage is a pause. */
+  /** For the feature readers; undefined if no step concerns the store: then an outage is a pause. */
   readonly relief: Relief | undefined;
   /** Rows per model run at most: ever, and for now. */
   readonly batch: { readonly most: number; now(): number };
-  /** A frame begins its way: skips what is to be skipped; true where the smaller model shall score it. */
+  /** Called when a frame starts on the path: skips what is to be skipped; true if the smaller model is to score it. */
   begin(frame: Frame): boolean;
   close(): void;
 }
@@ -25,18 +25,18 @@ export interface OverloadDeps {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly conditions: Conditions;
-  /** Of each partition; NaN where it is not known. */
+  /** The lag of each partition; NaN if it is unknown. */
   readonly lags: () => Iterable<{ readonly seconds: number }>;
 }
 
 /**
- * Takes the steps that `onOverload` declares, and takes them back. Two things ask for them, apart from each other:
+ * Takes the steps that `onOverload` declares, and reverts them. Two things trigger them, independently:
  *
- * - the lag: the ladder (src/overload/ladder.ts), a step after the other, for the whole pipeline. While a dependency holds
- *   frames it stands still: a lag that an outage made is no overload, and no step up would help.
- * - an outage of the store: `stale-cache` and `default-features` at once, where declared, for the reads whose store is out.
+ * - the lag: the ladder (src/overload/ladder.ts), one step after the other, for the whole pipeline. It pauses while a dependency
+ *   holds frames: a lag caused by an outage is no overload, and no step would help.
+ * - an outage of the store: `stale-cache` and `default-features` at once, if declared, for the reads whose store is down.
  *
- * What is in force is a gauge, each change an event, each record that is concerned stamped and counted.
+ * The steps in force are a gauge, each change is an event, and each record concerned is marked and counted.
  */
 export function createOverload(
   deps: OverloadDeps,

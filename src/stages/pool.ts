@@ -1,16 +1,16 @@
 import type { Frame } from '../kernel/frame.ts';
 
-/** Memory that is kept for the next frames, a pool. What is beyond it is left to the garbage collector. */
+/** How much memory a pool keeps for the next frames. What exceeds it is left to the garbage collector. */
 const KEEP_RECORDS = 65_536;
 const KEEP_BYTES = 32 * 1024 * 1024;
 const LEAST_RECORDS = 16;
 
 /**
- * Memory for frames of up to so many records, of which a frame has one while it is under way.
+ * Reusable memory for frames, by number of records; a frame holds one item of a pool while it is in flight.
  *
- * Memory that is new for each frame comes back with a garbage collection only (cause) → the path walks through a hundred
- * megabytes, and finds none of them in the processor's cache (effect) → what was given back last is lent first (guard).
- * What was lent has the contents that it had; sizes are in steps of a quarter, so that few fit most frames.
+ * Memory that is new for each frame is freed only by a garbage collection (cause) → the path works its way through a hundred
+ * megabytes, none of them in the processor's cache (effect) → what was given back last is lent first (guard).
+ * Lent memory has arbitrary contents; sizes grow in steps of a quarter, so that few sizes fit most frames.
  */
 export class Pool<T> {
   private readonly make: (records: number) => T;
@@ -18,13 +18,13 @@ export class Pool<T> {
   private readonly free = new Map<number, T[]>();
   private kept = 0;
 
-  /** `bytesARecord`: what a record takes in what `make` makes, about. */
+  /** `bytesARecord`: about how much memory one record takes in an item that `make` makes. */
   constructor(make: (records: number) => T, bytesARecord = 256) {
     this.make = make;
     this.keepRecords = Math.min(KEEP_RECORDS, Math.floor(KEEP_BYTES / bytesARecord));
   }
 
-  /** For `count` records, until `giveBack`. Once a frame and pool; a second call lends another one. */
+  /** Lends an item for `count` records until `giveBack`. Call it once per frame and pool; a second call lends another item. */
   lend(frame: Frame, count: number): T {
     const size = sizeFor(count);
     const found = this.free.get(size)?.pop();
@@ -50,13 +50,12 @@ interface Loan {
   end(): void;
 }
 
-/** By frame, not in it: a frame that never settles takes what it was lent with it. */
+/** By frame, not in it: if a frame never settles, its loans are garbage-collected with it. */
 const loans = new WeakMap<Frame, Loan[]>();
 
 /**
- * What the frame was lent is the next one's: nobody looks at it any more. Called by deliver, whose chunks have copies of all rows,
- * so that some frames' memory serves all that wait for their acknowledgement; and by commit, for frames that got there by
- * other ways.
+ * Gives back everything lent to a frame, which nobody may read afterwards. Called by deliver once its chunks have copies of all rows, so
+ * that a few frames' memory serves all frames that wait for acknowledgements; and by commit, for frames that got there in other ways.
  */
 export function giveBack(frame: Frame): void {
   const all = loans.get(frame);

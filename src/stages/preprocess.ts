@@ -12,7 +12,7 @@ const SLABS: Readonly<Record<InputDType, { new (length: number): Tensor; readonl
 
 /**
  * preprocess: columns and feature rows → the row-major slabs that become tensors, by the bundle's compiled expressions.
- * The slabs are lent to the frame until it is delivered; one that a column of the event takes the place of is never made.
+ * The slabs are lent to the frame until it is delivered; no slab is made for an input that is a column of the event as it stands.
  */
 export function createPreprocess(deps: IsolateDeps, plan: Plan, releaseReads?: SyncStage): SyncStage {
   const { widths, fill } = plan.inputs;
@@ -38,7 +38,7 @@ export function createPreprocess(deps: IsolateDeps, plan: Plan, releaseReads?: S
   if (releaseReads === undefined) return filled;
   return (frame) => {
     filled(frame);
-    // Only here: released after a run that is repeated, the feature rows would be another frame's.
+    // Not earlier: a repeated run would find the feature rows in use by another frame.
     releaseReads(frame);
   };
 }

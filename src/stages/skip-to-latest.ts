@@ -6,16 +6,16 @@ import type { Telemetry } from '../ports/telemetry.ts';
 const SKIPPED = reasonCode('skipped');
 
 export interface Skip {
-  /** Drops what is too old of a frame, while its partition is behind; before anything else happens to it. */
+  /** Drops the records of a frame that are too old while its partition is behind; before anything else happens to the frame. */
   apply(frame: Frame): void;
-  /** The step is over: no partition skips any more. */
+  /** The step is over: no partition skips any longer. */
   end(): void;
 }
 
 export interface SkipLimits {
-  /** A partition of which a whole frame is older than this begins to skip. */
+  /** A partition begins to skip when a whole frame of it is older than this. */
   readonly fromMs: number;
-  /** It drops records older than this, until a frame ends with a younger one. */
+  /** It drops records older than this until a frame ends with a younger one. */
   readonly untilMs: number;
 }
 
@@ -26,8 +26,8 @@ interface Skipping {
 }
 
 /**
- * skip to latest: records are read and dropped, each with its fate and reason, instead of sought over. So they settle,
- * commit and count as all others do, and the watermark moves over them in order. A record without a timestamp is kept.
+ * skip to latest: records are read and dropped, each with fate and reason, instead of seeking past them. So they settle, are
+ * committed and counted like all others, and the watermark passes them in order. A record without a timestamp is kept.
  */
 export function createSkip(deps: { readonly clock: Clock; readonly telemetry: Telemetry }, limits: SkipLimits): Skip {
   const { clock, telemetry } = deps;

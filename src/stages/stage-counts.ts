@@ -2,12 +2,12 @@ import type { Counter, Telemetry } from '../ports/telemetry.ts';
 import type { Stage, SyncStage } from './types.ts';
 
 export interface StageCounts {
-  /** Counts the records of frames that a stage is through with, and those that are in it. */
+  /** Counts the records that have passed a stage, and those that are in it. */
   counted(stage: string, work: Stage): Stage;
   countedSync(stage: string, work: SyncStage): SyncStage;
 }
 
-/** How many records are where on the path, and how many went through: two additions per frame and stage. */
+/** How many records are in each stage, and how many have passed it: two additions per frame and stage. */
 export function createStageCounts(telemetry: Telemetry): StageCounts {
   const held = new Map<string, { records: number }>();
 

@@ -50,7 +50,7 @@ export function timedSync(timers: StageTimers, name: TimedStage, stage: SyncStag
   };
 }
 
-/** infer is busy while the model runs, not while rows wait for company. */
+/** infer is busy while the model runs, not while rows wait for a batch. */
 export function timedSession(timers: StageTimers, session: ModelSession): ModelSession {
   const index = timers.indexOf('infer');
   return {
@@ -71,7 +71,7 @@ export function timedSession(timers: StageTimers, session: ModelSession): ModelS
   };
 }
 
-/** deliver is busy while a call to the broker is under way, not while rows linger. */
+/** deliver is busy while a call to the broker is in flight, not while rows linger. */
 export function timedSink(timers: StageTimers, sink: Sink): Sink {
   const index = timers.indexOf('deliver');
   return {
@@ -89,7 +89,7 @@ export function timedSink(timers: StageTimers, sink: Sink): Sink {
   };
 }
 
-/** As above: while a transaction is under way. */
+/** Likewise, while a transaction is in flight. */
 export function timedTransactions(timers: StageTimers, sink: TransactionalSink): TransactionalSink {
   const index = timers.indexOf('deliver');
   return {

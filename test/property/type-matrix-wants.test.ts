@@ -52,7 +52,7 @@ function kindsOf(compile: Compile): readonly ColumnWant['kind'][] {
   });
 }
 
-/** What differs between the field wanted alone and in every order of company; counts the orders that were tried. */
+/** What differs between the field wanted alone and in every order of other fields; counts the orders that were tried. */
 function disagreements(compile: Compile, values: readonly Buffer[], tried: { orders: number }): readonly string[] {
   const kinds = kindsOf(compile);
   const alone = new Map(

@@ -2,7 +2,7 @@
  * Whether a helper that one can do without is asked at all.
  *
  * Promise: after `failures` in a row, or one that is certain, it is not asked any more: it costs nobody its time-out. It is
- * then tried behind everybody's back, with a pause that doubles up to `maxPauseMs`, and asked again once that succeeded. A
+ * then tried in the background, with a pause that doubles up to `maxPauseMs`, and asked again once that succeeded. A
  * helper that answers the try and fails again soon goes on with the pause where it was.
  */
 import type { Clock, Timer } from '../clock.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../kernel/clock.ts';
 
-/** Has something that waits for company. */
+/** Has rows that wait for more. */
 export interface Lingering {
   /** So much has come already that more will, soon: for a while yet it waits to be full. */
   readonly isDense: boolean;

@@ -4,9 +4,8 @@ import { METRICS } from '../../telemetry/catalogue.ts';
 const BOUNDS_MS = Float64Array.from(METRICS.sluice_feature_age_seconds.buckets ?? [], (bound) => bound * 1000);
 
 /**
- * Ages of the feature rows of a frame, for a histogram: counted here by its buckets, most into the one of the row before, and
- * told once a frame and bucket. What the histogram has in each bucket is as if it had been told one by one, and its sum too, but
- * for the last digits.
+ * Ages of the feature rows of a frame, for a histogram: counted here by bucket (mostly that of the previous row), and added to the
+ * histogram once per frame and bucket. The result is as if they had been added one by one, except for the last digits of the sum.
  */
 export class FeatureAges {
   private readonly counts = new Float64Array(BOUNDS_MS.length + 1);

@@ -1,11 +1,11 @@
 /**
- * The entries of a feature cache, one after the other in one slab: of each its key, its times, what the store said of its
- * views, its numbers.
+ * The entries of a feature cache, one after the other in one slab, each with its key, its times, the timestamps of its views, and its
+ * numbers.
  *
  *   [length and flag, 1 byte][key, up to 47 bytes][expires at][refresh at][a timestamp per view][numbers]
  *
- * With a million entries each place that a look-up reads is a miss of the processor's cache and of its table of pages (cause)
- * → a slab per column, most of a look-up is waiting (effect) → one slab, and the key beside the times (guard).
+ * With a million entries, each place that a look-up reads is a miss of the processor's cache and of its page table cache (cause) →
+ * with a slab per column, a look-up mostly waits for memory (effect) → one slab, with the key beside the times (guard).
  *
  * A buffer per key costs three objects and an allocation outside the heap, some 200 bytes for the seven of "BOS#JFK" (cause)
  * → a million entries are three million objects that every major collection walks (effect) → keys of up to INLINE_BYTES, a

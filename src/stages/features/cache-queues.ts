@@ -1,17 +1,17 @@
-/** Of all entries, the share on trial; of what was measured (docs/adr) a tenth is best for nearly all traces. */
+/** The share of entries that is on probation; of the measured shares (docs/adr), a tenth is best for nearly all traces. */
 const TRIAL_SHARE = 0.1;
 const MAX_USES = 3;
 
 /**
- * Which entry makes room for the next: S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache
- * eviction", SOSP 2023). A new entry is on trial in a small queue: asked for again until it comes out, it moves to the main
- * queue, else it goes and leaves its hash behind; a key that comes back while its hash is known goes to the main queue at
- * once. The main queue lets an entry pass as often as it was asked for meanwhile, up to three times. A hit counts a byte up
- * and moves nothing.
+ * Which entry is evicted next: S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023).
+ * A new entry is on probation in a small queue: if it is requested again before it reaches the end, it moves to the main queue;
+ * otherwise it is evicted, and its hash is remembered. A key that comes back while its hash is remembered goes directly to the main
+ * queue. The main queue lets an entry pass as often as it was requested meanwhile, up to three times. A hit increments a byte and
+ * moves nothing.
  *
- * Both queues are one list: each entry has one place in one of them. What is remembered of those that went is a table of
- * hashes without chains: one that falls on the place of another replaces it. Limit: then, and where two hashes are the same,
- * a key is judged by another's past, which costs a hit and nothing else.
+ * Both queues are one list: each entry has one place in one of them. The hashes of evicted entries are in a table without chains, where
+ * a new hash replaces the one in its place. Limit: in that case, and if two hashes are equal, a key is judged by another's past,
+ * which costs at most a hit.
  */
 export class FeatureQueues {
   private readonly trialEntries: number;
@@ -40,7 +40,7 @@ export class FeatureQueues {
     this.uses.set(uses);
   }
 
-  /** The entry was asked for. */
+  /** The entry was requested. */
   used(entry: number): void {
     if (this.uses[entry] < MAX_USES) this.uses[entry]++;
   }
@@ -51,7 +51,7 @@ export class FeatureQueues {
     this.push(this.isGhost(hash) ? this.main : this.trial, entry);
   }
 
-  /** Takes out the entry whose turn it is to go; `hashes` by entry. */
+  /** Removes the next entry to evict; `hashes` by entry. */
   evict(hashes: Int32Array): number {
     const { trial, main, uses } = this;
     for (;;) {

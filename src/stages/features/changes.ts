@@ -4,12 +4,12 @@ import type { FeatureCache } from './cache.ts';
 import type { FeatureFlights } from './single-flight.ts';
 
 /**
- * What becomes of rows that have changed: neither what the cache has of them nor what is on its way is given to anybody who
- * asks from here on. Frames that have their rows, or wait for them, keep what they asked for before.
+ * Handles changed rows: from now on, neither the cached row nor one that is being read is given to new requests. Frames that already
+ * have their rows, or wait for them, keep what they requested.
  *
- * A read that was under way when the row changed may bring the old one after the cache has dropped it (cause) → it would
- * stand there for a whole ttl (effect) → the call is told, and what it brings of that key is not kept (guard).
- * Limit: a store that answers with an old row after the changelog has named it, as a replica may, is believed.
+ * A read in flight when the row changed may bring the old row after the cache has dropped it (cause) → it would stay there for a whole
+ * ttl (effect) → the call is told, and its row for that key is not cached (guard).
+ * Limit: if a store, such as a replica, still answers with the old row after the changelog has named it, that row is used.
  */
 export function createChanges(
   { telemetry }: { readonly telemetry: Telemetry },

@@ -7,10 +7,10 @@ import { OPEN } from '../../kernel/fate.ts';
 import type { Frame } from '../../kernel/frame.ts';
 
 /**
- * The distinct keys of a frame, and for each record which one it has. Reused from frame to frame; `index` alone is made anew,
- * because the frame keeps it. No string or object per record.
+ * The distinct keys of a frame, and for each record which one it has. Reused from frame to frame, except `index`, which the frame
+ * keeps. No string or object per record.
  *
- * A key that is one field of text is not copied: `bytes` is where the frame has it. All others are written side by side.
+ * A key that is a single text field is not copied: `bytes` is the frame's memory. All others are written one after the other.
  */
 export class KeyTable {
   /** Key k is bytes[starts[k]..ends[k]), until the next `gather`. */

@@ -9,24 +9,24 @@ import { KeyTable } from './keys.ts';
 import type { FeatureReader } from './reader.ts';
 import type { DistinctRows } from './rows.ts';
 
-/** In what the look-ups of one stage differ from those of another. */
+/** How the look-ups of one stage differ from those of another. */
 export interface LookUpRules {
-  /** Whether its rows date the record, see `Frame.featuresAtMs`. */
+  /** Whether its rows count for the age of the record's features, see `Frame.featuresAtMs`. */
   readonly dates: boolean;
-  /** Reason codes of what they decide. */
+  /** The reason codes of their decisions. */
   readonly missing: number;
   readonly stale: number;
 }
 
-/** One go of a frame through all look-ups. */
+/** One pass of a frame through all look-ups. */
 interface Run {
-  /** It failed: an answer that is still to come must decide nothing, because the records it was asked for may be others by then. */
+  /** It failed: a later answer must not decide anything, because it may then concern different records. */
   over: boolean;
 }
 
 /**
- * One read of the plan, for a frame: the keys of its records → rows, with the topology's rules for what is missing or stale.
- * `columns` are those that the key's slots count.
+ * One read of the plan, for a frame: the keys of its records → rows, with the topology's rules for missing and stale rows.
+ * `columns` are the columns to which the key's slots refer.
  */
 export class LookUp {
   private readonly deps: StageDeps;
@@ -36,7 +36,7 @@ export class LookUp {
   private readonly reader: FeatureReader;
   private readonly histograms: readonly Histogram[];
   private readonly ages = new FeatureAges();
-  /** Row → when the oldest of its views was written, of the frame at hand. */
+  /** Row of the current frame → when the oldest of its views was written. */
   private oldest = new Float64Array(1024);
 
   constructor(deps: StageDeps, read: ReadPlan, reader: FeatureReader, rules: LookUpRules) {
@@ -74,7 +74,7 @@ export class LookUp {
     return { index, values: rows.values, writtenAtMs: rows.writtenAtMs };
   }
 
-  /** Observes the ages, blanks stale views where that is asked for, marks those that dead-letter; dates the rows by the rest. */
+  /** Observes the ages, blanks stale views or marks them for dead-lettering, as the topology says; dates the rows by the rest. */
   private ageViews(rows: DistinctRows): Uint8Array | undefined {
     const { views } = this.read;
     const { count, writtenAtMs } = rows;
@@ -120,7 +120,7 @@ export class LookUp {
     return this.oldest.fill(Number.NaN, 0, count);
   }
 
-  /** The oldest view that a record uses dates it. */
+  /** The age of a record's features is that of the oldest view it uses. */
   private dateRecords({ count, featuresAtMs }: Frame, index: Int32Array): void {
     const { oldest } = this;
     for (let i = 0; i < count; i++) {
@@ -164,7 +164,7 @@ export function lookUpAll(
   try {
     for (const lookUp of lookUps) answers.push(lookUp.run(frame, columns, run));
   } catch (thrown) {
-    // Thrown past the answers that are awaited, it would leave nobody to hear when one of them fails.
+    // If it were thrown before the pending answers are awaited, their failures would go unhandled.
     answers.push(Promise.reject(thrown));
   }
   if (answers.every(isRows)) return answers;

@@ -17,19 +17,19 @@ import { blankRow, type DistinctRows, degradeRow, RowPool } from './rows.ts';
 import { FeatureFlights, type Flight } from './single-flight.ts';
 import { StoreHealth } from './store-health.ts';
 
-/** While the store is out, so often a frame's keys are asked for all the same, without anybody waiting for them. */
+/** During an outage of the store, how often a frame's keys are requested anyway, without anybody waiting for them. */
 const PROBE_EVERY_MS = 2_000;
 const MAX_PROBES = 4;
 
 /**
- * Answers the distinct keys of a frame for one read of the plan: from the cache, from a call that another frame has
- * under way (single flight), or from the store. A store that is down holds the frame.
+ * Reads the rows of a frame's distinct keys for one read of the plan: from the cache, from a call of another frame in flight (single
+ * flight), or from the store. A store that is down holds the frame.
  *
- * Where the topology allows it, and the ladder or an outage of the store asks for it, rows that expired are used up to a
- * limit, then rows count as missing: each says so in `degraded`, and none of these answers enters the cache.
+ * If the topology allows it, and the ladder or an outage of the store requires it, expired rows are used up to a limit, and then rows
+ * count as missing: each such row is marked in `degraded`, and none enters the cache.
  */
 export class FeatureReader {
-  /** To be told of rows that have changed; undefined where none is kept. */
+  /** Handles changed rows; undefined if no rows are cached. */
   readonly changes: ChangeListener | undefined;
   private readonly clock: Clock;
   private readonly read: ReadPlan;
@@ -46,11 +46,11 @@ export class FeatureReader {
   private readonly misses: Counter;
   private readonly shared: Counter;
   private readonly rows: RowPool;
-  /** Frames that wait for the store, and how to let each look again. */
+  /** Frames that wait for the store, with a function that makes each check again. */
   private held = 0;
   private waiting = new Set<() => void>();
   private probeAtMs = Number.NEGATIVE_INFINITY;
-  /** What a probe failed with for good, for the next frame that has to ask. */
+  /** The permanent error of a probe, for the next frame that has to ask the store. */
   private refusal: unknown;
 
   constructor(deps: StageDeps & { readonly store: FeatureStore }, read: ReadPlan, relief?: Relief) {
@@ -86,7 +86,7 @@ export class FeatureReader {
       this.changes = createChanges(deps, view, this.cache, this.flights);
   }
 
-  /** Synchronous when nothing has to be asked for. */
+  /** Synchronous if the store need not be asked. */
   rowsFor(keys: KeyTable): DistinctRows | Promise<DistinctRows> {
     const rows = this.rows.take(keys.distinct + 1);
     const missing = this.fromCache(keys, rows);
@@ -95,7 +95,7 @@ export class FeatureReader {
     return this.fromStore(missing, rows);
   }
 
-  /** Takes rows back that nobody will read again. */
+  /** Takes back rows that nobody will read again. */
   recycle(rows: Pick<DistinctRows, 'values' | 'writtenAtMs'>): void {
     this.rows.recycle(rows);
   }
@@ -107,7 +107,7 @@ export class FeatureReader {
     return declared && (health.out || relief.inForce(step));
   }
 
-  /** Copies what the cache has; returns the rows that it has not, with their keys. */
+  /** Copies cached rows; returns the others, with their keys. */
   private fromCache(keys: KeyTable, rows: DistinctRows): Miss[] | undefined {
     const { cache, read } = this;
     blankRow(rows, 0, read);
@@ -150,12 +150,12 @@ export class FeatureReader {
     refreshes.begin();
   }
 
-  /** Answers a row from an entry beyond its ttl but within the limit; false where there is none. */
+  /** Fills a row from an entry beyond its ttl but within the limit; false if there is none. */
   private stale(bytes: Buffer, start: number, end: number, hash: number, rows: DistinctRows, row: number): boolean {
     const { cache, read, relief } = this;
     if (cache === undefined || read.cache === undefined || relief === undefined) return false;
     const limitMs = this.clock.monotonicMs() - relief.staleMs;
-    // That a row is not there dead-letters or drops by some policies: believed for longer, an outage would.
+    // Under some policies an absent row dead-letters or drops the record, so absence must not be assumed beyond its ttl.
     const believed = read.onMissing.every((policy) => policy === 'impute');
     const absentMs = believed ? limitMs + read.cache.negativeTtlMs : Number.POSITIVE_INFINITY;
     const entry = cache.findStale(bytes, start, end, hash, limitMs + read.cache.ttlMs, absentMs);
@@ -166,7 +166,7 @@ export class FeatureReader {
     return true;
   }
 
-  /** Blank rows are what a missing row is: they only have to say that the store was not heard. */
+  /** A blank row already means missing; it only has to be marked as not read from the store. */
   private withDefaults(missing: readonly Miss[], rows: DistinctRows): DistinctRows {
     for (const { row } of missing) degradeRow(rows, row, DEFAULT_FEATURES);
     this.defaults?.add(missing.length);
@@ -174,7 +174,7 @@ export class FeatureReader {
     return rows;
   }
 
-  /** One call that fails for ever must not be all that could tell that the store is back. */
+  /** A single call that fails for ever must not be the only way to notice that the store is back. */
   private probe(missing: readonly Miss[]): void {
     const nowMs = this.clock.monotonicMs();
     const { health } = this;
@@ -231,8 +231,8 @@ export class FeatureReader {
   }
 
   /**
-   * A call may break on one of its keys, which is another frame's (cause) → that frame's search for the record at fault
-   * would find records of this one (effect) → what another one's call breaks on is asked for again (guard).
+   * A call may fail because of one of its keys, which belongs to another frame (cause) → the search for the record at fault would blame
+   * records of this frame (effect) → if another frame's call fails unexpectedly, its keys are requested again (guard).
    */
   private askAgain(open: readonly Wait[], thrown: unknown): Wait[] {
     const broken = open.filter(({ flight }) => flight.failed && !flight.background);
@@ -240,7 +240,7 @@ export class FeatureReader {
     return this.askFor(broken, open);
   }
 
-  /** What a call for the cache did not bring is asked for as it would have been without it. */
+  /** Keys that a background call did not bring are requested as if there had been no such call. */
   private askAnew(open: Wait[]): Wait[] {
     const broken = open.filter(({ flight }) => flight.failed && flight.background);
     return broken.length === 0 ? open : this.askFor(broken, open);
@@ -260,7 +260,7 @@ export class FeatureReader {
     });
   }
 
-  /** Fills a row with what there is by now; false while there is nothing. */
+  /** Fills a row with what is available by now; false if there is nothing yet. */
   private settle({ flight, miss }: Wait, rows: DistinctRows): boolean {
     const { rowWidth, views } = this.read;
     if (flight.answered) {
@@ -278,7 +278,7 @@ export class FeatureReader {
     return true;
   }
 
-  /** Lets every frame that waits look again whether it still has to. */
+  /** Makes every waiting frame check whether it still has to wait. */
   private wake(): void {
     const { waiting } = this;
     this.waiting = new Set();

@@ -16,13 +16,13 @@ const AGAIN_AFTER_MS = 5_000;
 const SPREAD = 0.5;
 
 /**
- * Stale while revalidate: a row that is asked for after `refreshAfter` is used as it is, and read anew behind the frame's
- * back: one call for what a frame found due, none for a key that is being asked for already. Nobody waits for it, and what
- * becomes of it is counted; a row that nobody asks for is not read anew, and goes with its ttl.
+ * Stale-while-revalidate: a row that is requested after `refreshAfter` is used as it is, and refreshed in the background: one call for
+ * all rows that a frame found due, none for a key that is already being read. Nobody waits for it, and its outcome is counted; a row
+ * that nobody requests is not refreshed, and expires with its ttl.
  *
- * A start fills the cache within seconds (cause) → all of it is due within seconds, again and again (effect) → each row is
- * due at a moment of its own, drawn when it is stored: uniformly, because one process draws once a row; XFetch (Vattani,
- * Chierichetti, Lowenstein, 2015) draws at every look-up, so that many processes refresh one shared row about once.
+ * A start fills the cache within seconds (cause) → all rows become due within the same seconds, again and again (effect) → each row is
+ * due at a random time of its own, drawn when it is stored: uniformly, because one process draws once per row; XFetch (Vattani,
+ * Chierichetti, Lowenstein, 2015) draws at every look-up, so that many processes refresh a shared row about once (guard).
  */
 export class FeatureRefresh {
   private readonly clock: Clock;

@@ -38,7 +38,7 @@ const SPREAD = 0.1;
 const BYTES_BESIDE = 64;
 
 /**
- * Writes what the store has answered behind everybody's back.
+ * Writes the answers of the store in the background.
  *
  * Promise: nobody waits for it, it begins in a turn of its own, its memory is bounded, and whatever becomes of a row is
  * counted. Limits: what is not written in time is lost to the others, who ask the store; what waits at the end is left.

@@ -3,8 +3,8 @@ import type { ModelOutput } from '../../ports/model.ts';
 import type { Slice } from './batch-queue.ts';
 
 /**
- * The tensors of a batch. One slice is handed on in place, as a view of its frame's slab; several are copied together into
- * slabs that are reused from batch to batch (one run at a time, so nobody else reads them).
+ * The tensors of a batch. A single slice is passed on in place, as a view of its frame's slab; several slices are copied into slabs
+ * that are reused from batch to batch (with one run at a time, nobody else reads them).
  */
 export class BatchSlabs {
   private readonly widths: readonly number[];
@@ -57,7 +57,7 @@ export class BatchSlabs {
     }
   }
 
-  /** Grows to what batches have, not to what they may have: wide rows in the largest batch would be gigabytes. */
+  /** Grows to the size of actual batches, not of the largest allowed one: with wide rows that would be gigabytes. */
   private slab(k: number, like: Tensor, rows: number): Tensor {
     const known = this.slabs[k];
     if (known !== undefined && known.length >= rows * this.widths[k]) return known;
@@ -69,8 +69,8 @@ export class BatchSlabs {
 }
 
 /**
- * A whole number of the model as a float64. Beyond 2^53 most of int64 are none, and the nearest is another number: an id that
- * belongs to something else → such a value is missing, and its record a dead letter.
+ * An integer output of the model as a float64. Beyond 2^53, most int64 values are not float64 values, and the nearest one would be
+ * another number, such as the id of something else → such a value is missing, and its record becomes a dead letter.
  */
 function exact(value: number | bigint): number {
   const near = Number(value);

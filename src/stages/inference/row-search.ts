@@ -5,13 +5,13 @@ import type { StageDeps } from '../types.ts';
 import type { Slice } from './batch-queue.ts';
 
 export interface RowSearchDeps extends Pick<StageDeps, 'clock' | 'telemetry' | 'conditions'> {
-  /** There was not enough memory for a run of so many rows. */
+  /** Reports that there was not enough memory for a run of so many rows. */
   readonly exceeded: (rows: number, error: SluiceError) => void;
-  /** Rows that a run may have, as far as memory goes. */
+  /** How many rows a run may have within the available memory. */
   readonly limit: () => number;
-  /** Runs rows of the batch; `searching` where the batch as a whole has failed. */
+  /** Runs rows of the batch; `searching` if the batch as a whole has failed. */
   readonly run: (slices: readonly Slice[], rows: number, searching: boolean) => Promise<void>;
-  /** Runs a row of zeros; rejects, with what ends the run, where the model no longer does. */
+  /** Runs a row of zeros; if the model cannot, rejects with the error that ends the pipeline. */
   readonly probe: (suspect: Suspect) => Promise<void>;
   /** Decides the fate of a row at fault. */
   readonly blame: (suspect: Suspect) => void;
@@ -26,27 +26,27 @@ export interface Suspect {
   readonly memory: boolean;
 }
 
-/** A row that finds no memory alone is tried again after such pauses. */
+/** Pauses before a single row that lacked memory is tried again. */
 const MEMORY_PAUSES_MS = [50, 200, 1_000];
 
-/** A search that takes longer than this is why records wait, and is said to be. */
+/** A search that takes longer than this is reported as the reason why records wait. */
 const SAY_AFTER_MS = 1_000;
 const CONDITION = 'model';
 
 /**
- * Runs a batch; halves it where it fails, until the rows at fault are alone. The others have run then; who is blamed has
- * failed twice at least, because a process can be killed for reasons of its own.
+ * Runs a batch, and halves it when it fails until the rows at fault are isolated; by then the others have run. A blamed row has failed
+ * at least twice, because a process can be killed for unrelated reasons.
  *
- * What an adapter did not translate may be the fault of a row as well as what it did: both are searched for; the rest ends
- * the run. A device that dies fails every row (cause) → the whole stream would become dead letters while all looks well
- * (effect) → rows count as at fault only once the model has run something after the last of them: another row of the
- * batch, or a row of zeros, which it ran at the start; if it runs neither, no row is blamed (guard).
+ * A failure that an adapter did not translate may be a row's fault just like `model-failed`: both lead to a search; any other failure
+ * ends the run. A device that dies fails every row (cause) → the whole stream would become dead letters unnoticed (effect) → rows
+ * count as at fault only once the model has succeeded after the last of them: with another row of the batch, or with a row of zeros,
+ * which it ran at the start; if it runs neither, no row is blamed (guard).
  *
- * A run that finds no memory is halved too, and the halves are no search: no row is at fault for the size of its batch. Only a
- * row that finds none alone, again and again, while a row of zeros does, is blamed.
+ * A run without enough memory is halved too, but that is no search: no row is to blame for the size of its batch. Only a row that
+ * repeatedly lacks memory alone, while a row of zeros does not, is blamed.
  *
- * Cost: a row at fault among n takes about 2·log2(n) runs. Where each failure is a time-out T, that is T for the batch,
- * T for the row alone, and the shorter time-out of a search in between; records behind wait, and `/ready` says why.
+ * Cost: a row at fault among n takes about 2·log2(n) runs. If each failure is a time-out T, that is T for the batch, T for the single
+ * row, and the shorter time-out of a search in between; later records wait, and `/ready` says why.
  */
 export function createRowSearch(deps: RowSearchDeps): (slices: readonly Slice[], rows: number) => Promise<void> {
   const { clock, telemetry, conditions, run, probe, blame } = deps;
@@ -81,13 +81,13 @@ export function createRowSearch(deps: RowSearchDeps): (slices: readonly Slice[],
     if (rows > 1 && isMemory(error)) deps.exceeded(rows, error);
   }
 
-  /** A row that was a batch by itself. */
+  /** A batch of a single row. */
   function once(slices: readonly Slice[], error: SluiceError, suspects: Suspect[]): Promise<boolean> {
     counted(1, error);
     return again(slices, 1, suspects);
   }
 
-  /** Of rows that failed together, finds those that fail alone. True when a run has passed since the last of them. */
+  /** Among rows that failed together, finds those that fail alone. True if a run has succeeded since the last of them. */
   async function split(
     slices: readonly Slice[],
     rows: number,
@@ -104,9 +104,9 @@ export function createRowSearch(deps: RowSearchDeps): (slices: readonly Slice[],
     return again(right, rows - (rows >> 1), suspects);
   }
 
-  /** Runs rows of a batch that has failed. True when a run has passed since the last suspect. */
+  /** Runs rows of a failed batch. True if a run has succeeded since the last suspect. */
   async function again(slices: readonly Slice[], rows: number, suspects: Suspect[]): Promise<boolean> {
-    // What has just been found too large need not fail again.
+    // A size that has just proved too large need not be tried again.
     if (rows > deps.limit()) return inHalves(slices, rows, suspects);
     try {
       await run(slices, rows, true);
@@ -117,7 +117,7 @@ export function createRowSearch(deps: RowSearchDeps): (slices: readonly Slice[],
       const suspect = { frame: slices[0].frame, row: slices[0].from, why: error.message, memory: isMemory(error) };
       if (suspect.memory) {
         if (await roomLater(slices)) return true;
-        // Each further row would wait as long: whether there is memory for any is asked at once.
+        // Every further row would wait as long, so check at once whether there is memory for any.
         await probe(suspect);
       }
       suspects.push(suspect);
@@ -125,7 +125,7 @@ export function createRowSearch(deps: RowSearchDeps): (slices: readonly Slice[],
     }
   }
 
-  /** Another process, or the last run, may hold what a single row needs: true when it has run after a while. */
+  /** Another process, or the last run, may hold the memory that a single row needs: true if it succeeds after a while. */
   async function roomLater(slices: readonly Slice[]): Promise<boolean> {
     for (const pauseMs of MEMORY_PAUSES_MS) {
       await pause(clock, pauseMs);
@@ -142,7 +142,7 @@ export function createRowSearch(deps: RowSearchDeps): (slices: readonly Slice[],
   }
 }
 
-/** A failure that rows may be at fault for; others are thrown on. */
+/** A failure for which rows may be at fault; any other is rethrown. */
 function rowsFault(thrown: unknown): SluiceError {
   const error = classify(thrown);
   if (error.code === 'model-failed' || error.code === 'unexpected' || isMemory(error)) return error;

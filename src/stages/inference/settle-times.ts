@@ -1,16 +1,16 @@
 import type { PathTimes } from '../../batching/path-times.ts';
 import type { Frame } from '../../kernel/frame.ts';
 
-/** Frames that are watched at once; others pass unseen. */
+/** The most frames that are watched at once; others are ignored. */
 const WATCHED = 8;
-/** A frame that has settled since the last look, so long ago at most, settled now; else nobody knows when. */
+/** A frame that has settled since the last look counts as settled now if that look was at most this long ago; otherwise the time is unknown. */
 const LOOK_SHARE = 0.1;
-/** Later than this many budgets nobody waits to see it settle. */
+/** A frame is no longer watched after this many budgets. */
 const GIVE_UP_BUDGETS = 10;
 
 /**
- * Sees how long frames take from their run until they are settled, by looking at some of them whenever the batcher has
- * something to do anyway: no timer, nothing made once a frame. Limit: it sees nothing while little happens.
+ * Measures how long frames take from their run until they are settled, by checking some of them whenever the batcher has something to
+ * do anyway: no timer, and no allocation per frame. Limit: it sees nothing while little happens.
  */
 export class SettleTimes {
   private readonly times: PathTimes;
@@ -26,7 +26,7 @@ export class SettleTimes {
     this.budgetMs = options.budgetMs;
   }
 
-  /** The model is done with the frame, which had been `beforeMs` on its way when it came; one that came late tells nothing. */
+  /** The model has scored the frame, whose records had been `beforeMs` on their way on arrival; a late frame tells nothing. */
   watch(frame: Frame, beforeMs: number, nowMs: number): void {
     if (this.watched === WATCHED || !(beforeMs < this.budgetMs)) return;
     const free = this.frames.indexOf(undefined);

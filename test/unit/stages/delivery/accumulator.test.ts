@@ -79,7 +79,7 @@ function numbers(from: number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => String(from + n));
 }
 
-test('rows linger for company, then leave together', async () => {
+test('rows linger for more, then leave together', async () => {
   const { deps, calls, events, add } = start();
   add(2);
   await deps.clock.advance(LINGER_MS - 1);

@@ -80,7 +80,7 @@ test('two consumers of one process: the one whose cluster is kept gets batches, 
     assert.deepEqual(firstFrom([], 0), BEGINNING);
   }));
 
-test('while records come the broker holds a fetch for company; after a fetch that brought none, and unless asked to, it does not', async () => {
+test('while records come the broker holds a fetch for more of them; after a fetch that brought none, and by default, it does not', async () => {
   const FETCH_HOLD_MS = 7;
   const WAIT_MS = 61;
   /** How long the broker was to hold fetches that had too little. */
