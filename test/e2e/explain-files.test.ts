@@ -53,6 +53,7 @@ test('why it is not decoded, or not encoded: the field', async () => {
     '{"id":1,"departed_at":1,"origin":null}',
     '{"id":1,',
     '{"departed_at":1}',
+    '{"id":9007199254740993,"departed_at":9007199254740993}',
   );
   const outcome = async (line: string): Promise<string | undefined> =>
     /^outcome {4}(.*)$/m.exec((await ofFile(keyed, '--input', file, '--line', line)).stdout)?.[1];
@@ -67,6 +68,10 @@ test('why it is not decoded, or not encoded: the field', async () => {
   assert.match(
     String(await outcome('3')),
     /decode-failed in decode: its 8 bytes are no value of \S+flight-departed\.avsc/,
+  );
+  assert.match(
+    String(await outcome('5')),
+    /decode-failed in decode: field departed_at holds a whole number beyond ±\(2\^53−1\), .*; name it in keys and outputs/,
   );
   assert.match(
     String(await outcome('4')),

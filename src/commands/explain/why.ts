@@ -78,9 +78,30 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   const found = text === undefined ? [] : names.flatMap((name) => misfitOf(text, name, value.schema) ?? []);
   // Fields of one record have its fault in common.
   const misfits = [...new Set(found)];
+  const large = names.filter((name) => isBeyondDouble(name, plan.wants, decodes));
+  if (large.length > 0 && misfits.length === 0) {
+    const what = 'holds a whole number beyond ±(2^53−1), which no expression can have exactly';
+    return `field ${large.join(', ')} ${what}; name it in keys and outputs alone, where all of its digits stay`;
+  }
   const which =
     misfits.length > 0 ? misfits.join('; ') : 'another type, null where it allows none, out of range, or not there';
   return `field ${names.join(', ')} is not what ${value.schemaFile} says: ${which}`;
+}
+
+/** Wanted as a number, and readable only as all the digits of a long. */
+function isBeyondDouble(
+  name: string,
+  wants: readonly ColumnWant[],
+  decodes: (wants: readonly ColumnWant[]) => boolean,
+): boolean {
+  const want = wants.find(({ field, kind }) => field === name && kind === 'number');
+  if (want === undefined) return false;
+  try {
+    return decodes([{ ...want, kind: 'long' }]);
+  } catch {
+    // The field is none that could be a long.
+    return false;
+  }
 }
 
 function tried(attempt: () => boolean): boolean {

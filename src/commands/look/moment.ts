@@ -6,8 +6,16 @@ const AGO_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600
 export function parseMoment(text: string, nowMs: number): number | undefined {
   const [, amount, unit] = /^-?(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (unit !== undefined) return nowMs - Number(amount) * AGO_MS[unit];
-  const moment = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  const [day] = /^\d{4}-\d\d-\d\d/.exec(text) ?? [];
+  if (day === undefined || !isDay(day)) return undefined;
+  const moment = Date.parse(text);
   return Number.isNaN(moment) ? undefined : moment;
+}
+
+/** The 30th of February is the 2nd of March to Date.parse. */
+function isDay(text: string): boolean {
+  const atMs = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
 }
 
 /** The same, of an option; throws `usage-invalid` for what is no time. */

@@ -14,8 +14,16 @@ export interface Where {
 
 type Test = (found: unknown, wanted: string) => boolean;
 
-const numbers = (found: unknown, wanted: string, compare: (a: number, b: number) => boolean): boolean =>
-  found !== null && found !== '' && Number.isFinite(Number(found)) && compare(Number(found), Number(wanted));
+type Compare = (a: number | bigint, b: number | bigint) => boolean;
+
+const WHOLE = /^[+-]?\d+$/;
+
+/** Whole numbers to their last digit: longs beyond 2^53 are texts in what was decoded. */
+function numbers(found: unknown, wanted: string, compare: Compare): boolean {
+  if (typeof found === 'string' && WHOLE.test(found) && WHOLE.test(wanted))
+    return compare(BigInt(found), BigInt(wanted));
+  return found !== null && found !== '' && Number.isFinite(Number(found)) && compare(Number(found), Number(wanted));
+}
 
 const TESTS: Readonly<Record<string, Test>> = {
   '=': same,

@@ -40,7 +40,21 @@ test('an offset that no partition has is refused with those that there are; the 
   });
 });
 
-for (const text of ['', 'soon', '0:', ':1', '0:1,', '0:-3', '1.5', '-', '10 m', '2026-13-40', '1e3']) {
+for (const text of [
+  '',
+  'soon',
+  '0:',
+  ':1',
+  '0:1,',
+  '0:-3',
+  '1.5',
+  '-',
+  '10 m',
+  '2026-13-40',
+  '2026-02-30',
+  '2026-02-29T12:00:00Z',
+  '1e3',
+]) {
   test(`"${text}" is no place`, () => {
     assert.throws(() => parseBound('--from', text, NOW_MS), {
       code: 'usage-invalid',

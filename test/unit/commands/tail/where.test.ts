@@ -29,6 +29,8 @@ for (const [text, holds] of [
   ['empty>=0', false],
   ['big=9007199254740993', true],
   ['big>9', true],
+  ['big>9007199254740992', true],
+  ['big<=9007199254740992', false],
   ['none=null', true],
   ['nowhere=null', true],
   ['nowhere!=x', true],
