@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** The machine's own time. Made once, in main; everything else is handed a `Clock`. */
+/** The machine's own time. Made once, in main; everything else is given a `Clock`. */
 export function createSystemClock(): Clock {
   return {
     wallMs: () => Date.now(),

@@ -1,7 +1,7 @@
 /** Up to here a native call costs more than it saves. */
 const SHORT_BYTES = 256;
 
-/** `bytes` bytes of `source` from `start` on, to `at`; both have them. Ends may be written twice. */
+/** Copies `bytes` bytes of `source` from `start` to `at`; both must be long enough. The last bytes may be written twice. */
 export function copyBytes(into: DataView, at: number, source: DataView, start: number, bytes: number): void {
   if (bytes > SHORT_BYTES) {
     bytesOf(into).set(new Uint8Array(source.buffer, source.byteOffset + start, bytes), at);

@@ -1,11 +1,11 @@
 /**
- * A WebAssembly module of one function, put together here: `check(at, rowBytes, rows, into)` over the memory `of.memory`. For
- * each of `rows` rows of float32, one behind the other from byte `at`, it writes a byte from `into` on: 1 where a value of the
- * row is NaN or infinite, else 0. A row has sixteen bytes or more.
+ * A WebAssembly module with one function, assembled here: `check(at, rowBytes, rows, into)` over the memory `of.memory`. For each of
+ * `rows` contiguous rows of float32 from byte `at`, it writes one byte from `into` on: 1 if a value of the row is NaN or infinite,
+ * else 0. A row has at least sixteen bytes.
  *
- * A float32 without its sign, as an unsigned number, is at least 0xff000000 when doubled exactly where it is not finite: all bits of
- * its exponent are set. So a vector of four is shifted once and the largest kept; the last vector of a row ends with it and may
- * overlap the one before.
+ * The bits of a float32, doubled as an unsigned number (which drops the sign), are at least 0xff000000 exactly if it is not finite: all
+ * bits of its exponent are set. So a vector of four is shifted once, and the maximum kept; the last vector of a row ends with the row,
+ * and may overlap the one before.
  */
 
 /** Numbers in instructions are in base 128; those here are below 2³¹, and signed ones are positive. */

@@ -1,24 +1,22 @@
 import { FINITE_CHECK_MODULE } from './finite-check-module.ts';
 
 /**
- * Rows of float32 that are checked natively for NaN and infinity: sixteen bytes per step, where a loop over a Float32Array takes a float per step, 0.5 µs
- * for 784 of them against 0.08.
+ * Rows of float32 that can be checked natively for NaN and infinity: sixteen bytes per step, where a loop over a Float32Array does one
+ * float per step: 0.08 µs for 784 floats, against 0.5.
  *
- * WebAssembly sees its own memory only, so the rows have to lie in it from the start: a Float32Array like any other to whoever
- * writes, copies or scores them. Each has a memory of its own that never grows, because what grows takes its views away.
- * Limits: a memory reserves addresses (not pages) by the gigabyte, so small ones are plain; they are checked by whoever asks, in
- * JavaScript.
+ * WebAssembly sees only its own memory, so the rows must be there from the start: for whoever writes, copies or scores them they are an
+ * ordinary Float32Array. Each has a memory of its own that never grows, because growing detaches its views.
+ * Limits: a memory reserves gigabytes of addresses (not pages), so small arrays are plain; the caller checks those in JavaScript.
  *
- * Where addresses are limited (`ulimit -v`) V8 collects garbage again and again before it refuses (cause) → the loop stands still
- * for a tenth of a second at each frame of another size (effect) → who was refused once does not ask again, and all are plain
- * (guard).
+ * If addresses are limited (`ulimit -v`), V8 collects garbage repeatedly before it refuses (cause) → the event loop stands still for a
+ * tenth of a second at each frame of a new size (effect) → after one refusal no more are requested, and all arrays are plain (guard).
  */
 const LEAST_BYTES = 128 * 1024;
 const PAGE_BYTES = 64 * 1024;
-/** The code takes a row by vectors of sixteen bytes, the last of them up to its end. */
+/** The code processes a row in vectors of sixteen bytes, the last of which ends with the row. */
 const LEAST_WIDTH = 4;
 
-/** Byte `at` on: `rows` of `rowBytes`; a flag each goes to byte `into` on. */
+/** `rows` rows of `rowBytes` from byte `at`; one flag per row goes to byte `into` and following. */
 type FiniteCheck = (at: number, rowBytes: number, rows: number, into: number) => void;
 
 interface Checked {
@@ -26,7 +24,7 @@ interface Checked {
   readonly flags: Uint8Array;
 }
 
-/** As much of it as is used here: the types of Node leave it to those of browsers. */
+/** The part of it that is used here: Node's types do not declare it. */
 declare const WebAssembly: {
   readonly Module: new (code: Uint8Array) => object;
   readonly Memory: new (pages: {
@@ -41,7 +39,7 @@ const checked = new WeakMap<ArrayBufferLike, Checked>();
 let compiled: object | undefined;
 let isRefused = false;
 
-/** Room for `rows` rows of `width`, all zero. */
+/** An array of `rows` rows of `width`, all zero. */
 export function floatRows(rows: number, width: number): Float32Array {
   const bytes = 4 * rows * width;
   return (
@@ -51,8 +49,8 @@ export function floatRows(rows: number, width: number): Float32Array {
 }
 
 /**
- * For each of the first `rows` rows 1 where one of its values is not finite, else 0; undefined where the memory is not of here.
- * `values` begins where that memory begins. Good until the next call for the same memory.
+ * For each of the first `rows` rows, 1 if one of its values is not finite, else 0; undefined if the array was not made here. The array
+ * must begin where its memory begins. Valid until the next call for the same memory.
  */
 export function nonFiniteRows(
   { buffer, byteOffset }: Float32Array,

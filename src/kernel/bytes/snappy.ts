@@ -4,9 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
  * Snappy, decompression only: the raw format, and the framing of Xerial's library, which is what Kafka's clients write.
  * Formats: google/snappy `format_description.txt`; Xerial: 8 bytes of magic, two int32, then (int32 length, raw block)*.
  *
- * Promise: no byte outside the input is read, none outside the output written; more than `maxBytes` is a RangeError with
- * code ERR_BUFFER_TOO_LARGE, as node:zlib has it, before any of it is allocated; anything else wrong is a RangeError. The loop
- * has its turn every TURN_BYTES of output.
+ * Promise: no byte outside the input is read, none outside the output is written; more than `maxBytes` is a RangeError with code
+ * ERR_BUFFER_TOO_LARGE, as in node:zlib, before anything is allocated; any other fault is a RangeError. It yields to the event loop
+ * every TURN_BYTES of output.
  */
 export const TURN_BYTES = 2 * 1024 * 1024;
 
@@ -83,7 +83,7 @@ async function block(input: Buffer, maxBytes: number): Promise<Buffer> {
   return output;
 }
 
-/** Copies `size` bytes from `offset` back; what it writes may be what it goes on to read. */
+/** Copies `size` bytes from `offset` bytes back; source and target may overlap. */
 export function copyWithin(output: Buffer, at: number, offset: number, size: number): void {
   if (size < 32) {
     for (let k = 0; k < size; k++) output[at + k] = output[at + k - offset];

@@ -1,4 +1,4 @@
-/** Varints of unsigned numbers below 2³², seven bits a byte, the lowest first; numbers with a sign are zigzagged before. */
+/** Varints of unsigned numbers below 2³², seven bits per byte, lowest first; signed numbers are zigzag-encoded first. */
 
 export function varintBytes(n: number): number {
   return n < 0x80 ? 1 : n < 0x4000 ? 2 : n < 0x20_0000 ? 3 : n < 0x1000_0000 ? 4 : 5;

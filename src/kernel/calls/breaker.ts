@@ -1,9 +1,9 @@
 /**
- * Whether a helper that one can do without is asked at all.
+ * A circuit breaker: whether an optional service is asked at all.
  *
- * Promise: after `failures` in a row, or one that is certain, it is not asked any more: it costs nobody its time-out. It is
- * then tried in the background, with a pause that doubles up to `maxPauseMs`, and asked again once that succeeded. A
- * helper that answers the try and fails again soon goes on with the pause where it was.
+ * Promise: after `failures` failures in a row, or a single certain one, the service is no longer asked, so that it costs nobody its
+ * time-out. It is then tried in the background, with a pause that doubles up to `maxPauseMs`, and asked again once a try succeeds. If
+ * it soon fails again, the pause continues where it was.
  */
 import type { Clock, Timer } from '../clock.ts';
 
@@ -21,7 +21,7 @@ export interface BreakerOptions {
   readonly maxPauseMs?: number;
 }
 
-/** Closed for so long it has been well. */
+/** After being closed for this long, the service counts as recovered. */
 const WELL_AFTER_MS = 60_000;
 
 export class Breaker {

@@ -1,18 +1,18 @@
 /**
- * How many calls may be under way, learned from how long they take: a gradient limit in the manner of Netflix's
- * concurrency-limits (Gradient2). Pure: told of each answer, asked for the limit.
+ * How many calls may be in flight, learned from how long they take: a gradient limit like that of Netflix's concurrency-limits
+ * (Gradient2). Pure: it is told of each answer, and asked for the limit.
  *
- * A store answers so many calls at a time; what is sent beyond that waits there. So the time of an unloaded call, over the
- * time that calls take now, says which share of the calls under way is worked on (the gradient): the limit moves to that
- * share, plus a few to find out whether there is more. Growth needs use: with less than half the limit under way, an
- * answer says nothing about the limit, but how long an unloaded call takes.
+ * A store works on a certain number of calls at a time; further calls queue there. So the time of an unloaded call, divided by the
+ * current time of calls, is the share of the calls in flight that is being worked on (the gradient): the limit moves to that share,
+ * plus a few calls to find out whether there is more capacity. It grows only with use: with less than half of the limit in flight, an
+ * answer tells nothing about the limit, only how long an unloaded call takes.
  *
- * Under load no call is unloaded (cause) → an average of what was measured follows the queue that the limit itself makes,
- * and the limit runs away (effect) → every so often a few calls are made with a quarter of the limit under way, and what
- * they take is what a call takes (guard). What is slower for good so becomes what is usual, and the limit comes back.
+ * Under load no call is unloaded (cause) → an average of the measured times would follow the queue that the limit itself causes, and
+ * the limit would run away (effect) → now and then a few calls are made with a quarter of the limit in flight, and their time counts as
+ * that of an unloaded call (guard). So a permanently slower store becomes the norm, and the limit recovers.
  *
- * Times are compared within a class of calls by their number of keys. Limits: our own thread's delays look like the
- * store's; a store whose time a call swings by more than TOLERANCE within seconds gets fewer calls than it could take.
+ * Times are compared within a class of calls with a similar number of keys. Limits: delays of our own thread look like those of the
+ * store; a store whose time per call varies by more than TOLERANCE within seconds gets fewer calls than it could take.
  */
 export class ConcurrencyLimit {
   private readonly max: number;
@@ -105,11 +105,11 @@ class Mean {
 
 /** 1, 2 to 3, 4 to 7, … keys per call. */
 const CLASSES = 13;
-/** So much slower than usual is not slow: answers vary. */
+/** A call up to this much slower than usual is not slow, because answers vary. */
 const TOLERANCE = 1.5;
-/** At most this share is given up at a time. */
+/** The largest share of the limit that is given up at a time. */
 const STEEPEST = 0.5;
-/** Of what a window asks for, so much is done. */
+/** How much of the change that a window suggests is applied. */
 const WEIGHT = 0.5;
 /** A class is known from so many answers, by how slow the others are then. */
 const FIRST_ANSWERS = 8;
@@ -119,5 +119,5 @@ const DIP = 4;
 const DIP_ANSWERS = 8;
 const FIRST_DIP_AFTER = 32;
 const MOST_DIP_AFTER = 1_024;
-/** Below that a clock tells more of itself than of a call. */
+/** Below this, the clock's resolution matters more than the call. */
 const SHORTEST_MS = 0.05;

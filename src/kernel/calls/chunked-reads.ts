@@ -4,12 +4,12 @@ import { ConcurrencyLimit } from './call-limit.ts';
 import { Pace, type Turn } from './pace.ts';
 
 /**
- * Reads over all their keys, as calls for some of them that take turns (pace.ts), as many at a time as the store takes
- * (call-limit.ts); whatever store it is.
+ * Splits reads into calls for some of their keys each, which take turns (pace.ts), as many at a time as the store can take
+ * (call-limit.ts); for any store.
  *
- * Promise: a read ends when every call ended, or with the first that failed, having cancelled the others, or when its time
- * is over, counted from the start of its first call. Nothing is repeated here. Limits: to wait for a turn is back pressure
- * and has no end of its own; it ends because every read ahead does.
+ * Promise: a read ends when every call has ended, or with the first failure, which cancels the others, or when its time is over, counted
+ * from the start of its first call. Nothing is repeated here. Limits: waiting for a turn is back pressure and has no time-out; it ends
+ * because every earlier read ends.
  */
 export interface ChunkedReads<Connection> {
   read(read: KeyedRead<Connection>): Promise<void>;
@@ -34,7 +34,7 @@ export interface KeyedCall {
   cancel(): void;
 }
 
-/** What a call that failed says. */
+/** What is known of a failed call. */
 export interface CallFailure {
   readonly error: SluiceError;
   /** One of few words, for the metric. */
@@ -67,7 +67,7 @@ const DEAF_AFTER = 2;
 /** Calls in flight before anything is known of the store. */
 const INITIAL_CALLS = 4;
 
-/** Ends a read before its time. */
+/** Aborts a read. */
 type Abort = (error: SluiceError) => void;
 
 export function createChunkedReads<Connection>(

@@ -1,19 +1,19 @@
 import type { Clock, Timer } from '../clock.ts';
 
-/** The key of the doubt that holds for all tables; no table is named so. */
+/** The key of the doubt about all tables; no table has this name. */
 const EVERYTHING = '';
 
 /**
- * When a call may start: how many at a time, and none in vain.
+ * When a call may start, so that a store that is down is not flooded.
  *
- * A store that is down, asked again by every frame that waits → a storm of calls that a store coming back has to live
- * through first → a table whose read failed is in doubt: one read at a time asks it, one call at a time, no sooner than a
- * pause that doubles up to `maxPauseMs`; what waits for it fails with it. The first call that succeeds ends the doubt. Where
- * nothing at all was answered, the whole store is in doubt as well, until any table answers.
+ * If every waiting frame asked a store that is down → a storm of calls that it must survive when it comes back → a table whose read
+ * failed is in doubt: it gets one read at a time, with one call at a time, after a pause that doubles up to `maxPauseMs`; reads that
+ * wait for it fail with it. The first successful call ends the doubt. If nothing was answered at all, the whole store is in doubt too,
+ * until any table answers.
  *
- * How many is the limit's to say (call-limit.ts).
+ * How many calls may be in flight is decided in call-limit.ts.
  *
- * Limits: no fairness but first come, first served, per table; a read is whatever its calls have in common.
+ * Limits: no fairness other than first come, first served, per table; a read is identified by what its calls have in common.
  */
 export interface Turn {
   readonly table: string;

@@ -1,9 +1,9 @@
 /**
- * The numbers of one cell: how bytes become numbers, and numbers bytes.
+ * Conversion between the bytes of one cell and its numbers.
  *
- * Promise: a decoder gives as many numbers as it was made for, or null; it never guesses. Its result lies in memory that the
- * next call, of any decoder, uses again. Limits: an integer beyond 2^53 is rounded; a cell of the right length in the
- * other byte order cannot be told from one in the right order, but for a counter that would be read as a double.
+ * Promise: a decoder returns as many numbers as it was made for, or null; it never guesses. Its result lies in memory that the next call
+ * of any decoder reuses. Limits: an integer beyond 2^53 is rounded; a cell of the right length in the wrong byte order cannot be
+ * recognised, except for a counter that would be read as a double.
  */
 import type { NumberEncoding } from './views.ts';
 
@@ -17,7 +17,7 @@ export interface CellFormat {
   readonly expected: string;
 }
 
-/** float32, float64, or whichever the length says. */
+/** float32, float64, or whichever the length implies. */
 export type FloatWidth = 'f32' | 'f64' | 'either';
 
 /** Longest decimal text: a number needs 25 characters. */
@@ -93,7 +93,7 @@ export function columnFormat(encoding: NumberEncoding, width: number): CellForma
   }
 }
 
-/** undefined: these numbers cannot be written so (a fraction as an integer, say). A missing number among others is NaN or, in a lone cell, not written. */
+/** undefined if the numbers cannot be written this way (such as a fraction as an integer). A missing number is NaN among others; alone in a cell, it is not written. */
 export function encodeColumn(encoding: NumberEncoding, numbers: Float64Array): Buffer | undefined {
   switch (encoding) {
     case 'float-le':

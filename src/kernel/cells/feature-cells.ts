@@ -1,9 +1,9 @@
 /**
- * How numbers lie in cells, and where they go in a row.
+ * How numbers are stored in cells, and where they go in a row.
  *
  * packed: one cell per view; its qualifier names the content, `f32:late_share,mean_delay` or `f64:n[96],l[96]`.
  * cells:  one cell per column; qualifier = column, encoded as the view's `numbers` say.
- * Little endian, as are the hosts, unless it is said otherwise. What a qualifier means is worked out once and remembered.
+ * Little endian, like the hosts, unless stated otherwise. The meaning of a qualifier is worked out once and remembered.
  */
 
 import { SluiceError } from '../errors.ts';
@@ -37,7 +37,7 @@ export function familiesOf(layout: Layout, views: readonly Pick<ViewSpec, 'famil
   return layout === 'feast' ? [FEAST_FAMILY] : [...new Set(views.map(({ family }) => family))];
 }
 
-/** Where the numbers of cells go, and who hears of what is wrong with them. */
+/** Where the numbers of cells go, and who is told what is wrong with them. */
 export interface CellTarget {
   readonly viewCount: number;
   readonly rowWidth: number;
@@ -46,7 +46,7 @@ export interface CellTarget {
   readonly onCorrupt: (plan: CellPlan, bytes: number) => void;
 }
 
-/** Puts the numbers of a cell of `bytes` into a row. Of cells that hold the same column the last that is placed counts. */
+/** Writes the numbers of a cell of `bytes` into a row. If several cells hold the same column, the last one counts. */
 export function placeCell(
   target: CellTarget,
   row: number,
@@ -69,7 +69,7 @@ export function placeCell(
   }
 }
 
-/** `onUnreadable` hears once of each qualifier that says nothing, or not what the topology says. */
+/** `onUnreadable` is called once for each qualifier that is meaningless or does not match the topology. */
 export type OnUnreadable = (family: string, qualifier: string, problem: string) => void;
 
 export function planFamilies(
@@ -84,7 +84,7 @@ export function planFamilies(
   return families;
 }
 
-/** Beyond this many qualifiers a family, plans are not kept: rows whose qualifiers are data would fill the memory. */
+/** The most qualifiers per family whose plans are kept: rows whose qualifiers are data would fill the memory. */
 const MAX_KEPT_PLANS = 1_000;
 
 function planFamily(

@@ -1,11 +1,11 @@
 /**
- * How a feature row is kept beside its store: bytes that say when the store was asked, when each view was written, and the
+ * How a feature row is kept in a shared cache: as bytes with the time at which the store was asked, when each view was written, and the
  * numbers; and under which key.
  *
- * Promise: what was encoded is decoded to the same bits, ages included; anything else than a whole row of this shape is told
- * from one, and changes nothing. The key holds a digest of the format, the store, and all that a row's numbers depend on,
- * so that versions of a topology, or of Sluice, that read other columns, layouts or stores never see each other's rows.
- * Limit: bytes that changed in place with their length are believed.
+ * Promise: an encoded row is decoded to the same bits, ages included; anything other than a whole row of this shape is recognised and
+ * ignored. The key contains a digest of the format, the store, and everything that a row's numbers depend on, so that versions of a
+ * topology, or of Sluice, that read other columns, layouts or stores never see each other's rows.
+ * Limit: bytes that were changed in place, with their length unchanged, are not detected.
  */
 import { createHash } from 'node:crypto';
 import type { FeastEntity, Layout, ViewSpec } from './views.ts';
@@ -13,11 +13,11 @@ import type { FeastEntity, Layout, ViewSpec } from './views.ts';
 /** A change of anything in this file is another format. */
 const FORMAT = 1;
 const PREFIX = 'sluice:kept';
-/** A byte: what it is. */
+/** The first byte: the kind of entry. */
 const WIDE = 0x52; // 'R': numbers of 8 bytes
 const NARROW = 0x46; // 'F': numbers of 4 bytes, where all of a row are float32
 const ABSENT = 0x41; // 'A': the store has no such row
-/** The row has changed: whatever was asked for before that is not kept. */
+/** The row has changed: rows that were requested before that must not be stored. */
 const CHANGED = 0x43; // 'C'
 const HEAD = 9;
 
@@ -29,7 +29,7 @@ export interface KeptShape {
   readonly rowWidth: number;
 }
 
-/** What stands before a row's own key; `store` names the store that the rows are of. */
+/** The prefix of a row's key; `store` names the store of the rows. */
 export function keptPrefix(store: string, { table, layout, feast, views, rowWidth }: KeptShape): Buffer {
   const cells = views.map(({ family, numbers = 'float-le', columns }) => [
     family,
@@ -59,7 +59,7 @@ export function encodeKept(askedAtMs: number, rows: Rows, row: number, rowWidth:
   return bytes;
 }
 
-/** That a row has changed, said at `atMs`. */
+/** The mark that a row has changed, made at `atMs`. */
 export function encodeChanged(atMs: number): Buffer {
   return head(CHANGED, atMs, HEAD);
 }
@@ -91,7 +91,7 @@ export function decodeKept(bytes: Buffer, into: Rows, row: number, rowWidth: num
     values[i] = narrow ? bytes.readFloatLE(at) : bytes.readDoubleLE(at);
 }
 
-/** Bytes of one row at most, key and all that goes with it aside. */
+/** The most bytes of one row, not counting its key and overhead. */
 export function keptBytes(rowWidth: number, views: number): number {
   return HEAD + 8 * (views + rowWidth);
 }

@@ -1,10 +1,10 @@
 /** Where features are read from. */
 export type StoreName = 'bigtable' | 'redis' | 'file';
 
-/** How feature rows lie in a store: `packed` one cell per view, `cells` one cell per column, `feast` as Feast writes. */
+/** How feature rows are stored: `packed`, one cell per view; `cells`, one cell per column; `feast`, as Feast writes them. */
 export type Layout = 'packed' | 'cells' | 'feast';
 
-/** What a cell of one column holds, with layout `cells`. Floats are 4 or 8 bytes each, as the length says. */
+/** The content of a cell with one column, for layout `cells`. Floats have 4 or 8 bytes each, by the cell's length. */
 export const NUMBER_ENCODINGS = ['float-le', 'float-be', 'int64-be', 'text'] as const;
 export type NumberEncoding = (typeof NUMBER_ENCODINGS)[number];
 
@@ -14,7 +14,7 @@ export const FEAST_FAMILY = 'features';
 export const JOIN_KEY_TYPES = ['string', 'int32', 'int64'] as const;
 export type JoinKeyType = (typeof JOIN_KEY_TYPES)[number];
 
-/** What Feast makes a row's name of. */
+/** From what Feast makes the name of a row. */
 export interface FeastEntity {
   /** In the order in which a key has their values, with `separator` between. */
   readonly joinKeys: readonly { readonly name: string; readonly type: JoinKeyType }[];

@@ -1,6 +1,6 @@
 import type { Secret } from './secret.ts';
 
-/** How a client says to a Kafka cluster who it is. */
+/** How a client authenticates to a Kafka cluster. */
 export type KafkaLogin =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';

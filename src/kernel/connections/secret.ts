@@ -3,11 +3,11 @@ import { inspect } from 'node:util';
 const HIDDEN = '[secret]';
 
 /**
- * A text that is shown to nobody: password, token, private key. As text, as JSON, in a log and in an inspected object it is
- * `[secret]`; only `reveal` gives it out, at the place where it is sent.
+ * A text that is never shown: password, token, private key. As text, as JSON, in a log and in an inspected object it is `[secret]`;
+ * only `reveal` returns it, at the place where it is sent.
  *
- * One that came out of a file is read again each time, so that what was rolled is used without a restart; where the file
- * cannot be read at that moment (it is being replaced), or is empty, the last text counts.
+ * A secret from a file is read again each time, so that a rotated one is used without a restart; if the file cannot be read at that
+ * moment (it is being replaced), or is empty, the last text is used.
  */
 export class Secret {
   #text: string;
@@ -41,7 +41,7 @@ export class Secret {
   }
 }
 
-/** `text` without any of the secrets: for what others say, who may repeat what they were told. */
+/** `text` without any of the secrets: for messages of others, who may repeat what they were sent. */
 export function hideSecrets(text: string, secrets: readonly (Secret | string)[]): string {
   let hidden = text;
   for (const secret of secrets) {

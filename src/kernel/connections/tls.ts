@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Secret } from './secret.ts';
 
 /**
- * TLS of a connection, as a topology says it. Whoever answers is always verified: there is no switch that turns it off.
+ * The TLS settings of a connection. The peer is always verified: there is no switch that turns it off.
  * Each of `ca`, `cert` and `key` is PEM, or the path of a PEM file.
  */
 export interface TlsSettings {
@@ -79,14 +79,14 @@ const TROUBLE: Readonly<Record<string, readonly [string, string]>> = {
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: OURS_REFUSED,
 };
 
-/** A failure of which only a peer that speaks TLS can be the cause. */
+/** Whether only a peer that speaks TLS can have caused this failure. */
 export function isTls(code: unknown): boolean {
   const known = TROUBLE[String(code)];
   return known !== undefined && known !== NO_TLS;
 }
 
 /**
- * Why TLS with a peer cannot be, in words; undefined for a failure that is none of TLS. `where` names the keys in the remedy:
+ * Why TLS with a peer failed, in words; undefined for a failure that has nothing to do with TLS. `where` names the keys in the remedy:
  * `connections.kafka` for `connections.kafka.ssl`.
  */
 export function tlsTrouble(

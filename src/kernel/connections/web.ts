@@ -21,8 +21,8 @@ export interface WebAnswer {
 }
 
 /**
- * One HTTP request, bounded in time and bytes; over TLS the peer is verified against an authority of one's own, which `fetch`
- * cannot be told. Redirects are answers like any other: credentials go nowhere else.
+ * One HTTP request, bounded in time and bytes. Over TLS the peer is verified against given authorities, which `fetch` does not support.
+ * Redirects are not followed, so that credentials go nowhere else.
  */
 export function askWeb(question: WebQuestion): Promise<WebAnswer> {
   const { method, url, headers, body, tls, timeoutMs, maxBytes } = question;
