@@ -79,7 +79,7 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   // Fields of one record have its fault in common.
   const misfits = [...new Set(found)];
   const large = names.filter((name) => isBeyondDouble(name, plan.wants, decodes));
-  if (large.length > 0 && misfits.length === 0) {
+  if (large.length > 0 && large.length === names.length) {
     const what = 'holds a whole number beyond ±(2^53−1), which no expression can have exactly';
     return `field ${large.join(', ')} ${what}; name it in keys and outputs alone, where all of its digits stay`;
   }
