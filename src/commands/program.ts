@@ -24,9 +24,9 @@ Signals:    SIGTERM or SIGINT drains, within flow.drain; more of them change not
 const FIRST_STEPS = `
 To begin with:
   $ sluice demo                              everything in one process, nothing to set up
-  $ sluice dev TOPOLOGY                      the same for your own, made anew at every edit
+  $ sluice dev TOPOLOGY                      the same for your own pipeline, restarted at every edit
   $ sluice check topologies/hello.yaml       does it all fit together?
-  $ sluice doctor topologies/hello.yaml      is everything there that it needs?
+  $ sluice doctor topologies/hello.yaml      is everything that it needs there?
   $ sluice batch topologies/hello.yaml --input examples/flight-delay/events-500.jsonl --output -`;
 
 /** Parses the command line and runs the command; resolves with the exit code. Each command is loaded only when it is asked for. */
@@ -50,8 +50,13 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     .description(
       'Real flights scored in real time: embedded Kafka, registry and Bigtable, the unchanged example topology.',
     )
-    .option('--records <n>', 'flights to stream; more than the week has start it again with other ids', whole, 116_729)
-    .option('--rate <n>', 'flights a second, 0 for as fast as they are taken', wholeOrZero, 5_000)
+    .option(
+      '--records <n>',
+      'flights to stream; beyond those of the week, they are repeated with new ids',
+      whole,
+      116_729,
+    )
+    .option('--rate <n>', 'flights a second, 0 for as fast as possible', wholeOrZero, 5_000)
     .option('--exit', 'end when all of them are settled, after checking that each was answered exactly once', false)
     .option('--topology <file>', 'the pipeline to run', 'topologies/flight-delay.yaml')
     .addOption(new Option('--port <n>', 'port of the embedded broker').argParser(port).default(0, 'one that is free'))
@@ -80,11 +85,11 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     )
     .option('--no-listen', 'no HTTP')
     .addOption(
-      new Option('--log-level <level>', 'the least that is logged')
+      new Option('--log-level <level>', 'the lowest level that is logged')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .option('--json', 'log lines as JSON, on a terminal too', false)
+    .option('--json', 'log lines as JSON, even on a terminal', false)
     .option('--instances <n>', 'pipelines in this process, each a group member on a thread of its own', instances, 1)
     .addHelpText(
       'after',

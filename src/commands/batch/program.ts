@@ -10,7 +10,7 @@ export function addBatch(root: Command, io: Io, done: (code: number) => void): v
     .command('batch')
     .argument('<topology>', 'topology file')
     .description(
-      'The same path over what has an end, a file or a part of a topic: one prediction a record, in input order.',
+      'The same path over bounded input, a file or a range of a topic: one prediction per record, in input order.',
     )
     .requiredOption(
       '--input <file>',
@@ -21,21 +21,21 @@ export function addBatch(root: Command, io: Io, done: (code: number) => void): v
       'JSON Lines, .csv, .avro or .parquet, .gz and .zst too; - is standard output; kafka:TOPIC a topic',
     )
     .option('--from <place>', 'of a topic: where to begin (default: earliest)')
-    .option('--to <place>', 'of a topic: where to end, not included (default: where it ends at the start)')
-    .addOption(new Option('--input-format <name>', 'what --input is, whatever its name').choices(FORMATS))
-    .addOption(new Option('--output-format <name>', 'what --output shall be, whatever its name').choices(FORMATS))
+    .option('--to <place>', 'of a topic: where to end, exclusive (default: its end at the start)')
+    .addOption(new Option('--input-format <name>', 'the format of --input, whatever its name').choices(FORMATS))
+    .addOption(new Option('--output-format <name>', 'the format of --output, whatever its name').choices(FORMATS))
     .option(
       '--features <dir>',
       'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz; without it a topic is scored with the features in the store',
     )
-    .option('--dead-letters <file>', 'where records that cannot be scored go, a line each: reason, offset, value')
+    .option('--dead-letters <file>', 'where records that cannot be scored go, one per line: reason, offset, value')
     .addOption(
       new Option('--limit <n>', 'stop after this many records')
         .argParser(whole)
         .default(Number.POSITIVE_INFINITY, 'all of them'),
     )
-    .option('--resume', 'go on where a run that did not end stood; begin, where there was none', false)
-    .option('--bookmark <file>', 'where it notes how far it is (default: OUTPUT.bookmark; into a topic: nowhere)')
+    .option('--resume', 'continue where an unfinished run stopped; start from the beginning if there was none', false)
+    .option('--bookmark <file>', 'where it records its progress (default: OUTPUT.bookmark; for a topic: nowhere)')
     .option('--json', 'the summary as JSON on standard output; with --output - on standard error', false)
     .addHelpText(
       'after',
@@ -50,18 +50,18 @@ Examples:
       --output kafka:flights.delay-risk.again
   $ sluice batch topologies/hello.yaml --input events.avro --output scored.avro --resume
 
-Lines are plain JSON, as the topology's schemas describe them; an offset is the number of a line, from 0. An Avro container
-is read by the schema in it, resolved to the topology's; it may be packed by deflate, zstandard or snappy.
-CSV has a header line; a field that is empty is missing. Of Parquet only the columns that are wanted are read.
+Lines are plain JSON, as the topology's schemas describe them; an offset is a line number, from 0. An Avro container
+is read by the schema in it, resolved to the topology's; it may be compressed with deflate, zstandard or snappy.
+CSV has a header line; an empty field is missing. Of Parquet files only the needed columns are read.
 
-A place in a topic is earliest, latest, an offset (1200), offsets by partition (0:1200,1:1350: those partitions alone), -N for
-the last N, a time ago (2h) or an ISO time. Its values are as the topology says; no group is joined, nobody's position moves.
-To a file its partitions go one behind the other. Outputs to a topic have the key and the headers that \`run\` gives them.
+A place in a topic is earliest, latest, an offset (1200), offsets by partition (0:1200,1:1350: only those partitions), -N for
+the last N, a time ago (2h) or an ISO time. Its values are encoded as the topology says; no group is joined, nobody's position moves.
+The partitions of a topic go to a file one after the other. Outputs to a topic have the key and the headers that \`run\` gives them.
 
-Every five seconds it notes in OUTPUT.bookmark how far it is; when all is done that is removed. --resume cuts the output
-there and goes on, if topology, model and input are as they were; not with Parquet. Into a topic only --bookmark is noted in.
-Delivery to a topic is at least once, whatever flow.delivery says: --resume finds there what is published, by its headers, but
-what the broker was sent and had not appended by then comes twice, a request a partition at most.`,
+Every five seconds it records its progress in OUTPUT.bookmark, which is removed at the end. --resume cuts the output there and
+continues, if topology, model and input are unchanged; not with Parquet. A batch to a topic needs --bookmark for that.
+Delivery to a topic is at least once, whatever flow.delivery says: --resume recognises what is published by its headers, but what
+the broker was sent and had not appended by then comes twice, at most one request per partition.`,
     )
     .action(async (topology, options) => {
       const { batch } = await import('./batch.ts');

@@ -7,25 +7,27 @@ export function addBench(root: Command, io: Io, done: (code: number) => void): v
   root
     .command('bench')
     .argument('<topology>', 'topology file')
-    .description('Loads a pipeline that runs elsewhere, through its topics: latency at a rate, or the highest rate.')
+    .description(
+      'Puts load on a pipeline that runs elsewhere, through its topics: latency at a rate, or the highest rate.',
+    )
     .addOption(
       new Option('--rate <n>', 'records a second')
         .argParser(positive)
         .default(undefined, 'the highest is searched for'),
     )
     .addOption(
-      new Option('--duration <time>', 'how long each rate is kept, 30s or 2m')
+      new Option('--duration <time>', 'how long to hold each rate, such as 30s or 2m')
         .argParser(seconds)
         .default(undefined, '30s; 5s each in a search'),
     )
     .addOption(
-      new Option('--warm-up <time>', 'load at the first rate before anything is measured')
+      new Option('--warm-up <time>', 'load at the first rate before measuring')
         .argParser(secondsOrNone)
         .default(2, '2s'),
     )
-    .addOption(new Option('--from <n>', 'records a second to begin the search at').argParser(positive).default(500))
-    .option('--input <file>', 'events as JSON Lines, .gz too; without it they are made from the schema')
-    .addOption(new Option('--seed <n>', 'of events that are made').argParser(whole).default(1))
+    .addOption(new Option('--from <n>', 'records a second at which the search begins').argParser(positive).default(500))
+    .option('--input <file>', 'events as JSON Lines, .gz too (default: generated from the schema)')
+    .addOption(new Option('--seed <n>', 'of generated events').argParser(whole).default(1))
     .addOption(new Option('--wait <time>', 'how long to wait for a first answer').argParser(seconds).default(30, '30s'))
     .option('--write', "yes, write records into the topology's source topics", false)
     .option('--json', 'the report as JSON', false)
@@ -37,7 +39,7 @@ Examples, with \`sluice run topologies/flight-delay.yaml\` running elsewhere:
   $ sluice bench topologies/flight-delay.yaml --write --input examples/flight-delay/events-500.jsonl
 
 It refuses to write without --write. Records carry a sluice-bench header, and stay in the topics, as their predictions do.
-It ends with 1 where nothing answers, and where the figures say more of the bench than of the pipeline.`,
+Its exit code is 1 if nothing answers, or if the figures say more about the bench than about the pipeline.`,
     )
     .action(async (topology, options) => {
       const { bench } = await import('../bench.ts');

@@ -9,7 +9,7 @@ export function addDev(root: Command, io: Io, done: (code: number) => void): voi
   root
     .command('dev')
     .argument('<topology>', 'topology file')
-    .description('Your own topology in embedded Kafka, registry and Bigtable; starts again when a file of it changes.')
+    .description('Your own topology in embedded Kafka, registry and Bigtable; restarts when one of its files changes.')
     .option(
       '--features <dir>',
       'feature files, TABLE.jsonl or .gz (default: `features` beside the topology, or in examples/NAME)',
@@ -18,7 +18,7 @@ export function addDev(root: Command, io: Io, done: (code: number) => void): voi
       '--events <file>',
       'JSON Lines, .gz too (default: `NAME.events.jsonl`, `events.jsonl` or .gz beside the topology, or in examples/NAME)',
     )
-    .option('--rate <n>', 'events a second, 0 for as fast as they are taken', wholeOrZero, 0)
+    .option('--rate <n>', 'events a second, 0 for as fast as possible', wholeOrZero, 0)
     .option('--loop', 'send the events again and again', false)
     .addOption(free('--kafka-port <n>', 'port of the embedded broker'))
     .addOption(free('--registry-port <n>', 'port of the embedded schema registry'))
@@ -29,15 +29,15 @@ export function addDev(root: Command, io: Io, done: (code: number) => void): voi
         .argParser(address),
     )
     .option('--no-listen', 'no HTTP')
-    .option('--show <n>', 'predictions, and dead letters, to show after each start', wholeOrZero, 5)
+    .option('--show <n>', 'how many predictions and dead letters to show after each start', wholeOrZero, 5)
     .option('--exit', 'end when all events are settled, after checking that each was answered exactly once', false)
-    .option('--json', 'what happens as JSON lines on standard output', false)
+    .option('--json', 'progress as JSON lines on standard output', false)
     .addHelpText(
       'after',
       `
-What the topology needs is made: topics, tables with their families, schemas in the registry. Addresses that it names are
-not used. Topics and tables stay while the pipeline is made anew; all is in memory, and gone at the end. An edit that
-does not work is told, and the pipeline goes on as it was. Cases (NAME.cases.yaml) are tested after each start. Events go in once after each start, in the order of the file.
+Everything that the topology needs is created: topics, tables with their families, schemas in the registry. Addresses in it are
+not used. Topics and tables stay when the pipeline restarts; everything is in memory, and gone at the end. An edit that
+does not work is reported, and the pipeline goes on as it was. Cases (NAME.cases.yaml) are tested after each start. Events go in once after each start, in the order of the file.
 
 Exit codes with --exit: 0 every event was answered, 1 one was not, or could not be sent.
 

@@ -3,18 +3,18 @@ import { whole, wholeOrZero } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
 const FILTERS = `
-Filters hold together; times are when Sluice first saw the record, as an ISO time or as a time ago (15m, 2h, 7d).
+All filters must match; times are those at which Sluice first saw the record, as an ISO time or as a time ago (15m, 2h, 7d).
 A replayed record that fails again carries __dlq.errors.attempts and .first-attempt.
-What was replayed stays among the dead letters, and a second replay sends it again: purge deletes it.`;
+Replayed records stay among the dead letters, and a second replay sends them again: purge deletes them.`;
 
 /** `sluice dlq …`: what people do with dead letters. `done` is told the exit code. */
 export function addDlq(root: Command, io: Io, done: (code: number) => void): void {
-  const dlq = root.command('dlq').description('The dead letters of a topology: look, send again, delete.');
+  const dlq = root.command('dlq').description('The dead letters of a topology: list, show, replay, purge.');
 
   withFilters(dlq.command('list').argument('<topology>', 'topology file'))
     .description('Counts dead letters by reason and shows the newest.')
-    .addOption(new Option('--limit <n>', 'letters shown').argParser(whole).default(20))
-    .option('--json', 'a line of JSON each', false)
+    .addOption(new Option('--limit <n>', 'dead letters to show').argParser(whole).default(20))
+    .option('--json', 'one line of JSON each', false)
     .addHelpText('after', examples('sluice dlq list topologies/flight-delay.yaml --reason decode-failed --since 2h'))
     .action(async (topology, options) => {
       const { dlqList } = await import('./list.ts');
@@ -40,12 +40,14 @@ export function addDlq(root: Command, io: Io, done: (code: number) => void): voi
     .option('--to <topic>', 'another topic instead')
     .option(
       '--from <at>',
-      'PARTITION:OFFSET in the dead-letter topic: leave out what lies before it, to go on where one ended early',
+      'PARTITION:OFFSET in the dead-letter topic: skip what lies before it, to continue a replay that ended early',
     )
     .addOption(
-      new Option('--limit <n>', 'records at most').argParser(whole).default(Number.POSITIVE_INFINITY, 'all that match'),
+      new Option('--limit <n>', 'the most records to replay')
+        .argParser(whole)
+        .default(Number.POSITIVE_INFINITY, 'all that match'),
     )
-    .option('--dry', 'say what would be done, do nothing', false)
+    .option('--dry', 'only say what would be done', false)
     .option('--json', 'the summary as JSON on standard output', false)
     .addHelpText('after', examples('sluice dlq replay topologies/flight-delay.yaml --reason schema-unknown --dry'))
     .action(async (topology, options) => {
@@ -54,9 +56,9 @@ export function addDlq(root: Command, io: Io, done: (code: number) => void): voi
     });
 
   withFilters(dlq.command('purge').argument('<topology>', 'topology file'))
-    .description('Deletes dead letters for good, from the front of each partition up to the first that is not meant.')
+    .description('Deletes dead letters for good, from the front of each partition up to the first that does not match.')
     .option('--all', 'all of them', false)
-    .option('--dry', 'say what would be done, do nothing', false)
+    .option('--dry', 'only say what would be done', false)
     .option('--json', 'the summary as JSON on standard output', false)
     .addHelpText('after', examples('sluice dlq purge topologies/flight-delay.yaml --until 7d'))
     .action(async (topology, options) => {
@@ -72,7 +74,7 @@ function withFilters(command: Command): Command {
     .option('--source <place>', 'TOPIC, TOPIC/PARTITION, TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FROM-TO')
     .option('--since <time>', 'first seen at this time or later')
     .option('--until <time>', 'first seen before this time')
-    .option('--model <text>', 'NAME, NAME@VERSION or NAME@VERSION#digest: what the label begins with')
+    .option('--model <text>', 'NAME, NAME@VERSION or NAME@VERSION#digest: the beginning of the label')
     .option('--key <text>', 'the key of the record')
     .addOption(new Option('--attempts <n>', 'failed at least this often').argParser(whole))
     .addOption(new Option('--partition <n>', 'a partition of the dead-letter topic').argParser(wholeOrZero));

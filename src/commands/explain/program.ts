@@ -8,15 +8,15 @@ export function addExplain(root: Command, io: Io, done: (code: number) => void):
     .command('explain')
     .argument('[words...]', 'topology file, and TOPIC:PARTITION:OFFSET of an input, an output or a dead letter')
     .description(
-      'One record, step by step: event, keys, features with their ages, row, model, prediction, and what became of it.',
+      'Shows one record, step by step: event, keys, features with their ages, row, model, prediction, and outcome.',
     )
-    .option('--topology <file>', 'the pipeline, if it is not given first')
-    .option('--input <file>', 'JSON Lines in place of a topic')
+    .option('--topology <file>', 'the pipeline, if not given as the first word')
+    .option('--input <file>', 'JSON Lines instead of a topic')
     .addOption(new Option('--line <n>', 'which line of --input, from 1').argParser(whole))
-    .option('--features <dir>', 'folder of feature files in place of the store')
-    .option('--store', 'features of the store itself, past a second level of the cache', false)
+    .option('--features <dir>', 'folder of feature files instead of the store')
+    .option('--store', 'features from the store itself, bypassing a second level of the cache', false)
     .addOption(
-      new Option('--search <n>', 'records of output and dead letters that are looked at, at most')
+      new Option('--search <n>', 'the most records of output and dead letters to search')
         .argParser(whole)
         .default(100_000),
     )
@@ -24,12 +24,11 @@ export function addExplain(root: Command, io: Io, done: (code: number) => void):
     .addHelpText(
       'after',
       `
-The record goes through the very path that \`sluice run\` takes, up to the point of publishing; nothing is published and
-nothing committed. Features are as the store has them at this moment, so that an answer from before may differ:
-what was published then is looked for in the topics, from the timestamp of the input on. Where the topology names a
-second level of the cache, it is asked first, as \`run\` does, and which of the two has answered is said, with how long ago
-the store was asked. What an instance has in its memory cannot be seen from here.
-The model runs on the CPU, and nothing is given up under load. A let that may be missing, or is no number, is not shown.
+The record takes the same path as in \`sluice run\`, up to the point of publishing; nothing is published or committed.
+Features are those in the store now, so an earlier prediction may differ: what was published then is searched for in the topics, from
+the timestamp of the input on. If the topology names a second level of the cache, it is asked first, as \`run\` does; the output says
+which of the two answered, and how long ago the store was asked. What an instance has in its memory cannot be seen from here.
+The model runs on the CPU, and nothing is given up under load. A let that may be missing, or is not a number, is not shown.
 An address of an output or a dead letter leads to its input, by sluice-source or __dlq.errors.*.
 
 Examples:

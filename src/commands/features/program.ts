@@ -9,9 +9,7 @@ export function addFeatures(root: Command, io: Io, done: (code: number) => void)
     .command('load')
     .argument('<topology>', 'topology file')
     .argument('<dir>', 'folder of feature files, TABLE.jsonl or TABLE.jsonl.gz')
-    .description(
-      'Loads the columns that the topology reads into its store; makes tables and families that are missing.',
-    )
+    .description('Loads the columns that the topology reads into its store; creates missing tables and families.')
     .option('--columns <list>', 'FAMILY.COLUMN,… to load instead of those that the topology reads', brokers)
     .option('--json', 'the summary as JSON on standard output', false)
     .addHelpText(
@@ -29,20 +27,22 @@ Example, into an emulator:
     .command('get')
     .argument('<topology>', 'topology file')
     .argument('[keys...]', 'row keys, as the topology’s templates make them: ORD#LGA')
-    .description('Rows as the processor would read them: every column with its value, how old it is, what is missing.')
-    .option('--table <name>', 'of this table alone; again for more', gather, [])
-    .option('--view <name>', 'this view alone; again for more', gather, [])
+    .description(
+      'Feature rows as the processor would read them: every column with its value and age, and what is missing.',
+    )
+    .option('--table <name>', 'only of this table; may be repeated', gather, [])
+    .option('--view <name>', 'only this view; may be repeated', gather, [])
     .option('--event <file>', 'JSON Lines, - is standard input: keys made of each event, by the topology’s templates')
-    .option('--features <dir>', 'folder of feature files in place of the store')
-    .option('--store', 'rows of the store itself, past a second level of the cache', false)
-    .option('--json', 'a JSON object a row', false)
+    .option('--features <dir>', 'folder of feature files instead of the store')
+    .option('--store', 'rows from the store itself, bypassing a second level of the cache', false)
+    .option('--json', 'one JSON object per row', false)
     .addHelpText(
       'after',
       `
-A row is asked for in each table that the topology reads. What is older than a view's maxAge is stale, with what
-the topology does then. Where the topology names a second level of the cache, it is asked first, as \`run\` does, and
-which of the two has answered is said, with how long ago the store was asked. What an instance has in its memory cannot
-be seen from here. Exit code 1 where a key or an event has no row at all.
+A row is read from each table that the topology reads. What is older than a view's maxAge is stale; the topology's
+treatment of it is shown. If the topology names a second level of the cache, it is asked first, as \`run\` does; the output says
+which of the two answered, and how long ago the store was asked. What an instance has in its memory cannot be seen from here.
+The exit code is 1 if a key or an event has no row at all.
 
 Examples:
   $ sluice features get topologies/flight-delay.yaml ORD#LGA --table route

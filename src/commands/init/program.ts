@@ -14,12 +14,12 @@ Example:
 export function addInit(root: Command, io: Io, done: (code: number) => void): void {
   root
     .command('init')
-    .argument('<dir>', 'folder to write into; it is made where it is missing')
+    .argument('<dir>', 'folder to write into; created if it is missing')
     .description('A new topology from an event schema and a model, ready for check and test.')
     .requiredOption('--event <file>', 'Avro schema of the events, .avsc')
     .requiredOption('--model <file>', 'the model, .onnx')
-    .option('--name <name>', 'of topology, bundle and topics; the name of the folder, if not given')
-    .option('--force', 'write over files that are there', false)
+    .option('--name <name>', 'name of topology, bundle and topics (default: the name of the folder)')
+    .option('--force', 'overwrite existing files', false)
     .option('--json', 'what was written as JSON on standard output', false)
     .addHelpText('after', HELP)
     .action(async (dir, options) => {

@@ -7,29 +7,29 @@ export function addTail(root: Command, io: Io, done: (code: number) => void): vo
   root
     .command('tail')
     .argument('<topic>', 'any topic')
-    .description('The records of a topic as lines: decoded by the schema registry, filtered, from an offset or a time.')
-    .option('--topology <file>', 'its connections, and for its own topics its schemas')
-    .option('--brokers <list>', 'host:port,… in place of the topology’s, or of KAFKA_BROKERS', brokers)
-    .option('--registry <url>', 'schema registry in place of the topology’s, or of SCHEMA_REGISTRY_URL')
+    .description('Prints the records of a topic: decoded with the schema registry, filtered, from an offset or a time.')
+    .option('--topology <file>', 'use its connections and, for its own topics, its schemas')
+    .option('--brokers <list>', 'host:port,… instead of those of the topology or KAFKA_BROKERS', brokers)
+    .option('--registry <url>', 'schema registry instead of that of the topology or SCHEMA_REGISTRY_URL')
     .option(
       '--from <place>',
       'earliest, latest, an offset, PARTITION:OFFSET,…, -N for the last N, a time ago (-10m) or an ISO time',
     )
-    .addOption(new Option('--partition <n>', 'this one alone').argParser(wholeOrZero))
-    .addOption(new Option('--limit <n>', 'so many records, then end').argParser(whole))
+    .addOption(new Option('--partition <n>', 'only this partition').argParser(wholeOrZero))
+    .addOption(new Option('--limit <n>', 'end after this many records').argParser(whole))
     .option('--where <test>', 'FIELD=VALUE, !=, <, >, <=, >=, ~ (contains), or header:NAME=VALUE; all hold', gather, [])
     .option('--key <text>', 'records with this key')
-    .option('--follow', 'with --limit: wait until there are so many', false)
-    .option('--exit', 'end where the topic ended when this began', false)
-    .option('--json', 'a JSON object a record', false)
+    .option('--follow', 'with --limit: wait until there are that many', false)
+    .option('--exit', 'end where the topic ended at the start', false)
+    .option('--json', 'one JSON object per record', false)
     .addHelpText(
       'after',
       `
 A line is PARTITION:OFFSET, timestamp, key, value, headers. Without --from it begins with the last ten of each partition, or
-with the last --limit of the topic; with a filter that shall end, with the earliest. Without --limit or --exit it goes on.
-Values with a schema id in front are decoded by the registry, others are JSON, text or hex; what could not be decoded
-says why. --json: topic, partition, offset, timestamp (ms), key, headers, value, schemaId; undecoded and valueBase64 where
-it could not be decoded. Nobody's position moves: no group is joined, nothing is committed. Colours end with NO_COLOR=1.
+with the last --limit of the topic; with a filter and --limit or --exit, with the earliest. Without --limit or --exit it keeps following.
+Values with a schema id in front are decoded with the registry, others are shown as JSON, text or hex; if decoding
+fails, the reason is shown. --json: topic, partition, offset, timestamp (ms), key, headers, value, schemaId; undecoded and valueBase64 where
+it could not be decoded. Nobody's position moves: no group is joined, nothing is committed. NO_COLOR=1 turns colours off.
 
 Examples:
   $ sluice tail flights.delay-risk

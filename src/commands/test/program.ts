@@ -18,15 +18,17 @@ export function addTest(root: Command, io: Io, done: (code: number) => void): vo
   root
     .command('test')
     .argument('<topology...>', 'topology files; the cases of NAME.yaml are in NAME.cases.yaml beside it')
-    .description('Records and feature rows through the whole path, no broker: is every prediction what it must be?')
+    .description(
+      'Runs records and feature rows through the whole path, without a broker: is every prediction as expected?',
+    )
     .option('--cases <file>', 'another file of cases, for one topology')
     .option(
       '--only <name>',
-      'this case alone; again for more',
+      'only this case; may be repeated',
       (name: string, before: string[]) => [...before, name],
       [],
     )
-    .option('--update', 'write what came out into the file, as what is expected', false)
+    .option('--update', 'write the actual outcomes into the file as expectations', false)
     .option('--json', 'results as JSON on standard output', false)
     .addHelpText('after', HELP)
     .action(async (topologies, options) => {

@@ -7,21 +7,23 @@ export function addTune(root: Command, io: Io, done: (code: number) => void): vo
     .command('tune')
     .argument('<topology>', 'topology file')
     .description(
-      'Measures this machine and model, nothing needs to run: the highest rate, what limits it, what to change.',
+      'Measures this machine and model, with no services running: the highest rate, what limits it, what to change.',
     )
-    .option('--input <file>', "events as JSON Lines, .gz too, in place of the bundle's golden records")
-    .addOption(new Option('--rate <n>', 'records a second that are to be kept up with').argParser(positive))
+    .option('--input <file>', "events as JSON Lines, .gz too, instead of the bundle's golden records")
+    .addOption(new Option('--rate <n>', 'records a second to keep up with').argParser(positive))
     .addOption(new Option('--core-hour <price>', 'price of a core for an hour').argParser(positive))
     .addOption(new Option('--gpu-hour <price>', 'price of a GPU for an hour').argParser(positive))
     .addOption(
-      new Option('--hit-ratio <share>', 'look-ups that caches answer').argParser(share).default(undefined, '0.9'),
+      new Option('--hit-ratio <share>', 'share of look-ups that caches answer')
+        .argParser(share)
+        .default(undefined, '0.9'),
     )
     .addOption(
-      new Option('--zipf <exponent>', 'how uneven keys are asked for, with --keys; sizes caches').argParser(positive),
+      new Option('--zipf <exponent>', 'how unevenly keys are requested, with --keys; sizes caches').argParser(positive),
     )
     .addOption(new Option('--keys <n>', 'distinct keys of a cached look-up, with --zipf').argParser(whole))
     .addOption(
-      new Option('--client-us <n>', 'CPU of the Kafka client a record, µs')
+      new Option('--client-us <n>', 'CPU of the Kafka client per record, µs')
         .argParser(zeroOrMore)
         .default(undefined, 'measured against an embedded broker'),
     )
@@ -31,9 +33,7 @@ export function addTune(root: Command, io: Io, done: (code: number) => void): vo
         .default(5),
     )
     .addOption(
-      new Option('--store-us <n>', "assumed CPU of the store's client a row read, µs")
-        .argParser(zeroOrMore)
-        .default(10),
+      new Option('--store-us <n>', "assumed CPU of the store's client per row, µs").argParser(zeroOrMore).default(10),
     )
     .addOption(new Option('--store-ms <n>', 'assumed time of a read of the store').argParser(zeroOrMore).default(5))
     .addOption(new Option('--seed <n>', 'of the simulation').argParser(whole).default(1))
