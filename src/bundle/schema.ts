@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { missingOr, said, shown, strict } from '../documents/zod-findings.ts';
 
-/** bundle.yaml as one schema. Order matters in its maps and is read from the document, see parse.ts. */
+/** bundle.yaml as one schema. The order in its maps matters, and is read from the document: see load.ts. */
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const FILE = /^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\\\0]+$/;
