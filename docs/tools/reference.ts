@@ -52,74 +52,71 @@ function topology(): string {
       '`sluice/topology`, where the compiler knows them. Every command takes it; Sluice removes the types without checking them,',
       'references to the environment are text, and the file is run: read it before you trust it.',
     ].join('\n'),
-    [['key', 'holds', 'default', 'means'], ...topologyRows()],
+    [['key', 'value', 'default', 'meaning'], ...topologyRows()],
   );
 }
 
 function types(): string {
-  const rows = [
-    ['Avro type of `x`', 'expressions read', 'makes a key', '`event.x` goes to an output of'],
-    ...typeRows(),
-  ];
+  const rows = [['Avro type of `x`', 'in expressions', 'in keys', 'output types for `event.x`'], ...typeRows()];
   return [page('Types of events and outputs', TYPES_INTRO, rows), ...TYPES_MORE, ''].join('\n');
 }
 
 const TYPES_INTRO = [
-  'What a field of an event may be, in Avro or in JSON with an .avsc as its type, and what it can be used for. The table is what',
-  '`sluice check` answers; a test runs every row that it accepts, with and without null, beside an interpreter.',
+  'The types that a field of an event may have, in Avro or in JSON typed by an .avsc, and what each can be used for. The table shows what',
+  '`sluice check` accepts; a test runs every accepted row, with and without null, against an interpreter.',
   '',
-  'Any of these may be null too, `["null", …]`: `check` warns where no `??` says what to put, and refuses an output that allows none.',
-  '“The same” is the type as the event has it, alone, as a branch of a union, or with further branches behind: the value goes on',
-  'whole, whichever branch it is of.',
+  'Any of these may be null too, `["null", …]`: `check` warns if no `??` gives a value for it, and refuses an output that does not allow null.',
+  '“The same” is the type of the event’s field, alone, as a branch of a union, or with further branches added: the value is passed on',
+  'as a whole, whichever branch it has.',
 ].join('\n');
 
 const TYPES_MORE = [
   '## Numbers',
   '',
-  '- A boolean is 1 or 0. A long beyond ±(2^53−1) that is wanted as a number is `decode-failed`, not rounded; as a key, and to an',
-  '  output of long, it keeps all of its digits.',
-  '- A decimal is the double nearest to unscaled / 10^scale, as long as the unscaled value lies within ±2^53 and the scale is 22 at',
-  '  most; beyond, it is within 2^-51 of its size. To an output of the same type it goes with all of its digits.',
-  '- Times are what they count: days, milliseconds or microseconds. `hour`, `dayOfWeek` and the others take milliseconds, and refuse',
-  '  a field that its type says counts something else: `hour(event.x / 1000)` of `timestamp-micros`, `month(event.x * 86400000)` of a `date`.',
+  '- A boolean is 1 or 0. A long beyond ±(2^53−1) that is needed as a number is `decode-failed`, not rounded; in a key, and in an output',
+  '  of type long, it keeps all of its digits.',
+  '- A decimal is the double nearest to unscaled / 10^scale if the unscaled value is within ±2^53 and the scale at most 22; otherwise it is',
+  '  within 2^-51 of its size. In an output of the same type it keeps all of its digits.',
+  '- Times are numbers in the unit of their type: days, milliseconds or microseconds. `hour`, `dayOfWeek` and the like take milliseconds,',
+  '  and refuse a field in another unit: write `hour(event.x / 1000)` for `timestamp-micros`, `month(event.x * 86400000)` for a `date`.',
   '- A duration is a vector of three: months, days, milliseconds.',
-  '- bytes, and a fixed of a multiple of four, are float32, little-endian. A vector of another width than the expression says is `decode-failed`.',
+  '- bytes, and a fixed whose size is a multiple of four, are float32, little-endian. A vector of another width than in the expression is `decode-failed`.',
   '',
   '## Unions',
   '',
-  '- Of numbers alone, or of texts alone: one number, one text.',
-  '- Otherwise `number(event.x)` is the number, or what the text in it spells, and `text(event.x)` the text; a value of another',
-  '  branch is missing there, so write `??`.',
+  '- A union of only numbers, or of only texts, is a number or a text.',
+  '- For any other, `number(event.x)` gives its number, or the number that its text spells, and `text(event.x)` its text; a value of another',
+  '  branch counts as missing, so write `??`.',
   '',
   '## Records',
   '',
-  '- `event.x.lat` is the field `lat` of the record `x`, and a record in it goes on: `event.customer.address.zip`. Whatever is said',
-  '  here of `event.x` holds for such a field; it may stand in expressions, in keys (`{customer.id}`) and in output fields.',
-  '- Where the record is null or absent, or a value of another branch stands there, its fields are null: a field is nullable where',
-  '  any record on the way to it is. `check` says which, as of a field of the event itself.',
-  '- A record that is used in several places is read in each; one inside itself as deep as the path goes.',
+  '- `event.x.lat` is the field `lat` of the record `x`; for deeper records write `event.customer.address.zip`. What this page says about',
+  '  `event.x` also holds for such a field; it can be used in expressions, in keys (`{customer.id}`) and in output fields.',
+  '- If the record is null or absent, or the value is of another branch, its fields are null: a field is nullable if any record on the',
+  '  way to it is. `check` reports that as for a field of the event itself.',
+  '- A record type that is used in several places can be read in each; a recursive record to any depth that the path names.',
   '- Where a writer’s union has several records, that of the topology’s name is read, and a value of another is `decode-failed`.',
-  '- Not read: records in lists and maps, and unions of several records. Have the producer write what the model needs as fields, or',
+  '- Records in lists and maps, and unions of several records, are not read. Let the producer write what the model needs as fields, or',
   '  as a list of numbers. [Bundle](bundle.md#records-inside-an-event) has an example.',
   '',
   '## In JSON',
   '',
-  '- Plain JSON, not Avro’s: `"ATL"`, never `{"string":"ATL"}`. A member that is absent is its default, or null where that is allowed.',
+  '- JSON is plain, not Avro’s JSON encoding: `"ATL"`, never `{"string":"ATL"}`. An absent member has its default, or null where that is allowed.',
   '- A decimal is a number or text, `12.30`, `"12.30"` or `1230e-2`. One that goes on whole is `decode-failed` where it has more places',
   '  than the scale, zeros at its end aside, more digits than the precision, or more than 256 bytes (616 digits). Out of Avro, bytes',
   '  that only repeat the sign do not count, however large a fixed; a value of more is `encode-failed`: give the output its type in Avro.',
   '- Times are numbers, or ISO 8601: `"2024-05-01"`, `"12:30:00.5"`, `"2024-05-01T12:30:00Z"` or with `+02:00`, `local-timestamp`',
   '  without either; finer digits are cut off. Nanoseconds are numbers only.',
-  '- A vector is a list of numbers, whatever its Avro type. bytes and fixed that go on whole are also text, a character U+0000 to',
-  '  U+00FF a byte, and come out so.',
-  '- Of a union the first branch that holds the value: int before long before double; of objects the first record whose fields without',
-  '  default are all there. Decimals, times and bytes as text come after string and enum; text of a time is the time whose form it has.',
+  '- A vector is a list of numbers, whatever its Avro type. bytes and fixed that are passed on as a whole may also be text, one character',
+  '  U+0000 to U+00FF per byte, and are written that way.',
+  '- A value of a union takes the first branch that can hold it: int before long before double; for objects, the first record of which all',
+  '  fields without a default are present. Decimals, times and bytes as text come after string and enum; a text in the form of a time is that time.',
   '',
   '## Schemas that differ',
   '',
-  'A writer’s schema is resolved as Avro says: promotions, defaults, aliases, branches that come and go; what goes on whole is written',
-  'anew as the topology’s schema has it. Names of records, enums and fixed need not agree; in a union the branch of the same name comes',
-  'first. Refused, where Avro would let it pass: times of another unit, and decimals of another scale.',
+  'A writer’s schema is resolved as Avro specifies: promotions, defaults, aliases, added and removed branches; a value that is passed on as',
+  'a whole is rewritten for the topology’s schema. Names of records, enums and fixed need not agree; in a union, the branch of the same name',
+  'comes first. Unlike Avro, Sluice refuses times of another unit and decimals of another scale.',
 ];
 
 function expressions(): string {
@@ -145,8 +142,9 @@ function expressions(): string {
     '',
     'What a bundle may say under `let`, `inputs` and `prediction`. A name is `event.FIELD` (`event.RECORD.FIELD` of a record',
     '[inside the event](bundle.md#records-inside-an-event)), `VIEW.COLUMN`, an earlier name of `let`; under `prediction` a model',
-    'output, or `prediction.NAME`. A value is a number, a vector, text or a label; missing is NaN, and `??` says what to put in its place. A list is of numbers, a vector, or of texts. Every example below runs as a test,',
-    'and what has a counterpart in scikit-learn, pandas, numpy or scipy is held to its values (`test/fixtures/parity`).',
+    'output, or `prediction.NAME`. A value is a number, a vector, text or a label; missing is NaN, and `??` gives the value to use instead. A list',
+    'consists of numbers (a vector) or of texts. Every example below runs as a test, and functions with a counterpart in scikit-learn, pandas,',
+    'numpy or scipy are compared with it (`test/fixtures/parity`).',
     '',
     ...sections,
   ].join('\n');
@@ -168,7 +166,7 @@ function metrics(): string {
   return page(
     'Metrics',
     'What `/metrics` serves, in the format of Prometheus. Names are a contract: they are added to, never changed.',
-    [['metric', 'type', 'labels', 'says'], ...rows],
+    [['metric', 'type', 'labels', 'meaning'], ...rows],
   );
 }
 
