@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
+import type { State } from '../../src/telemetry/state/state.ts';
 import { type Hello, startHello } from '../faults/embedded/hello.ts';
 import { harmless } from '../faults/embedded/poisonous.ts';
 import { Sluice } from '../fixtures/sluice.ts';
@@ -69,6 +70,10 @@ test('the console of one pipeline', async (context) => {
   await context.test('light and dark, wide and narrow: nothing overflows, text stands out', (sub) =>
     fits(sub, running),
   );
+  await context.test(
+    'names as long as they may be and text that would be HTML: nothing overflows, nothing runs',
+    (sub) => hostile(sub, running),
+  );
   await context.test('history by keyboard: arrows go back in time, Escape returns', (sub) => history(sub, running));
   await context.test('it says that nothing answers, and since when', (sub) => lost(sub, running));
 });
@@ -102,6 +107,48 @@ async function flowing(context: TestContext, { hello, url }: Running): Promise<v
   assert.match(await row.innerText(), new RegExp(`decode-failed\\s+decode\\s+${hello.watched.inputs[0]}/2/\\d+`));
   assert.doesNotMatch(await page.content(), /a secret/);
   assert.deepEqual(complaints, []);
+}
+
+const HTML = '<img src=x onerror="window.ran = 1"><script>window.ran = 1</script>';
+
+/** The same state with what others may say and name, at its worst. */
+function atWorst(state: State): State {
+  const topic = 't'.repeat(249);
+  const partition = {
+    topic,
+    records: 1e12,
+    seconds: 1e6,
+    drainSeconds: null,
+    neverDrains: true,
+    stillSeconds: 1e6,
+    stuck: true,
+  };
+  const letter = { atMs: state.atMs, reason: HTML, stage: HTML, topic: HTML, partition: 1, offset: '9007199254740991' };
+  return {
+    ...state,
+    topology: 'T'.repeat(100),
+    model: { ...state.model, models: [{ model: 'M'.repeat(100), version: '1', digest: 'd'.repeat(12) }] },
+    health: { live: true, ready: false, waits: [HTML, 'x'.repeat(3_000)] },
+    lag: { ...state.lag, partitions: Array.from({ length: 300 }, (_, k) => ({ ...partition, partition: k })) },
+    deadLetters: { byReason: [], recent: [letter, { ...letter, topic }] },
+  };
+}
+
+async function hostile(context: TestContext, { url }: Running): Promise<void> {
+  for (const width of [1280, 390]) {
+    const { page, complaints } = await open(context, browser, url, { width });
+    await page.route('**/api/state*', async (route) => {
+      const response = await route.fetch();
+      if (!response.ok()) return route.fulfill({ response });
+      await route.fulfill({ json: atWorst((await response.json()) as State) });
+    });
+    await page.getByRole('heading', { name: 'T'.repeat(100) }).waitFor();
+    await page.getByText('and 236 with less lag').waitFor();
+    assert.equal(await tooWide(page), '', `${width} wide`);
+    assert.equal(await page.evaluate('window.ran'), undefined);
+    assert.equal(await page.locator('main img, main script').count(), 0);
+    assert.deepEqual(complaints, []);
+  }
 }
 
 test('two instances: together, and each by its button, from the keyboard', async (context) => {
