@@ -29,7 +29,8 @@ export function missingOr(input: unknown, message: string, remedy: string): stri
 
 /** A value as a message may show it: short, quoted where it is text. */
 export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
+  // JSON has no NaN and no infinity: it would say null.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 

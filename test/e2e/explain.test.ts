@@ -112,12 +112,14 @@ test('what dead-letters says which view, row and field it was', async () => {
   );
   const garbage = await told(topology.file, 'explained.departed:0:2');
   assert.deepEqual([garbage.reason, garbage.event], ['decode-failed', null]);
+  assert.deepEqual(garbage.lookUps, [], 'nothing was looked up for what was not decoded');
   assert.match(garbage.why, /no schema id in front/);
   const unknown = await told(topology.file, 'explained.departed:0:4');
   assert.equal(unknown.reason, 'schema-unknown');
   assert.match(unknown.why, /has no schema with id 4711/);
   const nil = await told(topology.file, 'explained.departed:0:3');
   assert.deepEqual([nil.fate, nil.reason], ['dropped', 'tombstone']);
+  assert.deepEqual(nil.lookUps, []);
 });
 
 test('what is stale by the topology of today says how old it is; what was published then is shown beside it', async () => {

@@ -39,9 +39,11 @@ export function describe(scored: Scored, nowMs: number, levels: Plan['reads'] = 
   const { frame, plan, heard } = scored;
   const reason = REASONS[frame.reason[0]];
   const fate = frame.fate[0] === DEAD_LETTERED ? 'dead-lettered' : frame.fate[0] === DROPPED ? 'dropped' : 'published';
+  const stage = fate === 'published' ? '' : (frame.failedIn?.get(0) ?? STAGE_OF_REASON[reason]);
   const ran = frame.rows > 0;
   return {
-    lookUps: plan.reads.map((read, k) => {
+    // What was not decoded is not looked up: to say that it has no key would be to blame its fields.
+    lookUps: (stage === 'decode' ? [] : plan.reads).map((read, k) => {
       const row = heard[k];
       const raw = row ?? nothing(read.rowWidth, read.views.length);
       const key = row === undefined ? null : row.key.toString('utf8');
@@ -57,7 +59,7 @@ export function describe(scored: Scored, nowMs: number, levels: Plan['reads'] = 
       : '',
     fate,
     reason,
-    stage: fate === 'published' ? '' : (frame.failedIn?.get(0) ?? STAGE_OF_REASON[reason]),
+    stage,
     output: frame.fate[0] === OPEN ? outputOf(scored) : undefined,
   };
 }

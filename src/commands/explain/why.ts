@@ -117,7 +117,7 @@ function whyFeatures(reason: Reason, { plan, heard }: Scored, { views }: WhyDeps
   const { from = plan.reads.length } = plan.details ?? {};
   const [ofDetails, ofStale] = [reason.startsWith('details-'), reason.endsWith('-stale')];
   const found = plan.reads.flatMap(({ table, onMissing, key }, k) =>
-    views[k].flatMap((view, v) => {
+    (views[k] ?? []).flatMap((view, v) => {
       if (k >= from !== ofDetails) return [];
       const row = heard[k];
       const where =

@@ -140,6 +140,7 @@ const MISTAKES: readonly (readonly [name: string, entry: string, says: RegExp])[
     `${EVENT}\n    features: { airport: { DEN: { dep: { late_share: x } } } }`,
     /"x" is neither a number nor a list/,
   ],
+  ['a tolerance without end', `${EVENT}\n    tolerance: .inf`, /tolerance: Infinity is not a tolerance/],
   [
     'an unknown output',
     `${EVENT}\n    expect: { probabilty: 1 }`,
