@@ -62,6 +62,7 @@ export function chaptersOf(root: string): readonly Chapter[] {
         page('ARCHITECTURE.md'),
         page('CONTRIBUTING.md'),
         page('docs/where-is.md'),
+        page('docs/performance-parts.md'),
         page('models/training/README.md'),
         page('bench/workloads/README.md', 'Workloads of the benchmarks'),
         page('CHANGELOG.md'),
