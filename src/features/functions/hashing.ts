@@ -42,7 +42,7 @@ export const HASHING: readonly FunctionSpec[] = [
     signature: 'hashBucket(x, …, n)',
     doc: 'A bucket from 0 to n - 1 for text or a number, without a vocabulary. Several x are hashed together: a cross of features. n is a constant.',
     formula:
-      'MurmurHash3(x) mod n, unsigned, seed 0; text as UTF-8, a number as float64 little-endian; the hash of one part is the seed of the next',
+      'MurmurHash3(x) mod n, unsigned, seed 0; text as UTF-8, a number as float64 little-endian, -0 as 0; the hash of one part is the seed of the next',
     missing: MISSING,
     example: { expression: 'hashBucket(event.carrier, 1000)', gives: 975, given: { carrier: 'DL' } },
     more: [
