@@ -150,7 +150,8 @@ export function emptied(column: Column, count: number, bytes: Buffer = NO_BYTES)
   }
 }
 
-function first<T extends Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array>(
+/** The column, or as much of it as has `count` entries. */
+export function first<T extends Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array>(
   values: T,
   count: number,
 ): T {

@@ -1,3 +1,4 @@
+import { first } from './columns.ts';
 import { DEAD_LETTERED, reasonCode } from './fate.ts';
 import { Frame, type Origin } from './frame.ts';
 import { FrameMemory, type FramePool, type Shared } from './frame-memory.ts';
@@ -104,34 +105,36 @@ export class FrameBuilder {
     memory.reason[i] = why === 'too-large' ? TOO_LARGE : UNREADABLE;
   }
 
+  /** Memory of a pool may be for some more records: the frame's columns are as long as it is. */
   build(nextOffset: number, receivedAtMs: number, receivedMonotonicMs: number): Frame {
     const { memory, pool, arenaBytes, shared } = this;
-    const { slab, offsets, valueBytes, schemaId, fate, reason } = memory;
+    const { slab } = memory;
+    const { count } = slab;
     // A slab grows, the columns beside it do not: records beyond their length would be lost silently.
     if (slab.arena !== this.arena || slab.used > arenaBytes) {
       throw new RangeError('frame arena was sized too small for its records');
     }
-    if (slab.count > this.capacity) throw new RangeError('frame was sized too small for its records');
+    if (count > this.capacity) throw new RangeError('frame was sized too small for its records');
     return new Frame({
       origin: this.origin,
-      count: slab.count,
+      count,
       bytes: arenaBytes,
       nextOffset,
       receivedAtMs,
       receivedMonotonicMs,
-      offsets,
-      timestamps: slab.timestamps,
+      offsets: first(memory.offsets, count),
+      timestamps: first(slab.timestamps, count),
       arena: shared?.bytes ?? (slab.arena.length === arenaBytes ? slab.arena : slab.arena.subarray(0, arenaBytes)),
-      keyStart: slab.keyStart,
-      keyEnd: slab.keyEnd,
-      valueStart: slab.valueStart,
-      valueEnd: slab.valueEnd,
-      headersStart: slab.headersStart,
-      headersEnd: slab.headersEnd,
-      valueBytes,
-      fate,
-      reason,
-      schemaId,
+      keyStart: first(slab.keyStart, count),
+      keyEnd: first(slab.keyEnd, count),
+      valueStart: first(slab.valueStart, count),
+      valueEnd: first(slab.valueEnd, count),
+      headersStart: first(slab.headersStart, count),
+      headersEnd: first(slab.headersEnd, count),
+      valueBytes: first(memory.valueBytes, count),
+      fate: first(memory.fate, count),
+      reason: first(memory.reason, count),
+      schemaId: first(memory.schemaId, count),
       giveBack:
         pool &&
         (() => {

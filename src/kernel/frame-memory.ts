@@ -1,4 +1,5 @@
 import { RecordSlab } from './record-slab.ts';
+import { sizeFor } from './size-steps.ts';
 import { BYTES_A_ROW as SLAB_BYTES_A_ROW } from './slab-columns.ts';
 
 /** Memory of a source in which all records of a frame lie, instead of a copy. */
@@ -34,13 +35,12 @@ export class FrameMemory {
   }
 }
 
-/** How much unused memory is kept; an arena above the other bound is not. */
-const KEEP_BYTES = 16 * 1024 * 1024;
+/** An arena above this is not kept. */
 const KEEP_ARENA_BYTES = 1024 * 1024;
-/** Frames are of similar but not equal size: an arena is an eighth larger than the first frame needed … */
-const SPARE = 8;
-/** … and is not used for a frame that needs less than this share of it, because the credit counts only what the frame needs. */
-const USED = 3 / 4;
+const LEAST_ROWS = 16;
+const LEAST_ARENA_BYTES = 16;
+/** A number of its own for each pair of sizes: no arena that is kept is as long as this. */
+const ARENAS = 2 * KEEP_ARENA_BYTES;
 
 /** Its columns too: a frame that lies in memory of its source has no arena. */
 function bytesOf({ capacity, slab }: FrameMemory): number {
@@ -50,22 +50,32 @@ function bytesOf({ capacity, slab }: FrameMemory): number {
 /**
  * Reuses the memory of settled frames for new ones.
  *
- * Memory that is new for each frame lies outside the heap, and makes V8 collect garbage: after every 64 MB, a few times a second,
- * the whole heap is marked (cause) → a tenth of all time, and no frame's memory in the processor's cache (effect) → what was
- * given back last is lent first (guard).
- * Promise: nothing of the previous frame is left in what is lent. Limit: up to a third more than the frame's bytes may be held.
+ * Memory that is new for each frame lies outside the heap and makes V8 collect garbage: after every 64 MB, the whole heap is
+ * marked (cause) → a tenth of the CPU, pauses of tens of milliseconds, and no frame's memory in the processor's cache (effect) →
+ * what was given back last is lent first (guard).
+ * A backlog has more frames under way than usual, each of another size (cause) → nothing that is kept fits, the collections take
+ * what would have worked it off, and it stays (effect) → sizes are few, and as much is kept as a backlog gives back (guard).
+ *
+ * Promise: a frame sees nothing of the one before it. Limits: `keepBytes` are kept unused; a frame holds up to a quarter more
+ * than its bytes, which are what the credit counts.
  */
 export class FramePool {
+  private readonly keepBytes: number;
+  /** By size; what was given back last is of the last one. */
   private readonly free = new Map<number, FrameMemory[]>();
   private kept = 0;
 
-  take(capacity: number, arenaBytes: number): FrameMemory {
-    const found = this.free.get(capacity)?.pop();
-    if (found !== undefined) this.kept -= bytesOf(found);
-    const length = found?.slab.arena.length ?? 0;
-    if (found === undefined || length < arenaBytes || length * USED > arenaBytes) {
-      return new FrameMemory(capacity, arenaBytes + Math.floor(arenaBytes / SPARE));
-    }
+  constructor(keepBytes: number) {
+    this.keepBytes = keepBytes;
+  }
+
+  /** For `records` records or somewhat more. */
+  take(records: number, arenaBytes: number): FrameMemory {
+    const capacity = sizeFor(records, LEAST_ROWS);
+    const length = arenaBytes === 0 ? 0 : sizeFor(arenaBytes, LEAST_ARENA_BYTES);
+    const found = length > KEEP_ARENA_BYTES ? undefined : this.free.get(capacity * ARENAS + length)?.pop();
+    if (found === undefined) return new FrameMemory(capacity, length);
+    this.kept -= bytesOf(found);
     found.slab.clear();
     found.fate.fill(0);
     found.reason.fill(0);
@@ -75,16 +85,24 @@ export class FramePool {
   /** Nobody reads the frame any longer. */
   give(memory: FrameMemory): void {
     const { capacity, slab } = memory;
+    const { length } = slab.arena;
     const bytes = bytesOf(memory);
-    if (slab.arena.length > KEEP_ARENA_BYTES) return;
-    if (this.kept + bytes > KEEP_BYTES) {
-      // What is kept may be of sizes that frames no longer have.
-      this.free.clear();
-      this.kept = 0;
-    }
-    const others = this.free.get(capacity);
-    if (others === undefined) this.free.set(capacity, [memory]);
-    else others.push(memory);
+    if (length > KEEP_ARENA_BYTES || bytes > this.keepBytes) return;
+    const size = capacity * ARENAS + length;
+    const others = this.free.get(size) ?? [];
+    others.push(memory);
+    this.free.delete(size);
+    this.free.set(size, others);
     this.kept += bytes;
+    this.shrink();
+  }
+
+  /** What is kept may be of sizes that frames no longer have: those go first. */
+  private shrink(): void {
+    for (const [size, frames] of this.free) {
+      while (this.kept > this.keepBytes && frames.length > 0) this.kept -= bytesOf(frames.pop() as FrameMemory);
+      if (frames.length > 0) return;
+      this.free.delete(size);
+    }
   }
 }

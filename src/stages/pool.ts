@@ -1,4 +1,5 @@
 import type { Frame } from '../kernel/frame.ts';
+import { sizeFor } from '../kernel/size-steps.ts';
 
 /** How much memory a pool keeps for the next frames. What exceeds it is left to the garbage collector. */
 const KEEP_RECORDS = 65_536;
@@ -26,7 +27,7 @@ export class Pool<T> {
 
   /** Lends an item for `count` records until `giveBack`. Call it once per frame and pool; a second call lends another item. */
   lend(frame: Frame, count: number): T {
-    const size = sizeFor(count);
+    const size = sizeFor(count, LEAST_RECORDS);
     const found = this.free.get(size)?.pop();
     if (found !== undefined) this.kept -= size;
     const item = found ?? this.make(size);
@@ -62,9 +63,4 @@ export function giveBack(frame: Frame): void {
   if (all === undefined) return;
   loans.delete(frame);
   for (const loan of all) loan.end();
-}
-
-function sizeFor(count: number): number {
-  const step = Math.max(LEAST_RECORDS, 1 << Math.max(0, 29 - Math.clz32(count)));
-  return Math.max(step, Math.ceil(count / step) * step);
 }

@@ -55,7 +55,7 @@ export function createRangeSource(deps: RangeSourceDeps, options: RangeSourceOpt
     maxBytes: Math.min(options.frameBytes ?? 512 * 1024, credit.maxBytes),
     maxRecordBytes: credit.maxBytes,
   };
-  const pool = new FramePool();
+  const pool = new FramePool(credit.maxBytes / 2);
   const stopping = new AbortController();
   const { signal } = stopping;
   const starts = new Map([...ranges].map(([partition, { from }]) => [partition, from]));

@@ -16,6 +16,8 @@ import type { FetchedBatch, FetchedMessage } from './internals.ts';
  */
 const LEAST_BYTES = 64 * 1024;
 const KEPT_BYTES = 32 * 1024 * 1024;
+/** Of these, what frames never hold: a backlog of them leaves the next fetches memory that is used again. */
+const NEXT_BYTES = 8 * 1024 * 1024;
 const KEPT_ROWS = 256 * 1024;
 const LEAST_ROWS = 64;
 
@@ -108,9 +110,9 @@ export class FetchMemory {
   private mayBorrow({ buffer, length }: Buffer): boolean {
     const { borrowed } = this;
     if (borrowed.some(({ memory }) => memory.deref() === buffer)) return true;
-    if (this.borrowedBytes() + length > KEPT_BYTES) {
+    if (this.borrowedBytes() + length > KEPT_BYTES - NEXT_BYTES) {
       this.borrowed = borrowed.filter(({ memory }) => memory.deref() !== undefined);
-      if (this.borrowedBytes() + length > KEPT_BYTES) return false;
+      if (this.borrowedBytes() + length > KEPT_BYTES - NEXT_BYTES) return false;
     }
     this.borrowed.push({ memory: new WeakRef(buffer), bytes: length });
     return true;

@@ -64,7 +64,7 @@ export function createHandover(
     maxRecordBytes: credit.maxBytes,
   };
   const steps = createQuarantineSteps(deps, limits);
-  const pool = new FramePool();
+  const pool = new FramePool(credit.maxBytes / 2);
   const pauses = telemetry.counter('sluice_pauses_total', { reason: 'credit' });
   const discarded = telemetry.counter('sluice_fetches_discarded_total');
 

@@ -55,7 +55,7 @@ test('a frame that lies in its fetch is the same as one that has a copy', async 
       async (batches, maxBytes, maxRecords) => {
         const messages = await fetched(batches);
         const limits = { ...LIMITS, maxBytes, maxRecords };
-        const pool = new FramePool();
+        const pool = new FramePool(1 << 20);
         for (let from = BEGINNING; from.message < messages.length; ) {
           const next = cut(messages, from, limits);
           const bytes = sharedBytes(messages, next, limits);
