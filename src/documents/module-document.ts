@@ -1,6 +1,6 @@
 import { LineCounter } from 'yaml';
 import { type PlacedValue, placesOfExport } from './object-places.ts';
-import { dotted, type Path, parseYaml, type YamlDocument } from './yaml-document.ts';
+import { dotted, hideWritten, type Path, parseYaml, type YamlDocument } from './yaml-document.ts';
 
 /**
  * A value that a module exports, as a document: findings stand where its object literal has the key, or what is nearest.
@@ -42,7 +42,7 @@ export function moduleDocument(file: string, text: string, exported: string, val
     path: dotted(path),
     message,
     remedy,
-    excerpt: lines[line - 1] ?? '',
+    excerpt: hideWritten(lines[line - 1] ?? ''),
   });
   const at: YamlDocument['at'] = (path, message, remedy, severity) =>
     finding(locate(path), path, message, remedy, severity);

@@ -84,7 +84,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
 }
 
 const WRITTEN =
-  /(\b(?:username|\w*(?:pas+w|passphrase|secret|token(?!Endpoint|s\b))\w*)["']?\s*:\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)|((?:username|pas+w|passphrase|secret|token)\w*["']?\s*:\s*["']?\$\{\w+:-)([^}]+)/gi;
+  /(\b(?:username|\w*(?:pas+w|passphrase|secret|token(?!Endpoint|s\b))\w*)["']?\s*[:=]\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)|((?:username|pas+w|passphrase|secret|token)\w*["']?\s*:\s*["']?\$\{\w+:-)([^}]+)/gi;
 
 /** A login in front of an address, with or without a scheme; behind a scheme its password may hold what it should not: a slash, a comma. */
 const LOGIN =
@@ -97,7 +97,7 @@ const IN_QUERY = /([?&][\w-]*(?:key|token|secret|passw?o?r?d?|signature|sig)=)([
 const KEY_BODY = /^(\s*["']?)([A-Za-z0-9+/]{40,}={0,2})(?=["']?,?\s*$)|(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*)$/;
 
 /** Secrets that somebody wrote into a file instead of referring to them are in no finding; the line keeps its length. */
-function hideWritten(line: string): string {
+export function hideWritten(line: string): string {
   const hidden = line.replace(WRITTEN, (_, key = '', value = '', scheme = '', user = '', before = '', other = '') => {
     return `${key}${'*'.repeat(value.length)}${scheme}${'*'.repeat(user.length)}${before}${'*'.repeat(other.length)}`;
   });

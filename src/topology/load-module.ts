@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { moduleDocument } from '../documents/module-document.ts';
 import { ModuleOverdue, runModule } from '../documents/run-module.ts';
-import { parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
+import { hideWritten, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 
 /** Files that are run for their topology, in place of being parsed. */
 export const MODULE = /\.[cm]?[jt]s$/;
@@ -20,7 +20,7 @@ const OWN_HELPER = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './
 export function loadModule(file: string, text: string, { timeoutMs }: { timeoutMs?: number } = {}): YamlDocument {
   const failed = (message: string, remedy: string, line = 1, column = 1): YamlDocument => {
     const nothing = parseYaml(file, '');
-    const excerpt = text.split(/\r?\n/)[line - 1] ?? '';
+    const excerpt = hideWritten(text.split(/\r?\n/)[line - 1] ?? '');
     return { ...nothing, errors: [{ ...nothing.atLine(line, column, [], message, remedy), excerpt }] };
   };
   try {

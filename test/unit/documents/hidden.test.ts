@@ -10,6 +10,7 @@ function excerpt(line: string): string {
 test('what somebody wrote into a file in place of a reference is in no finding', () => {
   for (const [line, shown] of [
     ['password: canary', 'password: ******'],
+    ["const kafkaPassword = 'canary';", 'const kafkaPassword = ********;'],
     ['sasl: { username: me, password: "can ary", x: 1 }', 'sasl: { username: **, password: *********, x: 1 }'],
     ["clientSecret: 'canary", 'clientSecret: *******'],
     ['  "token" : canary,', '  "token" : ******,'],

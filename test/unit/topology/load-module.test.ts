@@ -131,3 +131,18 @@ test('a file that is not there is said to be missing, as any other', () => {
   assert.ok(!loaded.ok);
   assert.match(loaded.findings[0].message, /there is no file/);
 });
+
+test('a password that is written in it is in no finding', () => {
+  const login = `kafka: { sasl: { mechanism: 'plan', username: 'me', password: 'canary' },`;
+  const written = HELLO.replace('kafka: {', login);
+  assert.ok(written.includes('canary'));
+  for (const text of [
+    written,
+    written.replace("'canary'", "'canary' oops"),
+    `const password = 'canary'; const = 1;\n${HELLO}`,
+  ]) {
+    const { says, excerpt } = wrong('written.ts', text);
+    assert.match(excerpt, /password(:| =) \*+/, says);
+    assert.doesNotMatch(says + excerpt, /canary/);
+  }
+});
