@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Numbers as they are given on a command line; what is none is wrong usage. */
+/** Parses a whole number from the command line; anything else is a usage error. */
 export function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('give a whole number, 1 or more.');
@@ -13,7 +13,7 @@ export function wholeOrZero(text: string): number {
   return value;
 }
 
-/** For an option that may be given several times. */
+/** Collects the values of an option that may be given several times. */
 export function gather(text: string, all: readonly string[]): readonly string[] {
   return [...all, text];
 }
@@ -26,20 +26,20 @@ export function address(text: string): { host: string; port: number } {
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
-/** `host:port,…` as brokers are given; undefined: it is none. */
+/** Brokers from `host:port,…`; undefined if the text is not of that form. */
 export function brokersIn(text: string): readonly string[] | undefined {
   const brokers = text.split(',').map((each) => each.trim());
   return brokers.every((each) => /^[^\s,:/]+:\d{1,5}$/.test(each)) ? brokers : undefined;
 }
 
-/** The same, of an option. */
+/** The same for an option; throws a usage error. */
 export function brokers(text: string): readonly string[] {
   const found = brokersIn(text);
   if (found === undefined) throw new InvalidArgumentError('give HOST:PORT,HOST:PORT, such as kafka:9092.');
   return found;
 }
 
-/** As it was given, the default, or none. */
+/** The address that was given, or the default; undefined for none. */
 export function listenOf(given: unknown): { host: string; port: number } | undefined {
   return typeof given === 'string' ? address(given) : (given as ReturnType<typeof address>) || undefined;
 }

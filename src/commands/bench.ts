@@ -13,20 +13,20 @@ import { readTopology } from './prepare.ts';
 
 export interface BenchOptions {
   readonly topology: string;
-  /** Records a second; undefined: find the highest that keeps the budget. */
+  /** Records per second; undefined: find the highest rate that keeps the budget. */
   readonly rate: number | undefined;
-  /** How long each rate is kept, s. */
+  /** How long each rate is held, s. */
   readonly duration: number;
-  /** Load at the first rate before anything is measured, s: code that has not run yet is slow, and so are first connections. */
+  /** Unmeasured load at the first rate, s: the first executions of code and the first connections are slow. */
   readonly warmUp: number;
-  /** Where the search begins, records a second. */
+  /** First rate of the search, records per second. */
   readonly from: number;
-  /** JSON Lines of events; undefined: made from the schema. */
+  /** JSON Lines of events; undefined: generated from the schema. */
   readonly input: string | undefined;
   readonly seed: number;
-  /** How long nothing may come out before it is said, s. */
+  /** How long to wait for a first answer before reporting that there is none, s. */
   readonly wait: number;
-  /** Writing into the source topic was asked for. */
+  /** Consent to writing into the source topic. */
   readonly write: boolean;
   readonly json: boolean;
 }
@@ -36,8 +36,8 @@ const QUIET_MS = 5_000;
 const PROBES_PER_SECOND = 100;
 
 /**
- * `sluice bench`: loads a pipeline that runs elsewhere, through its topics, and reports how long its answers take from when
- * each record was meant to be sent. Resolves with the exit code: 1 where the figures say more of the bench than of the pipeline.
+ * `sluice bench`: loads a pipeline that runs elsewhere, through its topics, and reports its latency from the intended send time of
+ * each record. Resolves with the exit code: 1 if the figures describe the bench rather than the pipeline.
  */
 export async function bench(options: BenchOptions, io: Io): Promise<number> {
   const { clock, random, stdout, stderr } = io;
@@ -104,7 +104,7 @@ export async function bench(options: BenchOptions, io: Io): Promise<number> {
   }
 }
 
-/** Records in a real topic are there for everybody who reads it, and cannot be taken back: only by whoever says so. */
+/** Records written to a real topic reach all its readers and cannot be withdrawn, so the user must consent. */
 function requireConsent({ write, rate, duration }: BenchOptions, { source, output }: Topology): void {
   if (write) return;
   const topics = source.topics.join(', ');
@@ -122,7 +122,7 @@ async function valuesOf({ input, seed }: BenchOptions, { topology, prefix }: Tar
   return encodeEvents(lines, value, prefix);
 }
 
-/** A record a partition, so that it writes next to nothing where nobody answers; whether any of them was answered. */
+/** Sends one record per partition, to write as little as possible if nobody answers. Resolves to whether any was answered. */
 async function probe(deps: MeasureRateDeps, run: string, waitSeconds: number): Promise<boolean> {
   const { target } = deps;
   const count = target.topology.source.topics.reduce((sum, topic) => sum + target.sink.partitionCount(topic), 0);
@@ -159,7 +159,7 @@ async function search(
   const knee = createKnee(from);
   for (let rate = knee.next(); rate !== undefined && !isOver(); rate = knee.next()) {
     const found = await step(rate);
-    // What a signal cut short is no verdict on the rate.
+    // A rate that was cut short by a signal gets no verdict.
     if (found === undefined || isOver()) break;
     knee.tell(rate, found.invalid !== '' ? 'invalid' : found.keeps ? 'keeps' : 'breaks');
   }

@@ -15,13 +15,13 @@ export interface CheckOptions {
 export interface CheckIo extends PrepareDeps {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** How much memory a run may take. */
+  /** How much memory a run may use. */
   memory?(plan: Plan): MemoryBound;
-  /** Runs golden records through the compiled path; what is off becomes a finding in the golden file. */
+  /** Runs golden records through the compiled path; each mismatch becomes a finding in the golden file. */
   replay?(plan: Plan, records: readonly GoldenRecord[]): Promise<readonly CheckFinding[]>;
 }
 
-/** `sluice check`: findings on stderr and the contract on stdout, or both as JSON on stdout. Gives the exit code. */
+/** `sluice check`: findings on stderr and the contract on stdout, or both as JSON on stdout. Returns the exit code. */
 export async function check(options: CheckOptions, io: CheckIo): Promise<number> {
   const { plan, findings: prepared, golden: ofModel, smallerGolden } = await prepare(options.topology, io);
   const findings = [...prepared];

@@ -2,7 +2,7 @@ import { EXIT, exitCodeOf } from '../kernel/errors.ts';
 import type { RunOutcome } from '../runner.ts';
 import type { MetricStore } from '../telemetry/metrics.ts';
 
-/** Says how a run ended, and with which exit code. */
+/** Logs how a run ended, and returns its exit code. */
 export function conclude(outcome: RunOutcome, telemetry: MetricStore): number {
   const { result, error, unsettledRecords } = outcome;
   telemetry.event('stopped', { result, unsettledRecords });

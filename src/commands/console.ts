@@ -19,11 +19,11 @@ export interface Watched {
 
 export interface Listen {
   readonly host: string;
-  /** 0 for any free one. */
+  /** 0 for any free port. */
   readonly port: number;
 }
 
-/** Serves metrics, health and the console of whatever is watched; `topology` is read whenever it is asked for. */
+/** Serves metrics, health and the console of a pipeline; `topology` is read on each request. */
 export async function serve(watched: Watched, listen: Listen): Promise<Admin> {
   const { clock, metrics, parts, health } = watched;
   const sampler = createSampler({ clock, read: parts }, watched);
@@ -44,7 +44,7 @@ export async function serve(watched: Watched, listen: Listen): Promise<Admin> {
 }
 
 /**
- * For a command that makes its pipeline later: serves where it is asked to, and says `starting` until `health` is set.
+ * For a command that creates its pipeline later: serves at once if asked to, and reports `starting` until `health` is set.
  */
 export async function watch(
   { clock, telemetry, topology }: { readonly clock: Clock; readonly telemetry: MetricStore; readonly topology: string },

@@ -4,10 +4,9 @@ import type { Look } from '../look/connect.ts';
 import type { Bookmark } from './bookmark.ts';
 
 /**
- * What a batch that was killed has published behind its bookmark, by the headers of the topic that it writes to: `sluice-source`
- * and `sluice-model`. Limits: what the broker was handed and had not appended by then is not found, and comes twice; so does what was
- * deleted from the topic meanwhile, and what lies behind a transaction that was open when it was killed, and still is: committed
- * records are read up to its beginning.
+ * What a killed batch published after its last bookmark, found by the headers `sluice-source` and `sluice-model` in its output topic.
+ * Limits: records that the broker had received but not yet appended are missed and published twice. So are records deleted from the
+ * topic since, and records behind a transaction that was open at the kill and still is, because only committed records are read.
  */
 export async function answeredSince(
   look: Look,

@@ -29,21 +29,21 @@ import { openOutput } from './output.ts';
 import { checkedSize } from './paths.ts';
 import { createBatchProgress } from './progress.ts';
 
-/** What a batch runs in, but for its two ends. */
+/** What a batch runs in, apart from its input and output. */
 interface Setting {
   readonly ends: Ends;
   readonly plan: Plan;
   readonly runtime: ModelRuntime;
   readonly telemetry: MetricStore;
   readonly totalBytes: number;
-  /** Whoever read standard output. */
+  /** Whether the reader of standard output has gone. */
   readonly reader: { gone: boolean };
 }
 
-/** A stop costs some tens of milliseconds; what was done since the last one is done again after a crash. */
+/** A bookmark costs some tens of milliseconds; after a crash, work since the last one is repeated. */
 const BOOKMARK_EVERY_MS = 5_000;
 
-/** `sluice batch`: the same path over what has an end, output in input order. Resolves with the exit code. */
+/** `sluice batch`: the same path over a bounded input, with output in input order. Resolves with the exit code. */
 export async function batch(options: BatchOptions, io: Io): Promise<number> {
   const { clock, stderr } = io;
   const ends = parseEnds(options);
@@ -135,7 +135,7 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
   const outcome = await runToDisk(runner, sink);
   forget();
   telemetry.flush();
-  // Whoever read the output has seen enough: no failure, and nothing to say.
+  // The reader of the output has seen enough: not a failure, and nothing to report.
   if (setting.reader.gone) {
     progress.cancel();
     return EXIT.done;
@@ -150,14 +150,14 @@ async function score(options: BatchOptions, setting: Setting, look: Look | undef
   return conclude(outcome, telemetry);
 }
 
-/** Of files that are closed. */
+/** Lengths of the closed files. */
 function lengthsOf({ output }: Ends, { deadLetters }: BatchOptions): Bookmark['keep'] {
   const lengthOf = (file: string | undefined): number =>
     (file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size) ?? 0;
   return { output: lengthOf(output.kind === 'file' ? output.file : undefined), deadLetters: lengthOf(deadLetters) };
 }
 
-/** A run whose files are on the disk. What the disk refuses at the end is a failure like any other. */
+/** Runs until the files are on disk. A disk error at the end is a failure like any other. */
 async function runToDisk(runner: Runner, sink: Sink): Promise<RunOutcome> {
   const outcome = await runner.run();
   if (outcome.result !== 'done') return outcome;

@@ -15,15 +15,15 @@ import type { BatchOptions } from './options.ts';
 import { rangesOf } from './ranges.ts';
 import { checkRest, checkResume, isDone, offsetsBehind, savedBookmark } from './resume.ts';
 
-/** Where a batch begins: at its beginning, or where one before it stood. */
+/** Where a batch begins: at the start of the input, or where an earlier run stopped. */
 export interface Beginning {
   readonly place: BookmarkPlace;
-  /** As it is to be written before anything else is. */
+  /** To be written before anything else. */
   readonly bookmark: Bookmark;
-  /** Of a topic. */
+  /** Offsets to read, by partition; for topics. */
   readonly ranges: ReadonlyMap<number, Range>;
   readonly answered: Answered | undefined;
-  /** All was done by a run before this one. */
+  /** An earlier run has done everything. */
   readonly nothingLeft: boolean;
 }
 
@@ -47,7 +47,7 @@ export async function begin(
   }
   const identity = 'file' in place ? identityOf(plan, ends, asked) : {};
   const found = savedBookmark(place, asked);
-  // What is whole may be followed by another: the next night's input, say.
+  // A finished batch may be followed by another, for example with the next night's input.
   const other = found?.whole === true ? difference(found.identity, identity) : undefined;
   if (other !== undefined)
     tell(`${endText(output)} is whole, and the ${other} is another one; begun anew`, options, io);

@@ -3,27 +3,27 @@ import type { Clock } from '../../kernel/clock.ts';
 import { classify } from '../../kernel/errors.ts';
 import { type Bookmark, removeBookmark, writeBookmark } from './bookmark.ts';
 
-/** What of a bookmark changes as a batch goes on. */
+/** The part of a bookmark that changes while a batch runs. */
 export type Standing = Pick<Bookmark, 'keep' | 'ends' | 'counts' | 'read'>;
 
 export interface KeeperDeps {
   readonly clock: Clock;
   readonly answered: Answered | undefined;
-  /** All that was settled is on the disk, or with the broker: how far that is. */
+  /** Called when everything settled is on disk or acknowledged by the broker; returns how far that is. */
   readonly measure: () => Promise<Standing>;
 }
 
 export interface Keeper extends Stops {
-  /** Before anything is written elsewhere: from here on a run may end at any time. */
+  /** Call before anything is written elsewhere: from then on the run may die at any time. */
   begin(): void;
-  /** The run is over, its files are closed. */
+  /** Call when the run is over and its files are closed. */
   end(next: ReadonlyMap<number, number>, measure: () => Promise<Standing>, whole: boolean): Promise<void>;
   remove(): void;
 }
 
 /**
- * Keeps a bookmark up to date while a batch runs: every so often the source stops, all is written, and then so is the bookmark.
- * One that cannot be made because a broker is away is made at the next stop: the one before is as true as it was.
+ * Keeps a bookmark up to date while a batch runs: at intervals the source stops, all output is flushed, and the bookmark is written.
+ * If a broker is down, this bookmark is skipped; the previous one stays valid until the next stop.
  */
 export function createKeeper(
   { clock, answered, measure }: KeeperDeps,
@@ -38,8 +38,8 @@ export function createKeeper(
     standing: () => Promise<Standing>,
     whole: boolean,
   ): Promise<void> {
-    // What lies behind `next` and was answered is found from where the output ended (cause) → with ends of later it would not be
-    // found, and be published again (effect) → the old bookmark stays until `next` is behind all of it (guard).
+    // Records at or after `next` that were already answered are found by reading from the recorded ends (cause) → with later ends
+    // they would be missed and published again (effect) → the old bookmark stays until `next` has passed all of them (guard).
     if (answered?.isBefore(next) === false) return;
     let measured: Standing;
     try {

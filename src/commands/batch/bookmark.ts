@@ -3,49 +3,49 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Range } from '../../ports/topic-log.ts';
 import type { Ends } from './endpoints.ts';
 
-/** What became of how many records. */
+/** Counts of records by fate. */
 export interface Counts {
   readonly published: number;
   readonly 'dead-lettered': number;
   readonly dropped: number;
-  /** Of dead letters. */
+  /** Dead letters by reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }
 
 /**
- * How far a batch is: all before `next` is settled, and what it made of that is the first `keep` bytes of its files, or before `ends`
- * in the topic that it writes to. Whoever goes on cuts the files there.
+ * How far a batch has come: every record before `next` is settled, and its output is within the first `keep` bytes of the files, or
+ * before `ends` in the output topic. A resumed run truncates the files to those lengths.
  */
 export interface Bookmark {
   readonly form: typeof FORM;
-  /** What must be as it was, in words: topology, model, input, … */
+  /** What must not change between runs, as readable text: topology, model, input, … */
   readonly identity: Readonly<Record<string, string>>;
-  /** The input as the outputs name it. */
+  /** The input's name in output headers. */
   readonly name: string;
   /** Partition → next offset. */
   readonly next: Readonly<Record<string, number>>;
-  /** Of a topic: what is read of it. */
+  /** For a topic: the range of each partition to read. */
   readonly ranges?: Readonly<Record<string, Range>> | undefined;
-  /** Bytes or offsets read; of a file, packed or not, about. */
+  /** Bytes or offsets read so far; approximate for files. */
   readonly read: number;
   readonly keep: { readonly output: number; readonly deadLetters: number };
-  /** By partition of the output topic. */
+  /** End offsets by partition of the output topic. */
   readonly ends?: readonly number[] | undefined;
   readonly counts: Counts;
-  /** Of the run that wrote it: not more records than that; none: up to the end of the input. */
+  /** The `--limit` of the run that wrote it; undefined: to the end of the input. */
   readonly limit?: number | undefined;
-  /** Nothing is left to do. It stays where `--resume` was given, so that whoever starts the batch again and again can stop. */
+  /** Nothing is left to do. The bookmark is kept if `--resume` was given, so that a loop that restarts the batch can stop. */
   readonly whole?: boolean;
 }
 
 export const FORM = 'sluice batch, 1';
 
-/** Where the bookmark of a batch lies; or why it has none. */
+/** Where a batch keeps its bookmark, or why it has none. */
 export type BookmarkPlace = { readonly file: string } | { readonly none: string };
 
 export interface BookmarkOptions extends Ends {
   readonly outputFormat: string;
-  /** In place of the one beside the output. */
+  /** Instead of the one beside the output. */
   readonly bookmark?: string | undefined;
 }
 
@@ -74,7 +74,7 @@ function mayBeRegular(file: string): boolean {
   return file !== '-' && (statSync(file, { throwIfNoEntry: false })?.isFile() ?? true);
 }
 
-/** Undefined where there is none. */
+/** Undefined if there is none. */
 export function readBookmark(file: string): Bookmark | undefined {
   let text: string;
   try {
@@ -100,7 +100,7 @@ function parsed(text: string): Bookmark | undefined {
   }
 }
 
-/** Whole or not at all, whenever the process ends; on the disk once it returns. */
+/** Writes atomically; on disk when it returns. */
 export function writeBookmark(file: string, bookmark: Bookmark): void {
   const next = `${file}.new`;
   try {

@@ -14,7 +14,7 @@ const UNITS_PER_DAY: Readonly<Record<string, number>> = {
   'local-timestamp-micros': 86_400_000_000,
 };
 
-/** The columns that a plan wants of a file, by the topology's schema. */
+/** The columns that a plan reads from a file, typed by the topology's schema. */
 export function columnsOf(schema: unknown, wants: readonly ColumnWant[]): readonly FileColumn[] {
   const record = parseAvroRecord(schema);
   return fileColumns(record, jsonFields(record, wants));
@@ -47,7 +47,7 @@ const PARQUET: Readonly<Partial<Record<AvroType['type'], ParquetColumn['type']>>
   ...{ string: 'STRING', enum: 'STRING' },
 };
 
-/** The columns of an output, by its schema; what no column holds as a value is JSON. */
+/** The columns of an output, by its schema; types that a column cannot hold are written as JSON. */
 export function outputColumnsOf(schema: unknown): readonly ParquetColumn[] {
   return parseAvroRecord(schema).fields.map(({ name, type }) => {
     const branches = branchesOf(type);

@@ -3,7 +3,7 @@ import type { Counts } from './bookmark.ts';
 
 export const NO_COUNTS: Counts = { published: 0, 'dead-lettered': 0, dropped: 0, reasons: {} };
 
-/** What this run and those before it made of their records. */
+/** Fates of the records of this run and of the runs that it resumes. */
 export function countsOf(telemetry: Pick<MetricStore, 'series'>, before: Counts): Counts {
   const fates: Record<string, number> = {};
   for (const one of telemetry.series('sluice_records_total')) {

@@ -1,7 +1,7 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Topology } from '../../plan/topology.ts';
 
-/** Where a batch reads from, or writes to; `-` is a standard stream. */
+/** Where a batch reads from or writes to; `-` is a standard stream. */
 export type End = { readonly kind: 'file'; readonly file: string } | { readonly kind: 'topic'; readonly topic: string };
 
 export interface Ends {
@@ -9,7 +9,7 @@ export interface Ends {
   readonly output: End;
 }
 
-/** What was asked for on the command line, as far as it is about the ends. */
+/** The command-line options that name input and output. */
 export interface EndOptions {
   readonly input: string;
   readonly output: string;
@@ -22,7 +22,7 @@ export interface EndOptions {
 
 const PREFIX = 'kafka:';
 
-/** A file, or `kafka:TOPIC`; throws `usage-invalid` for what does not go together. */
+/** Each end is a file or `kafka:TOPIC`; throws `usage-invalid` for options that contradict each other. */
 export function parseEnds(options: EndOptions): Ends {
   const ends = { input: endOf('--input', options.input), output: endOf('--output', options.output) };
   const { input, output } = ends;
@@ -59,7 +59,7 @@ function endOf(option: string, text: string): End {
   );
 }
 
-/** What a topology must have, and must not be, for topics at the ends. */
+/** Checks that the topology can be used with topics as input or output. */
 export function checkTopics({ input, output }: Ends, { file, connections, source, deadLetter }: Topology): void {
   const [first] = [input, output].flatMap((end) => (end.kind === 'topic' ? [end.topic] : []));
   if (first === undefined) return;
@@ -77,7 +77,7 @@ function wrong(message: string): SluiceError {
   return new SluiceError('usage-invalid', message);
 }
 
-/** What people call an end. */
+/** The end's name in messages. */
 export function endText(end: End): string {
   return end.kind === 'file' ? end.file : `topic ${end.topic}`;
 }

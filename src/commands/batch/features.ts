@@ -8,7 +8,7 @@ import { NO_STORE } from '../world/no-store.ts';
 import { reach } from '../world/reach.ts';
 import { createStores } from '../world/stores.ts';
 
-/** A folder of feature files; without one the topology's own stores, where they are files, or `online` asks for them. */
+/** Opens a folder of feature files; without one, the topology's own stores, if they are files or `online` is set. */
 export async function openFeatures(
   plan: Plan,
   { folder, online }: { readonly folder: string | undefined; readonly online: boolean },

@@ -13,7 +13,7 @@ import type { Plan } from '../../plan/plan.ts';
 import type { ValueFormat } from '../../plan/topology.ts';
 import { columnsOf, outputColumnsOf } from './columns.ts';
 
-/** What a file of records is, packed or not. */
+/** Format of a file of records, compressed or not. */
 export type FileFormat = 'jsonl' | 'avro' | 'csv' | 'parquet';
 
 const PACKED = /\.(gz|zst)$/;
@@ -23,7 +23,7 @@ const ENDINGS: readonly (readonly [RegExp, FileFormat])[] = [
   [/\.parquet$/i, 'parquet'],
 ];
 
-/** By the name of the file; JSON Lines where it says nothing. */
+/** By file name; JSON Lines if the name does not tell. */
 export function formatOf(file: string): FileFormat {
   const name = file.replace(PACKED, '');
   return ENDINGS.find(([ending]) => ending.test(name))?.[1] ?? 'jsonl';
@@ -49,7 +49,7 @@ export async function openInput(
   );
 }
 
-/** What values an output is made of. */
+/** Encoding of the values that an output format takes. */
 export function valueKindOf(format: FileFormat): ValueFormat['kind'] {
   return format === 'avro' ? 'avro' : 'json';
 }

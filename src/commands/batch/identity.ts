@@ -17,7 +17,7 @@ export interface IdentityOptions {
 
 export type Identity = Readonly<Record<string, string>>;
 
-/** All that makes the output of a batch what it is, in words: a batch goes on only where all of it is as it was. */
+/** Everything that determines the output of a batch, as readable text: a batch resumes only if none of it has changed. */
 export function identityOf(plan: Plan, { input, output }: Ends, options: IdentityOptions): Identity {
   const { topology, bundle, reads } = plan;
   const { from = 'earliest', to = 'latest', features } = options;
@@ -38,12 +38,12 @@ export function identityOf(plan: Plan, { input, output }: Ends, options: Identit
   };
 }
 
-/** What is no longer as it was; undefined: everything is. */
+/** Describes what has changed; undefined: nothing. */
 export function difference(was: Identity, is: Identity): string | undefined {
   return [...Object.keys(was), ...Object.keys(is)].find((name) => was[name] !== is[name]);
 }
 
-/** Throws `usage-invalid` with what is no longer as it was. */
+/** Throws `usage-invalid` that names what has changed. */
 export function checkIdentity(was: Identity, is: Identity, { file, what }: { file: string; what: string }): void {
   const name = difference(was, is);
   if (name === undefined) return;
@@ -53,7 +53,7 @@ export function checkIdentity(was: Identity, is: Identity, { file, what }: { fil
   );
 }
 
-/** Settings that change how fast a batch is, not what it says, and places of files are left out. */
+/** Excludes file locations and settings that affect only the speed of a batch. */
 function digestOf({ connections, flow, onOverload, file, model, ...rest }: Topology): string {
   const text = JSON.stringify(rest, (key, value) => (key === 'schemaFile' ? undefined : value));
   return `sha256 ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;

@@ -12,9 +12,9 @@ import type { End } from './endpoints.ts';
 import { type FileFormat, openInput } from './formats.ts';
 import { sizeOf } from './ranges.ts';
 
-/** Where a source begins, and what it does on the way. */
+/** Where a source begins, and what it reports as it reads. */
 export interface Begin {
-  /** By partition; a file has one, 0. */
+  /** Next offset by partition; a file has one partition, 0. */
   readonly next: ReadonlyMap<number, number>;
   readonly limit: number;
   readonly answered?: Answered | undefined;
@@ -24,10 +24,10 @@ export interface Begin {
 export interface BatchInput {
   /** The Avro schema that a file was written with; undefined: JSON, or a topic. */
   readonly writer: unknown;
-  /** Bytes or offsets that there are; 0 where nobody knows. */
+  /** Bytes or offsets to read; 0 if unknown. */
   readonly total: number;
   readonly unit: 'bytes' | 'offsets';
-  /** Of a topic that was to be read to its end: where partitions are held back by a transaction that is still open. */
+  /** For a topic that is to be read to its end: partitions that are held back by an open transaction, and where. */
   readonly heldBack: ReadonlyMap<number, number>;
   open(begin: Begin): BoundedSource;
 }

@@ -18,7 +18,7 @@ import { routed } from './routes.ts';
 export interface BatchOutput {
   readonly encoder: ValueEncoder;
   readonly sink: Sink;
-  /** While nothing is sent: all that was is on the disk. */
+  /** Call while nothing is being sent; resolves when everything sent is on disk. */
   flush(): Promise<Bookmark['keep']>;
 }
 
@@ -26,7 +26,7 @@ export interface OutputDeps {
   readonly io: Io;
   readonly telemetry: Telemetry;
   readonly schemas: SchemaSource;
-  /** Whoever read standard output has gone. */
+  /** Called when the reader of standard output has gone. */
   readonly onReaderGone: () => void;
 }
 
@@ -34,11 +34,11 @@ export interface OutputOptions {
   readonly output: End;
   readonly format: FileFormat;
   readonly deadLetters: string | undefined;
-  /** Of files that are gone on with: bytes that stay. */
+  /** For files that are continued: how many bytes to keep. */
   readonly keep: Bookmark['keep'];
 }
 
-/** Opens where outputs go, and the file of dead letters. */
+/** Opens the output and the file of dead letters. */
 export async function openOutput(plan: Plan, options: OutputOptions, deps: OutputDeps): Promise<BatchOutput> {
   const { io, telemetry } = deps;
   const { output, deadLetter, connections } = plan.topology;

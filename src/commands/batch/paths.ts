@@ -8,7 +8,7 @@ export interface OtherFiles {
   readonly bookmark: string | undefined;
 }
 
-/** The size of the input, 0 where nobody knows, or it is a topic; throws where it cannot be read, or where a file would be written over that is still needed. */
+/** Size of the input; 0 if unknown or a topic. Throws if it cannot be read, or if a file that is still needed would be overwritten. */
 export function checkedSize({ input, output }: Ends, { deadLetters, bookmark }: OtherFiles): number {
   const size = input.kind === 'topic' || input.file === '-' ? 0 : sizeOf(input.file);
   const named: { readonly option: string; readonly path: string }[] = [];
@@ -31,7 +31,7 @@ export function checkedSize({ input, output }: Ends, { deadLetters, bookmark }: 
   return size;
 }
 
-/** Before anything is done that takes time, or leaves something behind. */
+/** Checked before anything is done that takes time or leaves something behind. */
 function checkFolder(file: string): void {
   try {
     accessSync(dirname(file), constants.F_OK);

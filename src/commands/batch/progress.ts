@@ -6,9 +6,9 @@ import type { Io } from '../io.ts';
 import type { Counts } from './bookmark.ts';
 import { countsOf, NO_COUNTS, settledOf } from './counts.ts';
 
-/** How much there is to read, and what of it runs before this one have done. */
+/** How much there is to read, and how much of it earlier runs have done. */
 export interface Begun {
-  /** 0: nobody knows. */
+  /** 0: unknown. */
   readonly total: number;
   readonly unit: 'bytes' | 'offsets';
   readonly read: number;
@@ -16,33 +16,33 @@ export interface Begun {
 }
 
 export interface BatchProgress {
-  /** So many bytes or offsets are read. */
+  /** Reports bytes or offsets read so far. */
   read(count: number): void;
   readSoFar(): number;
   start(begun: Begun): void;
-  /** Ends with a summary. */
+  /** Prints the summary. */
   stop(outcome: RunOutcome, ending: Ending): void;
-  /** Ends without a word. */
+  /** Ends without printing anything. */
   cancel(): void;
 }
 
 export interface Ending {
-  /** The signal that came before the end of the input. */
+  /** The signal that ended the run early. */
   readonly stoppedBy?: string | undefined;
-  /** What is not done can be done later. */
+  /** The run can be resumed. */
   readonly mayGoOn?: boolean;
-  /** All was done by a run before this one. */
+  /** An earlier run has done everything. */
   readonly nothingLeft?: boolean;
-  /** Partition → offset from which on a transaction that is still open holds records back. */
+  /** Partition → offset at which an open transaction holds back the records after it. */
   readonly heldBack?: ReadonlyMap<number, number>;
 }
 
 const EVERY_MS = 1_000;
 
-/** What a batch says: how far it is, on a terminal in place, otherwise a line every now and then; a summary at the end. */
+/** Progress of a batch: updated in place on a terminal, otherwise a line at intervals; a summary at the end. */
 export function createBatchProgress(
   io: Pick<Io, 'clock' | 'stderr'> & {
-    /** Where the summary goes as JSON. */
+    /** Where the JSON summary goes. */
     readonly report: NodeJS.WritableStream;
   },
   telemetry: MetricStore,
@@ -59,7 +59,7 @@ export function createBatchProgress(
   const counts = (): Counts => countsOf(telemetry, begun.before);
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
 
-  /** Of the input, or of what the limit lets of it; NaN where nobody knows. */
+  /** Share of the input, or of what the limit allows; NaN if unknown. */
   function shareOf(readSoFar: number, records: number): number {
     const { limit } = options;
     const { total } = begun;

@@ -3,13 +3,13 @@ import type { Extent, Range, TopicLog } from '../../ports/topic-log.ts';
 import { type Bound, offsetsOf, parseBound } from '../look/bounds.ts';
 
 export interface RangeOptions {
-  /** Undefined: all that is there. */
+  /** Undefined: from the beginning. */
   readonly from?: string | undefined;
-  /** Not included; undefined: where the topic ends when the batch begins. */
+  /** Exclusive; undefined: the end of the topic when the batch starts. */
   readonly to?: string | undefined;
 }
 
-/** Which offsets of which partitions `--from` and `--to` mean, partitions in their order; throws `usage-invalid` for none. */
+/** Resolves `--from` and `--to` to offsets, in order of partition; throws `usage-invalid` if they select nothing. */
 export async function rangesOf(
   { from, to }: RangeOptions,
   topic: string,
@@ -30,7 +30,7 @@ export async function rangesOf(
   const ranges = new Map<number, Range>();
   for (const partition of partitions) {
     const range = { from: starts.get(partition) as number, to: ends.get(partition) as number };
-    // An offset for all partitions may lie before where one of them begins: there it holds nothing.
+    // One offset for all partitions may lie before the start of some: their range is then empty.
     ranges.set(partition, { from: range.from, to: Math.max(range.from, range.to) });
     const isNamed = first.kind === 'offsets' || last.kind === 'offsets';
     if (isNamed && range.from > range.to) {
@@ -57,7 +57,7 @@ function nothing(message: string): SluiceError {
   return new SluiceError('usage-invalid', `${message}; correct --from or --to (--to is not included)`);
 }
 
-/** How many offsets they are; records may be fewer, where some were compacted away or mark transactions. */
+/** Number of offsets; there may be fewer records, because of compaction and transaction markers. */
 export function sizeOf(ranges: ReadonlyMap<number, Range>): number {
   let offsets = 0;
   for (const { from, to } of ranges.values()) offsets += to - from;

@@ -12,7 +12,7 @@ export interface ResumeOptions extends Ends {
   readonly deadLetters: string | undefined;
 }
 
-/** The bookmark to go on from, looked at as it lies; undefined: begin anew. Throws `usage-invalid` where it cannot be gone on. */
+/** The bookmark to resume from, checked on its own; undefined: start anew. Throws `usage-invalid` if it cannot be resumed. */
 export function savedBookmark(place: BookmarkPlace, { resume, output }: ResumeOptions): Bookmark | undefined {
   if (!resume) return undefined;
   if ('none' in place) throw new SluiceError('usage-invalid', `--resume: ${place.none}`);
@@ -26,13 +26,13 @@ export function savedBookmark(place: BookmarkPlace, { resume, output }: ResumeOp
   );
 }
 
-/** Whether a run of this limit would find nothing to do: the input has ended, or the limit is reached. */
+/** Whether a run with this limit has nothing left to do: the input has ended, or the limit was reached. */
 export function isDone({ whole = false, counts, limit: before = Number.POSITIVE_INFINITY }: Bookmark, limit: number) {
   const settled = settledOf(counts);
   return whole && (settled < before || settled >= limit);
 }
 
-/** Offsets of a topic behind what a batch read of it. */
+/** Offsets of the topic after the range that a batch read. */
 export function offsetsBehind({ ranges = {} }: Bookmark, extents: readonly Extent[]): number {
   let offsets = 0;
   for (const [partition, { to }] of Object.entries(ranges))
@@ -40,7 +40,7 @@ export function offsetsBehind({ ranges = {} }: Bookmark, extents: readonly Exten
   return offsets;
 }
 
-/** Whether the world is as the bookmark has it; throws `usage-invalid` with what is not. */
+/** Checks that nothing the bookmark depends on has changed; throws `usage-invalid` that names what has. */
 export function checkResume(saved: Bookmark, is: Identity, file: string, options: ResumeOptions): void {
   const what = endText(options.output);
   checkIdentity(saved.identity, is, { file, what });
@@ -59,7 +59,7 @@ export function checkResume(saved: Bookmark, is: Identity, file: string, options
   }
 }
 
-/** Whether all that is still to be read of a topic is there. */
+/** Checks that everything still to be read is in the topic. */
 export function checkRest(saved: Bookmark, topic: string, extents: readonly Extent[]): void {
   for (const [partition, { to }] of Object.entries(saved.ranges ?? {})) {
     const next = saved.next[partition];

@@ -1,7 +1,7 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import type { Sink } from '../../ports/sink.ts';
 
-/** Several sinks as one: each topic has its own. */
+/** Combines several sinks into one that routes by topic. */
 export function routed(routes: ReadonlyMap<string, Sink>): Sink {
   const sinks = [...new Set(routes.values())];
   const sinkOf = (topic: string): Sink => {

@@ -9,7 +9,7 @@ import type { ValueFormat } from '../../plan/topology.ts';
 
 const MAX_LINE_BYTES = 1024 * 1024;
 
-/** The first events of a file of JSON Lines, `.gz` too; empty lines are passed over. */
+/** The first events of a JSON Lines file, `.gz` too; empty lines are skipped. */
 export async function readEvents(file: string, limit: number): Promise<readonly Buffer[]> {
   const lines: Buffer[] = [];
   for await (const line of readLines(file, { onProgress: () => undefined, maxLineBytes: MAX_LINE_BYTES })) {
@@ -21,7 +21,7 @@ export async function readEvents(file: string, limit: number): Promise<readonly 
   return lines;
 }
 
-/** Events that fit a schema and mean nothing, as lines of JSON; the same numbers give the same events. */
+/** Generates random events that fit a schema, as JSON lines; deterministic for a given `random`. */
 export function synthesize(schema: unknown, count: number, random: () => number): readonly Buffer[] {
   const { fields } = parseAvroRecord(schema);
   return Array.from({ length: count }, () =>
@@ -63,8 +63,8 @@ function madeUp(type: AvroType, random: () => number): unknown {
 }
 
 /**
- * Lines of JSON → values as the topology's source has them, all in one piece of memory. JSON goes as it stands, whether it
- * fits the schema or not; for Avro each line must fit, and is written with the codecs that the path uses too.
+ * Encodes JSON lines as values in the format of the topology's source, all in one buffer. JSON is passed through unchecked; for
+ * Avro each line must fit the schema, and is encoded with the pipeline's own codecs.
  */
 export function encodeEvents(lines: readonly Buffer[], value: ValueFormat, prefix: Buffer): readonly Buffer[] {
   if (value.kind === 'json') return lines;

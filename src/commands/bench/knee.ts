@@ -1,9 +1,9 @@
-/** Which rate to try next, on the way to the highest that keeps the budget. Pure. */
+/** Searches for the highest rate that keeps the budget. Pure. */
 export interface Knee {
   /** The rate to try; undefined when the search is over. */
   next(): number | undefined;
   tell(rate: number, result: 'keeps' | 'breaks' | 'invalid'): void;
-  /** The highest rate that kept the budget; 0 where none did. */
+  /** The highest rate that kept the budget; 0 if none did. */
   readonly highest: number;
   /** What stopped the search: the budget, this bench itself, or too many steps. */
   readonly bound: 'budget' | 'bench' | 'steps';
@@ -11,13 +11,13 @@ export interface Knee {
 
 const UP = 1.6;
 const DOWN = 4;
-/** The search ends when the two sides are this close. */
+/** The search ends when the bounds are within this ratio. */
 const CLOSE = 1.1;
 const MOST_STEPS = 24;
 
 /**
- * Up by steps until a rate breaks the budget, then between the two sides. A rate breaks only when it does so twice: one
- * stall of the machine is not the pipeline's limit. A rate at which the bench itself is too slow is one side too, as `bench`.
+ * Increases the rate until it breaks the budget, then bisects. A rate counts as broken only if it breaks twice, because a single stall
+ * of the machine is not the pipeline's limit. A rate that the bench itself cannot sustain bounds the search too, as `bench`.
  */
 export function createKnee(from: number): Knee {
   let low = 0;

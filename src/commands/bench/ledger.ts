@@ -1,28 +1,27 @@
 import type { Extent } from '../../ports/topic-log.ts';
 
 /**
- * What was sent and what became of it. A record is known by the place that the broker gave it, `topic/partition/offset`, and by
- * nothing in it: that place is what an output says of its input (`sluice-source`) and a dead letter of its record.
- *
- * Answers are kept by place as they come, also those to records of others; which places are ours is known once the source
- * topic has been read back (`claim`). Typed arrays, no object per record. Times are monotonic ms.
+ * What was sent, and what became of it. A record is identified only by where the broker put it, `topic/partition/offset`, not by its
+ * content: an output names its input by that (`sluice-source`), and so does a dead letter.
+ * Answers are stored by place as they arrive, including answers to other people's records; which places are ours is known once the
+ * source topic has been read back (`claim`). Typed arrays, no object per record. Times are monotonic ms.
  */
 export interface Ledger {
-  /** Makes room for record `seq`, which is meant to be sent at `intendedMs`. */
+  /** Makes room for record `seq`, whose intended send time is `intendedMs`. */
   intend(seq: number, intendedMs: number): void;
-  /** Record `seq` lies there. */
+  /** Record `seq` is at this place. */
   claim(topic: string, partition: number, offset: number, seq: number): void;
-  /** Something that says it is made of what lies there was seen: a prediction, or a dead letter with its reason. */
+  /** A prediction for the record at `place` was seen, or its dead letter, with the reason. */
   answer(place: string, atMs: number, deadLetter?: string): void;
-  /** Answers so far to places behind the start, others' records among them. */
+  /** Answers seen so far to places after the start, including other people's records. */
   readonly answers: number;
-  /** Records that have none, among those claimed. */
+  /** Claimed records without an answer. */
   waiting(): number;
-  /** `endMs`: when the sending ended. */
+  /** `endMs`: when sending ended. */
   outcome(endMs: number): Outcome;
 }
 
-/** Kinds of answers; from DEAD_LETTER on there is one a reason. */
+/** Kinds of answers; from DEAD_LETTER on, one per reason. */
 const PREDICTION = 1;
 const DEAD_LETTER = 2;
 
@@ -31,19 +30,19 @@ export interface Outcome {
   readonly predictions: number;
   readonly deadLetters: number;
   readonly reasons: Readonly<Record<string, number>>;
-  /** Neither: late, lost, or a declared drop. */
+  /** Late, lost, or a declared drop. */
   readonly unanswered: number;
-  /** Further answers to what was answered already: at-least-once after a crash. */
+  /** Further answers to records already answered, as at-least-once delivery allows after a crash. */
   readonly duplicates: number;
-  /** Of predictions, from the intended time of sending, sorted, ms. */
+  /** Of predictions, from the intended send time, sorted, ms. */
   readonly latencies: Float64Array;
-  /** Without an answer when the sending ended. */
+  /** Records without an answer when sending ended. */
   readonly underWay: number;
 }
 
 interface Places {
   readonly start: number;
-  /** One entry an offset: record there, -1 for somebody else's. */
+  /** Sequence number by offset; -1 for other people's records. */
   seqs: Int32Array;
   answeredMs: Float64Array;
   kinds: Uint8Array;
@@ -100,7 +99,7 @@ export function createLedger(starts: ReadonlyMap<string, readonly Extent[]>): Le
     },
     outcome(endMs) {
       const latencies: number[] = [];
-      /** 0: no answer. A record that a retry sent twice lies in two places, and counts once: by the first answer. */
+      /** 0: no answer. A record that a retry sent twice is at two places and counts once, by its first answer. */
       const kinds = new Uint8Array(sent);
       const answered = new Float64Array(sent).fill(Number.POSITIVE_INFINITY);
       let duplicates = 0;
@@ -139,7 +138,7 @@ export function createLedger(starts: ReadonlyMap<string, readonly Extent[]>): Le
   };
 }
 
-/** A place so far behind the start is a mistake in a header, and no reason to take gigabytes. */
+/** A place this far after the start must be an error in a header, so no memory is allocated for it. */
 const MOST_PLACES = 1 << 28;
 
 function placesFrom(start: number): Places {

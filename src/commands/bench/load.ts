@@ -5,7 +5,7 @@ import { RecordSlab } from '../../kernel/record-slab.ts';
 import type { Sink } from '../../ports/sink.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Marks a record as one of a run of the bench: `RUN/SEQ`. */
+/** Header `RUN/SEQ` that marks a record as sent by a bench run. */
 export const BENCH_HEADER = 'sluice-bench';
 
 export interface Load {
@@ -19,7 +19,7 @@ export interface Load {
 export interface Loaded {
   readonly seconds: number;
   readonly sent: number;
-  /** One entry per record: how much later than intended it was handed to the client, ms. */
+  /** One entry per record: how late it was handed to the client, ms. */
   readonly lateMs: Float64Array;
 }
 
@@ -31,7 +31,7 @@ const RETRY_MS = 100;
 interface Lane {
   readonly topic: string;
   readonly partition: number;
-  /** Records that wait for the call under way, in one slab after the other. */
+  /** Records waiting for the current call, in a list of slabs. */
   readonly waiting: Chunk[];
   calling: Promise<void> | undefined;
 }
@@ -42,9 +42,9 @@ interface Chunk {
 }
 
 /**
- * Sends records at a rate, each at its own time, whatever becomes of those before: open loop. A time that has passed is not
- * moved: a record that is late counts from when it was meant to go, so a pipeline or a broker that stalls cannot slow down
- * the load that would show it. To every partition in turn, without a key, dated with the time it was meant to go.
+ * Open loop: sends records at a fixed rate, each at its own time, whatever happens to earlier ones. The schedule never slips; a late
+ * record still counts from its intended time, so that a stalled pipeline or broker cannot slow down the load that would reveal the
+ * stall. Records have no key, rotate over partitions, and carry their intended send time as timestamp.
  */
 export async function sendLoad(
   deps: { readonly clock: Clock; readonly sink: Sink; readonly ledger: Ledger; readonly signal: AbortSignal },
@@ -71,7 +71,7 @@ export async function sendLoad(
     }
   }
 
-  /** Tried again until the broker has it, or nobody waits any more: a record that was counted as sent must be there. */
+  /** Retries until the broker has it or nobody waits any longer: a record counted as sent must exist. */
   async function sendChunk({ topic, partition }: Lane, { rows }: Chunk): Promise<void> {
     for (;;) {
       try {

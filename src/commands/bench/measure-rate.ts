@@ -10,7 +10,7 @@ export interface MeasureRateDeps {
   readonly target: Target;
   readonly watch: Watch;
   readonly values: readonly Buffer[];
-  /** Ends the sending, and the wait for answers soon after. */
+  /** Ends sending, and soon after it the wait for answers. */
   readonly signal: AbortSignal;
 }
 
@@ -19,14 +19,14 @@ export interface MeasureRateOptions {
   readonly run: string;
   readonly perSecond: number;
   readonly seconds: number;
-  /** No further answer for so long: there will be none. */
+  /** After so long without an answer, none is expected any more. */
   readonly quietMs: number;
 }
 
 const LOOK_MS = 50;
 const MOST_WAIT_MS = 120_000;
 
-/** Load at one rate, the wait for its answers, and what they say. Resolves undefined where nothing was sent. */
+/** Applies one rate, waits for the answers, and evaluates them. Resolves undefined if nothing was sent. */
 export async function measureRate(deps: MeasureRateDeps, options: MeasureRateOptions): Promise<Step | undefined> {
   const { clock, target, watch, values, signal } = deps;
   const { run, perSecond, quietMs } = options;
@@ -44,7 +44,7 @@ export async function measureRate(deps: MeasureRateDeps, options: MeasureRateOpt
   const budgetMs = target.topology.flow.latencyBudgetMs;
   const looks = async (quiet: number, isOver: () => boolean): Promise<void> =>
     untilQuiet(clock, ledger, signal.aborted ? Math.min(quiet, INTERRUPTED_MS) : quiet, isOver);
-  // First as long as answers come, and nothing else is done meanwhile: the reader has this thread to itself.
+  // While answers come, the reader has this thread to itself.
   await looks(Math.min(quietMs, Math.max(budgetMs, 4 * LOOK_MS)), () => ledger.answers >= sent);
   const looksMs = watch.looksMs();
   await claimSent(target.books, starts, run, ledger);
@@ -52,7 +52,7 @@ export async function measureRate(deps: MeasureRateDeps, options: MeasureRateOpt
   return verdictOf({ rate: perSecond, seconds, outcome: ledger.outcome(endMs), lateMs, looksMs, budgetMs });
 }
 
-/** Who pressed Ctrl-C waits for what is about to come, not for more. */
+/** After Ctrl-C, wait only for answers that are about to arrive. */
 const INTERRUPTED_MS = 1_000;
 
 async function untilQuiet(clock: Clock, ledger: Ledger, quietMs: number, isOver: () => boolean): Promise<void> {

@@ -15,19 +15,19 @@ import type { Io } from '../io.ts';
 import { readTopology } from '../prepare.ts';
 import { kafkaConnection } from '../world/kafka-connection.ts';
 
-/** A deployed pipeline as the bench sees it: topics to write to and to read. */
+/** A deployed pipeline as the bench sees it: topics to write and topics to read. */
 export interface Target {
   readonly topology: Topology;
   readonly sink: Sink;
-  /** Two, so that what is read for the figures does not wait behind what is read for the books. */
+  /** A second connection, so that latency reads do not queue behind the read-back of the source topic. */
   readonly watched: TopicLog;
   readonly books: TopicLog;
   readonly prefix: Buffer;
-  /** Where the source topics end. */
+  /** End offsets of the source topics. */
   ends(): Promise<ReadonlyMap<string, readonly Extent[]>>;
 }
 
-/** Connects, works, closes. Nothing is written before `work` does. */
+/** Connects, runs `work`, closes. Writes nothing itself. */
 export async function withTarget<T>(file: string, io: Io, work: (target: Target) => Promise<T>): Promise<T> {
   const { clock, random, env } = io;
   const topology = readTopology(file, env);
@@ -60,7 +60,7 @@ export async function withTarget<T>(file: string, io: Io, work: (target: Target)
   }
 }
 
-/** What stands in front of a value: the id of the topology's schema, as the registry has it for the source topic. */
+/** Prefix of a value: the id of the topology's schema, as registered for the source topic. */
 async function prefixOf({ source, connections }: Topology, telemetry: Telemetry, io: Io): Promise<Buffer> {
   const { value, topics } = source;
   if (value.kind === 'json' || value.wire === 'plain') return Buffer.alloc(0);

@@ -7,11 +7,11 @@ export interface BenchReport {
   readonly deadLetters: string;
   readonly budgetMs: number;
   readonly values: { readonly from: 'input' | 'synthetic'; readonly records: number };
-  /** What the `sluice-bench` headers of the records begin with. */
+  /** Prefix of the records' `sluice-bench` headers. */
   readonly run: string;
   /** The signal that ended it early. */
   readonly ended?: string;
-  /** Where the rate was searched for: the highest that kept the budget, 0 for none, and what stopped the search. */
+  /** After a search: the highest rate that kept the budget, 0 for none, and what ended the search. */
   readonly knee?: { readonly perSecond: number; readonly bound: 'budget' | 'bench' | 'steps' | 'signal' };
   readonly steps: readonly Step[];
 }
@@ -19,7 +19,7 @@ export interface BenchReport {
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 const ms = (value: number): string => (value < 10 ? value.toFixed(1) : whole(value));
 
-/** One step in a line. */
+/** One line per step. */
 export function stepLine(step: Step): string {
   const { rate, latencyMs, missedShare, invalid, keeps, why } = step;
   const latency =
@@ -33,7 +33,7 @@ export function stepLine(step: Step): string {
 const LABEL = 10;
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)}${text}`;
 
-/** The report for people; the figures of the step that matters, whole. */
+/** The report for people; the deciding step in full. */
 export function textOf(report: BenchReport): string {
   const { topology, source, output, budgetMs, steps, knee, ended } = report;
   const lines = [line('pipeline', `${topology}: ${source.join(', ')} → ${output}, ${budgetMs} ms`)];

@@ -1,8 +1,8 @@
 import type { Outcome } from './ledger.ts';
 
-/** What one measurement at one rate found. Pure, from what was counted. */
+/** Result of measuring one rate. Pure, computed from the counts. */
 export interface Step {
-  /** Records a second: asked for, and handed to the client. */
+  /** Records per second: requested, and handed to the client. */
   readonly rate: number;
   readonly achieved: number;
   readonly seconds: number;
@@ -12,22 +12,22 @@ export interface Step {
   readonly reasons: Readonly<Record<string, number>>;
   readonly unanswered: number;
   readonly duplicates: number;
-  /** Of predictions, from the intended time of sending to the arrival of the output here, ms; null without any. */
+  /** Of predictions, from the intended send time to the arrival of the output here, ms; null if there are none. */
   readonly latencyMs: Latency | null;
-  /** Records that took longer than the budget, or have no answer. */
+  /** Records that took longer than the budget or have no answer. */
   readonly misses: number;
   readonly missedShare: number;
-  /** Records under way when the sending ended. */
+  /** Records under way when sending ended. */
   readonly underWay: number;
-  /** How late the generator itself handed records over, ms: in the latencies too, never left out of them. */
+  /** How late the generator handed over records, ms; included in the latencies. */
   readonly lateness: { readonly p50: number; readonly p99: number; readonly max: number };
-  /** How long the reader takes for one look at the topics, p99, ms: a latency is too large by this at most. */
+  /** p99 of one poll of the topics by the reader, ms; a latency is overestimated by at most this. */
   readonly readerMs: number;
-  /** Why the figures say more of this bench than of the pipeline; empty where they do not. */
+  /** Why the figures describe the bench rather than the pipeline; empty if they do not. */
   readonly invalid: string;
-  /** Whether the budget is kept. */
+  /** Whether the rate keeps the budget. */
   readonly keeps: boolean;
-  /** Why it is not, for people. */
+  /** Why it does not, for people. */
   readonly why: string;
 }
 
@@ -44,14 +44,14 @@ export interface Counted {
   readonly outcome: Outcome;
   /** One entry per record, ms; will be sorted. */
   readonly lateMs: Float64Array;
-  /** One entry a look, ms; will be sorted. */
+  /** One entry per poll, ms; will be sorted. */
   readonly looksMs: Float64Array;
   readonly budgetMs: number;
 }
 
-/** One in a thousand may miss. */
+/** Share of records that may miss the budget. */
 export const MISSES_ALLOWED = 0.001;
-/** A generator that is later than this share of the budget, or slower than this share of the rate, measures itself. */
+/** A generator later than this share of the budget, or slower by this share of the rate, measures itself. */
 const OWN_SHARE = 0.25;
 const RATE_SHARE = 0.98;
 
@@ -64,7 +64,7 @@ export function verdictOf({ rate, seconds, outcome, lateMs, looksMs, budgetMs }:
   const achieved = seconds > 0 ? sent / seconds : 0;
   const lateness = { p50: quantile(lateMs, 0.5), p99: quantile(lateMs, 0.99), max: quantile(lateMs, 1) };
   const readerMs = quantile(looksMs, 0.99);
-  // Little's law: within the budget no more than this can be under way; the reader learns of an answer a look later.
+  // Little's law: within the budget no more than this can be under way; the reader sees an answer one poll late.
   const bearable = (rate * (budgetMs + readerMs + lateness.p99)) / 1000 + 1;
   const why =
     predictions === 0
@@ -114,7 +114,7 @@ interface Own {
   readonly keeps: boolean;
 }
 
-/** What the bench itself adds is in the latencies: a budget that is kept all the same is kept, one that is not may be. */
+/** The bench's own delay is included in the latencies, so a kept budget is valid; a broken one may not be. */
 function invalidity({ rate, achieved, lateness, readerMs, budgetMs, keeps }: Own): string {
   const most = budgetMs * OWN_SHARE;
   if (achieved < rate * RATE_SHARE)
@@ -127,7 +127,7 @@ function invalidity({ rate, achieved, lateness, readerMs, budgetMs, keeps }: Own
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 2 : 0)} %`;
 
-/** Of sorted values; the highest for 1; 0 where there are none. */
+/** Of sorted values; the maximum for 1; 0 if empty. */
 export function quantile(sorted: Float64Array, q: number): number {
   return sorted.length === 0 ? 0 : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }

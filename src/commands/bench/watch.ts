@@ -5,22 +5,22 @@ import type { Ledger } from './ledger.ts';
 import { BENCH_HEADER } from './load.ts';
 
 export interface Watch {
-  /** From now on answers go to this ledger, and looks are counted anew. */
+  /** From here on, answers go to this ledger and poll times are collected anew. */
   begin(ledger: Ledger): void;
-  /** One entry a look at the output topic since `begin`, ms. */
+  /** One entry per poll of the output topic since `begin`, ms. */
   looksMs(): Float64Array;
-  /** Resolves when the look under way is over; rejects with what reading failed with. */
+  /** Resolves when the current poll is over; rejects if reading failed. */
   close(): Promise<void>;
 }
 
-/** Between two looks, so that the loop of this process is not the reader's alone. */
+/** Between polls, so that the reader does not occupy the event loop. */
 const PAUSE_MS = 1;
 const DEAD_LETTERS_EVERY_MS = 100;
 
 /**
- * Reads a pipeline's output and dead-letter topics from their ends on, outside of any group, and tells the ledger what
- * came. A look asks for the ends first, which are answered at once, and fetches only what is there: a fetch that waits
- * would hold up those of other partitions behind it on the same connection. An answer counts from when it was seen.
+ * Reads a pipeline's output and dead-letter topics from their ends, without a group, and reports to the ledger. Each poll first asks
+ * for the end offsets, which brokers answer at once, and fetches only what is there: a fetch that waits would block those of other
+ * partitions on the same connection. An answer is timed when it is seen.
  */
 export async function startWatch(
   { clock, log }: { readonly clock: Clock; readonly log: TopicLog },
@@ -75,7 +75,7 @@ export async function startWatch(
   }
 
   const watching = watch();
-  // Who closes the watch hears of it; until then it must not count as unheard.
+  // `close` reports the failure; until then it must not be an unhandled rejection.
   watching.catch(() => closing.abort());
   return {
     begin(next) {
@@ -90,7 +90,7 @@ export async function startWatch(
   };
 }
 
-/** Reads back what the bench wrote, behind `starts`, and tells the ledger which record lies where; others' are passed over. */
+/** Reads back what the bench wrote from `starts` on and records in the ledger where each record is; others' are skipped. */
 export async function claimSent(
   log: TopicLog,
   starts: ReadonlyMap<string, readonly Extent[]>,

@@ -17,7 +17,7 @@ import { mixedRow } from './mixed-rows.ts';
 
 /**
  * Runs a bundle's golden records through the compiled path — decode, preprocess, model, postprocess — and compares.
- * Returns the findings of the first records that come out otherwise, at their lines of the golden file, and one that counts the rest.
+ * Returns findings for the first records that differ, at their lines in the golden file, and one that counts the rest.
  */
 export async function replayGolden(
   plan: Plan,
@@ -33,9 +33,9 @@ export async function replayGolden(
   try {
     const frame = frameOf(plan, records);
     plan.inputs.fill(frame);
-    // ONNX Runtime takes no empty batch.
+    // ONNX Runtime rejects an empty batch.
     const outputs = frame.rows === 0 ? [] : await session.run(frame.inputs, frame.rows);
-    // int64, as the labels of scikit-learn, comes as BigInt, which no typed array of numbers takes.
+    // int64 outputs, such as scikit-learn labels, are BigInt, which typed arrays of numbers reject.
     frame.outputs = outputs.map(({ values }) => Float64Array.from(values as ArrayLike<number | bigint>, Number));
     plan.predictions.predict(frame);
     const mixed = plan.topology.flow.maxBatch === 1 ? undefined : await mixedRow(plan, session, frame, outputs);
@@ -62,7 +62,7 @@ function mixingFinding(plan: Plan, message: string): CheckFinding {
   );
 }
 
-/** One mistake in an expression makes every record disagree: a few of them show it. */
+/** One mistake in an expression makes every record differ: a few examples suffice. */
 const MOST_SHOWN = 5;
 
 interface Replayed {
@@ -95,10 +95,10 @@ function frameOf(plan: Plan, records: readonly GoldenRecord[]): Frame {
   return frame;
 }
 
-/** Any fate but OPEN, so that later steps pass the record over. */
+/** Any fate but OPEN, so that later steps skip the record. */
 const UNDECODED = 3;
 
-/** A row per record, from the views that the record states. */
+/** One row per record, from the views that the record states. */
 function rowsOf(read: ReadPlan, records: readonly GoldenRecord[]): FeatureRows {
   const { views, rowWidth } = read;
   const values = new Float64Array((records.length + 1) * rowWidth).fill(Number.NaN);
@@ -120,7 +120,7 @@ function rowsOf(read: ReadPlan, records: readonly GoldenRecord[]): FeatureRows {
 const numbersOf = (value: number | readonly number[] | undefined): readonly number[] | undefined =>
   typeof value === 'number' ? [value] : value;
 
-/** Features that are not as wide as what the topology reads: such a record cannot be replayed. */
+/** Features whose width differs from what the topology reads: such a record cannot be replayed. */
 function misfits(plan: Plan, record: GoldenRecord): CheckFinding[] | undefined {
   const found = plan.reads.flatMap(({ views }) =>
     views.flatMap((view) =>
@@ -135,7 +135,7 @@ function misfits(plan: Plan, record: GoldenRecord): CheckFinding[] | undefined {
   return found.length > 0 ? found : undefined;
 }
 
-/** A finding a field that is not what the schema says. */
+/** One finding per field that does not match the schema. */
 function undecoded(plan: Plan, record: GoldenRecord): CheckFinding[] {
   const { schema, schemaFile } = plan.topology.source.value;
   const json = JSON.stringify(record.event);

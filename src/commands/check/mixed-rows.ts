@@ -2,16 +2,16 @@ import type { Frame } from '../../kernel/frame.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelOutput, ModelSession } from '../../ports/model.ts';
 
-/** Rows that are asked alone, at most. */
+/** Rows to run alone, at most. */
 const MOST_ALONE = 8;
-/** Of the largest number of an output: far above what another order of additions makes of float32. */
+/** Relative to the largest number of an output: far above float32 differences from summation order. */
 const TOLERANCE = 1e-3;
 
 /**
- * A model may compute over its first axis, as batch normalisation does in training (cause) → what it says to a record depends on
- * the records that happen to come with it, and no golden record shows that (effect) → rows are asked alone too (guard).
- * Resolves to what is wrong, in words; undefined where each row says what it said among the others. Labels are not compared: of a
- * tie either is right.
+ * A model may compute across its batch axis, as batch normalisation does in training mode (cause) → its answer depends on which records
+ * share the batch, and golden records do not show it (effect) → rows are also run alone (guard).
+ * Resolves to a description of the fault; undefined if each row gives the same answer alone. Labels are not compared, because
+ * in a tie either is right.
  */
 export async function mixedRow(
   plan: Plan,

@@ -71,7 +71,7 @@ complete -F _sluice sluice
 `;
 }
 
-/** `dlq list` → `dlq:list`: where one is, and the word that leads on. */
+/** `dlq list` → `dlq:list`: the current command, and the word that leads to the next. */
 export function stepOf(path: string): string {
   const words = path.split(' ');
   return `${words.slice(0, -1).join(' ')}:${words.at(-1)}`;

@@ -35,7 +35,7 @@ function optionText({ names, description, values }: CompletedOption): string {
   const flags = names.map((name) =>
     name.startsWith('--') ? ` -l ${quoted(name.slice(2))}` : ` -s ${quoted(name.slice(1))}`,
   );
-  // With -x no files are offered beside what is.
+  // With -x, fish offers no files besides the listed values.
   const takes = values === undefined ? '' : ` ${isFile(values) ? '-r' : '-x'}${offer(values)}`;
   return `${flags.join('')}${takes} -d ${quoted(description)}`;
 }

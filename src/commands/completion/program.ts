@@ -7,7 +7,7 @@ The script goes to standard output. For this shell, now:
   $ sluice completion fish | source
 For all to come, a line of ~/.bashrc or ~/.zshrc, or ~/.config/fish/completions/sluice.fish.`;
 
-/** `sluice completion`: a script that completes what the program takes, made from the program. `root` has all commands by then. */
+/** `sluice completion`: a completion script generated from the program. `root` must have all commands by then. */
 export function addCompletion(root: Command, io: Io): void {
   root
     .command('completion')

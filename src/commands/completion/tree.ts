@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** What may stand where a value does: words, a file, a folder, a topology file, or nothing that is known. */
+/** What a value may be: one of some words, a file, a folder, a topology file, or anything. */
 export type Values =
   | { readonly kind: 'words'; readonly words: readonly string[] }
   | { readonly kind: 'file' | 'folder' | 'topology' | 'unknown' };
@@ -21,11 +21,11 @@ export interface CompletedCommand {
   readonly description: string;
   readonly options: readonly CompletedOption[];
   readonly commands: readonly CompletedCommand[];
-  /** What its arguments may be; undefined where it takes none. */
+  /** What its arguments may be; undefined if it takes none. */
   readonly argument: Values | undefined;
 }
 
-/** The command line as a tree of what can be completed: read from the program itself, so that nothing has to be kept in step. */
+/** The command line as a completion tree, read from the program itself so that the two cannot diverge. */
 export function treeOf(command: Command, path = ''): CompletedCommand {
   const help = command.createHelp();
   const commands = help.visibleCommands(command).filter((each) => each.name() !== 'help');
@@ -39,7 +39,7 @@ export function treeOf(command: Command, path = ''): CompletedCommand {
   };
 }
 
-/** All of them, the program first. */
+/** All commands, the program first. */
 export function* commandsOf(tree: CompletedCommand): Generator<CompletedCommand> {
   yield tree;
   for (const command of tree.commands) yield* commandsOf(command);
@@ -55,7 +55,7 @@ function optionOf(option: Option): CompletedOption {
   };
 }
 
-/** A shell does not say which argument it is at: what the first one is that says something goes for all. */
+/** The scripts do not know which argument they complete: the first one with known values stands for all. */
 function argumentOf(args: readonly Argument[]): Values | undefined {
   const values = args.map((argument) => valuesOf(argument.name(), argument.argChoices));
   return values.find(({ kind }) => kind !== 'unknown') ?? values[0];
@@ -68,7 +68,7 @@ function valuesOf(name: string, choices: readonly string[] | undefined): Values 
   return { kind: name === 'dir' ? 'folder' : 'unknown' };
 }
 
-/** The first sentence, without its end: there is one line for it. */
+/** The first sentence, without its full stop: completions have one line. */
 function sentence(text: string): string {
   return text.split(/(?<=[^.])\.(?:\s|$)|[:;]\s/)[0].replace(/\s+/g, ' ');
 }

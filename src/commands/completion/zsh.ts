@@ -1,7 +1,7 @@
 import { stepOf } from './bash.ts';
 import { type CompletedCommand, type CompletedOption, commandsOf, type Values } from './tree.ts';
 
-/** A completion script for zsh: to be sourced, or to lie as _sluice in a folder of fpath. */
+/** A completion script for zsh, to be sourced or installed as _sluice in a folder of fpath. */
 export function zshScript(tree: CompletedCommand): string {
   const all = [...commandsOf(tree)];
   const steps = all.filter(({ path }) => path !== '').map(({ path }) => quoted(stepOf(path)));

@@ -38,7 +38,7 @@ const FEATURES = 'examples/flight-delay/features';
 
 /**
  * `sluice demo`: the embedded services, the example's data, the unchanged topology, live figures. Resolves with the exit code:
- * failed when the ledger, read from the topics by an independent reader, does not add up.
+ * failed if the ledger, read from the topics by an independent reader, does not balance.
  */
 export async function demo(options: DemoOptions, io: Io): Promise<number> {
   for (const path of [EVENTS, FEATURES]) {
@@ -109,7 +109,7 @@ async function stream(options: DemoOptions, io: Io, services: Services, stopping
   if (!options.json) display.start();
   let feedFailure: unknown;
   try {
-    // Records from before the join would only show how long the join took.
+    // Records produced before the join would only measure how long the join took.
     await until(() => runner.state() !== 'starting', stopping.signal, clock);
     await feeder.run(stopping.signal);
     if (options.exit) await until(() => settledRecords(telemetry) >= feeder.sent, stopping.signal, clock);
@@ -174,7 +174,7 @@ async function openFeeder(
 ): Promise<Feeder & { close(): Promise<void> }> {
   const { clock, random } = io;
   const { source, connections } = plan.topology;
-  // A producer of its own, as an upstream team would have; what it counts is not the pipeline's.
+  // A separate producer, as an upstream team would have; its metrics are not the pipeline's.
   const silent = createTelemetry({ clock, log: { log: () => undefined } });
   const brokers = connections.kafka?.brokers ?? [];
   const sink = createKafkaSink(

@@ -9,17 +9,17 @@ import type { SourceSettings } from '../../plan/topology.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import type { Transcode } from '../embedded/feeder.ts';
 
-/** Added to the ids of each further pass over the file, so that every event is its own. */
+/** Added to the ids on each further pass over the file, so that every event is distinct. */
 const PASS_STEP = 10_000_000n;
 
-/** JSON lines → keys and values in the topic's format, with the codecs that the path uses too; keyed by `id`. */
+/** JSON lines → keys and values in the topic's format, with the pipeline's own codecs; keyed by `id`. */
 export async function createTranscoder(
   schemas: SchemaSource,
   source: SourceSettings,
   topic: string,
 ): Promise<Transcode> {
   const { value } = source;
-  // The id is counted on; what else there is goes from one format to the other whole.
+  // Only the id is changed; all other fields are transcoded as they are.
   const isId = ({ field, type }: ColumnWant): boolean => field === 'id' && type?.type === 'long';
   const wants = wholeWants(value.schema).map(
     (want): ColumnWant => (isId(want) ? { field: 'id', kind: 'long', width: 1 } : want),
