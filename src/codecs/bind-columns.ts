@@ -2,7 +2,7 @@ import type { Column } from '../kernel/columns.ts';
 import { SluiceError } from '../kernel/errors.ts';
 import type { ColumnWant } from './types.ts';
 
-/** Checks that columns are what a decoder was compiled for, and gives string columns without bytes the arena. */
+/** Checks that columns are those a decoder was compiled for, and gives string columns without bytes the arena. */
 export function bindColumns(arena: Buffer, wants: readonly ColumnWant[], columns: readonly Column[]): void {
   for (const [slot, want] of wants.entries()) {
     const column = columns[slot];

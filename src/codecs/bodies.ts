@@ -3,12 +3,12 @@ import { putVarint, varintBytes } from '../kernel/bytes/varints.ts';
 import { OPEN } from '../kernel/fate.ts';
 import type { BodiesEncoder, RowEncoder } from './types.ts';
 
-/** Of a part, as a varint. */
+/** Most bytes of a key's or value's length, as a varint. */
 export const MAX_LENGTH_BYTES = 5;
 
-/** Bodies by an encoder that writes a value per call: what compileAvroEncoder generates as one loop. */
+/** Bodies by an encoder that is called once for each value; compileAvroEncoder generates a loop for this instead. */
 export function bodiesOf(value: RowEncoder): BodiesEncoder {
-  /** How many bytes a value's length takes is known when the value is there: as many as the last one's, mostly. */
+  /** A value's length is known only after the value is written; usually it takes as many bytes as the last one's. */
   let lengthBytes = 1;
   return (keys, timestamps, fate, slab, rows, from, to) => {
     for (let i = from; i < to; i++) {
@@ -17,7 +17,7 @@ export function bodiesOf(value: RowEncoder): BodiesEncoder {
       const key = keys.starts[i];
       const keyBytes = key < 0 ? 0 : keys.ends[i] - key;
       slab.reserve(2 * MAX_LENGTH_BYTES + keyBytes);
-      // A null key's length, -1, is written as 1.
+      // The length -1 of a null key is 1 in zigzag.
       const keyAt = putVarint(slab.arena, body, key < 0 ? 1 : keyBytes * 2);
       copyBytes(slab.view, keyAt, keys.bytes, key, keyBytes);
       const lengthAt = keyAt + keyBytes;

@@ -1,9 +1,9 @@
 import type { Column, StringColumn } from '../kernel/columns.ts';
 
 /**
- * Constant text (enum symbols, defaults) that entries of a string column may point at although no record holds it.
- * It is appended to a copy of the column's bytes, so that ranges into the arena stay what they are; once a column,
- * because decoders of several writer schemas may take turns over the records of one frame.
+ * Constant text (enum symbols, defaults) that entries of a string column may point at although no record contains it.
+ * It is appended to a copy of the column's bytes, so that ranges into the arena stay valid; once for each column, because
+ * decoders of several writer schemas may take turns over the records of one frame.
  */
 export class ColumnText {
   private readonly text: Buffer;

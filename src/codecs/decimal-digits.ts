@@ -1,12 +1,12 @@
 import { isDigit } from './json/scan.ts';
 
 /**
- * Decimals as digits ↔ as big-endian two's complement, of any length up to MAX_DECIMAL_BYTES, without BigInts: limbs of 16 bits,
- * the lowest first, in memory that is used again. Not reentrant, and need not be.
+ * Decimals as digits ↔ as big-endian two's complement, of any length up to MAX_DECIMAL_BYTES, without BigInts: 16-bit limbs,
+ * lowest first, in reused memory. Not reentrant, and need not be.
  */
 const MAX_LIMBS = 128;
 export const MAX_DECIMAL_BYTES = 2 * MAX_LIMBS;
-/** Digits that so many bytes come to at most, with a sign, a point and a zero before it. */
+/** Most characters that a decimal of MAX_DECIMAL_BYTES takes, with sign, point and a zero before it. */
 export const MAX_DECIMAL_TEXT = 617 + 3;
 
 const LIMBS = new Uint16Array(MAX_LIMBS);
@@ -14,12 +14,13 @@ const DIGITS = new Uint8Array(MAX_DECIMAL_TEXT);
 let used = 0;
 
 /**
- * A JSON number without sign and exponent, [start, end) → LIMBS, times ten to the scale, which an exponent may have made negative.
- * False: it is none, has more places than the scale, more digits than the precision, or more than LIMBS hold.
+ * The digits of a JSON number without its sign, [start, end) → LIMBS, scaled by ten to the power of `scale`, which the caller
+ * has lowered by the exponent and may be negative. False: not a number, or it has more decimal places than the scale, more
+ * digits than the precision, or more than LIMBS hold.
  */
 function readDigits(bytes: Buffer, start: number, end: number, precision: number, scale: number): boolean {
   used = 0;
-  // Up to the last that is not 0; zeros behind it are no places, and tens before the point.
+  // Up to the last digit that is not 0: zeros after it are not decimal places, and before the point they are powers of ten.
   let digits = 0;
   let zeros = 0;
   let point = end;
@@ -47,7 +48,7 @@ function readDigits(bytes: Buffer, start: number, end: number, precision: number
   return missing >= 0 && digits + missing <= precision && shift(missing);
 }
 
-/** NaN: it is none. */
+/** NaN if it is not an exponent. */
 function exponentOf(bytes: Buffer, at: number, end: number): number {
   const negative = bytes[at] === 0x2d;
   if (at < end && (negative || bytes[at] === 0x2b)) at++;
@@ -60,13 +61,13 @@ function exponentOf(bytes: Buffer, at: number, end: number): number {
   return negative ? -exponent : exponent;
 }
 
-/** LIMBS × ten to the zeros; false: it is too long. */
+/** LIMBS × ten to the power of `zeros`; false: too long. */
 function shift(zeros: number): boolean {
   for (; zeros > 0; zeros--) if (!multiply(10, 0)) return false;
   return true;
 }
 
-/** LIMBS × factor + more; false: it is too long. */
+/** LIMBS × factor + more; false: too long. */
 function multiply(factor: number, more: number): boolean {
   let carry = more;
   for (let k = 0; k < used; k++) {
@@ -81,8 +82,9 @@ function multiply(factor: number, more: number): boolean {
 }
 
 /**
- * Digits [start, end), with a sign or without → two's complement at into[at..], as short as it can be, or of `size` bytes (-1: as
- * short). Returns the position behind it, or -1 where it is no such decimal. There is room for MAX_DECIMAL_BYTES, and for `size`.
+ * Digits [start, end), with or without a sign → two's complement at into[at..], as short as possible, or of `size` bytes (-1: as
+ * short as possible). Returns the position after it, or -1 if it is not such a decimal. `into` must have room for
+ * MAX_DECIMAL_BYTES and for `size`.
  */
 export function putDecimal(
   bytes: Buffer,
@@ -103,7 +105,7 @@ export function putDecimal(
   if (used > 0) {
     const top = LIMBS[used - 1];
     if (top < 0x100) length--;
-    // The highest bit is the sign: -128 has room in a byte, 128 has not.
+    // The highest bit is the sign: -128 fits in a byte, 128 does not.
     const high = top < 0x100 ? top : top >> 8;
     if (high > 0x80 || (high === 0x80 && !(negative && isPower(top)))) length++;
   }
@@ -122,7 +124,7 @@ export function putDecimal(
   return at + length;
 }
 
-/** Whether nothing but the highest bit of the number is set. */
+/** Whether only the highest bit of the number is set. */
 function isPower(top: number): boolean {
   if ((top & (top - 1)) !== 0) return false;
   for (let k = 0; k < used - 1; k++) if (LIMBS[k] !== 0) return false;
@@ -130,8 +132,8 @@ function isPower(top: number): boolean {
 }
 
 /**
- * Two's complement [start, end) without the bytes in front that only repeat its sign: where it begins. A fixed type has its whole
- * size, however few digits there are.
+ * Where two's complement [start, end) begins without the leading bytes that only repeat its sign: a fixed type has its full size,
+ * however few digits it holds.
  */
 export function significantFrom(bytes: Buffer, start: number, end: number): number {
   const sign = bytes[start] > 0x7f ? 0xff : 0;
@@ -141,7 +143,7 @@ export function significantFrom(bytes: Buffer, start: number, end: number): numb
 
 /**
  * Two's complement [start, end), at most MAX_DECIMAL_BYTES, as digits with a point before the last `scale` of them. Returns the
- * position behind them. There is room for MAX_DECIMAL_TEXT + scale.
+ * position after them. `into` must have room for MAX_DECIMAL_TEXT + scale.
  */
 export function writeDecimal(
   into: Buffer,

@@ -8,7 +8,7 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const LIMBS = new Int32Array(4);
 
-/** An integer of at most ±(2^53−1). Minus zero is 0. */
+/** An integer within ±(2^53−1). Minus zero is 0. */
 export function writeInteger(into: Uint8Array, at: number, value: number): number {
   if (value < 0) {
     into[at++] = MINUS;

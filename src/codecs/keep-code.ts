@@ -10,9 +10,9 @@ import {
 import type { ColumnShape } from './avro/output-plan.ts';
 
 /**
- * A row function is bound once a frame, and gone with it. V8 holds optimised code by the closures that run it (cause) → a
- * garbage collection between two frames finds none, and what follows runs in the interpreter until it is compiled anew
- * (effect) → one more closure, over columns without entries, lives as long as the codec (guard).
+ * A row function is bound for one frame and garbage after it. V8 keeps optimised code only while closures that run it are alive
+ * (cause) → a garbage collection between two frames frees it, and later frames run in the interpreter until it is compiled
+ * again (effect) → one more closure, over columns without entries, lives as long as the codec (guard).
  */
 const kept = new WeakMap<object, unknown>();
 

@@ -3,14 +3,14 @@ import { SluiceError } from '../kernel/errors.ts';
 import { MAX_LONG_DIGITS, writeInteger, writeLongDigits } from './digits.ts';
 import type { KeyPart, KeyTemplate } from './types.ts';
 
-/** Longest key that is written; a longer one is missing. */
+/** Longest key that is written; a longer one counts as missing. */
 export const MAX_KEY_BYTES = 4_096;
 
 const PIECE = /\{\{|\}\}|\{([^{}]*)\}|[^{}]+|[{}]/g;
 
 /**
  * Parses `{origin}#{destination}`: text, and fields in braces; `{{` and `}}` stand for a brace.
- * `slotOf` gives the column of a field, or throws where there is none. Throws `topology-invalid` on what is not a template.
+ * `slotOf` gives the column of a field, or throws if it does not exist. Throws `topology-invalid` for text that is not a template.
  */
 export function parseKeyTemplate(text: string, slotOf: (field: string) => number): KeyTemplate {
   const parts: KeyPart[] = [];
@@ -40,8 +40,8 @@ export function parseKeyTemplate(text: string, slotOf: (field: string) => number
 
 /**
  * Writes the key of record `i` at `at` and returns where it ends; -1: the key is missing, because a part of it is (null, an
- * empty string, a number that is no integer), or because it is longer than 4,096 bytes or than the room in `into`.
- * Bytes of `into` from `at` on may have been written over even then.
+ * empty string, a number that is not an integer), or because it is longer than 4,096 bytes or than the room in `into`.
+ * Bytes of `into` from `at` on may be overwritten even then.
  */
 export function writeKey(
   template: KeyTemplate,

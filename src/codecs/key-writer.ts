@@ -3,21 +3,21 @@ import { OPEN } from '../kernel/fate.ts';
 import { MAX_KEY_BYTES, putEntry } from './key-template.ts';
 import type { KeyTemplate } from './types.ts';
 
-/** Keys of records, side by side: that of record i is bytes[starts[i]..ends[i]), and its start is -1 where it is missing. */
+/** Keys of records, side by side: record i's is bytes[starts[i]..ends[i]); its start is -1 if it is missing. */
 export interface RecordKeys {
   bytes: Buffer;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
 }
 
-/** Writes the keys of all records that are OPEN, as `writeKey` would one by one. `bytes` may be another, larger one afterwards. */
+/** Writes the keys of all records that are OPEN, as `writeKey` would one by one. May replace `bytes` with a larger buffer. */
 export type KeysWriter = (columns: readonly Column[], fate: Uint8Array, count: number, keys: RecordKeys) => void;
 
 /**
- * A writer of the keys of a frame, generated: a part that is text is stores, one that is a field of text is a loop over bytes,
- * and which field it is was decided before the first record. Made anew where a field's column is of another kind than before.
+ * Generates a writer of the keys of a frame: constant text becomes stores, a text field a loop over its bytes, and which field is
+ * which is decided before the first record. Generated again if a field's column changes its kind.
  *
- * Promise: the code consists of names made here and numbers; what a template says is in it as bytes.
+ * Promise: the code contains only names made here and numbers; text of the template is in it as bytes.
  */
 export function createKeysWriter({ parts }: KeyTemplate): KeysWriter {
   let kinds = '';
@@ -71,7 +71,7 @@ return function writeKeys(columns, fate, count, keys) {
 };`;
 }
 
-/** The same bytes with room for one more key at least. */
+/** The same bytes, with room for at least one more key. */
 function roomier(bytes: Buffer, used: number): Buffer {
   const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, used + MAX_KEY_BYTES));
   bytes.copy(larger, 0, 0, used);

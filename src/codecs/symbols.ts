@@ -1,4 +1,4 @@
-/** Position of the symbol that bytes[start..end) spell, or -1. */
+/** Index of the symbol that bytes[start..end) spell, or -1. */
 export function symbolAt(symbols: readonly Buffer[], bytes: Buffer, start: number, end: number): number {
   for (let k = 0; k < symbols.length; k++) {
     const symbol = symbols[k];

@@ -2,25 +2,25 @@ import type { Column } from '../kernel/columns.ts';
 import type { RecordSlab } from '../kernel/record-slab.ts';
 import type { AvroType } from './avro/schema.ts';
 
-/** A field that somebody needs, and as what. One field may be wanted as two kinds (then it has two slots). */
+/** A field that some part needs, and as what kind of column. A field wanted as two kinds has two slots. */
 export interface ColumnWant {
   readonly field: string;
-  /** raw: the value whole, to be passed on. */
+  /** raw: the whole value, to be passed on. */
   readonly kind: 'number' | 'long' | 'string' | 'vector' | 'raw';
   /** Values of a vector; 1 otherwise. */
   readonly width: number;
-  /** Of what is raw: the type that its bytes are of, the reader's. */
+  /** For raw: the type of its bytes, which is the reader's. */
   readonly type?: AvroType;
 }
 
 /**
- * Values ↔ columns. A decoder is compiled once a writer schema × wants, bound once a frame, called once a run of records.
- * Promise: whatever the bytes, it returns; time and memory are bounded by their number.
+ * Values ↔ columns. A decoder is compiled once for a writer schema × wants, bound once a frame, called once for a run of records.
+ * Promise: it returns for any bytes, in time and memory bounded by their number.
  */
 export interface ValueDecoder {
-  /** `columns[k]` belongs to `wants[k]` and is freshly made (everything missing). */
+  /** `columns[k]` belongs to `wants[k]` and is fresh (all missing). */
   bind(arena: Buffer, columns: readonly Column[]): RowDecoder;
-  /** The same for many records per call. */
+  /** As bind, for many records per call. */
   bindRows(arena: Buffer, columns: readonly Column[]): RowsDecoder;
 }
 
@@ -29,7 +29,7 @@ export type RowDecoder = (start: number, end: number, i: number) => boolean;
 
 /**
  * Decodes the values in arena[starts[i] + skip .. ends[i]) into entries `i`, for those in [from, to) whose fate is OPEN. Returns the
- * first that is not a value of this schema, or `to`; whoever goes on calls again, from the one behind it.
+ * first that is not a value of this schema, or `to`; to continue, call again from the one after it.
  */
 export type RowsDecoder = (
   starts: Int32Array,
@@ -53,11 +53,11 @@ export interface OutputField {
 
 export interface ValueEncoder {
   bind(columns: readonly Column[], predictions: readonly Column[]): RowEncoder;
-  /** The same for many records per call, with their keys. */
+  /** As bind, for many records per call, with their keys. */
   bindBodies(columns: readonly Column[], predictions: readonly Column[]): BodiesEncoder;
 }
 
-/** Keys of records: that of record i is bytes[starts[i]..ends[i]), and null where it starts at -1. */
+/** Keys of records: record i's is bytes[starts[i]..ends[i]), or null if its start is -1. */
 export interface BodyKeys {
   readonly bytes: DataView;
   readonly starts: Int32Array;
@@ -66,7 +66,7 @@ export interface BodyKeys {
 
 /**
  * Appends a body (see RecordSlab) for every record in [from, to) whose fate is OPEN: its key, then its value; `rows[i]` is its row.
- * Returns the first whose value does not fit the schema, of which nothing is left in the slab, or `to`.
+ * Returns the first whose value does not fit the schema, leaving nothing of it in the slab, or `to`.
  */
 export type BodiesEncoder = (
   keys: BodyKeys,
@@ -80,7 +80,7 @@ export type BodiesEncoder = (
 
 /**
  * Appends record `i`'s value to the slab's arena (from `slab.used` on, moving `used`, growing by `slab.reserve`).
- * False: the values do not fit the schema (a null where it allows none, out of range); `used` is then as before.
+ * False: the values do not fit the schema (a null where none is allowed, out of range); `used` is then unchanged.
  */
 export type RowEncoder = (i: number, slab: RecordSlab) => boolean;
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-/** From this length on, the native check wins over a loop of our own, which needs no view. */
+/** From this length on, the native check beats our own loop, which needs no view. */
 const NATIVE_FROM_BYTES = 48;
 
 /** Whether bytes[start..end) are well-formed UTF-8. */

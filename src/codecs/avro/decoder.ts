@@ -16,20 +16,20 @@ import { SkipWriter } from './skip.ts';
 export interface AvroDecoderOptions {
   /** The schema that the values were written with (parsed JSON). */
   readonly writer: unknown;
-  /** The schema whose fields are wanted; the writer's where it is absent. */
+  /** The schema whose fields are wanted; defaults to the writer's. */
   readonly reader?: unknown;
   readonly wants: readonly ColumnWant[];
 }
 
 /**
- * Avro binary → columns, by one function generated for a writer schema × wants: no object per record, fields that nobody wants
- * are stepped over.
+ * Avro binary → columns, by one function generated for a writer schema × wants: no object per record; unwanted fields are
+ * skipped.
  *
  * Promise, for any bytes: it never throws, reads nothing outside [start, end), and takes time linear in their number (counts
- * are checked against the bytes left, recursive types end at 64 levels). Not a value of the schema: a range that ends early or
- * late, a varint beyond its type, a boolean other than 0 or 1, a branch or symbol that does not exist, a wanted string that
- * is not UTF-8, a long beyond ±(2^53−1) wanted as a number, a vector of another width.
- * Limits: what nobody wants is only walked over, so its text may be anything and its sized blocks may hold anything.
+ * are checked against the bytes left, recursive types end at 64 levels). It rejects a range that ends early or late, a varint
+ * too large for its type, a boolean other than 0 or 1, a branch or symbol that does not exist, a wanted string that is not
+ * UTF-8, a long beyond ±(2^53−1) wanted as a number, and a vector of the wrong width.
+ * Limits: unwanted values are not validated: their text may be anything, and so may the content of blocks that state their size.
  *
  * Throws `schema-incompatible` (a bad writer schema, or one that cannot be read as the reader's) or `contract-broken`
  * (a bad reader schema, or a want that it cannot serve).
@@ -53,7 +53,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
     rewrites,
     symbols: (slot, from, to) => addSymbols(tables, texts[slot], from, to),
     absent(slot, depth, entry) {
-      // Of the value's own fields, a want has nothing beside its default; of one inside of a union, a default in each branch.
+      // A want has at most one default at the top level, but one for each branch of a union further in.
       const k = depth === 0 ? slot : defaults.length;
       const begin = lengthOf(texts[slot]);
       defaults[k] = entry;
@@ -88,7 +88,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   ) as DecodeRows;
   const columnTexts = texts.map((parts) => (parts.length === 0 ? undefined : new ColumnText(Buffer.concat(parts))));
 
-  /** Bound to a frame: what the function is called with before the records. */
+  /** The arguments that come before the records; fixed for a frame. */
   function bound(arena: Buffer, columns: readonly Column[]): [Buffer, DataView, readonly Column[], readonly number[]] {
     bindColumns(arena, wants, columns);
     const bases = columnTexts.map((text, slot) => text?.baseIn(columns[slot]) ?? 0);
@@ -115,7 +115,7 @@ export function compileAvroDecoder(options: AvroDecoderOptions): ValueDecoder {
   };
 }
 
-/** Entry `k` of starts, ends and fate is entry `k + shift` of the columns. */
+/** Entry `k` of starts, ends and fate belongs to entry `k + shift` of the columns. */
 type DecodeRows = (
   arena: Buffer,
   view: DataView,
@@ -124,7 +124,7 @@ type DecodeRows = (
   ...rows: [...Parameters<RowsDecoder>, shift: number]
 ) => number;
 
-/** Places an enum's symbols in a want's text. */
+/** Adds an enum's symbols to the text of a want. */
 function addSymbols(tables: SymbolTable[], text: Buffer[], written: AvroType, reader: AvroType): string {
   const from = written as AvroEnum;
   const to = reader as AvroEnum;

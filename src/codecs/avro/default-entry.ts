@@ -10,7 +10,7 @@ import type { AvroField, Decimal } from './schema.ts';
 /** A field's default as a column's entry. */
 export interface DefaultEntry {
   readonly number: number;
-  /** The number as a long: low and high half. */
+  /** The number as a long: low half, then high. */
   readonly low: number;
   readonly high: number;
   readonly text: Buffer;
@@ -26,8 +26,8 @@ const NOTHING: DefaultEntry = {
 };
 
 /**
- * The entry that stands for a field that a record lacks; undefined: missing. Throws `contract-broken` where the default is
- * not a value of the field's type, or cannot be an entry of such a column.
+ * The entry for a field that a record lacks; undefined: missing. Throws `contract-broken` if the default is not a value of the
+ * field's type, or cannot be stored in such a column.
  */
 export function defaultEntry(field: AvroField, want: ColumnWant): DefaultEntry | undefined {
   if (want.kind === 'raw') return { ...NOTHING, text: encodeConstant(field.type, field.default, field.name) };
@@ -63,7 +63,7 @@ export function defaultEntry(field: AvroField, want: ColumnWant): DefaultEntry |
   return { ...NOTHING, vector };
 }
 
-/** Writes the default into entry `i`; `textBase` is where its text stands in a string column. */
+/** Writes the default into entry `i`; in a string column its text begins at `textBase`. */
 export function putDefault(column: Column, entry: DefaultEntry, textBase: number, i: number): void {
   switch (column.kind) {
     case 'number':
@@ -89,14 +89,14 @@ export function putDefault(column: Column, entry: DefaultEntry, textBase: number
   }
 }
 
-/** A null after a value, in an object that names a field twice, takes the value back. */
+/** Undoes a value, for an object that names a field twice and gives null the second time. */
 export function putMissing(column: Column, i: number): void {
   if (column.kind === 'number') column.values[i] = Number.NaN;
   else if (column.kind === 'string') column.start[i] = -1;
   else if (column.kind !== 'label' && column.kind !== 'raw') column.present[i] = 0;
 }
 
-/** Characters as bytes as an unscaled value; NaN: there are none. */
+/** The unscaled value whose bytes are these characters; NaN if there are none. */
 function decimalValue(latin1: string, { scale }: Decimal): number {
   const bytes = Buffer.from(latin1, 'latin1');
   if (bytes.length === 0) return Number.NaN;
@@ -104,7 +104,7 @@ function decimalValue(latin1: string, { scale }: Decimal): number {
   return UNSCALED[0] / 10 ** scale;
 }
 
-/** Characters as bytes as float32, little endian; a length that is not a multiple of four yields a wrong width. */
+/** Characters as the bytes of little-endian float32; a length that is not a multiple of four gives a width that cannot match. */
 function floats(latin1: string): Float64Array {
   const bytes = Buffer.from(latin1, 'latin1');
   if (bytes.length % 4 !== 0) return new Float64Array(0);

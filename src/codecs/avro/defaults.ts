@@ -3,11 +3,11 @@ import { branchesOf, describe } from './fields.ts';
 import { type AvroField, type AvroType, MAX_DEPTH } from './schema.ts';
 
 /**
- * Defaults of fields: JSON in the schema, checked here when one is needed. Of a union any branch may fit, the first that does
- * is taken. bytes and fixed are strings whose characters U+0000 to U+00FF are the bytes.
+ * Defaults of fields: JSON in the schema, checked only when one is needed. In a union the first branch that fits is taken.
+ * For bytes and fixed, they are strings whose characters U+0000 to U+00FF are the bytes.
  */
 
-/** The branch of a type that its default is a value of. Throws `contract-broken` where it is none. */
+/** The branch of a field's type that its default fits. Throws `contract-broken` if it fits none. */
 export function defaultBranch(field: AvroField): AvroType {
   const branch = branchesOf(field.type).find((candidate) => fits(candidate, field.default, 0));
   if (branch !== undefined) return branch;
@@ -17,7 +17,7 @@ export function defaultBranch(field: AvroField): AvroType {
   );
 }
 
-/** A JSON constant for a field of this type, in Avro's binary encoding. Throws `contract-broken` where it is no such value. */
+/** A JSON constant for a field of this type, in Avro's binary encoding. Throws `contract-broken` if it is not a value of that type. */
 export function encodeConstant(type: AvroType, json: unknown, fieldName: string): Buffer {
   checkConstant(type, json, fieldName);
   const out: number[] = [];
@@ -25,7 +25,7 @@ export function encodeConstant(type: AvroType, json: unknown, fieldName: string)
   return Buffer.from(out);
 }
 
-/** Throws `contract-broken` where a JSON constant is not a value of a field of this type. */
+/** Throws `contract-broken` if a JSON constant is not a value of the field's type. */
 export function checkConstant(type: AvroType, json: unknown, fieldName: string): void {
   if (fits(type, json, 0)) return;
   throw new SluiceError(
@@ -34,7 +34,7 @@ export function checkConstant(type: AvroType, json: unknown, fieldName: string):
   );
 }
 
-/** JSON has no way of writing a BigInt, and throws. */
+/** JSON.stringify throws for a BigInt. */
 function shown(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }

@@ -9,16 +9,16 @@ import type { AvroType } from './schema.ts';
 import { WRITERS } from './writers.ts';
 
 export interface AvroEncoderOptions extends EncoderOptions {
-  /** Written in front of every value: see wire.ts; empty for plain values. */
+  /** Written before every value: see wire.ts; empty for plain values. */
   readonly prefix: Buffer;
 }
 
 /**
  * Columns → Avro binary, by one function generated for a schema × output fields, straight into the slab.
  *
- * Answers false where a value does not fit: missing without a null branch, a fraction or a number out of range for int or
- * long, not finite (or not so as a float32) for float and double, neither 0 nor 1 for boolean, no symbol of the enum.
- * Fields that no output field fills are written as their default. Throws `contract-broken` as planOutput does.
+ * Returns false if a value does not fit: missing without a null branch, a fraction or a number out of range for int or long,
+ * not finite (for float, as a float32) for float and double, neither 0 nor 1 for boolean, not a symbol of the enum.
+ * Fields without an output field are written as their default. Throws `contract-broken` as planOutput does.
  */
 export function compileAvroEncoder(options: AvroEncoderOptions): ValueEncoder {
   const plans = planOutput(options);
@@ -30,7 +30,7 @@ export function compileAvroEncoder(options: AvroEncoderOptions): ValueEncoder {
   let write = '';
   let fixedBytes = options.prefix.length;
   let pending = options.prefix;
-  // Neighbouring constants (prefix, defaults) become one copy.
+  // Adjacent constants (prefix, defaults) become one copy.
   const flush = (): void => {
     if (pending.length === 0) return;
     if (pending.length <= MAX_INLINE_BYTES) {
@@ -121,21 +121,21 @@ return to;
 }
 
 interface ColumnCode {
-  /** Once a frame: local names for the column's parts. */
+  /** Run once a frame: local names for the column's parts. */
   readonly declare: string;
-  /** Adds to `bytes` what depends on the record. */
+  /** Adds the bytes that depend on the record to `bytes`. */
   readonly measure: string;
   readonly write: string;
-  /** What does not. */
+  /** Most bytes that do not depend on the record. */
   readonly maxBytes: number;
 }
 
-/** What generated code says of a value that does not fit; `used` is as before. */
+/** What generated code does with a value that does not fit; `used` is unchanged. */
 const FAIL = 'return false;';
-/** Constants up to this length stand in the code. */
+/** Constants up to this length are written into the code. */
 const MAX_INLINE_BYTES = 16;
 
-/** Code for one column; `k` is its number among the bound columns. */
+/** Code for one column, the `k`th of the bound columns. */
 function columnCode(plan: ColumnPlan, k: number, symbols: (readonly Buffer[])[]): ColumnCode {
   const of = `columns[${k}]`;
   const missing = plan.nullIndex < 0 ? FAIL : `A[at++] = ${indexByte(plan.nullIndex)};`;
@@ -226,7 +226,7 @@ function longCode(type: AvroType, k: number): string {
   return `${toNumber}if (!Number.isSafeInteger(v)) ${FAIL}\n${numberCode(type)}`;
 }
 
-/** `view`: of all of the bytes, where there is one. */
+/** `view`: over all of the bytes, if there is one. */
 function textCode(
   type: AvroType,
   bytes: string,

@@ -1,6 +1,6 @@
 import { type AvroField, type AvroFixed, type AvroType, type Decimal, parseAvroRecord } from './schema.ts';
 
-/** A field of a record, as somebody who wants a column of it sees it. */
+/** A field of a record, as seen by a part that wants it as a column. */
 export interface FieldSummary {
   readonly name: string;
   /**
@@ -9,9 +9,9 @@ export interface FieldSummary {
    */
   readonly kind: 'number' | 'long' | 'string' | 'vector' | 'other';
   readonly nullable: boolean;
-  /** Of a union that is `other` as a whole: kinds that some of its branches are; a value of another branch is missing there. */
+  /** For a union that is `other`: kinds that some branches can be read as; values of the remaining branches are missing. */
   readonly parts: readonly ('number' | 'string')[];
-  /** Values of a vector where the schema fixes them (fixed); 0: whoever wants it says; 1 for what is not a vector. */
+  /** Width of a vector if the schema fixes it (fixed), 0 if the want must say it; 1 for anything else. */
   readonly width: number;
   /** For people: `long`, `null | string`, `array of float`. */
   readonly avroType: string;
@@ -57,14 +57,14 @@ export function isNumber(type: AvroType): boolean {
   return type.type === 'int' || type.type === 'long' || type.type === 'float' || type.type === 'double';
 }
 
-/** The widest kind that one branch of a type can be a column of. */
+/** The widest kind of column that one branch of a type can be. */
 function kindOf(type: AvroType): ScalarKind | 'other' {
   if (serves(type, 'long')) return type.type === 'int' ? 'number' : 'long';
   for (const kind of ['number', 'string', 'vector'] as const) if (serves(type, kind)) return kind;
   return 'other';
 }
 
-/** Whether a value of this type (not a union) can be an entry of a column of that kind. */
+/** Whether a value of this type (not a union) can be stored in a column of that kind. */
 export function serves(type: AvroType, kind: ScalarKind | 'raw'): boolean {
   if (kind === 'raw') return true;
   if (kind === 'number') return isNumber(type) || type.type === 'boolean' || decimalOf(type) !== undefined;
@@ -84,7 +84,7 @@ export function isDuration(type: AvroType): boolean {
   return type.type === 'fixed' && type.size === 12 && type.logicalType === 'duration';
 }
 
-/** A uuid as its 16 bytes, which are no numbers. */
+/** A uuid stored as 16 bytes, which are not numbers. */
 function isUuid({ size, logicalType }: AvroFixed): boolean {
   return size === 16 && logicalType === 'uuid';
 }

@@ -5,12 +5,12 @@ import { branchesOf, describe, isNumber } from './fields.ts';
 import { rawBranch } from './same-encoding.ts';
 import { type AvroField, type AvroRecord, type AvroType, parseAvroRecord } from './schema.ts';
 
-/** What an encoder must know of a column beforehand. */
+/** What an encoder must know about a column in advance. */
 export interface ColumnShape {
   readonly kind: ColumnKind;
   /** Values of a vector; 1 otherwise. */
   readonly width: number;
-  /** Of what is raw. */
+  /** Of a raw column: the type of its bytes. */
   readonly type?: AvroType;
 }
 
@@ -29,7 +29,7 @@ export type FieldPlan = ConstantPlan | ColumnPlan;
 export interface ConstantPlan {
   readonly from: 'constant';
   readonly field: AvroField;
-  /** Of the field's type, or of one of its branches: checked when it is encoded. */
+  /** Checked when it is encoded, against the field's type or one of its branches. */
   readonly json: unknown;
 }
 
@@ -38,7 +38,7 @@ export interface ColumnPlan {
   readonly field: AvroField;
   readonly slot: number;
   readonly column: ColumnShape;
-  /** The type to write, and its index in the field's union; -1 where that is none. */
+  /** The type to write, and its index in the field's union; -1 if the field has no union. */
   readonly branch: AvroType;
   readonly branchIndex: number;
   /** Index of null in the field's union; -1: a missing value does not fit. */
@@ -46,8 +46,8 @@ export interface ColumnPlan {
 }
 
 /**
- * Brings an output schema and the topology's output fields together. Throws `contract-broken` where a field is not in the
- * schema, one without a default has no source, or a column cannot be written as its type.
+ * Matches an output schema with the topology's output fields. Throws `contract-broken` if a field is not in the schema, a field
+ * without a default has no source, or a column cannot be written as its field's type.
  */
 export function planOutput(options: EncoderOptions): readonly FieldPlan[] {
   const record = parseAvroRecord(options.schema);
@@ -90,7 +90,7 @@ function columnPlan(field: AvroField, from: 'event' | 'prediction', slot: number
   throw broken(`the output field "${field.name}" is ${describe(field.type)}; a ${what} cannot be written as that`);
 }
 
-/** The branch that such a column is written as: the one that loses least; -1: none. */
+/** The branch to write such a column as: the one that loses least; -1: none. */
 export function preferredBranch(kind: Exclude<ColumnKind, 'raw'>, branches: readonly AvroType[]): number {
   for (const accepts of PREFERENCES[kind]) {
     const index = branches.findIndex(accepts);
@@ -99,7 +99,7 @@ export function preferredBranch(kind: Exclude<ColumnKind, 'raw'>, branches: read
   return -1;
 }
 
-/** What is passed on whole, a branch of the field's union or all of it. */
+/** Plan for a raw value, which is one branch of the field's union or the whole union. */
 function rawPlan(field: AvroField, from: 'event' | 'prediction', slot: number, column: ColumnShape): ColumnPlan {
   const branchIndex = column.type === undefined ? undefined : rawBranch(column.type, field.type);
   if (column.type !== undefined && branchIndex !== undefined) {
@@ -109,7 +109,7 @@ function rawPlan(field: AvroField, from: 'event' | 'prediction', slot: number, c
   throw broken(`the output field "${field.name}" is ${describe(field.type)}; a ${what} cannot be written as that`);
 }
 
-/** Branches whose index is one byte. */
+/** Most branches whose index fits in one byte. */
 const MAX_BRANCHES = 64;
 
 type Accepts = (type: AvroType) => boolean;
@@ -120,7 +120,7 @@ const is =
     type.type === name;
 const numberArray: Accepts = (type) => type.type === 'array' && isNumber(type.items);
 
-/** What a column can be written as, the type that loses least first. */
+/** What a column can be written as, in order of least loss. */
 const PREFERENCES: Readonly<Record<Exclude<ColumnKind, 'raw'>, readonly Accepts[]>> = {
   number: [is('double'), is('float'), is('long'), is('int'), is('boolean')],
   long: [is('long'), is('int'), is('double')],

@@ -4,17 +4,17 @@ import { branchesOf, describe, isDuration, isNullable, serves } from './fields.t
 import { type AvroField, type AvroRecord, type AvroType, parseAvroRecord } from './schema.ts';
 
 /**
- * Fields of records that lie inside of a record, named by their path: `customer.address.zip`. Names of Avro have no dots, so a
- * path is one text wherever a field's name is.
+ * Fields of nested records, named by path: `customer.address.zip`. Avro names contain no dots, so a path can be used wherever a
+ * field name can.
  *
- * A field on the way leads into the one record that its type may be; where it is something else (null, a text), the path has no
- * value, and is null. Limits: of lists, of maps and of unions of several records nothing is read.
+ * Each field on the way leads into the only record that its type allows; if the value is something else (null, text), the path
+ * is null. Limits: nothing is read from arrays, maps or unions of several records.
  */
 export function namesOf(path: string): readonly string[] {
   return path.split('.');
 }
 
-/** The record that a field of that type leads into; undefined: there is none, or more than one. */
+/** The record that a field of this type leads into; undefined if there is none, or more than one. */
 export function recordIn(type: AvroType): AvroRecord | undefined {
   const records = branchesOf(type).filter((branch) => branch.type === 'record');
   return records.length === 1 ? records[0] : undefined;
@@ -24,7 +24,7 @@ export function fieldNamed(record: AvroRecord, name: string): AvroField | undefi
   return record.fields.find((candidate) => candidate.name === name);
 }
 
-/** The fields on the way to a field, itself the last: of the record, then each of the record that the one before leads into. */
+/** All fields on the way to a field, including the field itself. */
 export function wayTo(record: AvroRecord, path: string): readonly AvroField[] | undefined {
   const way: AvroField[] = [];
   let within: AvroRecord | undefined = record;
@@ -37,7 +37,7 @@ export function wayTo(record: AvroRecord, path: string): readonly AvroField[] | 
   return way;
 }
 
-/** A field by its path: with the whole path as its name, and null among its types where a field on the way may be no record. */
+/** A field by its path, named by the whole path; its type includes null if a field on the way may be something other than a record. */
 export function fieldAt(record: AvroRecord, path: string): AvroField | undefined {
   const way = wayTo(record, path);
   const own = way?.at(-1);
@@ -52,7 +52,7 @@ function orNull(type: AvroType): AvroType {
 
 export const NULL: AvroType = Object.freeze({ type: 'null', logicalType: undefined });
 
-/** The field that a want names. Throws `contract-broken` where there is none or it cannot be a column of that kind. */
+/** The field that a want names. Throws `contract-broken` if it does not exist or cannot be a column of that kind. */
 export function wantedField(record: AvroRecord, want: ColumnWant): AvroField {
   const field = fieldAt(record, want.field);
   if (field === undefined) {
@@ -68,7 +68,7 @@ export function wantedField(record: AvroRecord, want: ColumnWant): AvroField {
   return field;
 }
 
-/** Whether every vector that a field of a schema (parsed JSON) can hold is one of float32. */
+/** Whether every vector that a field of a schema (parsed JSON) can hold consists of float32. */
 export function holdsFloat32(schema: unknown, path: string): boolean {
   const field = fieldAt(parseAvroRecord(schema), path);
   if (field === undefined) return false;
@@ -76,17 +76,17 @@ export function holdsFloat32(schema: unknown, path: string): boolean {
   return vectors.every((branch) => (branch.type === 'array' ? branch.items.type === 'float' : !isDuration(branch)));
 }
 
-/** Why a path leads to no field: `customer is record Customer, which has no field "agee"`, and what there is to name. */
+/** Why a path leads to no field: `customer is record Customer, which has no field "agee"`, and the known names. */
 export interface NoField {
   readonly message: string;
-  /** The path down to the name that is wrong, and what could stand there. */
+  /** The path up to and including the wrong name, and the names that could stand there. */
   readonly wrong: string;
   readonly known: readonly string[];
-  /** What to do where `known` is empty. */
+  /** What to do if `known` is empty. */
   readonly remedy: string;
 }
 
-/** Of a path of which `wayTo` knows nothing; `what` names the record in messages. */
+/** For a path that `wayTo` cannot resolve; `what` names the record in messages. */
 export function whyNoField(record: AvroRecord, path: string, what: string): NoField {
   const names = namesOf(path);
   let within = record;
@@ -108,7 +108,7 @@ export function whyNoField(record: AvroRecord, path: string, what: string): NoFi
   }
 }
 
-/** What to do about a type that no path leads into. */
+/** What to write instead of a type that no path leads into. */
 export function insteadOf(type: AvroType): string {
   const record = recordIn(type);
   if (record !== undefined) return `name a field of the record: ${record.fields.map(({ name }) => name).join(', ')}`;
@@ -122,10 +122,10 @@ export function insteadOf(type: AvroType): string {
   return 'name the field itself, without what follows the dot';
 }
 
-/** Most paths that are listed: a schema of many records, each used often, has more than anybody reads. */
+/** Most paths that are listed: a schema that reuses many records has more than anyone would read. */
 const MOST_PATHS = 1_000;
 
-/** All fields that a path leads to, those of records behind the record; a record inside itself is listed once. */
+/** All paths to fields, a record's own fields directly after it; a recursive record is listed once. */
 export function pathsOf(record: AvroRecord): readonly string[] {
   const paths: string[] = [];
   const list = (within: AvroRecord, before: string, open: ReadonlySet<AvroRecord>): void => {

@@ -3,15 +3,15 @@ import type { RawColumn } from '../../kernel/columns.ts';
 import { putLong } from './writers.ts';
 
 /**
- * Avro's binary encoding, appended to a column of raw values: what decoders write that pass on what no other column holds.
+ * Appends Avro's binary encoding to a column of raw values, for decoders that pass on what no other column can hold.
  *
- * A value may come out longer than it came in (ints as doubles, defaults that its writer lacks) → a record made for it could
- * fill the memory → an entry has `RAW_GROWTH` times the bytes of its record, and what goes beyond is not written: `endRaw` says so.
+ * A value may grow on the way (ints as doubles, defaults that its writer lacks) → a crafted record could fill the memory → an
+ * entry may take at most `RAW_GROWTH` times its record's bytes; beyond that nothing is written, and `endRaw` says so.
  */
 export const RAW_GROWTH = 16;
 export const RAW_LEAST_BYTES = 65_536;
 
-/** Begins entry `i`, of a record of so many bytes. */
+/** Begins entry `i`; its record has `recordBytes` bytes. */
 export function beginRaw(column: RawColumn, i: number, recordBytes: number): void {
   column.start[i] = column.used;
   column.limit = column.used + RAW_GROWTH * recordBytes + RAW_LEAST_BYTES;
@@ -24,7 +24,7 @@ export function endRaw(column: RawColumn, i: number): boolean {
   return !column.isOver;
 }
 
-/** Makes room for so many bytes at `used`; false: there is to be none. */
+/** Makes room for `bytes` bytes at `used`; false if that exceeds the entry's limit. */
 export function rawRoom(column: RawColumn, bytes: number): boolean {
   const needed = column.used + bytes;
   if (needed > column.limit) {
@@ -40,14 +40,14 @@ export function rawRoom(column: RawColumn, bytes: number): boolean {
   return true;
 }
 
-/** bytes[from..to) as they are. */
+/** Appends bytes[from..to) unchanged. */
 export function rawBytes(column: RawColumn, bytes: Buffer, from: number, to: number): void {
   if (!rawRoom(column, to - from)) return;
   bytes.copy(column.bytes, column.used, from, to);
   column.used += to - from;
 }
 
-/** A length and as many bytes. */
+/** Appends bytes[from..to) after their length. */
 export function rawText(column: RawColumn, bytes: Buffer, from: number, to: number): void {
   rawIndex(column, to - from);
   rawBytes(column, bytes, from, to);

@@ -5,35 +5,35 @@ import type { RewriteWriter } from './rewrite.ts';
 import type { AvroType, Decimal } from './schema.ts';
 import { advance, readIndexCode, readLengthCode, type SkipWriter } from './skip.ts';
 
-/** Leaves the function over records with the one that is at fault. */
+/** Leaves the function over records, returning the index of the faulty one. */
 export const FAIL = 'return k;';
 
-/** Where the symbols of an enum stand in the text that is appended to a string column; -1: unknown to the reader. */
+/** Where the symbols of an enum lie in the text that is appended to a string column; -1: unknown to the reader. */
 export interface SymbolTable {
   readonly start: Int32Array;
   readonly end: Int32Array;
 }
 
-/** What a ReadWriter asks of the compiler around it. */
+/** What readCode needs from the compiler around it. */
 export interface ReadTarget {
   readonly want: ColumnWant;
   /** Slot of the want: names its variables (c, w, p, s, e with this number). */
   readonly slot: number;
   readonly skips: SkipWriter;
   readonly rewrites: RewriteWriter;
-  /** The value is a long that the want before this one has read: it is in HALVES, and `at` behind it. */
+  /** The value is a long that the previous want has read: it is in HALVES, and `at` is after it. */
   readonly isRead: boolean;
-  /** Records around the value, as an expression. */
+  /** Number of records around the value, as an expression. */
   readonly depth: string;
-  /** Of what is raw: the value itself is never null, though its reader's type has one, for what it lies in. */
+  /** Of a raw value: the value itself is never null, although the reader's type has null because of a field on the way. */
   readonly isStrict: boolean;
-  /** Places the symbols of a writer's enum, as the reader knows them; returns the name of a variable with a SymbolTable. */
+  /** Places the symbols of a writer's enum, in the reader's terms; returns the name of a variable that holds a SymbolTable. */
   symbols(written: AvroType, reader: AvroType): string;
 }
 
 /**
- * Statements that read one value of the writer's type into the want's column, as the reader's type. What cannot be resolved
- * (a branch that the reader lacks) leaves by FAIL when it occurs. In scope: those of SkipWriter, `k`, `i`, `v`, the view `D`.
+ * Statements that read one value of the writer's type into the want's column, as the reader's type. A value that cannot be
+ * resolved (a branch that the reader lacks) leaves by FAIL. In scope: that of SkipWriter, `k`, `i`, `v`, the view `D`.
  */
 export function readCode(written: AvroType, reader: AvroType, target: ReadTarget): string {
   if (target.want.kind === 'raw') return rawCode(written, reader, target);
@@ -60,7 +60,7 @@ export function readCode(written: AvroType, reader: AvroType, target: ReadTarget
   }
 }
 
-/** The value whole, as the reader's type has it. */
+/** The whole value, in the reader's type. */
 function rawCode(written: AvroType, reader: AvroType, { slot, rewrites, depth, isStrict }: ReadTarget): string {
   const one = (type: AvroType): string =>
     isStrict && type.type === 'null' ? `${FAIL}\n` : rewrites.rewrite(type, reader, FAIL, depth);
@@ -78,7 +78,7 @@ ${whole}if (!endRaw(O, i)) ${FAIL}
 `;
 }
 
-/** Reads a number into `v`, rounded to float32 where the reader says float. */
+/** Reads a number into `v`, rounded to float32 if the reader says float. */
 function numberCode(written: AvroType, reader: AvroType, isRead = false): string {
   const decimal = decimalOf(reader);
   if (decimal !== undefined) return decimalCode(written, decimal);
@@ -91,7 +91,7 @@ function numberCode(written: AvroType, reader: AvroType, isRead = false): string
 else { if ((at = readInt(A, at, end)) < 0) ${FAIL} v = HALVES[0]; }
 ${round}`;
     case 'long':
-      // A number that is not exactly the long that was sent is worse than none.
+      // An inexact number would pass for the long that was sent.
       return `${isRead ? '' : `if ((at = readLong(A, at, end)) < 0) ${FAIL}\n`}v = HALVES[1] * 4294967296 + (HALVES[0] >>> 0);
 if (v > 9007199254740991 || v < -9007199254740991) ${FAIL}
 ${round}`;
@@ -102,7 +102,7 @@ ${round}`;
   }
 }
 
-/** One division by a power of ten: of exact operands, which rounds as the decimal would, up to 2^53 and 22 places. */
+/** One division by a power of ten: exact operands, up to 2^53 and 22 places, so the result is correctly rounded. */
 function decimalCode(written: AvroType, { scale }: Decimal): string {
   const length =
     written.type === 'fixed' ? `n = ${written.size};\n${advance('n', FAIL)}` : `${readLengthCode(FAIL)}at += n;\n`;
@@ -136,10 +136,10 @@ e${slot}[i] = at += n;
 `;
 }
 
-/** Above this a native copy of a block of float32 is cheaper. Little-endian hosts, see float32Bytes. */
+/** Above this width a native copy of a block of float32 is cheaper. Little-endian hosts, see float32Bytes. */
 const MAX_ITEMWISE = 24;
 
-/** An array's items, or bytes as float32 LE; as many as the want is wide, or the value is not one. */
+/** An array's items, or bytes as little-endian float32; a number of items other than the want's width is not a value. */
 function vectorCode(written: AvroType, reader: AvroType, target: ReadTarget): string {
   const { slot, skips } = target;
   const { width } = target.want;

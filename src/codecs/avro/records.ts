@@ -9,21 +9,21 @@ import { isLongRead, type ResolvedWant } from './resolved-want.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 import { readIndexCode } from './skip.ts';
 
-/** What a RecordReader asks of the compiler around it. */
+/** What a RecordReader needs from the compiler around it. */
 export interface RecordTarget extends Omit<ReadTarget, 'want' | 'slot' | 'isRead' | 'isStrict' | 'depth' | 'symbols'> {
   symbols(slot: number, written: AvroType, reader: AvroType): string;
-  /** Keeps an entry for a want that a record lacks; returns the names of a variable with it, and of where its text begins. */
+  /** Keeps an entry for a want that a record lacks; returns the names of the variables with it and with the start of its text. */
   absent(slot: number, depth: number, entry: DefaultEntry): { readonly entry: string; readonly text: string };
 }
 
-/** Records of a writer that are written out, each with all it reads: unions of many in many would have no end. */
+/** Most writer records for which code is generated: nested unions of many records would have no end. */
 const MOST_RECORDS = 4_096;
 
 /**
- * Writes JavaScript that reads the wanted fields of a record, those of records inside of it too, and steps over the others:
- * straight into columns, whatever the depth. Where the way ends before, its columns are left as they are, which is missing.
+ * Writes JavaScript that reads the wanted fields of a record, at any depth, straight into columns and skips the others. If a
+ * path ends early, its columns are left as they are, which is missing.
  *
- * Limit: each record on the way is written out at each place where it stands, so code grows with the paths that are read.
+ * Limit: code is generated for each place where a record occurs, so it grows with the number of paths that are read.
  */
 export class RecordReader {
   private readonly target: RecordTarget;
@@ -33,7 +33,7 @@ export class RecordReader {
     this.target = target;
   }
 
-  /** Statements; `depth` records lie around this one. Every want fits the writer's record. */
+  /** Statements for a record at nesting level `depth`. Every want fits the writer's record. */
   record(writer: AvroRecord, wants: readonly ResolvedWant[], depth: number): string {
     if (++this.records > MOST_RECORDS) {
       const paths = wants.map(({ want }) => want.field).join(', ');
@@ -55,7 +55,7 @@ export class RecordReader {
     return body;
   }
 
-  /** One field, for all that is read of it: itself, or what is inside of it. */
+  /** One field, with all wants for it or for fields inside it. */
   private field(written: AvroType, wants: readonly ResolvedWant[], depth: number): string {
     const own = wants.filter((want) => want.isLast(depth));
     const inner = Map.groupBy(
@@ -63,15 +63,15 @@ export class RecordReader {
       ({ way }) => way[depth],
     );
     const isSeveral = own.length + inner.size > 1;
-    // A record inside may use the same name.
+    // A nested record may use the same name.
     const begin = depth === 0 && inner.size === 0 ? 'r' : this.target.skips.fresh('r');
     const remember = begin === 'r' ? 'r = at;\n' : `const ${begin} = at;\n`;
     let turn = 0;
     const again = (): string => (isSeveral ? (turn++ === 0 ? remember : `at = ${begin};\n`) : '');
     let body = '';
     for (const [k, each] of own.entries()) {
-      // A long that an output takes along and an expression looks at: once is enough. Only behind a want that has read it: text
-      // of a union steps over a long, what is raw copies it, and HALVES then hold another field's.
+      // A long that is both passed on and used by an expression is read once. Only directly after a want that has read it: reading
+      // text from a union skips a long, raw copies it, and HALVES would then hold another field's.
       const isRead = k > 0 && isLongRead(written, own[k - 1]) && isLongRead(written, each);
       if (!isRead) body += again();
       const type = each.want.kind === 'raw' ? each.field.type : each.way[depth].type;
@@ -81,7 +81,7 @@ export class RecordReader {
     return body;
   }
 
-  /** From a value into the record that it is, or may be. */
+  /** From a value into the record that it is or may be. */
   private inside(written: AvroType, field: AvroField, wants: readonly ResolvedWant[], depth: number): string {
     if (written.type !== 'union') return this.branch(written, field, wants, depth);
     const records = recordsFor(written, field.type);
@@ -125,8 +125,8 @@ export class RecordReader {
 }
 
 /**
- * The last field of a way whose first a record lacks, `whole` its path and type: its default is what the default of the first has
- * there. Throws `contract-broken` where that is no value of its type.
+ * The field at the end of a path whose first field a record lacks, with the default that the first field's default gives it;
+ * `whole` has its path and type. Throws `contract-broken` if that is not a value of its type.
  */
 export function defaultOf([first, ...rest]: readonly AvroField[], whole: AvroField): AvroField {
   if (first === whole) return whole;

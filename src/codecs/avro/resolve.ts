@@ -4,10 +4,10 @@ import { NULL, recordIn } from './paths.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 
 /**
- * Writer and reader schemas brought together, after "Schema Resolution" of the Avro specification, for the fields that
- * somebody wants; the others are skipped, so whether they fit does not matter. More lenient than the specification in one
- * point: names of records, enums and fixed types need not agree, because producers rarely agree on namespaces; in a union the
- * branch of the same name comes first. Stricter in another: see `clashes`.
+ * Resolves writer and reader schemas, following "Schema Resolution" in the Avro specification, for wanted fields only: the
+ * others are skipped, so whether they fit does not matter. More lenient than the specification in one point: names of records,
+ * enums and fixed types need not match, because producers rarely agree on namespaces; in a union the branch with the same name
+ * comes first. Stricter in another: see `clashes`.
  */
 
 export function findWriterField(writer: AvroRecord, field: AvroField): number {
@@ -17,21 +17,21 @@ export function findWriterField(writer: AvroRecord, field: AvroField): number {
 
 /**
  * The branch of the reader's type that a value of the writer's type (not a union) becomes: the same type first, then the first
- * that it can be promoted to. Undefined: none, or the type is no union and no entry of a column of that kind. null stands for
- * missing.
+ * that it can be promoted to. Undefined: none, or the reader's type is not a union and does not fit a column of that kind. null
+ * stands for missing.
  */
 export function readAs(written: AvroType, reader: AvroType, kind: ColumnWant['kind']): AvroType | undefined {
   const branches = branchesOf(reader);
   const chosen = branchFor(written, branches);
   if (chosen?.type === 'null') return chosen;
-  // Items that may be null are none of a vector, whatever their reader hopes for.
+  // Items that may be null cannot become a vector, whatever the reader's items are.
   if (chosen?.type === 'array' && written.type === 'array' && kind === 'vector' && !isNumber(written.items))
     return undefined;
   if (chosen !== undefined && serves(chosen, kind)) return chosen;
   return chosen !== undefined && branches.some((branch) => serves(branch, kind)) ? NOT_OF_KIND : undefined;
 }
 
-/** The branch that a value becomes: of the same type and name, of the same type, the first that it can be promoted to. */
+/** The branch that a value becomes: same type and name first, then same type, then the first that it can be promoted to. */
 export function branchFor(written: AvroType, branches: readonly AvroType[]): AvroType | undefined {
   const same = (named: boolean) => (branch: AvroType) =>
     branch.type === written.type && (!named || nameOf(branch) === nameOf(written)) && promotes(written, branch);
@@ -41,8 +41,8 @@ export function branchFor(written: AvroType, branches: readonly AvroType[]): Avr
 }
 
 /**
- * The records of the writer's type that may be the one that the reader means: of a union those of its name, where there are
- * some, so that no other is taken for it; else all, because producers rarely agree on names.
+ * The records of the writer's type that may be the reader's record. In a union, those with its name if there are any, so that no
+ * other is mistaken for it; otherwise all, because producers rarely agree on names.
  */
 export function recordsFor(written: AvroType, reader: AvroType): readonly AvroRecord[] {
   const records = branchesOf(written).filter((branch) => branch.type === 'record');
@@ -51,7 +51,7 @@ export function recordsFor(written: AvroType, reader: AvroType): readonly AvroRe
   return same.length > 0 ? same : records;
 }
 
-/** A value of the reader's union that the column cannot hold, and another branch of it could: missing. */
+/** For a branch of the reader's union that the column cannot hold, although another could: missing. */
 const NOT_OF_KIND: AvroType = NULL;
 
 const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
@@ -62,20 +62,20 @@ const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   bytes: ['string'],
 };
 
-/** Without its namespace; undefined for what has none. */
+/** The name without its namespace; undefined for types without a name. */
 function nameOf(type: AvroType): string | undefined {
   return 'name' in type ? type.name.slice(type.name.lastIndexOf('.') + 1) : undefined;
 }
 
-/** Of times: what one is counts of. */
+/** Logical types that count time units. */
 const TIME_UNITS: ReadonlySet<string | undefined> = new Set([
   ...['date', 'time-millis', 'time-micros'],
   ...['millis', 'micros', 'nanos'].flatMap((unit) => [`timestamp-${unit}`, `local-timestamp-${unit}`]),
 ]);
 
 /**
- * Whether both say what their values are, and say otherwise: decimals of another scale, times of another unit. The
- * specification lets such times pass → a million where a thousand is meant, for ever and unseen → they are refused.
+ * Whether both declare what their values mean, and disagree: decimals of another scale, times in another unit. The specification
+ * lets such times pass → values wrong by a factor of a thousand, with no error → they are refused.
  */
 export function clashes(written: AvroType, reader: AvroType): boolean {
   const [from, to] = [decimalOf(written), decimalOf(reader)];
@@ -90,7 +90,7 @@ function unitOf(type: AvroType): string | undefined {
   return logical?.replace('local-', '');
 }
 
-/** `open`: records that are being compared; one inside itself is as good as the rest of it. */
+/** `open`: records that are being compared; a nested occurrence of one is decided by the rest of it. */
 function promotes(written: AvroType, reader: AvroType, open: ReadonlySet<AvroType> = new Set()): boolean {
   if (clashes(written, reader)) return false;
   const some = (from: AvroType, to: AvroType, inside: ReadonlySet<AvroType>): boolean =>

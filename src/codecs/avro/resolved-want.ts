@@ -5,15 +5,15 @@ import { wantedField, wayTo } from './paths.ts';
 import { branchFor, findWriterField, readAs, recordsFor } from './resolve.ts';
 import type { AvroField, AvroRecord, AvroType } from './schema.ts';
 
-/** A want, with the reader's fields on the way to it: at depth 0 one of the value, then one of the record that the one before is. */
+/** A want with the reader's fields on the way to it: at depth 0 a field of the value, then one of the record before it. */
 export class ResolvedWant {
   readonly want: ColumnWant;
   readonly slot: number;
-  /** By depth the reader's field, down to the wanted one. */
+  /** The reader's field at each depth, the wanted one last. */
   readonly way: readonly AvroField[];
-  /** The wanted field, by its whole path, nullable where a field on the way may be no record. */
+  /** The wanted field, named by its whole path; nullable if a field on the way may be something other than a record. */
   readonly field: AvroField;
-  /** By depth what is known of a writer's record: many branches may lead to one. */
+  /** At each depth, results by writer record: many branches may lead to the same one. */
   private readonly known: readonly Map<AvroRecord, string | undefined>[];
 
   constructor(reader: AvroRecord, want: ColumnWant, slot: number) {
@@ -28,7 +28,7 @@ export class ResolvedWant {
     return depth === this.way.length - 1;
   }
 
-  /** The path down to a depth. */
+  /** The path up to a depth. */
   pathAt(depth: number): string {
     return this.way
       .slice(0, depth + 1)
@@ -36,7 +36,7 @@ export class ResolvedWant {
       .join('.');
   }
 
-  /** Why the field of a writer's record can never be the reader's; undefined: it can. */
+  /** Why the field of a writer's record can never be read as the reader's; undefined if it can. */
   whyUnreadable(writer: AvroRecord, depth = 0): string | undefined {
     const known = this.known[depth];
     if (!known.has(writer)) known.set(writer, this.judge(writer, depth));
@@ -70,13 +70,13 @@ export class ResolvedWant {
     return branchesOf(written).some((branch) => branchFor(branch, branchesOf(own.type))) ? undefined : cannot;
   }
 
-  /** Of the wanted field: whether null is none of its values, though the whole path may be null. */
+  /** Whether the wanted field itself is never null, although the path may be. */
   get isStrict(): boolean {
     return isNullable(this.field.type) && !isNullable((this.way.at(-1) as AvroField).type);
   }
 }
 
-/** Throws `contract-broken` as wantedField does, and `schema-incompatible` where the writer's values can never be the reader's. */
+/** Throws `contract-broken` as wantedField does, and `schema-incompatible` if the writer's values can never be read as the reader's. */
 export function resolveWants(
   writer: AvroRecord,
   reader: AvroRecord,
@@ -90,7 +90,7 @@ export function resolveWants(
   });
 }
 
-/** Whether the want has a long of the writer's in HALVES, and `at` behind it, once it is read. */
+/** Whether reading the want leaves a long of the writer's in HALVES, with `at` after it. */
 export function isLongRead(written: AvroType, { want, field }: ResolvedWant): boolean {
   if (written.type !== 'long' || (want.kind !== 'number' && want.kind !== 'long')) return false;
   const chosen = readAs(written, field.type, want.kind);

@@ -6,16 +6,16 @@ import { type AvroEnum, type AvroRecord, type AvroType, MAX_DEPTH } from './sche
 import { readIndexCode, readLengthCode, SkipWriter } from './skip.ts';
 
 /**
- * Writes JavaScript that walks over a value of the writer's type and appends it, as the reader's, to a raw column `O`: Avro's
- * schema resolution for what is passed on whole. In scope: what SkipWriter needs, and raw-out.
+ * Writes JavaScript that walks over a value of the writer's type and appends it to a raw column `O` in the reader's type: Avro's
+ * schema resolution for values that are passed on whole. In scope: what SkipWriter needs, and raw-out.
  *
- * What is the same in both is copied in one piece, text judged as UTF-8. A record whose fields differ is walked over twice, once
- * to find them. Limit: 64 levels, a function a pair of records.
+ * Parts with the same encoding in both are copied in one piece, after their text is checked for UTF-8. A record whose fields
+ * differ is walked over twice, the first time to locate them. Limits: 64 levels; one function for each pair of records.
  */
 export class RewriteWriter {
   readonly constants: Buffer[] = [];
   readonly tables: Int32Array[] = [];
-  /** Walks and judges text. */
+  /** Skips values and validates their text. */
   private readonly walk: SkipWriter;
   private readonly made: { readonly written: AvroRecord; readonly reader: AvroRecord; readonly id: string }[] = [];
   private readonly sources: string[] = [];
@@ -70,7 +70,7 @@ export class RewriteWriter {
       case 'record':
         return `if ((at = ${this.functionOf(written as AvroRecord, reader)}(A, D, at, end, O, ${depth} + 1)) < 0) ${fail}\n`;
       default:
-        // The others are the same in both, or were refused.
+        // All other types have the same encoding in both, or were refused.
         return `${fail}\n`;
     }
   }
@@ -129,7 +129,7 @@ if (${limit} >= 0 && at !== ${limit}) ${fail}
   }
 }
 
-/** A number into `v`; longs as doubles, which is what Avro's promotion makes of them. */
+/** Reads a number into `v`; longs as doubles, as in Avro's promotion. */
 function numberCode(written: AvroType, fail: string): string {
   switch (written.type) {
     case 'int':

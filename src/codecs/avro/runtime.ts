@@ -2,8 +2,8 @@ import { validUtf8 } from '../utf8.ts';
 
 /**
  * What generated decoders call. Every reader takes (bytes, at, end), reads nothing outside [at, end) and returns the position
- * after what it read, or -1. Results that are not positions are left in HALVES and BLOCK: a pair would be an object per call.
- * Not reentrant, and need not be: a decoder calls, looks, and goes on.
+ * after what it read, or -1. Other results are left in HALVES, BLOCK and UNSCALED, because a pair would be an object per call.
+ * Not reentrant, and need not be: a decoder takes the result before its next call.
  */
 
 /** Low and high half of the last long; HALVES[0] alone is the last int or length. */
@@ -15,17 +15,17 @@ export const BLOCK = new Float64Array(2);
 /** The last decimal, unscaled. */
 export const UNSCALED = new Float64Array(1);
 
-/** Items without bytes (nulls) that one block may claim: they cost nothing to send. */
+/** Most items without bytes (nulls) that one block may claim: they cost nothing to send. */
 const MAX_EMPTY_ITEMS = 65_536;
 
 const MAX_LONG_BYTES = 10;
 
-/** A zigzag varint of at most 10 bytes and 64 bits → HALVES. Padded ones are taken, as other readers do. */
+/** A zigzag varint of at most 10 bytes and 64 bits → HALVES. Padded ones are accepted, as other readers do. */
 export function readLong(bytes: Buffer, at: number, end: number): number {
   return end - at >= MAX_LONG_BYTES ? readWholeLong(bytes, at) : readLongWithin(bytes, at, end);
 }
 
-/** Where there are bytes enough for any. Unrolled: as a loop it takes three times as long. */
+/** For when enough bytes are left for any varint. Unrolled: a loop takes three times as long. */
 function readWholeLong(bytes: Buffer, at: number): number {
   let byte = bytes[at];
   let low = byte & 0x7f;
@@ -146,8 +146,8 @@ export function readLength(bytes: Buffer, at: number, end: number): number {
 }
 
 /**
- * The head of a block of an array or map → BLOCK. A count is never believed: it must fit the bytes that are left, `itemBytes`
- * the least an item takes. A block that states its own length must keep to it.
+ * The head of a block of an array or map → BLOCK. A count must fit the bytes that are left, at `itemBytes` or more per item. A
+ * block that states its own length must keep to it.
  */
 export function readBlock(bytes: Buffer, at: number, end: number, itemBytes: number): number {
   at = readLong(bytes, at, end);
@@ -168,8 +168,8 @@ export function readBlock(bytes: Buffer, at: number, end: number, itemBytes: num
 }
 
 /**
- * Bytes [at, end), at least one, as a big-endian integer in two's complement → UNSCALED: exact within ±2^53, beyond within 2^-51
- * of its size.
+ * bytes[at..end), not empty, as a big-endian two's complement integer → UNSCALED: exact within ±2^53, beyond that with a
+ * relative error of at most 2^-51.
  */
 export function readUnscaled(bytes: Buffer, at: number, end: number): void {
   let value = bytes[at] > 127 ? -1 : 0;

@@ -3,8 +3,8 @@ import { clashes } from './resolve.ts';
 import type { AvroRecord, AvroType } from './schema.ts';
 
 /**
- * Whether every value of one type, as bytes, is the same value of the other: what may be passed on as it lies. Names do not
- * matter, and neither do defaults; an enum may have further symbols behind, a union further branches, a decimal more digits.
+ * Whether every value of one type has the same bytes and meaning in the other, so that it can be passed on unchanged. Names and
+ * defaults do not matter; the other's enum may have more symbols at its end, its union more branches, its decimal more digits.
  */
 export function sameEncoding(
   from: AvroType,
@@ -47,8 +47,8 @@ export function sameEncoding(
 }
 
 /**
- * Where a value of a type goes in a field of another as it lies: index of the branch that has to be written in front, -1 where
- * none is; undefined: nowhere.
+ * How a value of a type goes unchanged into a field of another: the index of the branch to write before it, -1 if none is
+ * needed; undefined: not possible.
  */
 export function rawBranch(from: AvroType, to: AvroType): number | undefined {
   if (sameEncoding(from, to)) return -1;

@@ -3,10 +3,10 @@ import { type ErrorCode, SluiceError } from '../../kernel/errors.ts';
 /**
  * An .avsc (parsed JSON) as an immutable tree of types, names resolved.
  *
- * Promise: total over any JSON; what is not a schema throws with the path of the bad part. A named type is one object
- * wherever it is used, so a tree of a recursive schema has cycles: walk it by identity.
- * Limits: 64 levels of nesting. Defaults are kept as JSON and looked at where one is needed (defaults.ts).
- * Unknown attributes and unknown logical types are ignored, as the specification asks; so is a decimal that is none.
+ * Promise: total over any JSON; anything that is not a schema throws with the path of the bad part. A named type is one object
+ * wherever it is used, so the tree of a recursive schema has cycles: walk it by identity.
+ * Limits: 64 levels of nesting. Defaults are kept as JSON and checked only when one is needed (defaults.ts).
+ * Unknown attributes, unknown logical types and invalid decimals are ignored, as the specification asks.
  */
 export type AvroType = AvroPrimitive | AvroFixed | AvroEnum | AvroArray | AvroMap | AvroUnion | AvroRecord;
 
@@ -16,7 +16,7 @@ export interface AvroPrimitive {
   readonly decimal?: Decimal | undefined;
 }
 
-/** What bytes or a fixed are the unscaled value of, big-endian two's complement: `unscaled / 10 ** scale`. */
+/** For bytes or fixed that hold an unscaled value in big-endian two's complement: the value is `unscaled / 10 ** scale`. */
 export interface Decimal {
   readonly precision: number;
   readonly scale: number;
@@ -34,7 +34,7 @@ export interface AvroEnum {
   readonly type: 'enum';
   readonly name: string;
   readonly symbols: readonly string[];
-  /** What a reader takes for a symbol that it does not know. */
+  /** What a reader uses for a symbol that it does not know. */
   readonly default: string | undefined;
 }
 
@@ -68,7 +68,7 @@ export interface AvroField {
   readonly default: unknown;
 }
 
-/** Levels that a schema may nest, and that a value of a recursive schema may. */
+/** Most levels of nesting, of a schema and of a value of a recursive schema. */
 export const MAX_DEPTH = 64;
 
 const PRIMITIVES: ReadonlySet<string> = new Set([
@@ -85,12 +85,12 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The tree of a schema. Throws SluiceError with `code` where the JSON is not an Avro schema. */
+/** The tree of a schema. Throws SluiceError with `code` if the JSON is not an Avro schema. */
 export function parseAvroSchema(json: unknown, code: ErrorCode = 'contract-broken'): AvroType {
   return new SchemaParser(code).parse(json, '', 'schema', 0);
 }
 
-/** As parseAvroSchema, where only a record will do: what a value with named fields is. */
+/** As parseAvroSchema, for a schema that must be a record. */
 export function parseAvroRecord(json: unknown, code: ErrorCode = 'contract-broken'): AvroRecord {
   const type = parseAvroSchema(json, code);
   if (type.type === 'record') return type;
@@ -214,7 +214,7 @@ class SchemaParser {
     return type;
   }
 
-  /** The full name of a named type; a name may be defined once. */
+  /** The full name of a named type; a name may be defined only once. */
   private name(schema: Json, namespace: string, path: string): string {
     const short = text(schema.name);
     if (short === undefined || !short.split('.').every((part) => NAME.test(part))) {
@@ -250,7 +250,7 @@ function primitive(type: string, logicalType: unknown, decimal?: Decimal): AvroP
   return Object.freeze({ type: type as AvroPrimitive['type'], logicalType: text(logicalType), decimal });
 }
 
-/** Undefined: not a decimal, or one that the specification has ignored; `size` in bytes limits the digits of a fixed. */
+/** Undefined: not a decimal, or one that the specification says to ignore; `size` (bytes of a fixed) limits its digits. */
 function decimalOf({ logicalType, precision, scale = 0 }: Json, size?: number): Decimal | undefined {
   if (logicalType !== 'decimal' || !isCount(precision) || !isCount(scale) || precision < 1) return undefined;
   const most = size === undefined ? Number.POSITIVE_INFINITY : Math.floor((8 * size - 1) * Math.log10(2));

@@ -2,14 +2,14 @@ import type { AvroRecord, AvroType } from './schema.ts';
 import { MAX_DEPTH } from './schema.ts';
 
 /**
- * Writes JavaScript that walks over an Avro value without looking at more of it than its shape.
+ * Writes JavaScript that skips an Avro value, checking only its structure.
  *
  * The code has `A` (bytes), `at`, `end`, `n`, `depth` and the names of avro-runtime in scope, moves `at`, and leaves by `fail`.
  * Every record type becomes one function, so code grows with the schema, not with its expansion, and recursion is counted.
- * No text of the schema gets into the code: only numbers do.
+ * The code contains no text from the schema, only numbers.
  */
 export class SkipWriter {
-  /** Source of the functions made so far, to stand in front of the code that calls them. */
+  /** Source of the functions made so far; it must precede the code that calls them. */
   readonly functions: string[] = [];
   private readonly judgesText: boolean;
   private readonly ids = new Map<AvroRecord, string>();
@@ -17,7 +17,7 @@ export class SkipWriter {
   private readonly empty = new Map<AvroRecord, boolean>();
   private names = 0;
 
-  /** `judgesText`: what is stepped over is looked at after all, text as UTF-8, blocks whatever length they state. */
+  /** `judgesText`: also validate skipped values: text as UTF-8, and blocks even if they state their length. */
   constructor(judgesText = false) {
     this.judgesText = judgesText;
   }
@@ -84,7 +84,7 @@ export class SkipWriter {
       case 'record': {
         const known = this.least.get(type);
         if (known !== undefined) return known;
-        this.least.set(type, 0); // a record inside itself, without a way out, has no values at all
+        this.least.set(type, 0); // an endlessly recursive record has no values
         let bytes = 0;
         for (const field of type.fields) bytes = Math.min(2 ** 31, bytes + this.leastBytes(field.type));
         this.least.set(type, bytes);

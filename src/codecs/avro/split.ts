@@ -2,12 +2,12 @@ import { RUNTIME } from './runtime.ts';
 import { parseAvroRecord } from './schema.ts';
 import { SkipWriter } from './skip.ts';
 
-/** The end of the value that begins at `at`, or -1 where none ends before `end`. */
+/** The end of the value that begins at `at`, or -1 if none ends by `end`. */
 export type ValueEnd = (bytes: Buffer, at: number, end: number) => number;
 
 /**
- * Where values that lie one behind the other end: a container of Avro has counts of them, and no lengths. Keeps the promises
- * of compileAvroDecoder; throws `schema-incompatible` for what is no schema of a record.
+ * Finds where adjacent values end: an Avro container file has counts of them, but no lengths. Keeps the promises of
+ * compileAvroDecoder; throws `schema-incompatible` if the schema is not a record schema.
  */
 export function compileAvroSplitter(schema: unknown): ValueEnd {
   const skips = new SkipWriter();

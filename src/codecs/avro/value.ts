@@ -7,9 +7,10 @@ import { type AvroRecord, type AvroType, type Decimal, MAX_DEPTH, parseAvroSchem
  * Avro binary → a value for people and their tools: every field of the writer, nothing resolved or renamed.
  *
  * Promise: total over any bytes, bounded as the decoder is (counts are checked against the bytes left, 64 levels); undefined
- * where they are not exactly one value of the schema. Records and maps become objects, unions the value of their branch,
- * longs beyond ±(2^53−1) their digits, floats that are no JSON number their names, bytes and fixed `0x…`, decimals numbers, or
- * their digits where a number has not as many; other logical types stay what they are made of. Limit: an object per value. The path decodes with decoder.ts; this is for looking.
+ * if they are not exactly one value of the schema. Records and maps become objects, unions the value of their branch, longs
+ * beyond ±(2^53−1) their digits, floats that JSON cannot express their names, bytes and fixed `0x…`, decimals numbers, or their
+ * digits if a number cannot hold them; other logical types keep their underlying value. Limit: an object per value; the path
+ * decodes with decoder.ts.
  */
 export function createAvroReader(schema: unknown): (bytes: Buffer, start: number) => unknown {
   const type = parseAvroSchema(schema, 'schema-incompatible');
@@ -24,13 +25,13 @@ interface Cursor {
   readonly bytes: Buffer;
   /** -1 once something did not fit. */
   at: number;
-  /** Items so far that took no byte: lists of nulls in lists would multiply what each block may claim. */
+  /** Items so far that took no bytes: nested lists of nulls would multiply what each block may claim. */
   empty: number;
 }
 
 const MAX_EMPTY_ITEMS = 65_536;
 
-/** Undefined where it does not fit; `cursor.at` is then -1. */
+/** Undefined if it does not fit; `cursor.at` is then -1. */
 function readValue(type: AvroType, cursor: Cursor, depth: number): unknown {
   const { bytes } = cursor;
   const end = bytes.length;
@@ -118,7 +119,7 @@ function readItems(cursor: Cursor, itemBytes: number, item: () => void): boolean
   }
 }
 
-/** The least that a value takes; `open` are the records that it lies in. */
+/** The least bytes that a value takes; `open` are the records around it. */
 function leastBytes(type: AvroType, open: readonly AvroType[] = []): number {
   switch (type.type) {
     case 'null':
@@ -148,7 +149,7 @@ function step(cursor: Cursor, bytes: number): boolean {
   return move(cursor, bytes > cursor.bytes.length - cursor.at ? -1 : cursor.at + bytes);
 }
 
-/** Steps over a length and what it says; HALVES[0] is the length. */
+/** Skips a length and the bytes that it announces; HALVES[0] is the length. */
 function sized(cursor: Cursor): boolean {
   const at = readLength(cursor.bytes, cursor.at, cursor.bytes.length);
   return move(cursor, at < 0 ? -1 : at + HALVES[0]);
@@ -168,7 +169,7 @@ function numberOf(value: number): number | string {
   return Number.isFinite(value) ? value : String(value);
 }
 
-/** A decimal as a number, where that has all of its digits, else as text. */
+/** A decimal as a number if that keeps all digits, otherwise as text. */
 function bytesOf(decimal: Decimal | undefined, bytes: Buffer, start: number, end: number): number | string {
   if (decimal === undefined || end === start) return hexOf(bytes, start, end);
   const from = significantFrom(bytes, start, end);

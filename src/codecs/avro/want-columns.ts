@@ -13,27 +13,27 @@ import type { ColumnWant } from '../types.ts';
 import { holdsFloat32 } from './paths.ts';
 import { parseAvroRecord } from './schema.ts';
 
-/** Every field of a schema (parsed JSON), whole: what takes values from one format to the other as they are. */
+/** Wants for every field of a schema (parsed JSON), raw: for converting values between formats unchanged. */
 export function wholeWants(schema: unknown): readonly ColumnWant[] {
   return parseAvroRecord(schema).fields.map(({ name, type }) => ({ field: name, kind: 'raw', width: 1, type }));
 }
 
-/** Fresh columns of `count` entries, everything missing, one a want: what `ValueDecoder.bind` takes. Text lies in `arena`. */
+/** Fresh columns of `count` entries, all missing, one for each want: what `ValueDecoder.bind` takes. Text lies in `arena`. */
 export function columnsOf(wants: readonly ColumnWant[], count: number, arena: Buffer): Column[] {
   return wants.map((want) => columnOf(want, count, arena));
 }
 
-/** Wants whose values are float32, all of them, by the reader's schema (parsed JSON). */
+/** Wants whose values are all float32 by the reader's schema (parsed JSON). */
 export function float32Wants(schema: unknown, wants: readonly ColumnWant[]): ReadonlySet<ColumnWant> {
   return new Set(wants.filter(({ kind, field }) => kind === 'vector' && holdsFloat32(schema, field)));
 }
 
-/** Bytes that an entry of each takes, in all. */
+/** Bytes that one entry of all the wants takes. */
 export function entryBytes(wants: readonly ColumnWant[], float32: ReadonlySet<ColumnWant>): number {
   return wants.reduce((sum, want) => sum + 1 + (float32.has(want) ? 4 : 8) * want.width, 0);
 }
 
-/** Columns of up to `capacity` entries, again; `float32` of the wants are kept as such. */
+/** Columns of up to `capacity` entries, reused; those in `float32` are kept as float32. */
 export class ReusedColumns {
   private readonly columns: readonly Column[];
 
@@ -44,15 +44,15 @@ export class ReusedColumns {
   }
 
   /**
-   * As fresh ones, in the same memory; what it held is gone, but for the values of vectors: `blankMissing` says which of them
-   * are none, once the others are there.
+   * As good as fresh ones, in the same memory: all entries are missing, except that vectors keep their old values; after decoding,
+   * `blankMissing` blanks those that are missing.
    */
   of(count: number, arena: Buffer): Column[] {
     return this.columns.map((column) => emptied(column, count, arena));
   }
 }
 
-/** What a frame's decoding ends with: vectors that are not there are NaN throughout. */
+/** Ends the decoding of a frame: missing vectors become NaN throughout. */
 export function endVectors(columns: readonly Column[]): void {
   for (const column of columns) if (column.kind === 'vector') blankMissing(column);
 }

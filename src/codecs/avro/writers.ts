@@ -3,7 +3,7 @@ import { putVarint, varintBytes } from '../../kernel/bytes/varints.ts';
 import { symbolAt } from '../symbols.ts';
 
 /**
- * What generated encoders call: each writes at `at`, where there is room, and returns the position after it.
+ * What generated encoders call: each writes at `at`, where the caller has made room, and returns the position after it.
  */
 
 /** Below this length a loop beats a native copy. */
@@ -33,7 +33,7 @@ export function putInteger(into: Buffer, at: number, value: number): number {
   return putLong(into, at, value | 0, Math.floor(value / 4294967296));
 }
 
-/** bytes[start..end) as they are. */
+/** Copies bytes[start..end) unchanged. */
 export function putBytes(into: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
   if (end - start >= NATIVE_FROM_BYTES) {
     bytes.copy(into, at, start, end);
@@ -43,7 +43,7 @@ export function putBytes(into: Buffer, at: number, bytes: Buffer, start: number,
   return at;
 }
 
-/** Of all of the bytes: made once a frame, for a column of text. */
+/** Over all of the bytes: made once a frame, for a column of text. */
 function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }

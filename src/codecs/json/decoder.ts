@@ -9,7 +9,7 @@ import { jsonFields } from './fields.ts';
 import { JsonRowReader } from './row.ts';
 
 export interface JsonDecoderOptions {
-  /** The .avsc (parsed JSON) that says which fields there are, and of what type. */
+  /** The .avsc (parsed JSON) that gives the fields and their types. */
   readonly schema: unknown;
   readonly wants: readonly ColumnWant[];
 }
@@ -19,12 +19,12 @@ export interface JsonDecoderOptions {
  * encoding: `"ATL"`, never `{"string":"ATL"}`; a vector is an array of numbers, whatever its Avro type.
  *
  * Promise, for any bytes: it never throws, reads nothing outside [start, end), takes time linear in their number, and accepts
- * nothing that JSON.parse would refuse. Beyond that it refuses more than 64 levels and bytes that are not UTF-8; and in wanted
- * fields a value of another type, null where the type has none, numbers out of range (1.0 is an integer, 1.5 is not), a
- * surrogate without its other half. A member given twice counts with its last value. An absent one is its default, or null
- * where its type allows that: producers leave nulls out. What nobody wants may be of any type.
+ * nothing that JSON.parse would refuse. It also refuses more than 64 levels and bytes that are not UTF-8; and, in wanted
+ * fields, a value of another type, null where the type has none, numbers out of range (1.0 is an integer, 1.5 is not), and
+ * unpaired surrogates. If a member occurs twice, its last value counts. An absent one is its default, or null where its type
+ * allows that, because producers omit nulls. Unwanted members may have any type.
  *
- * A string with escapes makes its column own a copy of the arena, in which the text is resolved in place.
+ * A string with escapes makes its column own a copy of the arena, in which the text is unescaped in place.
  * Throws `contract-broken` for a bad schema or a want that it cannot serve.
  */
 export function compileJsonDecoder(options: JsonDecoderOptions): ValueDecoder {

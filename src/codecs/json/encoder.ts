@@ -15,24 +15,24 @@ import { FALSE, NULL, TRUE } from './scan.ts';
 import { type JsonShape, jsonShape } from './shape.ts';
 import { maxTextBytes, writeText } from './write.ts';
 
-/** A column's member: the text before its value, and what its value must be. */
+/** A column's member: the text before its value, and its type. */
 interface Member {
   /** `{"name":` or `,"name":`, after any constant members that stand before it. */
   readonly before: Buffer;
   readonly column: Column;
-  /** Of the value, or of a vector's items. */
+  /** Type of the value, or of a vector's items. */
   readonly type: AvroType['type'];
   readonly nullable: boolean;
   readonly symbols: readonly Buffer[] | undefined;
-  /** Of what is raw: how it is read, and its text for the record that is being written. */
+  /** For a raw column: how to read it, and its text for the record that is being written. */
   readonly raw: { readonly shape: JsonShape; readonly out: JsonOut } | undefined;
 }
 
 /**
  * Columns → plain JSON objects, members in the order of the schema, into the slab.
  *
- * Numbers are the shortest text that reads back to the same value: to the same float32 where the type is float. Longs have
- * all their digits. Answers false where a value does not fit, by the rules of compileAvroEncoder. Throws `contract-broken` as
+ * Numbers are the shortest text that reads back to the same value: to the same float32 if the type is float. Longs keep all
+ * their digits. Returns false if a value does not fit, by the rules of compileAvroEncoder. Throws `contract-broken` as
  * planOutput does.
  */
 export function compileJsonEncoder(options: EncoderOptions): ValueEncoder {
@@ -108,7 +108,7 @@ function isMissing(column: Column, i: number): boolean {
   return column.present[i] === 0;
 }
 
-/** -1: what is raw cannot be said in JSON. */
+/** -1: a raw value that JSON cannot express. */
 function maxBytes({ column, raw }: Member, i: number): number {
   if (column.kind === 'raw') {
     if (raw === undefined || column.start[i] < 0) return 4;
@@ -121,7 +121,7 @@ function maxBytes({ column, raw }: Member, i: number): number {
   return column.kind === 'vector' ? 4 + (MAX_NUMBER_BYTES + 1) * column.width : MAX_NUMBER_BYTES;
 }
 
-/** Writes an entry that is there; -1: it does not fit its type. */
+/** Writes an entry that is present; -1: it does not fit its type. */
 function writeEntry(into: Buffer, at: number, member: Member, i: number): number {
   const { column } = member;
   switch (column.kind) {

@@ -9,7 +9,7 @@ import type { ColumnWant } from '../types.ts';
 import { type JsonShape, jsonShape } from './shape.ts';
 import { type TimeText, timeTextOf } from './times.ts';
 
-/** Numeric types that a value may have, as bits. */
+/** Numeric types that a value may have, as a bit set. */
 export const INT = 1;
 export const LONG = 2;
 export const FLOAT = 4;
@@ -22,7 +22,7 @@ const NUMERIC: Readonly<Partial<Record<AvroType['type'], number>>> = {
   double: DOUBLE,
 };
 
-/** A column, and its entry where there is no value; undefined: missing. */
+/** A column, and its entry if there is no value; undefined: missing. */
 export interface Absent {
   readonly slot: number;
   readonly entry: DefaultEntry | undefined;
@@ -36,33 +36,33 @@ export interface JsonField {
   readonly allowsBoolean: boolean;
   readonly numbers: number;
   readonly allowsText: boolean;
-  /** Numbers as text, where text is nothing else: decimals, and times of any of the kinds that are named. */
+  /** Numbers given as text, if the type allows no other text: decimals, and times of any of these kinds. */
   readonly quotedDecimal: boolean;
   readonly quotedTimes: readonly TimeText[];
-  /** Symbols, where text must be one. */
+  /** Symbols, if text must be one of them. */
   readonly symbols: readonly Buffer[] | undefined;
-  /** Values are null or of one type, and nobody wants them whole. */
+  /** Values are null or of one type, and no want takes them whole. */
   readonly isPlain: boolean;
-  /** What a branch that is none for some of the columns may begin with: an object, a list. */
+  /** Whether a branch is an object or a list in JSON; in columns that cannot hold it, such a value is missing. */
   readonly allowsObject: boolean;
   readonly allowsList: boolean;
-  /** For columns that pass the value on whole. */
+  /** For columns that pass on the whole value. */
   readonly shape: JsonShape | undefined;
   /** Numeric types of the items of a vector. */
   readonly items: number;
-  /** Columns that it goes to itself. */
+  /** Columns for the field itself. */
   readonly slots: readonly number[];
-  /** Of a record: its fields that are wanted. */
+  /** If it is a record: its wanted fields. */
   readonly inner: readonly JsonField[];
-  /** What its columns, and those of the fields inside of it, get where it is absent … */
+  /** Entries for its columns, and those of nested fields, if it is absent … */
   readonly fallback: readonly Absent[];
-  /** … and those of the fields inside of it where it is there, and no record. */
+  /** … and for columns of nested fields if it is present but not a record. */
   readonly nothing: readonly Absent[];
   /** The field may be absent. */
   readonly optional: boolean;
 }
 
-/** The distinct fields that are wanted, those of records inside of the record too. Throws `contract-broken` as wantedField does. */
+/** The distinct wanted fields, including those of nested records. Throws `contract-broken` as wantedField does. */
 export function jsonFields(record: AvroRecord, wants: readonly ColumnWant[]): readonly JsonField[] {
   return fieldsAt(
     wants.map((want, slot) => new ResolvedWant(record, want, slot)),
@@ -102,19 +102,19 @@ function fieldsAt(resolved: readonly ResolvedWant[], depth: number): readonly Js
   });
 }
 
-/** What a column gets where a field on the way to its own is absent: the default, or null. */
+/** A column's entry if a field on the way to its own is absent: the default, or null. */
 function absentEntry({ want, way, field }: ResolvedWant, depth: number): DefaultEntry | undefined {
   const [absent] = way.slice(depth);
   if (absent.default !== undefined) return defaultEntry(defaultOf(way.slice(depth), field), want);
   return isNullable(absent.type) ? nullEntry(field, want) : undefined;
 }
 
-/** A null goes on whole as a value; any other column has nothing for it. */
+/** A raw column passes on null as a value; for any other column it is missing. */
 function nullEntry(field: AvroField, want: ColumnWant): DefaultEntry | undefined {
   return want.kind === 'raw' && isNullable(field.type) ? defaultEntry({ ...field, default: null }, want) : undefined;
 }
 
-/** A number as a value of the first type of `bits` that it fits; NaN: of none. */
+/** A number as a value of the first type in `bits` that it fits; NaN: none. */
 export function fitNumber(bits: number, value: number): number {
   if ((bits & INT) !== 0 && (value | 0) === value) return value + 0;
   if ((bits & LONG) !== 0 && Number.isSafeInteger(value)) return value + 0;
@@ -130,7 +130,7 @@ function numericBits(types: readonly AvroType[]): number {
   return types.reduce((bits, type) => bits | (decimalOf(type) !== undefined ? DOUBLE : (NUMERIC[type.type] ?? 0)), 0);
 }
 
-/** What the items of a vector are; bytes and fixed hold float32, and are arrays of numbers in plain JSON. */
+/** The type of a vector's items; bytes and fixed hold float32, and are arrays of numbers in plain JSON. */
 function itemType(type: AvroType): AvroType {
   if (type.type === 'array') return type.items;
   if (isDuration(type)) return { type: 'long', logicalType: undefined };
@@ -145,7 +145,7 @@ const QUOTE = 0x22;
 const LOWER_T = 0x74;
 const LOWER_F = 0x66;
 
-/** Whether a value that begins with `byte` is of a branch of the field's union that such a column, or a record, does not hold. */
+/** Whether a value that begins with `byte` belongs to a branch of the field's union that such a column, or a record, cannot hold. */
 export function isOther(field: JsonField, kind: Column['kind'] | 'record', byte: number): boolean {
   if (byte === OPEN_BRACE) return field.allowsObject;
   if (byte === OPEN_BRACKET) return kind !== 'vector' && field.allowsList;

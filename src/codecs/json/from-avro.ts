@@ -14,11 +14,11 @@ export interface JsonOut {
 }
 
 /**
- * A value in Avro's binary encoding, which a decoder has judged, at bytes[at..], appended as plain JSON. Returns the position
- * behind it; -1: a float in it is not finite, a decimal longer than any that is used, or it is no value of the type.
+ * Appends a value in Avro's binary encoding at bytes[at..], which a decoder has validated, as plain JSON. Returns the position
+ * after it; -1: it contains a float that is not finite or a decimal longer than the limit, or is not a value of the type.
  *
- * Members in the order of the schema; bytes and fixed are text of characters U+0000 to U+00FF; decimals numbers with all of
- * their digits; times numbers, as they count.
+ * Members follow the order of the schema; bytes and fixed are text of characters U+0000 to U+00FF; decimals are numbers with
+ * all their digits; times are numbers in the schema's unit.
  */
 export function writeAvroAsJson(out: JsonOut, shape: JsonShape, bytes: Buffer, at: number, end: number): number {
   switch (shape.type) {

@@ -2,17 +2,17 @@ import type { AvroType } from '../avro/schema.ts';
 import { type JsonShape, jsonShape } from './shape.ts';
 
 /**
- * How much longer a value gets on its way from plain JSON to Avro's binary encoding (to-avro.ts): `0` is one byte and a double
- * eight, `{}` may stand for defaults of a thousand.
+ * How much a value may grow from plain JSON to Avro's binary encoding (to-avro.ts): `0` is one byte but a double eight, and `{}`
+ * may stand for defaults of a thousand bytes.
  *
- * Promise: bytes of Avro a byte of JSON, at most, for a value of this type among others: with the comma behind it, and the block
- * that it is of. A sum of values never has a larger ratio than the largest of its parts, so containers have that of what is in them.
+ * Promise: an upper bound of the bytes of Avro for each byte of JSON, for a value of this type among others, counting the comma
+ * after it and its block. The ratio of a sum never exceeds the largest ratio of its parts, so containers have that of their content.
  */
 export function growthOfJson(type: AvroType): number {
   return growth(jsonShape(type), 0, new Set());
 }
 
-/** A double is a byte and a comma, and comes to eight in a block of one: 4.5. */
+/** A double may be one digit and a comma, and takes eight bytes in a block of one: 4.5. */
 const BLOCK = 1;
 const COMMA = 1;
 
@@ -44,7 +44,7 @@ function growth(shape: JsonShape, index: number, above: Set<JsonShape>): number 
     case 'map':
       return Math.max(of(1, 1), growth(shape.parts[0], 0, above));
     case 'record': {
-      // Within itself it is a part of which the ratio is known outside.
+      // A nested occurrence of a record is a part whose ratio its outer occurrence covers.
       if (above.has(shape)) return 0;
       above.add(shape);
       const constants = shape.fields.reduce((sum, { constant }) => sum + (constant?.length ?? 0), 0);
@@ -55,10 +55,10 @@ function growth(shape: JsonShape, index: number, above: Set<JsonShape>): number 
   }
 }
 
-/** In a list each float32 is a digit and a comma. */
+/** In a list each float32 may be one digit and a comma. */
 const FLOATS = 4 / 2;
 
-/** `9e99` has a hundred digits; a fixed has all of its bytes for `0`. */
+/** `9e99` has a hundred digits; a fixed takes its full size even for `0`. */
 function decimalGrowth({ decimal, size }: JsonShape, of: (avroBytes: number, jsonBytes: number) => number): number {
   if (size >= 0) return of(size, 1);
   const ratios: number[] = [];

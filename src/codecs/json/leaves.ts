@@ -5,13 +5,13 @@ import type { JsonCursor } from './scan.ts';
 import type { JsonShape } from './shape.ts';
 import { resolveEscapes } from './text.ts';
 
-/** Text, bytes and decimals of JSON, appended to a raw column; see writeJsonAsAvro. */
+/** Text, bytes and decimals from JSON, appended to a raw column; see writeJsonAsAvro. */
 const QUOTE = 0x22;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const COMMA = 0x2c;
 
-/** The cursor's last string with its length; escapes only make it shorter. */
+/** The cursor's last string after its length; resolving escapes only shortens it. */
 export function appendText(cursor: JsonCursor, out: RawColumn): boolean {
   const { bytes, textStart, textEnd } = cursor;
   if (!cursor.escaped) {
@@ -31,7 +31,7 @@ export function appendText(cursor: JsonCursor, out: RawColumn): boolean {
 
 const MAX_LENGTH = 5;
 
-/** Characters as bytes, each of one or two bytes of UTF-8; or numbers as float32. */
+/** Characters as bytes, each of one or two bytes in UTF-8; or numbers as float32. */
 export function appendBytes(cursor: JsonCursor, { size }: JsonShape, out: RawColumn, byte: number): boolean {
   const isFixed = size >= 0;
   const before = out.used;
@@ -83,7 +83,7 @@ function appendFloats(cursor: JsonCursor, out: RawColumn): boolean {
   }
 }
 
-/** A number, or text that is one, with its digits; with their length where the type has no size. */
+/** A decimal, given as a number or as text; preceded by its length unless the type has a size. */
 export function appendDecimal(cursor: JsonCursor, shape: JsonShape, out: RawColumn, byte: number): boolean {
   const { decimal, size } = shape;
   if (decimal === undefined || !(byte === QUOTE ? cursor.string() : cursor.number())) return false;

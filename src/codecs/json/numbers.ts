@@ -7,7 +7,7 @@ export const MAX_NUMBER_BYTES = 32;
 
 const POWERS = Float64Array.from({ length: 18 }, (_, exponent) => 10 ** exponent);
 
-/** The shortest decimal that reads back to `value` as a float32; `value` is finite and is one already. */
+/** The shortest decimal that reads back to `value` as a float32; `value` must be finite and a float32. */
 export function writeFloat32(into: Buffer, at: number, value: number): number {
   const size = Math.abs(value);
   if (size >= 1e-5 && size < 1e9) {
@@ -27,7 +27,7 @@ export function writeFloat32(into: Buffer, at: number, value: number): number {
   return writeFloat64(into, at, Number(value.toPrecision(9)));
 }
 
-/** The shortest decimal that reads back to `value`, which is finite. */
+/** The shortest decimal that reads back to `value`, which must be finite. */
 export function writeFloat64(into: Buffer, at: number, value: number): number {
   if (Number.isSafeInteger(value)) {
     if (value === 0 && 1 / value < 0) into[at++] = 0x2d;
@@ -36,7 +36,7 @@ export function writeFloat64(into: Buffer, at: number, value: number): number {
   return at + into.write(String(value), at, 'latin1');
 }
 
-/** digits ÷ 10^places, with a digit in front of the point. */
+/** digits ÷ 10^places, with a digit before the point. */
 function writePoint(into: Buffer, at: number, digits: number, places: number): number {
   const end = writeUint(into, at, digits, places + 1);
   if (places === 0) return end;

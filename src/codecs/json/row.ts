@@ -20,10 +20,10 @@ const LOWER_T = 0x74;
 const LOWER_F = 0x66;
 const LOWER_N = 0x6e;
 
-/** A time that goes to a column of longs. */
+/** A time on its way to a column of longs. */
 const COUNT = new Float64Array(1);
 
-/** Where the text of an entry begins in a column; asked once a frame. */
+/** Where the text of an entry begins in a column; called once a frame. */
 export type TextBase = (entry: DefaultEntry | undefined, column: Column) => number;
 
 interface Put extends Absent {
@@ -31,22 +31,22 @@ interface Put extends Absent {
 }
 
 /**
- * Reads the JSON objects of one frame into its columns: what compileJsonDecoder promises is kept here. Records inside of a record
- * have a reader each, made with this one, which shares its cursor.
+ * Reads the JSON objects of one frame into its columns, keeping the promises of compileJsonDecoder. Each nested record has a
+ * reader of its own, created by this one and sharing its cursor.
  */
 export class JsonRowReader {
   private readonly arena: Buffer;
   private readonly fields: readonly JsonField[];
   private readonly columns: readonly Column[];
-  /** Field → what its columns get where it is absent. */
+  /** Field → what its columns get if it is absent. */
   private readonly absent: readonly (readonly Put[])[];
   private readonly cursor: JsonCursor;
-  /** Containers open around the value of a member. */
+  /** Number of containers open around a member's value. */
   private readonly depth: number;
-  /** Field → the reader of the record that it is, where fields of that are wanted. */
+  /** Field → reader of the nested record, if any of its fields are wanted. */
   private readonly inner: readonly (JsonRowReader | undefined)[];
   private readonly isFlat: boolean;
-  /** Field → the last reading that met it. */
+  /** Field → number of the last read that found it. */
   private readonly seenIn: Float64Array;
   private reading = 0;
   private expected = 0;
@@ -65,7 +65,7 @@ export class JsonRowReader {
     this.cursor = cursor;
     this.depth = depth;
     this.seenIn = new Float64Array(fields.length);
-    // Columns are handed over with everything missing; only a record that is given twice had something before.
+    // Columns arrive with everything missing; only a record that occurs twice leaves something to reset.
     this.absent = fields.map(({ fallback }) =>
       fallback
         .filter(({ entry }) => depth > 1 || entry !== undefined)
@@ -89,7 +89,7 @@ export class JsonRowReader {
     return this.fillAbsent(i);
   }
 
-  /** The record at the cursor's brace. */
+  /** The record whose brace is at the cursor. */
   private readRecord(i: number): boolean {
     if (this.depth > MAX_DEPTH) return false;
     this.reading++;
@@ -160,7 +160,7 @@ export class JsonRowReader {
     return this.isFlat || this.readInner(f, begin, byte, i);
   }
 
-  /** What is wanted of the record that a field may be. */
+  /** The wanted fields of a nested record. */
   private readInner(f: number, begin: number, byte: number, i: number): boolean {
     const { cursor } = this;
     const field = this.fields[f];
@@ -216,7 +216,7 @@ export class JsonRowReader {
     return shape !== undefined && writeJsonAsAvro(this.cursor, shape, column, this.depth) && endRaw(column, i);
   }
 
-  /** A number that JSON has as text: a decimal, a time. */
+  /** A number that JSON gives as text: a decimal or a time. */
   private readQuoted({ quotedDecimal, quotedTimes }: JsonField, into: Float64Array, at: number): boolean {
     const { cursor, arena } = this;
     if ((!quotedDecimal && quotedTimes.length === 0) || !cursor.string() || cursor.escaped) return false;
@@ -252,7 +252,7 @@ export class JsonRowReader {
     return !Number.isNaN(value);
   }
 
-  /** Text with escapes is resolved in place, in a copy of the arena that the column then owns: it only gets shorter. */
+  /** Text with escapes is resolved in place, which only shortens it, in a copy of the arena that the column then owns. */
   private readText(field: JsonField, column: StringColumn, i: number): boolean {
     const { cursor, arena } = this;
     if (!cursor.string()) return false;

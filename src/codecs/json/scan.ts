@@ -9,16 +9,16 @@ const CLOSE_BRACKET = 0x5d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
-/** Powers of ten that a double holds exactly and a fraction of up to 15 digits needs. */
+/** Powers of ten that a double holds exactly, as many as fractions of up to 15 digits need. */
 const POWERS = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 const EXACT_DIGITS = 15;
 
-/** By byte: what may follow a backslash (1), the four digits of \u apart (2). */
+/** By byte: what may follow a backslash (1); 2: four hexadecimal digits must follow (\u). */
 const ESCAPES = new Uint8Array(256);
 for (const letter of '"\\/bfnrt') ESCAPES[letter.charCodeAt(0)] = 1;
 ESCAPES[0x75] = 2;
 
-/** By byte: the value of a hexadecimal digit, 16 for what is none. */
+/** By byte: the value of a hexadecimal digit; 16 for any other byte. */
 export const HEX = new Uint8Array(256).fill(16);
 for (let digit = 0; digit < 16; digit++) {
   HEX[digit.toString(16).charCodeAt(0)] = digit;
@@ -26,8 +26,8 @@ for (let digit = 0; digit < 16; digit++) {
 }
 
 /**
- * A cursor over JSON text (RFC 8259, strictly) in bytes[at..end). Each method that reads answers false where the text is
- * wrong, and then is of no more use; none reads outside the range, throws, or makes an object but for rare numbers.
+ * A cursor over JSON text (RFC 8259, strictly) in bytes[at..end). Each reading method returns false if the text is wrong; the
+ * cursor is then of no further use. None reads outside the range, throws, or makes an object except for rare numbers.
  * Limit: 64 levels. UTF-8 is not checked here: `nonAscii` says whether there is anything to check.
  */
 export class JsonCursor {
@@ -37,7 +37,7 @@ export class JsonCursor {
   end = 0;
   /** Where the text begins. */
   from = 0;
-  /** The last string, without its quotes, and whether it has escapes. */
+  /** Start and end of the last string, without its quotes, and whether it has escapes. */
   textStart = 0;
   textEnd = 0;
   escaped = false;
@@ -105,14 +105,14 @@ export class JsonCursor {
     return false;
   }
 
-  /** A member's name and the colon after it, the cursor at or before its quote. */
+  /** A member's name and the colon after it; the cursor is at or before its quote. */
   name(): boolean {
     if (this.peek() !== QUOTE || !this.string() || this.peek() !== COLON) return false;
     this.at++;
     return true;
   }
 
-  /** A number at the cursor → `value`, the double nearest to it (infinite where it is out of range). */
+  /** A number at the cursor → `value`, the nearest double (infinite if out of range). */
   number(): boolean {
     const { bytes, end } = this;
     let at = this.at;
@@ -146,7 +146,7 @@ export class JsonCursor {
     }
     this.at = at;
     if (plain && digits <= EXACT_DIGITS) {
-      // Both operands are exact, so the one division rounds as the decimal would.
+      // Both operands are exact, so this one division is correctly rounded.
       mantissa /= POWERS[fraction];
       this.value = negative ? -mantissa : mantissa;
     } else {
@@ -163,7 +163,7 @@ export class JsonCursor {
     return true;
   }
 
-  /** Any value, the cursor at or before it; `depth` containers are open around it. */
+  /** Any value; the cursor is at or before it, and `depth` containers are open around it. */
   skip(depth: number): boolean {
     const base = depth;
     for (;;) {

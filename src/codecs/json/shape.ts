@@ -3,15 +3,15 @@ import { branchesOf, decimalOf, isNullable } from '../avro/fields.ts';
 import type { AvroField, AvroRecord, AvroType, Decimal } from '../avro/schema.ts';
 import { type TimeText, timeTextOf } from './times.ts';
 
-/** A type as writeJsonAsAvro needs it: what it would have to make or look up for a value is made once. */
+/** A type prepared for writeJsonAsAvro: whatever would be made or looked up for each value is made once. */
 export interface JsonShape {
   readonly type: AvroType['type'];
   readonly decimal: Decimal | undefined;
   readonly time: TimeText | undefined;
-  /** Bytes of a fixed; -1 of bytes. */
+  /** Size of a fixed; -1 for bytes. */
   readonly size: number;
   readonly symbols: readonly Buffer[];
-  /** Branches of a union; the one shape of items or values. */
+  /** Branches of a union, or the one shape of items or values. */
   readonly parts: readonly JsonShape[];
   readonly fields: readonly JsonShapeField[];
 }
@@ -19,7 +19,7 @@ export interface JsonShape {
 export interface JsonShapeField {
   readonly name: Buffer;
   readonly shape: JsonShape;
-  /** What stands for it where it is absent, encoded: its default, or null; undefined: it has to be there. */
+  /** What stands for it if it is absent, encoded: its default, or null; undefined: it is required. */
   readonly constant: Buffer | undefined;
 }
 

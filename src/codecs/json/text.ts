@@ -1,7 +1,7 @@
 import { HEX } from './scan.ts';
 
 /**
- * Text and 64-bit integers out of JSON tokens that JsonCursor has found to be well-formed.
+ * Text and 64-bit integers from JSON tokens that JsonCursor has found to be well-formed.
  */
 
 const UNESCAPED = new Uint8Array(256);
@@ -10,8 +10,8 @@ for (const [letter, code] of Object.entries({ '"': 34, '\\': 92, '/': 47, b: 8, 
 }
 
 /**
- * Writes the text of a string token, escapes resolved, at `at` and returns where it ends: never further than the token is long,
- * so `into` may hold the token itself at the same place. -1: it has a surrogate without its other half, which no UTF-8 can say.
+ * Writes the text of a string token at `at`, escapes resolved, and returns where it ends: never longer than the token, so `into`
+ * may be the token's own memory. -1: it has an unpaired surrogate, which UTF-8 cannot express.
  */
 export function resolveEscapes(from: Buffer, start: number, end: number, into: Buffer, at: number): number {
   while (start < end) {
@@ -77,7 +77,7 @@ export function readLongDigits(from: Buffer, start: number, end: number, words: 
   let rest = 0;
   while (start < split) top = top * 10 + from[start++] - 0x30;
   while (start < end) rest = rest * 10 + from[start++] - 0x30;
-  // top × 10^9 + rest, top below 10^10, in two halves of which every step is exact in a double.
+  // top × 10^9 + rest, top below 10^10, in two halves so that every step is exact in a double.
   const upper = Math.floor(top / 65536) * 1e9;
   const lower = (top % 65536) * 1e9 + rest + (upper % 65536) * 65536;
   let low = (lower % 4294967296) | 0;

@@ -2,16 +2,16 @@ import type { AvroType } from '../avro/schema.ts';
 import { isDigit } from './scan.ts';
 
 /**
- * Times that JSON has as text, ISO 8601 as RFC 3339 narrows it: `2024-05-01`, `12:30:00.5`, `2024-05-01T12:30:00Z` or with
- * `+02:00`; a blank in place of the T. Undefined for types that are no time, and for nanoseconds, which a double cannot hold.
+ * Times as text in JSON, in the RFC 3339 profile of ISO 8601: `2024-05-01`, `12:30:00.5`, `2024-05-01T12:30:00Z` or with
+ * `+02:00`; the T may be a space. Undefined for types that are not times, and for nanoseconds, which a double cannot hold.
  */
 export interface TimeText {
   readonly date: boolean;
   readonly time: boolean;
-  /** An offset from UTC has to follow; otherwise none may. */
+  /** Whether an offset from UTC is required; otherwise none is allowed. */
   readonly zoned: boolean;
   readonly perSecond: number;
-  /** Of a date alone: seconds in what is counted. */
+  /** For a date alone: seconds per unit. */
   readonly secondsEach: number;
 }
 
@@ -35,12 +35,12 @@ function logicalTypeOf(type: AvroType): string {
   return 'logicalType' in type ? (type.logicalType ?? '') : '';
 }
 
-/** Where `digits` leaves what it has read. */
+/** The result of `digits`. */
 let read = 0;
 
 /**
- * Text [start, end) as a count of what the type counts → into[at]; digits finer than that are cut off. False: it is no such
- * text, or names a day or a time that is none.
+ * Text [start, end) as a count in the type's unit → into[at]; finer digits are cut off. False: it is not such a text, or names a
+ * day or time that does not exist.
  */
 export function readTime(
   bytes: Buffer,
@@ -106,7 +106,7 @@ export function readTime(
   return true;
 }
 
-/** The same, as the first of the types that it is text of. */
+/** As readTime, for the first of the types that the text fits. */
 export function readFirstTime(
   bytes: Buffer,
   start: number,

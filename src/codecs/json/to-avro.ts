@@ -21,13 +21,13 @@ const WORDS = new Int32Array(2);
 const COUNT = new Float64Array(1);
 
 /**
- * A plain JSON value, the cursor before it, appended to a raw column as Avro's binary encoding has it. False: it is not of the
- * type, by the rules of compileJsonDecoder, and what was appended is nothing.
+ * Appends a plain JSON value, the cursor before it, to a raw column in Avro's binary encoding. False: it is not of the type, by
+ * the rules of compileJsonDecoder, and what was appended is meaningless.
  *
- * Of a union the first branch of the value's kind: of numbers the first that holds it, of text an enum that has it or else
- * string, or else the first time that it is, of objects the first record whose fields are all there. Bytes are text of characters U+0000 to U+00FF, or a list of
- * float32; decimals and times numbers or text. A member given twice counts with its last value.
- * Limit: an object's members are looked over once a level that they lie in.
+ * In a union, the first branch of the value's kind is taken: for numbers the first that can hold it; for text an enum with that
+ * symbol, else string, else the first time that it is; for objects the first record that has all required fields. Bytes are text
+ * of characters U+0000 to U+00FF or a list of float32; decimals and times are numbers or text. If a member occurs twice, its
+ * last value counts. Limit: an object's members are scanned once for each level around them.
  */
 export function writeJsonAsAvro(cursor: JsonCursor, shape: JsonShape, out: RawColumn, depth: number): boolean {
   if (depth > MAX_DEPTH) return false;
@@ -78,7 +78,7 @@ export function writeJsonAsAvro(cursor: JsonCursor, shape: JsonShape, out: RawCo
   }
 }
 
-/** Index of the branch that a value is of, by its first byte; -1: none. */
+/** Index of the branch that a value belongs to, by its first byte; -1: none. */
 function branchOf(
   cursor: JsonCursor,
   branches: readonly JsonShape[],
@@ -87,14 +87,14 @@ function branchOf(
   depth: number,
 ): number {
   const isNumber = byte === MINUS || isDigit(byte);
-  // What JSON has a way of writing comes before what is only written as text or as a list.
+  // Types with a JSON form of their own come before those that can only be written as text or as a list.
   for (let pass = 0; pass < 2; pass++) {
     for (let k = 0; k < branches.length; k++) {
       const branch = branches[k];
       if ((pass === 0) !== isNative(branch, byte)) continue;
       const begin = cursor.at;
       const { used } = out;
-      // Decimals, what has a size, and times as text are tried: only digits, length and form tell them from others.
+      // Decimals, sized types and times as text must be tried: only digits, length and form tell them from others.
       const isTried =
         branch.decimal !== undefined || branch.type === 'fixed' || (byte === QUOTE && branch.time !== undefined);
       const fits = isTried
@@ -165,7 +165,7 @@ function writeWhole(cursor: JsonCursor, { type, time }: JsonShape, out: RawColum
   return !Number.isNaN(value);
 }
 
-/** An item a block: a count is known beforehand only where it is looked for. */
+/** Each item is a block of its own: counting them first would take another scan. */
 function writeItems(cursor: JsonCursor, items: JsonShape, out: RawColumn, depth: number): boolean {
   cursor.at++;
   if (cursor.peek() === CLOSE_BRACKET) {
@@ -205,11 +205,11 @@ function writeMap(cursor: JsonCursor, values: JsonShape, out: RawColumn, depth: 
   return true;
 }
 
-/** Where each field's value begins (0: nowhere), a level of nesting behind the other. */
+/** Where each field's value begins (0: absent), one level of nesting after the other. */
 let places = new Int32Array(256);
 let placesUsed = 0;
 
-/** Goes over the members of an object; their places are behind `placesUsed`. False: it is no object, or one has to be there and is not. */
+/** Scans the members of an object; their places start at `placesUsed`. False: not an object, or a required member is absent. */
 function findMembers(cursor: JsonCursor, fields: readonly JsonShapeField[], depth: number): boolean {
   const base = placesUsed;
   if (base + fields.length > places.length) {

@@ -7,20 +7,20 @@ const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
 
-/** What a mantissa of so many digits comes to is an integer of 31 bits, and the power of ten beside it exact. */
+/** A mantissa of so many digits fits in a 31-bit integer, and its power of ten is exact. */
 const MAX_DIGITS = 9;
 const POWERS = Float64Array.from({ length: MAX_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
 
-/** By digits: what moves a mantissa to the left of them. */
+/** By number of digits: the factor that makes room for them in a mantissa. */
 const SHIFTS = Int32Array.of(1, 10, 100, 1_000, 10_000);
 
 /**
- * The items of an array of numbers, the cursor behind its bracket, into [first, last): exactly so many, and the closing bracket.
- * False: it is another array, or none.
+ * Reads the items of an array of numbers into [first, last): exactly that many, and the closing bracket; the cursor is after the
+ * opening one. False: an array of another length or with other items, or not well-formed.
  *
- * Short decimals of floats, which is what vectors are made of, are read here, in one loop that keeps all it has in registers;
- * every other number, integers' fields included, is the cursor's, from its first byte on, so there is one opinion of what is
- * wrong. A decimal of up to nine digits is one division of exact operands, which rounds as the decimal would.
+ * Short decimals of floats, of which most vectors consist, are read here in one loop that keeps its state in registers. The
+ * cursor reads every other number, including those of integer fields, from its first byte, so validity is decided in one place.
+ * A decimal of up to nine digits is one division of exact operands, which is correctly rounded.
  */
 export function readItems(
   cursor: JsonCursor,
@@ -42,7 +42,7 @@ export function readItems(
     const start = at;
     const negative = bytes[at] === MINUS;
     if (negative) at++;
-    // Behind the end are other bytes of the arena, which are no harm: `at` beyond it is seen below.
+    // Reading past the end is harmless: other bytes of the arena lie there, and `at` beyond the end is detected below.
     let digit = at < end ? bytes[at] - ZERO : -1;
     let digits = 1;
     let places = 0;
@@ -61,7 +61,7 @@ export function readItems(
       if (digit === POINT - ZERO) {
         at++;
         const point = at;
-        // Up to four digits at a time, as bytes of a word: those behind the last digit are shifted out of it.
+        // Up to four digits at a time, as bytes of a word; those after the last digit are shifted out of it.
         for (let taken = 4; taken === 4 && digits <= MAX_DIGITS - 4 && end - at >= 4; ) {
           let word = view.getInt32(at, true) ^ 0x30303030;
           const others = ((word + 0x76767676) | word) & 0x80808080;
@@ -85,7 +85,7 @@ export function readItems(
         places = at - point;
         if (places === 0) isShort = false;
       }
-      // More digits, or an exponent.
+      // It has more digits, or an exponent.
       if ((digit >= 0 && digit <= 9) || ((digit + ZERO) | 0x20) === 0x65) isShort = false;
     }
     if (isShort) {

@@ -1,6 +1,6 @@
 import { putBytes } from '../avro/writers.ts';
 
-/** By byte: the letter after the backslash; 1: as \u00xx; 0: the byte stands for itself. */
+/** By byte: the letter after the backslash; 1: as \u00xx; 0: written unescaped. */
 const ESCAPE = new Uint8Array(256).fill(1, 0, 0x20);
 for (const [byte, letter] of [
   ['"', '"'],
@@ -16,7 +16,7 @@ for (const [byte, letter] of [
 
 const HEX_DIGITS = Buffer.from('0123456789abcdef');
 
-/** Bytes that a text of this many bytes takes at most. */
+/** Most bytes that a text of this many bytes takes as a JSON string. */
 export function maxTextBytes(bytes: number): number {
   return 6 * bytes + 2;
 }
@@ -52,7 +52,7 @@ function writeEscape(into: Buffer, at: number, byte: number, letter: number): nu
   return at;
 }
 
-/** bytes[start..end) as a JSON string of as many characters, U+0000 to U+00FF. */
+/** bytes[start..end) as a JSON string of one character, U+0000 to U+00FF, for each byte. */
 export function writeLatin1(into: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
   into[at++] = 0x22;
   for (let k = start; k < end; k++) {
