@@ -10,13 +10,13 @@ export interface DisplayDeps {
   /** Standard error: standard output is for data. */
   readonly out: { write(text: string): unknown };
   readonly isTTY: boolean;
-  /** Asked at every refresh, because a terminal can be resized. */
+  /** Read at every refresh, because a terminal can be resized. */
   readonly columns: () => number;
   readonly rows?: () => number;
 }
 
 export interface DisplayOptions {
-  /** False where NO_COLOR is set. */
+  /** False if NO_COLOR is set. */
   readonly color?: boolean;
   readonly refreshMs?: number;
   readonly plainMs?: number;
@@ -24,25 +24,25 @@ export interface DisplayOptions {
 
 export interface Display {
   start(): void;
-  /** A line above the panel, as log lines are; without a terminal it is simply written. Ends with a line feed. */
+  /** A line above the panel, such as a log line; simply written if there is no terminal. Ends with a line feed. */
   print(line: string): void;
-  /** The last state stays on the screen, and the cursor comes back. Idempotent. */
+  /** Leaves the last state on the screen and restores the cursor. Idempotent. */
   stop(): void;
 }
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
-/** Terminals that know it show everything in between at once; others ignore it. */
+/** Terminals that support it show everything in between at once; others ignore it. */
 const FRAME_BEGIN = '\u001b[?2026h';
 const FRAME_END = '\u001b[?2026l';
 const CLEAR_LINE_END = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
 /**
- * Live figures: on a terminal a panel that is drawn in place four times a second, elsewhere a plain line a second.
+ * Live figures: on a terminal a panel, redrawn in place four times a second; elsewhere one plain line per second.
  *
- * The panel is redrawn over itself, line by line, so nothing above it is lost and nothing flickers. Limit: what others write to
- * the same terminal lands in the panel; give them `print`. Whoever starts a display stops it, or the cursor stays hidden.
+ * The panel is redrawn over itself, line by line, so nothing above it is lost and nothing flickers. Limit: other output to the same
+ * terminal lands in the panel; use `print`. Whoever starts a display must stop it, or the cursor stays hidden.
  */
 export function createDisplay(deps: DisplayDeps, read: () => DisplayState, options: DisplayOptions = {}): Display {
   const { clock, out, isTTY, columns, rows = () => Number.POSITIVE_INFINITY } = deps;
@@ -61,7 +61,7 @@ export function createDisplay(deps: DisplayDeps, read: () => DisplayState, optio
     const { state, rate } = reading();
     // The last column stays free: some terminals wrap when it is written.
     const width = Math.max(1, columns() - 1);
-    // A panel taller than the screen could not be drawn over: going up stops at the top.
+    // A panel taller than the screen cannot be redrawn: moving the cursor up stops at the top.
     const lines = panelLines(state, rate, width).slice(0, Math.max(1, rows() - 1));
     const text = `${home()}${joined(lines, width, color, `${CLEAR_LINE_END}\n`)}${CLEAR_BELOW}`;
     drawn = lines.length;
@@ -113,7 +113,7 @@ export function createDisplay(deps: DisplayDeps, read: () => DisplayState, optio
   };
 }
 
-/** What a run came to, several lines with a line feed each. */
+/** The summary of a run, each line with a line feed. */
 export function summary(state: DisplayState, options: { readonly columns: number; readonly color: boolean }): string {
   return joined(summaryLines(state), options.columns, options.color, '\n');
 }

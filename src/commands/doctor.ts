@@ -31,7 +31,7 @@ import { connectionKey, connectionOf, createStore, storesOf, whereIs } from './w
 
 export interface DoctorOptions {
   readonly topology: string | undefined;
-  /** Looked at where there is no topology, or in place of what it names. */
+  /** Brokers to check without a topology, or instead of those it names. */
   readonly brokers: readonly string[] | undefined;
   readonly registry: string | undefined;
   readonly json: boolean;
@@ -40,10 +40,9 @@ export interface DoctorOptions {
 const TIMEOUT_MS = 5_000;
 
 /**
- * `sluice doctor`: looks at this machine, and at everything that a topology needs, says what is missing and what to do.
- *
- * Promises: nothing is written, no group is joined, no topic or schema made; what does not answer costs seconds, not the rest
- * of the report. Resolves with 0 when all is well, 1 where there is a problem or a warning, 2 for a topology that is none.
+ * `sluice doctor`: checks this machine and everything that a topology needs, and says what is missing and what to do.
+ * Promises: nothing is written, no group is joined, no topic or schema is created; a service that does not answer delays the report by
+ * seconds. Resolves with 0 if all is well, 1 for a problem or a warning, 2 for an invalid topology.
  */
 export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   const { clock } = io;
@@ -65,7 +64,7 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
   found.push(...checkOnnx(onnxFacts(thisMachine(libraryHints(io.env))), topology?.model));
   const load = (of: Plan) => loadModel(of, { clock, telemetry, runtime, cores: io.cores, env: io.env });
   const models = [plan, plan?.smaller].filter((each) => each !== undefined);
-  // One after the other on the CPU and its devices; what answers over the network all at once.
+  // Local checks run one after the other, because they share the CPU and its devices; network checks run all at once.
   const outside = Promise.all([
     kafka(options, topology, telemetry, io),
     registry(options, topology),

@@ -11,8 +11,8 @@ import { SluiceError } from '../../kernel/errors.ts';
 import { isJsonObject, type JsonObject } from '../undecodable-fields.ts';
 
 /**
- * A line of JSON → the event in Avro, by the very rules by which events that are JSON are read (docs/reference/types.md). Throws a
- * SluiceError that names the field which does not fit.
+ * A line of JSON → the event in Avro, by the same rules as for events that are JSON (docs/reference/types.md). Throws a SluiceError
+ * that names the field that does not fit.
  */
 export function createAvroLines(record: AvroRecord): (line: Buffer, event: unknown) => Buffer {
   const shape = jsonShape(record);
@@ -58,13 +58,13 @@ export function createAvroLines(record: AvroRecord): (line: Buffer, event: unkno
   };
 }
 
-/** Of a value whose large integers are BigInt: with all of their digits. */
+/** JSON with all digits of large integers, which are BigInt in `value`. */
 function asJson(value: unknown): string {
   const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
   return JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? rawJSON(String(one)) : one));
 }
 
-/** Of a type that may be one record: that record's. */
+/** For a union with one record: that record's. */
 function shapeIn(shape: JsonShape): JsonShape {
   return shape.parts.find(({ type }) => type === 'record') ?? shape;
 }

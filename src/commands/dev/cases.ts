@@ -5,7 +5,7 @@ import { isFailed, testOne } from '../test/test.ts';
 import { describeResults, summary } from '../test/text.ts';
 import type { PipelineDeps } from './pipeline.ts';
 
-/** The cases of a topology, where it has any: those that fail, and how many there are. They have no say in what runs. */
+/** Reports a topology's cases, if it has any: which fail, and how many there are. They do not affect what runs. */
 export async function tellCases(topology: string, { io, report }: Pick<PipelineDeps, 'io' | 'report'>): Promise<void> {
   const file = casesFileOf(topology);
   if (!existsSync(file)) return;

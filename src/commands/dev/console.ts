@@ -14,14 +14,14 @@ export type ShownPipeline = Pick<DevPipeline, 'telemetry'> & {
 export interface DevConsole {
   /** Undefined without --listen. */
   readonly url: string | undefined;
-  /** From here on this one is shown, at the same address. */
+  /** From here on this pipeline is shown, at the same address. */
   show(pipeline: ShownPipeline): void;
   close(): Promise<void>;
 }
 
 /**
- * Console, metrics and health of whichever pipeline runs: one address for as long as `sluice dev` lasts. Each pipeline counts from
- * zero; the ten minutes of history go on across edits.
+ * Console, metrics and health of whichever pipeline is running, at one address for as long as `sluice dev` lasts. Each pipeline counts
+ * from zero; the ten minutes of history continue across edits.
  */
 export async function openDevConsole(
   { clock }: { readonly clock: Clock },

@@ -9,9 +9,10 @@ import { createSession } from './session.ts';
 import { createChanges, type WatchFiles, watchFiles } from './watch.ts';
 
 /**
- * `sluice dev`: the embedded services, and one's own topology in them, made anew when a file of it changes. Resolves with the exit
- * code. Promise: whatever addresses the topology has, no Kafka, registry or Bigtable outside this process is asked. Limits: Redis is not
- * embedded, it is where the topology says; changes of modules that a topology in TypeScript imports are not noticed.
+ * `sluice dev`: the embedded services, and the user's topology running in them, restarted when one of its files changes. Resolves with
+ * the exit code.
+ * Promise: whatever addresses the topology has, no Kafka, registry or Bigtable outside this process is contacted. Limits: Redis is not
+ * embedded, the topology's own is used; changes to modules that a TypeScript topology imports are not noticed.
  */
 export async function dev(
   options: DevOptions,
@@ -61,7 +62,7 @@ export async function dev(
   }
 }
 
-/** Lines to be copied into another terminal. */
+/** Lines to copy into another terminal. */
 function listening(env: Readonly<Record<string, string>>, url: string | undefined): string {
   return [
     'Kafka, a schema registry and Bigtable, in this process, in memory, gone at the end:',

@@ -9,16 +9,16 @@ import type { DevPipeline, PipelineDeps } from './pipeline.ts';
 import { createDevTranscoder } from './transcoder.ts';
 
 export interface Feeding {
-  /** Resolves when all events are settled, with how many lines could not be sent; undefined where it was ended before. Rejects where the file cannot be read. */
+  /** Resolves with the number of refused lines once all events are settled, undefined if ended early; rejects if the file is unreadable. */
   readonly done: Promise<{ readonly refused: number } | undefined>;
-  /** Ends the sending; resolves when nothing further will come. */
+  /** Stops sending; resolves when nothing further will be reported. */
   end(): Promise<void>;
 }
 
-/** Lines that are told one by one. */
+/** Refused lines that are reported one by one. */
 const TOLD = 5;
 
-/** Sends the events of a pipeline's file, once, as an upstream team would: after the pipeline has joined, so that `from: latest` sees them. */
+/** Sends a file of events as an upstream team would, after the pipeline has joined, so that `from: latest` sees them. */
 export function startFeeding(
   pipeline: DevPipeline,
   file: string,
@@ -89,7 +89,7 @@ export function startFeeding(
   }
 
   const done = feed().catch((thrown) => {
-    // Of an end that was asked for, nobody wants to hear.
+    // After a requested end, failures are not reported.
     if (signal.aborted) return undefined;
     throw thrown instanceof SluiceError
       ? thrown

@@ -4,16 +4,16 @@ export interface DevOptions {
   readonly topology: string;
   readonly features: string | undefined;
   readonly events: string | undefined;
-  /** Events a second; 0: as fast as they are taken. */
+  /** Events per second; 0: as fast as the broker accepts them. */
   readonly rate: number;
-  /** The file of events again and again. */
+  /** Repeat the file of events. */
   readonly loop: boolean;
   readonly kafkaPort: number;
   readonly registryPort: number;
   readonly bigtablePort: number;
-  /** Where the console is; undefined for nowhere. */
+  /** Address of the console; undefined for none. */
   readonly listen: Listen | undefined;
-  /** Predictions, and dead letters, told after each start. */
+  /** Predictions, and dead letters, to show after each start. */
   readonly show: number;
   readonly exit: boolean;
   readonly json: boolean;

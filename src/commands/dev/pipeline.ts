@@ -21,13 +21,13 @@ import { createSeen } from './seen.ts';
 export interface DevPipeline {
   readonly plan: Plan;
   readonly runner: Runner;
-  /** Its own: what one pipeline counted says nothing of the next. */
+  /** One per pipeline, so that counts start from zero. */
   readonly telemetry: MetricStore;
-  /** In front of Avro values of the input on Confluent's wire. */
+  /** Prefix of Avro input values in Confluent's wire format. */
   readonly schemaId: number | undefined;
   readonly features: string | undefined;
   readonly events: string | undefined;
-  /** Lets go of what was opened; for a pipeline that was never run. */
+  /** Closes what was opened; for a pipeline that was never run. */
   discard(): Promise<void>;
 }
 
@@ -41,16 +41,16 @@ export interface PipelineOptions {
   readonly topology: string;
   readonly features: string | undefined;
   readonly events: string | undefined;
-  /** Predictions, and dead letters, that are told. */
+  /** Predictions, and dead letters, to show. */
   readonly show: number;
   readonly json: boolean;
-  /** Called with all that it is made of as soon as that is known, before any of it is used. */
+  /** Called with everything the pipeline is made of, as soon as that is known and before any of it is used. */
   readonly onPlaces: (topology: Topology, features: string | undefined, events: string | undefined) => void;
 }
 
 /**
- * A topology file → a pipeline in the embedded world, everything that it needs made, ready to be run as `sluice run` would.
- * Undefined where the files do not fit together: the findings have been told. Throws what else keeps it from running.
+ * A topology file → a pipeline in the embedded world, with everything it needs created, ready to be run as by `sluice run`.
+ * Undefined if the files contradict each other: the findings have been reported. Throws for any other obstacle.
  */
 export async function openPipeline(
   options: PipelineOptions,
@@ -61,7 +61,7 @@ export async function openPipeline(
   const color = pretty && stderr.isTTY === true && io.env.NO_COLOR === undefined;
   const write = (line: string): void => void stderr.write(line);
   const inner = createLog({ clock }, { level: 'warn', pretty, color, write });
-  // Dead letters are told with their values, once the broker has them.
+  // Dead letters are shown with their values, once the broker has them.
   const log: Log = {
     log: (level, message, fields) => message !== EVENTS['dead-lettered'].message && inner.log(level, message, fields),
   };
@@ -112,8 +112,8 @@ export async function openPipeline(
 }
 
 /**
- * The same plan with the embedded services in place of whatever the file names: a variable by another name, or an address as it
- * stands, must not lead a pipeline under construction to a cluster that others use.
+ * Replaces every service in the plan by the embedded one: an overlooked variable or a literal address must not connect a pipeline
+ * under construction to a cluster that others use.
  */
 function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   const { topology } = plan;
@@ -127,7 +127,7 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   for (const { table, from } of lookUpsOf(topology)) {
     if (from !== 'bigtable') note(`table ${table} is read from ${from} as the file says: only Bigtable is embedded`);
   }
-  // Rows that it kept would outlive the edit of a feature file, and rows of files would be found by who runs for real.
+  // Its rows would outlive an edit of a feature file, and production would find rows that came from files.
   const kept = plan.reads.filter(({ cache }) => cache?.secondLevel !== undefined).map(({ table }) => table);
   if (kept.length > 0)
     note(
@@ -138,7 +138,7 @@ function inEmbedded(plan: Plan, { env }: Services, report: DevReport): Plan {
   );
   const connections = {
     ...topology.connections,
-    // The embedded services have neither TLS nor logins, and nothing secret is sent to them.
+    // The embedded services have neither TLS nor logins, and no secret is sent to them.
     kafka: kafka && { ...kafka, brokers, ssl: undefined, sasl: undefined },
     registry: registry && { url: env.SCHEMA_REGISTRY_URL },
     bigtable: topology.connections.bigtable ?? { project: 'dev', instance: 'dev' },

@@ -2,7 +2,7 @@ import type { CheckFinding } from '../../documents/finding.ts';
 import { formatFindings } from '../../documents/finding.ts';
 import type { Io } from '../io.ts';
 
-/** What happens in `sluice dev`, in the order in which it does; with `--json` each is a line on standard output. */
+/** What happens in `sluice dev`, in order; with `--json`, one line each on standard output. */
 export type DevEvent =
   | {
       readonly event: 'listening';
@@ -37,7 +37,7 @@ export type DevEvent =
       readonly event: 'prediction';
       readonly source: string;
       readonly key: string | null;
-      /** Undefined where it cannot be read. */
+      /** Undefined if it cannot be read. */
       readonly value: unknown;
     }
   | {
@@ -54,12 +54,12 @@ export type DevEvent =
   | { readonly event: 'ended'; readonly [figure: string]: unknown };
 
 export interface DevReport {
-  /** `text`: the same for people, a line or several; shown on standard error, or with `asData` on standard output. */
+  /** `text`: the event for people, one or more lines; on standard error, or on standard output with `asData`. */
   tell(event: DevEvent, text: string, asData?: boolean): void;
   findings(findings: readonly CheckFinding[]): void;
 }
 
-/** Plain lines: talk on standard error, predictions and dead letters on standard output. With `json` there are events only, all on standard output. */
+/** Plain lines: talk on standard error, predictions and dead letters on standard output. With `json`, only events, on standard output. */
 export function createDevReport({ stdout, stderr }: Pick<Io, 'stdout' | 'stderr'>, json: boolean): DevReport {
   const tell: DevReport['tell'] = (event, text, asData = false) => {
     if (json) stdout.write(`${JSON.stringify(event)}\n`);

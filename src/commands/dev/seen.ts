@@ -11,8 +11,8 @@ import type { DevReport } from './report.ts';
 const MAX_VALUE_TEXT = 160;
 
 /**
- * A sink that tells the first `shown` predictions, and as many dead letters, once the broker has them. A dead letter does not carry
- * what exactly was wrong with it: the first one is followed by the command that says so.
+ * A sink that shows the first `shown` predictions, and as many dead letters, once the broker has them. A dead letter does not say exactly
+ * what was wrong, so the first is followed by the command that does.
  */
 export function createSeen(
   inner: Sink | TransactionalSink,
@@ -71,7 +71,7 @@ export function createSeen(
 interface Row {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** The text of a header; empty without it. */
+  /** Text of a header; empty if there is none. */
   headers(name: string): string;
 }
 

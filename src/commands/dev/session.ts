@@ -26,9 +26,9 @@ interface Running {
 }
 
 /**
- * One pipeline after the other in the same embedded world. A change is checked, and the next pipeline opened, while the one
- * before still runs; only then is that one drained and the next one started. So an edit that does not work changes nothing.
- * After each start the events go in again, from the first: what an edit does is to be seen.
+ * Runs one pipeline after another in the same embedded world. A change is checked, and the next pipeline opened, while the current one
+ * still runs; only then is the current one drained and the next one started. So a faulty edit changes nothing.
+ * After each start the events are sent again from the first, to show the effect of the edit.
  */
 export function createSession(
   options: DevOptions,
@@ -66,7 +66,7 @@ export function createSession(
     }
     const pace = { perSecond: options.rate, loop: options.loop };
     const feeding = events === undefined ? undefined : startFeeding(pipeline, events, pace, deps);
-    // Whoever waits for it, or nobody, hears of a failure; it must not end the process in between.
+    // Whoever awaits it, if anybody, gets the failure; meanwhile it must not be an unhandled rejection.
     feeding?.done.catch(() => undefined);
     return { pipeline, ended, feeding };
   }
@@ -79,7 +79,7 @@ export function createSession(
     return outcome;
   }
 
-  /** The next pipeline, opened; undefined where there is none to be had. All that is wrong has been told. */
+  /** The next pipeline, opened; undefined if it could not be, for reasons already reported. */
   async function reopen(): Promise<DevPipeline | undefined> {
     try {
       return await open();
@@ -92,7 +92,7 @@ export function createSession(
 
   async function reload(files: readonly string[]): Promise<void> {
     report.tell({ event: 'changed', files }, `\nchanged      ${files.join(', ')}`);
-    // What is expected of a pipeline is no part of it.
+    // The cases are not part of the pipeline.
     if (running !== undefined && files.every((file) => file === cases)) return tellCases(options.topology, deps);
     const next = await reopen();
     if (next === undefined) {
@@ -113,7 +113,7 @@ export function createSession(
     }
   }
 
-  /** Tells of what ends by itself: a pipeline that fails, a file of events that cannot be read. */
+  /** Reports what ends by itself: a pipeline that fails, a file of events that cannot be read. */
   async function failureOf(one: Running): Promise<void> {
     const told = (reason: string): void =>
       report.tell(
@@ -145,7 +145,7 @@ export function createSession(
     const read = readLedger(broker, names);
     const ledger = { ...read, lost: Math.max(0, read.lost - dropped) };
     const also = dropped === 0 ? '' : `; ${dropped} dropped, as the topology says`;
-    // Sent again after an edit, or by a group of another name, inputs and outputs no longer pair off.
+    // After a resend, or with a group of another name, inputs and outputs do not match one to one.
     if (options.exit) report.tell({ event: 'ended', ...ledger, dropped }, `${describeLedger(ledger)}${also}`, true);
     else {
       const { inputs, outputs, deadLetters } = ledger;

@@ -8,15 +8,16 @@ import { createAvroLines } from './avro-lines.ts';
 
 export interface TranscoderOptions {
   readonly topology: Topology;
-  /** Written in front of Avro values on Confluent's wire. */
+  /** Prefix of Avro values in Confluent's wire format. */
   readonly schemaId: number | undefined;
-  /** Told of a line that cannot be written as an event; it is left out. */
+  /** Called for each line that cannot be encoded as an event; the line is left out. */
   readonly refused: (line: number, reason: string) => void;
 }
 
 /**
- * JSON lines → records as an upstream team would write them. Where values are JSON they go as they stand, faulty ones too: what
- * becomes of those is for the pipeline to show. Avro is written by the topology's own schema, nested types and all. The key is that of the output, where it is made of fields of the event; else there is none.
+ * JSON lines → records as an upstream team would write them. JSON values are sent unchanged, faulty ones too: the pipeline shows what
+ * becomes of them. Avro is written with the topology's own schema, nested types included. The key is the output's, if that is
+ * made of event fields; otherwise there is none.
  */
 export function createDevTranscoder({ topology, schemaId, refused }: TranscoderOptions): Transcode {
   const { value } = topology.source;
@@ -42,7 +43,7 @@ export function createDevTranscoder({ topology, schemaId, refused }: TranscoderO
   };
 }
 
-/** Undefined for what is not JSON. Integers beyond 2^53 stay exact, as BigInt. */
+/** Undefined for invalid JSON. Integers beyond 2^53 stay exact, as BigInt. */
 function parsed(line: Buffer): unknown {
   try {
     return JSON.parse(line.toString('utf8'), exact as (key: string, value: unknown) => unknown);
@@ -60,7 +61,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const BRACES = /\{\{|\}\}|\{([^{}]*)\}/g;
 
-/** The output's key template, filled from an event: null where a part of it is missing. */
+/** Fills the output's key template from an event: null if a part of it is missing. */
 function keyMaker(template: string | undefined): (event: unknown) => Buffer | null {
   if (template === undefined) return () => null;
   return (event) => {

@@ -2,7 +2,7 @@ import { existsSync, type FSWatcher, readdirSync, statSync, watch } from 'node:f
 import { basename, dirname, join } from 'node:path';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 
-/** Calls `changed` with a path when something under one of `paths`, files or folders, has changed; `lost` when it can no longer tell. */
+/** Calls `changed` with a path when something at or below one of `paths` has changed, and `lost` when it can no longer tell. */
 export type WatchFiles = (
   paths: readonly string[],
   changed: (path: string) => void,
@@ -10,13 +10,13 @@ export type WatchFiles = (
 ) => { close(): void };
 
 /**
- * The file system's own notices. Folders are watched, not files: most editors write a new file and rename it over the old one, and
- * a watch on the old one would hear no more. The same goes for folders, which a change of branches or an archive takes away and
- * makes anew: the two above each are watched for its name, and what is not there yet for where it would begin. Limits: a folder is
- * watched to one level below it; file systems that give no notice (some network and container mounts) are not noticed.
+ * File system notifications. Folders are watched rather than files: most editors write a new file and rename it over the old one, and
+ * a watch on the old file would go silent. Folders are replaced likewise, by a change of branch or an archive, so the two levels above
+ * each are watched for its name. For a missing path, the folder in which it would appear is watched. Limits: a folder is watched
+ * to one level below it; some network and container mounts send no notifications.
  */
 export const watchFiles: WatchFiles = (paths, changed, lost) => {
-  /** Folder → names that count in it; undefined: all of them. */
+  /** Folder → names in it that matter; undefined: all of them. */
   const folders = new Map<string, Set<string> | undefined>();
   const all = (folder: string): void => void folders.set(folder, undefined);
   const one = (path: string): string => {
@@ -45,7 +45,7 @@ export const watchFiles: WatchFiles = (paths, changed, lost) => {
       watcher.on('error', (error) => lost(`${folder}: ${error.message}`));
       watchers.push(watcher);
     } catch (thrown) {
-      // Gone in between, or more than the system lets a user watch.
+      // Deleted meanwhile, or beyond the system's limit of watches.
       lost(`${folder}: ${(thrown as Error).message}`);
     }
   }
@@ -63,17 +63,17 @@ function isFolder(path: string): boolean {
 }
 
 export interface Changes {
-  /** Follows these paths from here on, in place of those before. */
+  /** Watches these paths instead of the previous ones. */
   follow(paths: readonly string[]): void;
-  /** Resolves with all that has changed, once there was quiet for a moment. One caller at a time. */
+  /** Resolves with everything that has changed, once it has been quiet for a moment. One caller at a time. */
   next(): Promise<readonly string[]>;
   close(): void;
 }
 
-/** An editor that saves a file touches it several times, and several files are saved together: so much quiet ends a change. */
+/** Saving touches a file several times, and several files are saved together: this much quiet ends a change. */
 const QUIET_MS = 200;
 
-/** Notices of files, gathered until there is quiet. */
+/** Collects notifications until it is quiet. */
 export function createChanges(
   deps: { readonly clock: Clock; readonly watch: WatchFiles; readonly lost: (reason: string) => void },
   { quietMs = QUIET_MS } = {},
@@ -85,7 +85,7 @@ export function createChanges(
   let isDue = false;
   let waiting: ((paths: readonly string[]) => void) | undefined;
 
-  /** What was made anew is another file or folder to the system: it has to be watched anew. The new ones first, so that nothing falls between. */
+  /** A recreated file or folder is a new one to the system and needs a new watch. New watches are opened first, so that nothing is missed. */
   function watchAnew(): void {
     const before = watcher;
     watcher = deps.watch(followed, onChange, deps.lost);

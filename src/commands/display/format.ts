@@ -10,7 +10,7 @@ export function count(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** `1 line`, `2,000 lines`; a noun whose plural is another form comes with it. */
+/** `1 line`, `2,000 lines`; pass `plural` if it does not end in s. */
 export function counted(value: number, noun: string, plural = `${noun}s`): string {
   return `${count(value)} ${value === 1 ? noun : plural}`;
 }
@@ -34,7 +34,7 @@ export function bytes(value: number): string {
   return `${figures(value / 1024 ** 3)} GiB`;
 }
 
-/** A share of 0 to 1 as a whole per cent; one decimal near the ends, where it tells. */
+/** A share of 0 to 1 as a whole per cent; near 0 and 100, with one decimal. */
 export function percent(ratio: number): string {
   if (!Number.isFinite(ratio)) return UNKNOWN;
   const value = ratio * 100;
@@ -74,13 +74,13 @@ export function sparkline(values: readonly number[]): string {
     .join('');
 }
 
-/** Text that may come from data, made safe to show: a control character could move the cursor or change the terminal. */
+/** Makes text from data safe to show: a control character could move the cursor or change the terminal. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, '·');
 }
 
-/** Columns that a text takes: East Asian wide characters and pictographs take two, combining marks none. */
+/** Columns that a text occupies: East Asian wide characters and pictographs take two, combining marks none. */
 export function textWidth(text: string): number {
   let width = 0;
   for (const character of text) width += characterWidth(character);
@@ -97,7 +97,7 @@ function characterWidth(character: string): number {
   return WIDE.test(character) ? 2 : 1;
 }
 
-/** At most `width` columns, with `…` where something was cut. */
+/** Cut to `width` columns, with `…` if something was cut. */
 export function cut(text: string, width: number): string {
   if (width <= 0) return '';
   if (textWidth(text) <= width) return text;
@@ -112,7 +112,7 @@ export function cut(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** Filled up with spaces to `width` columns; cut where it is longer. */
+/** Padded with spaces to `width` columns, or cut. */
 export function fit(text: string, width: number): string {
   const shown = cut(text, width);
   return shown + ' '.repeat(Math.max(0, width - textWidth(shown)));

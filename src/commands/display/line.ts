@@ -2,7 +2,7 @@ import { cut, printable, textWidth } from './format.ts';
 
 export type Style = 'plain' | 'dim' | 'bold' | 'title' | 'good' | 'warn' | 'bad' | 'accent';
 
-/** A line of a panel: pieces of text with a style each. Its width is counted before colour codes are put in. */
+/** A line of a panel: styled pieces of text. Its width is computed before colour codes are added. */
 export type Line = readonly Piece[];
 export type Piece = readonly [style: Style, text: string];
 
@@ -33,7 +33,7 @@ export function widthOf(line: Line): number {
   return line.reduce((sum, [, text]) => sum + textWidth(text), 0);
 }
 
-/** One line of at most `columns`, with colour codes if asked for. Text is made safe to show here, whatever it came from. */
+/** One line of at most `columns`, with colour codes if asked for. All text is made safe to show here. */
 export function render(line: Line, columns: number, color: boolean): string {
   let left = columns;
   let out = '';
@@ -47,7 +47,7 @@ export function render(line: Line, columns: number, color: boolean): string {
   return out.trimEnd();
 }
 
-/** `left` and `right` at the ends of `columns`; the right one is left out where they do not fit. */
+/** `left` and `right` at the two ends of `columns`; `right` is dropped if both do not fit. */
 export function apart(left: Line, right: Line, columns: number): Line {
   const gap = columns - widthOf(left) - widthOf(right);
   return gap < 2 ? left : [...left, plain(' '.repeat(gap)), ...right];

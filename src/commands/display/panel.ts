@@ -9,7 +9,7 @@ const BAR_WIDTH = 20;
 const NARROW_COLUMNS = 60;
 const MAX_SAMPLES = 5;
 const MAX_REASONS = 4;
-/** Credit nearly used up: the sink or the model holds the intake back. */
+/** Credit nearly used up: the sink or the model limits the intake. */
 const FULL_RATIO = 0.95;
 
 /** The live panel, top to bottom, for a terminal of `columns`. */
@@ -33,7 +33,7 @@ export function panelLines(state: DisplayState, rates: Rates, columns: number): 
   ];
 }
 
-/** What a run came to, for its end: plain text, a figure per line. */
+/** The summary at the end of a run: plain text, one figure per line. */
 export function summaryLines(state: DisplayState): Line[] {
   const perSecond = (state.records * 1000) / Math.max(1, state.elapsedMs);
   return [

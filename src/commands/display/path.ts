@@ -3,14 +3,14 @@ import { bar, fit, percent } from './format.ts';
 import { dim, type Line, type Piece, plain } from './line.ts';
 import type { DisplayState } from './state.ts';
 
-/** Without commit, which is timed nowhere. */
+/** Without commit, which is not timed. */
 export const PATH = WHOLE_PATH.slice(0, -1);
 
 const SHORT: Readonly<Record<string, string>> = { preprocess: 'prep', postprocess: 'post' };
 const ARROW = ' → ';
 const LISTED_WHEN_NARROW = 4;
 
-/** A picture of the path with how busy each stage is: three lines where there is room, else a list of the busiest. */
+/** The path, with how busy each stage is: three lines if they fit, otherwise a list of the busiest. */
 export function pathLines(state: DisplayState, columns: number): Line[] {
   const path = stagesOf(state);
   if (lengthOf(path) <= columns) return picture(state, path, path);
@@ -19,7 +19,7 @@ export function pathLines(state: DisplayState, columns: number): Line[] {
   return list(state, columns);
 }
 
-/** A pipeline that looks nothing up by what it predicts has no such stage. */
+/** Pipelines without `details` do not have that stage. */
 function stagesOf({ busy }: DisplayState): readonly string[] {
   return PATH.filter((stage) => stage !== 'details' || busy.some((one) => one.stage === stage));
 }

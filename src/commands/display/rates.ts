@@ -1,5 +1,5 @@
 export interface Rates {
-  /** Records a second, over the last few seconds. */
+  /** Records per second, over the last few seconds. */
   readonly perSecond: number;
   /** Records in each of the last full seconds, oldest first, sixty at most. */
   readonly history: readonly number[];
@@ -8,7 +8,7 @@ export interface Rates {
 const HISTORY = 60;
 const RATE_SECONDS = 3;
 
-/** Turns readings of a growing total into a rate and its history. Seconds without a reading share what came in them. */
+/** Turns readings of a growing total into a rate and its history. Seconds without a reading share the increase evenly. */
 export function createRates(startMs: number): { reading(nowMs: number, total: number): Rates } {
   const history: number[] = [];
   let markMs = startMs;

@@ -2,20 +2,20 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { HistogramSeries, MetricStore, Series } from '../../telemetry/metrics.ts';
 import { quantileOf } from '../../telemetry/quantile.ts';
 
-/** What the display shows, at one instant. NaN where a figure is not known. */
+/** What the display shows at one instant. NaN for unknown figures. */
 export interface DisplayState {
   readonly elapsedMs: number;
   readonly topology: string;
   readonly model: string;
   readonly device: string;
-  /** Settled, whatever their fate. */
+  /** Settled records, whatever their fate. */
   readonly records: number;
   readonly published: number;
   /** By reason. */
   readonly deadLettered: Readonly<Record<string, number>>;
   readonly dropped: number;
   readonly batches: number;
-  /** Rows over all batches. */
+  /** Rows in all batches. */
   readonly rows: number;
   /** Time inside Sluice. */
   readonly p50Ms: number;
@@ -33,7 +33,7 @@ export interface DisplayState {
   readonly cacheMisses: number;
   readonly busy: readonly { readonly stage: string; readonly ratio: number }[];
   readonly bottleneck: string;
-  /** The latest predictions, newest last, a short line each. */
+  /** The latest predictions, newest last, one short line each. */
   readonly samples: readonly string[];
   readonly phase: string;
 }
@@ -48,12 +48,12 @@ export interface DisplayAbout {
   readonly samples: () => readonly string[];
 }
 
-/** Over how much of the past quantiles are taken: all of it, or the last seconds. */
+/** The period that quantiles cover: the whole run, or the last seconds. */
 export type Quantiles = (name: string, series: readonly HistogramSeries[], q: number) => number;
 
 const IDLE_RATIO = 0.005;
 
-/** Derives the state from the metrics in the catalogue; a metric that has no series counts as zero or unknown. */
+/** Derives the state from metrics in the catalogue; a metric without series counts as zero or unknown. */
 export function readDisplayState(
   deps: { readonly clock: Clock; readonly telemetry: MetricStore },
   about: DisplayAbout,
@@ -103,7 +103,7 @@ export function readDisplayState(
   };
 }
 
-/** Reads as above, with quantiles over the last `windowMs` or so, so that a slow start does not colour the whole run. */
+/** The same with quantiles over about the last `windowMs`, so that a slow start does not distort the whole run. */
 export function createRecentState(
   deps: { readonly clock: Clock; readonly telemetry: MetricStore },
   about: DisplayAbout,

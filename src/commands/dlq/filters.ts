@@ -3,7 +3,7 @@ import { REASONS } from '../../kernel/fate.ts';
 import type { Letter } from '../look/dead-letter.ts';
 import { momentOf } from '../look/moment.ts';
 
-/** What a person asks for, as given on the command line. */
+/** Filters as given on the command line. */
 export interface FilterOptions {
   readonly reason?: string | undefined;
   readonly stage?: string | undefined;
@@ -19,8 +19,8 @@ export interface FilterOptions {
 export type Filter = (letter: Letter) => boolean;
 
 /**
- * All that are given must hold. Times are those at which Sluice first saw the record, `first-seen`.
- * Throws `usage-invalid` for what cannot mean anything.
+ * All given filters must match. Times refer to when Sluice first saw the record, `first-seen`.
+ * Throws `usage-invalid` for a filter that makes no sense.
  */
 export function filterOf(options: FilterOptions, nowMs: number): Filter {
   const all: Filter[] = [];
@@ -47,7 +47,7 @@ export function filterOf(options: FilterOptions, nowMs: number): Filter {
   return (letter) => all.every((holds) => holds(letter));
 }
 
-/** True when nothing is asked for: all letters are meant. */
+/** True if there are no filters: all letters match. */
 export function isEverything(options: FilterOptions): boolean {
   return Object.values(options).every((value) => value === undefined);
 }
@@ -57,7 +57,7 @@ function checkReason(reason: string): void {
   throw new SluiceError('usage-invalid', `--reason: "${reason}" is no reason; one of ${REASONS.slice(1).join(', ')}`);
 }
 
-/** TOPIC, TOPIC/PARTITION, TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FROM-TO, both included. */
+/** TOPIC, TOPIC/PARTITION, TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FROM-TO, both inclusive. */
 function sourceFilter(text: string): Filter {
   const [, topic, partition, from, to] = /^([^/]+)(?:\/(\d+)(?:\/(\d+)(?:-(\d+))?)?)?$/.exec(text) ?? [];
   if (topic === undefined) {

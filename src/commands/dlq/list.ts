@@ -7,7 +7,7 @@ import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqListOptions extends FilterOptions {
   readonly topology: string;
-  /** Letters shown at most: those first seen last; all are counted. */
+  /** Letters to show: the most recently seen ones. All are counted. */
   readonly limit: number;
   readonly json: boolean;
 }
@@ -19,7 +19,7 @@ export function dlqList(options: DlqListOptions, io: Io): Promise<number> {
   const matches = filterOf(filters(options), io.clock.wallMs());
   return withDeadLetters(options.topology, io, async (topic) => {
     const counts = new Map<string, number>();
-    // Not the letters themselves: each would keep all that was fetched with it, a million of them the whole topic.
+    // Not the letters themselves: each refers to its whole fetch, so a million of them would keep the whole topic.
     const newest: Listed[] = [];
     let matching = 0;
     for (const [partition, { start, end }] of (await topic.extents()).entries()) {
@@ -28,7 +28,7 @@ export function dlqList(options: DlqListOptions, io: Io): Promise<number> {
         matching++;
         counts.set(letter.reason, (counts.get(letter.reason) ?? 0) + 1);
         newest.push(plain(letter));
-        // Twice as many are kept before the oldest are let go, so that letting go is rare.
+        // Trimmed only at twice the limit, so that trimming is rare.
         if (newest.length > 2 * options.limit) keepNewest(newest, options.limit);
         return true;
       });
@@ -42,13 +42,13 @@ export function dlqList(options: DlqListOptions, io: Io): Promise<number> {
   });
 }
 
-/** The part of a command's options that filters. */
+/** The filters among a command's options. */
 export function filters(options: FilterOptions): FilterOptions {
   const { reason, stage, source, partition, since, until, model, key, attempts } = options;
   return { reason, stage, source, partition, since, until, model, key, attempts };
 }
 
-/** What `--json` says of a letter; its body is for `show`. */
+/** A letter in `--json`; `show` prints its body. */
 export type Listed = ReturnType<typeof plain>;
 
 export function plain(letter: Letter) {
@@ -81,7 +81,7 @@ export function tellHeldBack(io: Io, topic: DeadLetterTopic, partition: number, 
   );
 }
 
-/** A sort keeps the order of what is equal: that of partition and offset. */
+/** Stable, so that equal letters stay in order of partition and offset. */
 function keepNewest(letters: Listed[], limit: number): void {
   letters.sort((a, b) => (a.firstSeen < b.firstSeen ? -1 : a.firstSeen > b.firstSeen ? 1 : 0));
   letters.splice(0, Math.max(0, letters.length - limit));

@@ -1,12 +1,12 @@
 import { SluiceError } from '../../kernel/errors.ts';
 
-/** Where a dead letter lies in its topic. */
+/** A place in the dead-letter topic. */
 export interface Place {
   readonly partition: number;
   readonly offset: number;
 }
 
-/** PARTITION:OFFSET, as `dlq list` says it; `what` names the option or argument. */
+/** Parses PARTITION:OFFSET, as `dlq list` prints it; `what` names the option or argument. */
 export function placeOf(what: string, text: string): Place {
   const [, partition, offset] = /^(\d{1,9}):(\d{1,15})$/.exec(text) ?? [];
   if (offset !== undefined) return { partition: Number(partition), offset: Number(offset) };

@@ -7,7 +7,7 @@ All filters must match; times are those at which Sluice first saw the record, as
 A replayed record that fails again carries __dlq.errors.attempts and .first-attempt.
 Replayed records stay among the dead letters, and a second replay sends them again: purge deletes them.`;
 
-/** `sluice dlq …`: what people do with dead letters. `done` is told the exit code. */
+/** `sluice dlq …`: operators' commands for dead letters. `done` receives the exit code. */
 export function addDlq(root: Command, io: Io, done: (code: number) => void): void {
   const dlq = root.command('dlq').description('The dead letters of a topology: list, show, replay, purge.');
 

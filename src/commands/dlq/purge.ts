@@ -7,16 +7,16 @@ import { withDeadLetters } from './topic.ts';
 
 export interface DlqPurgeOptions extends FilterOptions {
   readonly topology: string;
-  /** Delete everything: asked for in so many words. */
+  /** Explicit consent to delete everything. */
   readonly all: boolean;
-  /** Only say what would be done. */
+  /** Report without doing anything. */
   readonly dry: boolean;
   readonly json: boolean;
 }
 
 /**
- * `sluice dlq purge`: deletes dead letters for good. Kafka deletes from the front of a partition only: so each one is
- * purged up to the first letter that is not meant, and those behind it stay and are counted.
+ * `sluice dlq purge`: deletes dead letters for good. Kafka can delete only the beginning of a partition, so each partition is purged
+ * up to its first letter that does not match; matching letters after that stay, and are counted.
  */
 export function dlqPurge(options: DlqPurgeOptions, io: Io): Promise<number> {
   const asked = filters(options);
@@ -32,7 +32,7 @@ export function dlqPurge(options: DlqPurgeOptions, io: Io): Promise<number> {
       let here = 0;
       const strangersBefore = topic.strangers;
       const ended = await topic.letters(partition, { from: start, to: end }, (letter) => {
-        // What is no dead letter of ours is not ours to delete: nothing behind it is purged either.
+        // Records that are not our dead letters are not ours to delete, so nothing after them is purged either.
         if (topic.strangers > strangersBefore) open = false;
         const meant = matches(letter);
         if (open && meant) {

@@ -8,31 +8,31 @@ import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqReplayOptions extends FilterOptions {
   readonly topology: string;
-  /** Replay everything: asked for in so many words, because without filters it is. */
+  /** Explicit consent to replay everything, as without filters. */
   readonly all: boolean;
-  /** Where to, in place of the topics that the records came from. */
+  /** Target topic, instead of each record's own. */
   readonly to: string | undefined;
-  /** PARTITION:OFFSET in the dead-letter topic: what lies before it is left out, and so are the partitions before. */
+  /** PARTITION:OFFSET in the dead-letter topic: skips everything before it, including earlier partitions. */
   readonly from: string | undefined;
   readonly limit: number;
-  /** Only say what would be done. */
+  /** Report without doing anything. */
   readonly dry: boolean;
   readonly json: boolean;
 }
 
-/** How far a replay came. */
+/** Progress of a replay. */
 interface Progress {
-  /** The next place to be looked at. */
+  /** The next place to read. */
   at: Place;
   withoutBody: number;
-  /** Why it ended before the end, for people; undefined where it did not. */
+  /** Why it ended early, for people; undefined if it did not. */
   ended: string | undefined;
 }
 
 /**
- * `sluice dlq replay`: sends records back to where they came from: key, value, timestamp and headers as they were, in the
- * same partition (where it is still there), with headers that link to the first attempt. Dead letters stay where they are.
- * However it ends, by a signal or a failure too, it says how many it sent, and from where on the rest can be sent.
+ * `sluice dlq replay`: sends records back where they came from, with their original key, value, timestamp, headers and partition (if that
+ * still exists), plus headers that link to the first attempt. The dead letters stay where they are.
+ * However it ends, by signal or failure too, it reports how many records were sent, and where to continue.
  */
 export function dlqReplay(options: DlqReplayOptions, io: Io): Promise<number> {
   const asked = filters(options);
@@ -40,7 +40,7 @@ export function dlqReplay(options: DlqReplayOptions, io: Io): Promise<number> {
   const matches = filterOf(asked, io.clock.wallMs());
   const first = placeOf('--from', options.from ?? '0:0');
   return withDeadLetters(options.topology, io, async (topic) => {
-    // What a dry run promises must be possible.
+    // A dry run must not promise what the real run cannot do.
     if (options.dry) for (const target of targetsOf(topic, options)) await topic.log.extents(target);
     const sender = createSender(topic, options, io);
     const progress: Progress = { at: first, withoutBody: 0, ended: undefined };

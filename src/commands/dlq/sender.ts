@@ -9,31 +9,31 @@ import type { DeadLetterTopic } from './topic.ts';
 
 export interface SenderOptions {
   readonly topology: string;
-  /** In place of the topics that the records came from. */
+  /** Target topic, instead of each record's own. */
   readonly to: string | undefined;
   /** Send nothing. */
   readonly dry: boolean;
 }
 
-/** Sends letters in the order they are taken, many at a time. */
+/** Sends letters in order, many at a time. */
 export interface Sender {
-  /** Sends those before it first where there are many; then true. Throws for one that came from elsewhere, in a dry run too. */
+  /** Queues a letter, sending earlier ones first if there are many; then true. Throws for a record from elsewhere, in a dry run too. */
   take(letter: Letter): boolean | Promise<boolean>;
-  /** Resolves when all that were taken are acknowledged. */
+  /** Resolves when all queued letters are acknowledged. */
   flush(): Promise<void>;
   close(): Promise<void>;
   readonly taken: number;
-  /** Acknowledged. */
+  /** Acknowledged letters. */
   readonly sent: number;
-  /** The first that was taken and is not known to be sent. */
+  /** The first queued letter that may not have been sent. */
   readonly oldest: Letter | undefined;
 }
 
 const CHUNK_RECORDS = 500;
-/** Exceeded by a record that is larger by itself only: a topic takes a megabyte per batch, unless told otherwise. */
+/** Exceeded only by a single larger record: by default a topic accepts a megabyte per batch. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** The topics that letters may be sent to. */
+/** The topics to which letters may be sent. */
 export function targetsOf(topic: DeadLetterTopic, { to }: Pick<SenderOptions, 'to'>): readonly string[] {
   return to === undefined ? topic.topology.source.topics : [to];
 }
@@ -111,7 +111,7 @@ export function createSender(topic: DeadLetterTopic, options: SenderOptions, io:
   };
 }
 
-/** The record as it was, with the link to its first attempt in place of an older one. */
+/** The original record; a link to its first attempt replaces any older one. */
 export function appendReplay(letter: Letter, rows: RecordSlab): void {
   const { record, timestampMs, attempts, firstAttempt, firstSeen } = letter;
   const headers = [
@@ -121,7 +121,7 @@ export function appendReplay(letter: Letter, rows: RecordSlab): void {
   rows.append(timestampMs, record.key, record.value, encodeHeaders(headers));
 }
 
-/** About as much as it takes in a batch. */
+/** Approximate size in a batch. */
 function bytesOf({ record: { key, value, headers } }: Letter): number {
   let bytes = (key?.length ?? 0) + (value?.length ?? 0);
   for (const header of headers) bytes += header.name.length + (header.value?.length ?? 0);

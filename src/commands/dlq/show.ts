@@ -9,9 +9,9 @@ import { type DeadLetterTopic, withDeadLetters } from './topic.ts';
 
 export interface DlqShowOptions {
   readonly topology: string;
-  /** PARTITION:OFFSET in the dead-letter topic, as `list` says it. */
+  /** PARTITION:OFFSET in the dead-letter topic, as `list` prints it. */
   readonly at: string;
-  /** The value's bytes on standard output and nothing else. */
+  /** Write only the bytes of the value to standard output. */
   readonly raw: boolean;
   readonly json: boolean;
 }
@@ -19,7 +19,7 @@ export interface DlqShowOptions {
 const DUMP_BYTES = 1_024;
 const DUMP_WIDTH = 16;
 
-/** `sluice dlq show`: one dead letter, whole. */
+/** `sluice dlq show`: one dead letter in full. */
 export function dlqShow(options: DlqShowOptions, io: Io): Promise<number> {
   const { partition, offset } = placeOf('<at>', options.at);
   return withDeadLetters(options.topology, io, async (topic) => {
@@ -96,7 +96,7 @@ function print(letter: Letter, io: Io): void {
   }
 }
 
-/** A timestamp can be any number. */
+/** A timestamp may be any number. */
 function timeText(timestampMs: number): string {
   const time = new Date(timestampMs);
   return Number.isNaN(time.getTime()) ? String(timestampMs) : time.toISOString();

@@ -16,19 +16,19 @@ export interface DeadLetterTopic {
   readonly name: string;
   readonly log: TopicLog;
   readonly telemetry: Telemetry;
-  /** How to reach the brokers, for whoever sends. */
+  /** How to reach the brokers, for sending. */
   readonly connection: {
     readonly brokers: readonly string[];
     readonly clientId: string;
     readonly debugProtocolBuffers: boolean;
   };
   extents(): Promise<readonly Extent[]>;
-  /** Letters in [from, to) of a partition, in order; returns where it ended. Others' records are counted in `strangers`. */
+  /** Letters in [from, to) of a partition, in order; returns the end offset. Other systems' records are counted in `strangers`. */
   letters(partition: number, range: Range, visit: Visit<Letter>): Promise<number>;
   readonly strangers: number;
 }
 
-/** Opens it, works, closes it. */
+/** Opens the topic, runs `work`, closes it. */
 export async function withDeadLetters<T>(
   file: string,
   io: Io,

@@ -3,10 +3,10 @@ import { pemOf, type TlsSettings } from '../../kernel/connections/tls.ts';
 import { type Diagnosis, ok, problem, warning } from './finding.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Time to have one renewed. */
+/** Time enough to renew a certificate. */
 const SOON_DAYS = 30;
 
-/** How long certificates of ours are good for; whether they can be read at all is part of the topology's findings. */
+/** Expiry of our own certificates; whether they are readable is among the topology's findings. */
 export function checkOwn(tls: TlsSettings | undefined, where: string, nowMs: number): Diagnosis[] {
   const named = { ca: tls?.ca, cert: tls?.cert };
   return Object.entries(named).flatMap(([key, secret]) => {

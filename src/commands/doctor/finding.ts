@@ -1,15 +1,15 @@
 import { classify } from '../../kernel/errors.ts';
 
 /**
- * What a check found. `ok` and `note` need nobody to do anything; with a `warning` the pipeline runs, though not as it might;
- * a `problem` keeps it from running, or from being right.
+ * Result of a check. `ok` and `note` need no action; with a `warning` the pipeline runs, but not as well as it could; a `problem`
+ * prevents it from running or from being correct.
  */
 export interface Diagnosis {
   readonly status: 'ok' | 'note' | 'warning' | 'problem';
-  /** What was looked at: `broker`, `topic`, `registry` … */
+  /** What was checked: `broker`, `topic`, `registry` … */
   readonly check: string;
   readonly what: string;
-  /** What to do; given with every warning and problem. */
+  /** What to do; present for every warning and problem. */
   readonly remedy?: string;
 }
 
@@ -29,14 +29,14 @@ export function problem(check: string, what: string, remedy: string): Diagnosis 
   return { status: 'problem', check, what, remedy };
 }
 
-/** A failure of Sluice's own, whose message says what happened and, after the last semicolon, what to do. */
+/** Converts a SluiceError, whose message says what happened and, after the last semicolon, what to do. */
 export function failed(check: string, thrown: unknown, otherwise: string): Diagnosis {
   const { message } = classify(thrown);
   const at = message.lastIndexOf('; ');
   return at < 0 ? problem(check, message, otherwise) : problem(check, message.slice(0, at), message.slice(at + 2));
 }
 
-/** A line each: status, check, what was found, what to do. */
+/** One line each: status, check, result, remedy. */
 export function textOf(findings: readonly Diagnosis[]): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   return findings

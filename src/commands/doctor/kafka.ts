@@ -14,7 +14,7 @@ import { type Diagnosis, note, ok, problem, warning } from './finding.ts';
 export interface KafkaQuestions {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  /** Topics that are read, and those that are written. */
+  /** Topics to read, and topics to write. */
   readonly reads: readonly string[];
   readonly writes: readonly string[];
   readonly group: string | undefined;
@@ -25,7 +25,7 @@ export interface KafkaWorld {
   readonly probe: (address: string) => Promise<BrokerProbe>;
 }
 
-/** Bits of the protocol's sets of operations. */
+/** Bits in the protocol's sets of authorized operations. */
 const MAY_READ = 1 << 3;
 const MAY_WRITE = 1 << 4;
 const UNKNOWN_TOPIC = 3;
@@ -34,7 +34,7 @@ const GROUP_REFUSED = 30;
 const NO_COORDINATOR_YET = 15;
 const COORDINATOR_TRIES = 6;
 const COORDINATOR_PAUSE_MS = 500;
-/** Records from so far in the future come from a clock that is wrong, theirs or ours. */
+/** Records dated this far in the future mean that a clock is wrong, the producer's or ours. */
 const FUTURE_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 
@@ -46,7 +46,7 @@ export function kafkaWorld(clock: Clock, connection: Pick<ProbeOptions, 'clientI
       const open = await probeBroker(clock, options).catch(async (thrown) => {
         throw (await misfitAt(clock, options)) ?? thrown;
       });
-      // Who has not logged in is heard, up to the first question that matters.
+      // Brokers accept a client that has not logged in until its first real request.
       const misfit = connection.sasl === undefined ? await misfitAt(clock, options) : undefined;
       if (misfit === undefined) return open;
       open.close();
@@ -55,7 +55,7 @@ export function kafkaWorld(clock: Clock, connection: Pick<ProbeOptions, 'clientI
   };
 }
 
-/** Brokers, topics, the group and what may be done with them; nothing is written, and no group is joined. */
+/** Checks brokers, topics, the group and permissions; writes nothing and joins no group. */
 export async function checkKafka(asked: KafkaQuestions, { clock, probe }: KafkaWorld): Promise<Diagnosis[]> {
   const open = new Map<string, BrokerProbe>();
   const found: Diagnosis[] = [];
@@ -85,7 +85,7 @@ export async function checkKafka(asked: KafkaQuestions, { clock, probe }: KafkaW
   }
 }
 
-/** One of several that is away is no reason not to start: the others name the rest of the cluster. */
+/** One broker of several may be down: the others name the rest of the cluster. */
 async function checkBrokers(
   brokers: readonly string[],
   open: Map<string, BrokerProbe>,
@@ -101,7 +101,7 @@ async function checkBrokers(
   });
 }
 
-/** Brokers are asked for by the addresses that they name themselves: those must lead somewhere from here. */
+/** Clients connect to the addresses that brokers advertise, so these must be reachable from here. */
 async function checkAdvertised(
   { brokers }: ProbedCluster,
   open: Map<string, BrokerProbe>,
@@ -117,7 +117,7 @@ async function checkAdvertised(
   });
 }
 
-/** Why not, or undefined. */
+/** Why the attempt failed, or undefined. */
 async function attempt(
   address: string,
   open: Map<string, BrokerProbe>,
@@ -196,7 +196,7 @@ async function checkGroup(
   return note('group', `${group} is ${state} with ${others}: an instance shares its partitions`);
 }
 
-/** A new cluster makes its topic of offsets when it is asked for the first coordinator. */
+/** A new cluster creates its offsets topic at the first request for a coordinator. */
 async function coordinatorOf(group: string, first: BrokerProbe, clock: Clock) {
   for (let tries = 1; ; tries++) {
     const found = await first.coordinator(group);
@@ -205,7 +205,7 @@ async function coordinatorOf(group: string, first: BrokerProbe, clock: Clock) {
   }
 }
 
-/** The only clocks that Kafka shows are those of producers: records from the future say that one is wrong. */
+/** Producers' clocks are the only ones that Kafka shows: a record from the future reveals a wrong one. */
 async function checkDates(
   { brokers, topics }: ProbedCluster,
   reads: readonly string[],

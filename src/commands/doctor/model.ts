@@ -2,7 +2,7 @@ import type { Plan } from '../../plan/plan.ts';
 import type { ModelSession } from '../../ports/model.ts';
 import { type Diagnosis, failed, ok } from './finding.ts';
 
-/** Loads the model as `sluice run` does, on the device that it would have, runs it on zeros, and lets go of it. */
+/** Loads the model as `sluice run` does, on the same device, runs it on zeros, and closes it. */
 export async function checkModel(plan: Plan, load: (plan: Plan) => Promise<ModelSession>): Promise<Diagnosis> {
   const { label } = plan.bundle;
   try {

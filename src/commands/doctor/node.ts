@@ -1,6 +1,6 @@
 import { type Diagnosis, ok, problem } from './finding.ts';
 
-/** Whether this Node is one that Sluice runs on; `wanted` is `engines.node` of package.json. */
+/** Checks the version of Node; `wanted` is `engines.node` of package.json. */
 export function checkNode({ version, wanted }: { readonly version: string; readonly wanted: string }): Diagnosis {
   const least = Number(/\d+/.exec(wanted)?.[0] ?? 0);
   const major = Number(/\d+/.exec(version)?.[0] ?? 0);

@@ -5,7 +5,7 @@ import { type Diagnosis, note, ok, problem, warning } from './finding.ts';
 
 type Wanted = Pick<ModelSettings, 'device' | 'deviceIds'>;
 
-/** ONNX Runtime, and each library that a GPU needs: wanted by the topology, it is a problem if it is not there; else a note. */
+/** ONNX Runtime and the libraries for GPUs: if missing, a problem where the topology needs them, otherwise a note. */
 export function checkOnnx(facts: OnnxFacts, wanted: Wanted | undefined): Diagnosis[] {
   const inside = facts.builtWith.filter((name) => name !== 'cuda' && name !== 'tensorrt');
   const found: Diagnosis[] = [ok('onnx', `ONNX Runtime ${facts.version} with ${inside.join(', ')}`)];
@@ -55,14 +55,14 @@ function checkProvider(report: CudaReport, wanted: boolean, sameVersion: boolean
   return found;
 }
 
-/** Whether there is a driver behind it is shown by the model's load. */
+/** Loading the model shows whether there is a driver behind it. */
 function checkVulkan({ vulkan: { name, state, file = 'is found by the loader', why = '' } }: OnnxFacts): Diagnosis {
   if (state === 'loads') return ok('webgpu', `${name} ${file}`);
   const remedy = 'install libvulkan1 and the Vulkan driver of the GPU, or write device: cpu';
   return problem('webgpu', `${name} does not load: ${why}`, remedy);
 }
 
-/** Numbers are the driver's, beginning at 0; CUDA_VISIBLE_DEVICES may hide some, which only the model's load shows. */
+/** Device numbers are the driver's, from 0; CUDA_VISIBLE_DEVICES may hide some, which shows only when the model is loaded. */
 function checkNumbers({ gpus }: CudaReport, deviceIds: readonly number[]): Diagnosis[] {
   if (gpus.length === 0) return [];
   return deviceIds
@@ -72,7 +72,7 @@ function checkNumbers({ gpus }: CudaReport, deviceIds: readonly number[]): Diagn
     );
 }
 
-/** What is wrong, and what to do: the two sides of the first colon or semicolon. */
+/** Fault and remedy: the text before and after the first colon or semicolon. */
 function parted(text: string): [string, string] {
   const [, what, remedy] = /^(.*?)[:;] (.*)$/s.exec(text) ?? [];
   return [what ?? text, remedy ?? 'see what the loader says: ldd on that file'];

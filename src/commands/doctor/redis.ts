@@ -4,22 +4,22 @@ import { checkEnd } from './certificates.ts';
 import { type Diagnosis, failed, note, ok, problem, warning } from './finding.ts';
 
 export interface RedisQuestions extends Pick<RedisConnection, 'nodes' | 'cluster'> {
-  /** Rows come from it, and what is gone is missing. */
+  /** Rows come from it, so an evicted row is missing. */
   readonly asStore: boolean;
-  /** Rows of another store are kept in it, and what is gone is read again. */
+  /** It caches rows of another store, so an evicted row is read again. */
   readonly asSecondLevel: boolean;
 }
 
 export interface RedisWorld {
   readonly wallMs: number;
-  /** `needs`: commands, as ACLs name them. */
+  /** `needs`: commands, by their ACL names. */
   readonly probe: (node: RedisConnection['nodes'][number], needs: readonly string[]) => Promise<ProbedRedis>;
 }
 
 const ALL_SLOTS = 16_384;
 const START = 'start it, or correct connections.redis';
 
-/** Each address of Redis that the topology names: who answers, what this user may do, and whether it suits what it is used for. */
+/** For each Redis address in the topology: whether it answers, what this user may do, and whether it suits its purpose. */
 export async function checkRedis(asked: RedisQuestions, { probe, wallMs }: RedisWorld): Promise<Diagnosis[]> {
   const { nodes } = asked;
   if (!asked.asStore && !asked.asSecondLevel) {
@@ -27,7 +27,7 @@ export async function checkRedis(asked: RedisQuestions, { probe, wallMs }: Redis
   }
   const needs = [...(asked.asStore ? ['hgetall'] : []), ...(asked.asSecondLevel ? ['get', 'mget', 'set', 'eval'] : [])];
   const answers = await Promise.allSettled(nodes.map((node) => probe(node, needs)));
-  // Of a cluster one address is enough to find the others; a second level may be away.
+  // In a cluster, one address suffices to find the others; a second level may be down.
   const some = answers.some(({ status }) => status === 'fulfilled');
   const found: Diagnosis[] = [];
   let cluster: ProbedRedisCluster | undefined;
@@ -70,7 +70,7 @@ function checkRole({ role }: ProbedRedis, where: string, { cluster, asSecondLeve
   return [warning('redis', what, 'name its master in connections.redis')];
 }
 
-/** What is a store must not forget, and what is a cache must, before it is full. */
+/** A store must not evict rows; a cache must, and before the machine runs out of memory. */
 function checkMemory({ memory }: ProbedRedis, where: string, { asStore, asSecondLevel }: RedisQuestions): Diagnosis[] {
   if (memory === undefined) return [note('redis', `${where} does not tell its maxmemory-policy`)];
   const { maxBytes, policy } = memory;

@@ -3,7 +3,7 @@ import type { SchemaSource } from '../../ports/schemas.ts';
 import { type Diagnosis, failed, note, ok, problem, warning } from './finding.ts';
 
 export interface RegistryQuestions {
-  /** Subjects and schemas that the pipeline writes. */
+  /** Subjects and schemas that the pipeline registers. */
   readonly writes: readonly { readonly subject: string; readonly schema: unknown }[];
   /** Subjects under which producers register by convention. */
   readonly reads: readonly string[];
@@ -14,10 +14,10 @@ export interface RegistryWorld {
   readonly schemas: Pick<SchemaSource, 'idFor'>;
 }
 
-/** A date in HTTP tells the second; more than this is not rounding. */
+/** HTTP dates have whole seconds; a larger difference is not rounding. */
 const MAX_SKEW_MS = 2_000;
 
-/** The registry, what it knows of the topology's schemas, and its clock beside ours; nothing is registered. */
+/** The registry, the topology's schemas in it, and its clock against ours; registers nothing. */
 export async function checkRegistry(asked: RegistryQuestions, { probe, schemas }: RegistryWorld): Promise<Diagnosis[]> {
   let answer: ProbedRegistry;
   try {
@@ -64,7 +64,7 @@ async function checkWritten(
   }
 }
 
-/** Whose clock is wrong cannot be told from two of them. */
+/** Two clocks do not tell which of them is wrong. */
 export function checkSkew(aheadMs: number, whose: string): Diagnosis {
   const seconds = (Math.abs(aheadMs) / 1000).toFixed(1);
   if (Math.abs(aheadMs) <= MAX_SKEW_MS) return ok('clock', `agrees with that of ${whose} to ${MAX_SKEW_MS / 1000} s`);
@@ -76,7 +76,7 @@ export function checkSkew(aheadMs: number, whose: string): Diagnosis {
   );
 }
 
-/** Half a minute makes features stale and records late that are not; below, figures are off. */
+/** Half a minute makes fresh features stale and punctual records late; less only distorts figures. */
 function warningOrProblem(aheadMs: number): typeof warning {
   return Math.abs(aheadMs) > 30_000 ? problem : warning;
 }

@@ -6,7 +6,7 @@ import { type Diagnosis, failed, ok } from './finding.ts';
 /** A key that no row has. */
 const NO_ROW = Buffer.from('\0sluice-doctor');
 
-/** Each table with the families that its views read, by a read of a row that is not there. */
+/** Checks each table, with the families that its views read, by reading a row that does not exist. */
 export async function checkStore(
   reads: readonly Pick<ReadPlan, 'table' | 'layout' | 'feast' | 'views' | 'rowWidth'>[],
   store: FeatureStore,
@@ -28,7 +28,7 @@ export async function checkStore(
         const failure = failed('store', thrown, `start it (${where}), or correct ${key}`);
         if (found.some(({ what }) => what === failure.what)) break;
         found.push(failure);
-        // What is away for one table is away for all.
+        // If the store is down for one table, it is for all.
         if (classify(thrown).disposition === 'retry') break;
       }
     }
