@@ -3,16 +3,16 @@ import type { Plan } from '../plan/plan.ts';
 import type { ValueFormat } from '../plan/topology.ts';
 
 export interface FileValues {
-  /** The Avro schema that the input was written with; undefined: it is JSON. */
+  /** The Avro schema that the input was written with; undefined: JSON. */
   readonly writer?: unknown;
   readonly output?: ValueFormat['kind'];
-  /** An input that is no file is as the topology says. */
+  /** The input is a topic, encoded as the topology says. */
   readonly fromTopic?: boolean;
-  /** The topic that outputs go to in place of a file, as the topology says. */
+  /** The topic that outputs go to instead of a file, encoded as the topology says. */
   readonly toTopic?: string | undefined;
 }
 
-/** The same plan with files on both ends, or on one: plain JSON, as JSON Lines hold it, or plain Avro, as containers do, typed by the topology's schemas. */
+/** Adapts a plan to files as input, output or both: plain JSON, or plain Avro as in containers, typed by the topology's schemas. */
 export function asFiles(plan: Plan, values: FileValues = {}): Plan {
   const { writer, toTopic } = values;
   const json = ({ schemaFile, schema }: ValueFormat): ValueFormat => ({ kind: 'json', schemaFile, schema });
@@ -24,7 +24,7 @@ export function asFiles(plan: Plan, values: FileValues = {}): Plan {
   const { source, output } = topology;
   const input = writer === undefined ? json(source.value) : avro(source.value, writer);
   const value = values.output === 'avro' ? avro(output.value) : json(output.value);
-  // What has an end is not late, and gives nothing up for it.
+  // A bounded input cannot be late, so nothing is given up.
   const { onOverload: _, ...rest } = topology;
   return {
     ...plan,
@@ -33,7 +33,7 @@ export function asFiles(plan: Plan, values: FileValues = {}): Plan {
       source: { ...source, value: values.fromTopic ? source.value : input },
       output: toTopic === undefined ? { ...output, value } : { ...output, topic: toTopic },
       flow: { ...topology.flow, order: 'partition' },
-      // A file has an end, where its dead letters are counted; held before it, a run would never get there.
+      // A limit would hold the run before the end of the file; dead letters are counted at the end instead.
       deadLetter: { topic: topology.deadLetter.topic },
     },
   };

@@ -1,25 +1,25 @@
 import type { Clock } from '../kernel/clock.ts';
 
-/** What a command may touch of the process: handed in by main, by tests as fakes. */
+/** What a command may use of the process: passed in by main, faked by tests. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** That this process may use; one, if not given. */
+  /** Cores that this process may use; default one. */
   readonly cores?: number;
-  /** Data may come from here. */
+  /** Input data. */
   readonly stdin: NodeJS.ReadableStream;
-  /** Data goes here. */
+  /** Output data. */
   readonly stdout: NodeJS.WritableStream;
-  /** Talk goes here. */
+  /** Messages for people. */
   readonly stderr: NodeJS.WritableStream & {
     readonly isTTY?: boolean;
     readonly columns?: number;
     readonly rows?: number;
   };
-  /** Names this process: host and process id. */
+  /** Name of this process: host and process id. */
   readonly instance: string;
-  /** Calls `stop` on SIGINT and SIGTERM; returns what undoes it. */
+  /** Calls `stop` on SIGINT and SIGTERM; returns a function that unregisters it. */
   onSignal(stop: (signal: string) => void): () => void;
 }

@@ -9,10 +9,10 @@ import { MOST_KEYS } from '../stages/features/second-level.ts';
 import { MOST_QUEUED_BYTES } from '../stages/features/second-level-writes.ts';
 import { sessionsOf } from './world/placement.ts';
 
-/** The bound of a plan under the limits of the adapters that `run` uses. How many brokers there are is what the topology says. */
+/** The memory bound of a plan, given the limits of the adapters that `run` uses. The number of brokers is the topology's. */
 export function memoryOf(plan: Plan, cores = 1): MemoryBound {
   const { kafka, registry } = plan.topology.connections;
-  // Exactly once, each of several connections sends what is its own.
+  // With exactly-once delivery, each of several connections has data of its own to send.
   const senders = plan.topology.flow.delivery === 'exactly-once' ? WIRES : 1;
   const files = [...plan.bundle.modelFiles, ...(plan.smaller?.bundle.modelFiles ?? [])];
   return memoryBound(plan, {
@@ -28,7 +28,7 @@ export function memoryOf(plan: Plan, cores = 1): MemoryBound {
   });
 }
 
-/** `base 256 MiB + …`, for a line of the log. */
+/** `base 256 MiB + …`, for a log line. */
 export function memoryTerms({ terms }: MemoryBound): string {
   return terms.map(({ name, bytes }) => `${name} ${mib(bytes)}`).join(' + ');
 }

@@ -148,7 +148,7 @@ function example(line: string, does: string): string {
   return `\nExample:\n  $ ${line}      ${does}`;
 }
 
-/** A switch is off unless it is given: that needs no words. */
+/** A switch is off by default, which need not be said. */
 function describeOption({ description, defaultValue, defaultValueDescription, argChoices }: Option): string {
   const notes = argChoices === undefined ? [] : [`one of ${argChoices.join(', ')}`];
   if (defaultValue !== undefined && typeof defaultValue !== 'boolean' && String(defaultValue) !== '')

@@ -6,7 +6,7 @@ import { check } from './check.ts';
 import type { Io } from './io.ts';
 import { memoryOf } from './memory.ts';
 
-/** `sluice check`: files only, no network. Resolves with the exit code. */
+/** `sluice check`: reads files only, no network. Resolves with the exit code. */
 export function runCheck(options: { readonly topology: string; readonly json: boolean }, io: Io): Promise<number> {
   const log = createLog({ clock: io.clock }, { level: 'warn' });
   const runtime = createOnnxRuntime({ telemetry: createTelemetry({ clock: io.clock, log }) });

@@ -7,10 +7,10 @@ import type { Io } from './io.ts';
 import { createWorld } from './world/world.ts';
 
 export interface PlanRun {
-  /** Resolves when it was told to stop and has drained, or has failed; rejects when there is no world to run in. */
+  /** Resolves when the run was stopped and has drained, or has failed; rejects if its world could not be made. */
   readonly ended: Promise<RunOutcome>;
   health(): Health;
-  /** Begins to drain; ends the wait for whatever does not answer while there is nothing under way yet. */
+  /** Begins to drain; before the start, ends the wait for dependencies. */
   stop(): void;
   /** Ends at once. */
   abort(): void;
@@ -19,7 +19,7 @@ export interface PlanRun {
 const CONNECTING: Health = { live: true, ready: false, reason: 'connecting to broker, registry and store' };
 export const NOTHING_DONE: RunOutcome = { result: 'done', error: undefined, unsettledRecords: 0 };
 
-/** Makes the world of a plan and runs the pipeline in it. */
+/** Makes a plan's world and runs the pipeline in it. */
 export function startPlan(plan: Plan, runtime: ModelRuntime, telemetry: MetricStore, io: Io): PlanRun {
   let runner: Runner | undefined;
   let stopped: () => void = () => undefined;

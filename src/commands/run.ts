@@ -25,15 +25,15 @@ export interface RunOptions {
   readonly dry: boolean;
   readonly listen: Listen | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  /** JSON lines instead of lines for people. */
+  /** Log in JSON lines. */
   readonly json: boolean;
-  /** Pipelines in this process; one, if not given. */
+  /** Pipelines in this process; default one. */
   readonly instances?: number;
-  /** What the thread of an instance runs; tests break one. */
+  /** What an instance's thread runs; tests substitute one that breaks. */
   readonly entry?: URL;
 }
 
-/** What this process runs: one pipeline on this thread, or several in threads of their own. */
+/** What this process runs: one pipeline on this thread, or several in their own threads. */
 interface Running {
   /** The exit code. */
   readonly ended: Promise<number>;
@@ -98,7 +98,7 @@ export async function run(options: RunOptions, io: Io): Promise<number> {
   }
 }
 
-/** Two threads of a process that use WebGPU at once crash it: src/topology/device-rules.ts says why. */
+/** Two threads of a process that use WebGPU at once crash it: see src/topology/device-rules.ts. */
 function refuseThreads({ topology }: Plan, instances: number): void {
   const { device, isolation } = topology.model;
   if (instances === 1 || device !== 'webgpu' || isolation === 'process') return;
@@ -114,7 +114,7 @@ function several(plan: Plan, options: Parameters<typeof startInstances>[1], tele
   return { stop, abort, health, parts, metrics: fleet, ended: codeOf(fleet).finally(() => telemetry.flush()) };
 }
 
-/** Connects to everything, says what is wrong, and lets go of it again. */
+/** Connects to everything, reports what is wrong, and disconnects. */
 async function dryRun(plan: Plan, runtime: ModelRuntime, telemetry: MetricStore, io: Io): Promise<number> {
   let signalled: () => void = () => undefined;
   const stopping = new Promise<undefined>((resolve) => {
@@ -134,7 +134,7 @@ async function dryRun(plan: Plan, runtime: ModelRuntime, telemetry: MetricStore,
   }
 }
 
-/** Who presses Ctrl-C twice will not wait; whoever sends SIGTERM twice (systemd, an impatient script) has said nothing new. */
+/** A second Ctrl-C means that a person will not wait; a second SIGTERM (systemd, an impatient script) means nothing new. */
 function endOnSignal({ stop, abort }: Pick<Running, 'stop' | 'abort'>, telemetry: MetricStore, io: Io): () => void {
   let interrupted = false;
   return io.onSignal((signal) => {

@@ -3,8 +3,8 @@ import type { Sink } from '../../ports/sink.ts';
 import { isTransactional, type TransactionalSink } from '../../ports/transactions.ts';
 
 /**
- * The same sink, which tells of rows once the broker has them: of those in a transaction once it is committed. They are told in
- * the turn of the loop in which that is known, as their memory is used again afterwards.
+ * Wraps a sink and reports rows once the broker has them; rows of a transaction, once it is committed. The report is synchronous,
+ * because the rows' memory is reused afterwards.
  */
 export function tellDelivered(
   inner: Sink | TransactionalSink,

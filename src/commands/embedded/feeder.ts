@@ -8,7 +8,7 @@ import type { Sink } from '../../ports/sink.ts';
 export interface FeederOptions {
   readonly topic: string;
   readonly lines: readonly Buffer[];
-  /** More than there are lines: they are gone through again. */
+  /** If there are fewer lines, they are repeated. */
   readonly records: number;
   /** 0: as fast as the broker takes them. */
   readonly perSecond: number;
@@ -17,15 +17,15 @@ export interface FeederOptions {
 export interface Feeder {
   /** Resolves when all records are produced, or `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
-  /** Lines gone through. */
+  /** Lines processed. */
   readonly sent: number;
-  /** Records that the broker has acknowledged: lines without those that the transcoder left out. */
+  /** Records acknowledged by the broker: the lines sent, without those that the transcoder refused. */
   readonly produced: number;
 }
 
 /**
- * Lines of a file → keys and values in the topic's format, in the order of the lines. `pass`: how often the file was gone
- * through before. A record without a key goes where its number says.
+ * Lines of a file → keys and values in the topic's format, in order. `pass`: how many times the file has been sent before. A record
+ * without a key goes to a partition by its number.
  */
 export type Transcode = (
   lines: readonly Buffer[],
@@ -36,7 +36,7 @@ export type Transcode = (
 const TICK_MS = 20;
 const MAX_CHUNK = 1_000;
 
-/** The lines of a file of events (.gz too) that are not empty. */
+/** The non-empty lines of a file of events (.gz too). */
 export async function eventLines(file: string): Promise<readonly Buffer[]> {
   const lines: Buffer[] = [];
   for await (const line of linesOf(file, () => undefined)) {
@@ -46,7 +46,7 @@ export async function eventLines(file: string): Promise<readonly Buffer[]> {
   return lines;
 }
 
-/** An upstream producer: lines of events → a topic, in its own format, paced, dated now. */
+/** An upstream producer: lines of events → a topic, in its own format, paced, with the current time as timestamp. */
 export function createFeeder(
   deps: { readonly clock: Clock; readonly sink: Sink; readonly transcode: Transcode },
   options: FeederOptions,

@@ -1,23 +1,23 @@
 import type { EmbeddedBroker } from '../../devstack/kafka/broker.ts';
 import { offsetsOf, readRecords } from './records.ts';
 
-/** What became of the inputs, read from the topics themselves. */
+/** What became of the inputs, according to the topics. */
 export interface Ledger {
   readonly inputs: number;
   readonly outputs: number;
   readonly deadLetters: number;
   /** Inputs below the committed offsets that no output or dead letter names. */
   readonly lost: number;
-  /** Inputs beyond the committed offsets without an answer: they wait for whoever reads on. */
+  /** Inputs beyond the committed offsets without an answer: not processed yet. */
   readonly waiting: number;
-  /** Outputs and dead letters beyond the first of their input. */
+  /** Outputs and dead letters after the first for the same input. */
   readonly duplicates: number;
 }
 
 /**
- * Reads the logs of the embedded broker with a reader that shares no code with the path, and holds every input offset
- * against the `sluice-source` headers of the outputs and the `__dlq.errors.*` headers of the dead letters. What transactions wrote that
- * are open or aborted is none of it.
+ * Reads the logs of the embedded broker with a reader that shares no code with the path, and matches every input offset with the
+ * `sluice-source` headers of outputs and the `__dlq.errors.*` headers of dead letters. Records of open and aborted transactions
+ * are ignored.
  */
 export function readLedger(
   broker: EmbeddedBroker,
@@ -75,7 +75,7 @@ function* headersOf(broker: EmbeddedBroker, topic: string): Generator<ReadonlyMa
   }
 }
 
-/** True when nothing was lost or answered twice and, where the stream was followed to its end, nothing waits. */
+/** True if nothing was lost or answered twice and, if the stream was followed to its end, nothing is waiting. */
 export function sound({ lost, waiting, duplicates }: Ledger, whole: boolean): boolean {
   return lost === 0 && duplicates === 0 && (!whole || waiting === 0);
 }

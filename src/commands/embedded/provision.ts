@@ -12,11 +12,11 @@ import { featuresLoad } from '../features/load.ts';
 import type { Io } from '../io.ts';
 import type { Services } from './services.ts';
 
-/** What an operator does once before a topology runs, done on the embedded services; all of it may be done again. */
+/** What an operator does once before a topology runs, done on the embedded services. Idempotent. */
 
 export const PARTITIONS = 4;
 
-/** Every topic that the topology names; those that are there stay as they are. Returns those that were made. */
+/** Creates every topic that the topology names; existing ones are left as they are. Returns those that were created. */
 export function makeTopics(topology: Topology, broker: EmbeddedBroker): readonly string[] {
   const { source, output, deadLetter, enrich } = topology;
   const changing = enrich.flatMap(({ cache }) => cache?.invalidateBy ?? []);
@@ -26,7 +26,7 @@ export function makeTopics(topology: Topology, broker: EmbeddedBroker): readonly
   return missing;
 }
 
-/** The schemas that the wire format looks up, under the subjects of their topics; with their ids. */
+/** Registers the schemas that the wire format needs, under the subjects of their topics; returns their ids. */
 export function registerSchemas(
   { source, output, connections }: Topology,
   registry: Registry,
@@ -40,14 +40,14 @@ export function registerSchemas(
   return [...source.topics.flatMap((topic) => register(topic, source.value)), ...register(output.topic, output.value)];
 }
 
-/** A table with what was loaded into it; without `file` it was made, and is empty. */
+/** A table and what was loaded into it; without `file` it was created empty. */
 export interface Provisioned {
   readonly table: string;
   readonly rows: number;
   readonly file: string | undefined;
 }
 
-/** The tables and families that the topology reads, with the rows of TABLE.jsonl[.gz] in `folder`; without such a file a table is empty. What files had before, and have no more, goes. */
+/** Creates the topology's tables and families, and loads TABLE.jsonl[.gz] of `folder`; rows that a file no longer has are removed. */
 export async function loadTables(
   topology: Topology,
   services: Services,
@@ -56,7 +56,7 @@ export async function loadTables(
   telemetry: Telemetry,
 ): Promise<readonly Provisioned[]> {
   const { bigtable } = topology.connections;
-  // Redis and files are not embedded: they are where the topology says.
+  // Redis and files are not embedded: the topology's own are used.
   const looked = lookUpsOf(topology).filter(({ from }) => from === 'bigtable');
   if (looked.length === 0 || bigtable === undefined) return [];
   if (folder !== undefined && !existsSync(folder))
@@ -77,7 +77,7 @@ export async function loadTables(
         const layouts = new Set(enrich.map(({ layout }) => layout));
         const families = [...layouts].flatMap((layout) => familiesOf(layout, views));
         await writer.ensureTable(table, [...new Set(families)]);
-        // Rows that somebody has loaded from elsewhere stay.
+        // Rows that were loaded from elsewhere stay.
         if (services.filled.delete(table)) services.bigtable.dropBefore(table, beganMs);
         provisioned.push({ table, rows: 0, file });
         continue;

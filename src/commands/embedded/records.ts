@@ -1,6 +1,6 @@
 /**
- * Reads the records out of a stored, uncompressed record batch (magic 2): for looking at topics, not for serving them.
- * Shares no code with the adapters, so that what they wrote can be checked by it.
+ * Reads the records of a stored, uncompressed record batch (magic 2), for inspecting topics.
+ * Shares no code with the adapters, so that it can check what they wrote.
  */
 export type StoredRecord = {
   readonly offset: number;
@@ -16,7 +16,7 @@ const RECORDS_AT = 61;
 const COMPRESSION_MASK = 7;
 const CONTROL_BIT = 32;
 
-/** Of all records of a batch, compressed ones, too. */
+/** Offsets of all records of a batch, compressed or not. */
 export function offsetsOf(batch: Buffer): number[] {
   const base = Number(batch.readBigInt64BE(0));
   return Array.from({ length: batch.readInt32BE(LAST_OFFSET_DELTA_AT) + 1 }, (_, delta) => base + delta);

@@ -6,13 +6,13 @@ import type { TransactionalSink } from '../../ports/transactions.ts';
 import { tellDelivered } from './delivered.ts';
 
 const KEPT = 5;
-/** Of a list, in a line. */
+/** Items of a list to show in a line. */
 const MAX_ITEMS = 4;
 
-/** A value of the output as a person reads it: JSON, or what Avro says in JSON's words; undefined for bytes that are no such value. */
+/** Decodes an output value for people, as JSON or its Avro equivalent; undefined if it cannot be decoded. */
 export type ReadValue = (bytes: Buffer) => unknown;
 
-/** Reads what the pipeline writes, by the topology's own schema. */
+/** Decodes what the pipeline writes, with the topology's own schema. */
 export function createValueReader({ value }: OutputSettings): ReadValue {
   if (value.kind === 'json') return (bytes) => JSON.parse(bytes.toString('utf8'));
   const read = createAvroReader(value.schema);
@@ -20,7 +20,7 @@ export function createValueReader({ value }: OutputSettings): ReadValue {
   return (bytes) => read(bytes, prefixBytes);
 }
 
-/** A prediction in a line: `id 5  probability 0.3141`. */
+/** A prediction in one line: `id 5  probability 0.3141`. */
 export function valueLine(value: unknown): string {
   return Object.entries(value ?? {})
     .map(([field, entry]) => `${field} ${shown(entry)}`)
@@ -35,7 +35,7 @@ function shown(entry: unknown): string {
   return typeof entry === 'object' ? '{…}' : String(entry);
 }
 
-/** A sink that remembers the latest predictions on their way through, for people to look at; decoded only when they look. */
+/** A sink that keeps the latest predictions for display; they are decoded only when displayed. */
 export function createSamples(
   inner: Sink | TransactionalSink,
   output: OutputSettings,

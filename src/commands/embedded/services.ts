@@ -3,18 +3,18 @@ import { createBroker, type EmbeddedBroker } from '../../devstack/kafka/broker.t
 import { createRegistry, type Registry } from '../../devstack/registry.ts';
 import { SluiceError } from '../../kernel/errors.ts';
 
-/** The embedded services of one process, and the settings by which a topology finds them. */
+/** The embedded services of one process, and the settings that lead a topology to them. */
 export interface Services {
   readonly broker: EmbeddedBroker;
   readonly registry: Registry;
   readonly bigtable: Bigtable;
-  /** Tables that were filled from files: what a file has no more goes from them. */
+  /** Tables loaded from files: rows that a file no longer has are removed from them. */
   readonly filled: Set<string>;
   readonly env: Readonly<Record<'KAFKA_BROKERS' | 'SCHEMA_REGISTRY_URL' | 'BIGTABLE_EMULATOR_HOST', string>>;
   close(): Promise<void>;
 }
 
-/** 0: one that is free. `option` is what a person writes to choose it. */
+/** 0: any free port. `option` is the option that chooses it. */
 export interface ServicePort {
   readonly port: number;
   readonly option: string;
@@ -26,7 +26,7 @@ export interface ServicePorts {
   readonly bigtable?: ServicePort;
 }
 
-/** Starts Kafka, registry and Bigtable in this process, on the real wire protocols; in memory, gone at the end. */
+/** Starts Kafka, registry and Bigtable in this process, with the real wire protocols; all in memory. */
 export async function startServices({ kafka, registry, bigtable }: ServicePorts): Promise<Services> {
   const started: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 import type { MetricStore } from '../../telemetry/metrics.ts';
 
-/** Records that have met their fate, whatever it is; of `fate` alone where one is given. */
+/** Number of settled records, of all fates or of `fate`. */
 export function settledRecords(telemetry: MetricStore, fate?: 'published' | 'dead-lettered' | 'dropped'): number {
   return telemetry
     .series('sluice_records_total')

@@ -7,7 +7,7 @@ export interface Address {
   readonly offset: number;
 }
 
-/** TOPIC:PARTITION:OFFSET, or with slashes as `sluice-source` has it; undefined: neither. */
+/** TOPIC:PARTITION:OFFSET, or with slashes as in `sluice-source`; undefined for anything else. */
 export function parseAddress(text: string): Address | undefined {
   const [, topic, , partition, offset] = /^([\w.-]{1,249})([:/])(\d{1,9})\2(\d{1,16})$/.exec(text) ?? [];
   return offset === undefined ? undefined : { topic, partition: Number(partition), offset: Number(offset) };
@@ -17,7 +17,7 @@ export function addressText({ topic, partition, offset }: Address): string {
   return `${topic}:${partition}:${offset}`;
 }
 
-/** What stands on the command line: a topology first, or by `--topology`, and an address. */
+/** Splits the arguments into a topology, which comes first or by `--topology`, and an address. */
 export function splitWords(
   words: readonly string[],
   option: string | undefined,

@@ -7,23 +7,23 @@ import { type AnsweredBy, answeredBy, hasSecondLevel } from '../look/levels.ts';
 import { type ShownView, shownViews } from '../look/rows.ts';
 import type { Scored } from './score.ts';
 
-/** A look-up of the record: its key, and the views that the store has. */
+/** A look-up of the record: its key, and the views found. */
 export interface ShownLookUp {
   readonly table: string;
   readonly template: string;
-  /** Null: a field that the template names is missing. */
+  /** Null: a field of the template is missing. */
   readonly key: string | null;
-  /** Where there is a second level of the cache, and a key. */
+  /** Set if there is a second level of the cache, and a key. */
   readonly answeredBy?: AnsweredBy;
   readonly views: readonly ShownView[];
 }
 
 type Numbers = number | readonly number[];
 
-/** What the path makes of the record, for people and their tools. */
+/** What the path makes of the record. */
 export interface Described {
   readonly lookUps: readonly ShownLookUp[];
-  /** Inputs of the model by name, columns by name; undefined: it got no row. */
+  /** Model inputs by name, their columns by name; undefined: there is no row for the record. */
   readonly row: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined;
   readonly outputs: Readonly<Record<string, Numbers>> | undefined;
   readonly prediction: Readonly<Record<string, Numbers | string>> | undefined;
@@ -34,7 +34,7 @@ export interface Described {
   readonly output: { readonly topic: string; readonly key: string | null; readonly value: unknown } | undefined;
 }
 
-/** `levels`: the reads of the plan, where rows may come out of a second level of the cache. */
+/** `levels`: the reads of the plan whose rows may come from a second level of the cache. */
 export function describe(scored: Scored, nowMs: number, levels: Plan['reads'] = []): Described {
   const { frame, plan, heard } = scored;
   const reason = REASONS[frame.reason[0]];
@@ -42,7 +42,7 @@ export function describe(scored: Scored, nowMs: number, levels: Plan['reads'] = 
   const stage = fate === 'published' ? '' : (frame.failedIn?.get(0) ?? STAGE_OF_REASON[reason]);
   const ran = frame.rows > 0;
   return {
-    // What was not decoded is not looked up: to say that it has no key would be to blame its fields.
+    // A record that was not decoded has no look-ups: reporting a missing key would blame its fields.
     lookUps: (stage === 'decode' ? [] : plan.reads).map((read, k) => {
       const row = heard[k];
       const raw = row ?? nothing(read.rowWidth, read.views.length);
@@ -83,7 +83,7 @@ function outputsOf({ frame, plan }: Scored): Described['outputs'] {
   return Object.fromEntries(plan.predictions.fetches.map((name, k) => [name, unwrapped([...frame.outputs[k]])]));
 }
 
-/** A record that failed before has entries that say nothing. */
+/** In a record that failed earlier, the prediction entries mean nothing. */
 function predictedAny({ frame }: Scored): boolean {
   return frame.predictions.length > 0 && REASONS[frame.reason[0]] !== 'model-failed';
 }

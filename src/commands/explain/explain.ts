@@ -31,22 +31,22 @@ import { explainedText } from './text.ts';
 import { whyOf } from './why.ts';
 
 export interface ExplainOptions {
-  /** A topology and an address, in any order. */
+  /** A topology and an address, in either order. */
   readonly words: readonly string[];
   readonly topology?: string | undefined;
   readonly input?: string | undefined;
   /** From 1, as editors count. */
   readonly line?: number | undefined;
-  /** Feature files in place of the store. */
+  /** Feature files instead of the store. */
   readonly features?: string | undefined;
-  /** The store itself, past a second level of the cache. */
+  /** Read the store directly, bypassing a second level of the cache. */
   readonly store: boolean;
-  /** Records of output and dead letters that are looked at, at most. */
+  /** Records of the output and dead-letter topics to search, at most. */
   readonly search: number;
   readonly json: boolean;
 }
 
-/** `sluice explain`: one record through the path, each step told. Resolves with the exit code. */
+/** `sluice explain`: follows one record through the path, step by step. Resolves with the exit code. */
 export async function explain(options: ExplainOptions, io: Io): Promise<number> {
   const { input, line } = options;
   if ((input === undefined) !== (line === undefined)) {
@@ -158,7 +158,7 @@ function storeOf(plan: Plan, { features, store: past }: ExplainOptions, telemetr
 
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
-/** Line `number` of a file as a record, as `batch` reads it: its offset is one less, its time that of reading. */
+/** Line `number` of a file as a record, as `batch` reads it: offset number − 1, timestamped when read. */
 async function lineOf(file: string, number: number, timestampMs: number): Promise<LogRecord> {
   let read = 0;
   try {

@@ -10,7 +10,7 @@ import { type Address, addressText, parseAddress } from './address.ts';
 export interface FoundInput {
   readonly at: Address;
   readonly record: LogRecord;
-  /** From the address that was given to the input, in words. */
+  /** The steps from the given address to the input, in words. */
   readonly via: readonly string[];
 }
 
@@ -57,7 +57,7 @@ async function isThere(look: Look, { topic, partition, offset }: Address): Promi
   return extent !== undefined && offset >= extent.start && offset < extent.end;
 }
 
-/** The record at an address; says what is there in its place. */
+/** The record at an address; if there is none, the error says what is there instead. */
 async function recordAt(look: Look, at: Address): Promise<LogRecord> {
   const { topic, partition, offset } = at;
   const extents = await look.extents(topic);

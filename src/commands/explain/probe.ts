@@ -10,16 +10,16 @@ import type { SchemaSource } from '../../ports/schemas.ts';
 import { createDecode } from '../../stages/decode.ts';
 import type { StageDeps } from '../../stages/types.ts';
 
-/** What a line of the bundle comes to for one record. */
+/** Value of one line of the bundle for one record. */
 export interface Probed {
   readonly values: readonly number[];
-  /** False: not in the dtype that was asked for. */
+  /** False: not finite in the requested dtype. */
   readonly isFinite: boolean;
 }
 
 /**
- * Single lines of a bundle over a record that has been through the path: compiled by the same compiler, each alone, so that the
- * one at fault can be named. Undefined for a line that is no number on its own (a text, or one that may be missing).
+ * Evaluates single lines of a bundle on a record that has gone through the path. Each is compiled alone, by the same compiler, to find
+ * the one at fault. Undefined for a line that is not a number by itself (text, or possibly missing).
  */
 export type Probe = (line: Line, dtype: InputDType) => Promise<Probed | undefined>;
 
@@ -58,7 +58,7 @@ const SLABS: Readonly<Record<InputDType, (width: number) => Frame['inputs'][numb
   bool: (width) => new Uint8Array(width),
 };
 
-/** The `let` values that are numbers on their own, in their order. */
+/** The `let` values that are numbers by themselves, in order. */
 export async function letsOf({ bundle }: Plan, probe: Probe): Promise<Record<string, number | readonly number[]>> {
   const found: [string, number | readonly number[]][] = [];
   for (const { name, line, column } of bundle.let) {
@@ -68,7 +68,7 @@ export async function letsOf({ bundle }: Plan, probe: Probe): Promise<Record<str
   return Object.fromEntries(found);
 }
 
-/** Lines of the model's inputs that are not finite in their dtype, with what they come to. */
+/** Lines of the model's inputs that are not finite in their dtype, with their values. */
 export async function brokenLines({ bundle, feeds }: Plan, probe: Probe): Promise<{ line: Line; value: string }[]> {
   const broken: { line: Line; value: string }[] = [];
   for (const { name, lines } of bundle.inputs) {

@@ -6,13 +6,13 @@ import { letterOf } from '../look/dead-letter.ts';
 import { plainRecord } from '../look/show.ts';
 import type { Address } from './address.ts';
 
-/** What one topic holds of an input record. */
+/** What one topic holds for an input record. */
 export interface Searched {
   readonly topic: string;
-  /** Records that were looked at, and from when on; ISO 8601. */
+  /** How many records were searched, and from what time on; ISO 8601. */
   readonly records: number;
   readonly from: string;
-  /** False: the bound was reached before the end. */
+  /** False: the limit was reached before the end of the topic. */
   readonly complete: boolean;
   readonly found: readonly ReturnType<typeof plainRecord>[];
 }
@@ -20,8 +20,8 @@ export interface Searched {
 const MOST_FOUND = 10;
 
 /**
- * Looks for what became of an input: an output by its `sluice-source`, a dead letter by its envelope. Both carry the timestamp of
- * the input, as a rule, so the search begins there; `most` bounds the records that are looked at.
+ * Searches for what became of an input: an output by its `sluice-source`, a dead letter by its envelope. Both normally carry the
+ * input's timestamp, so the search begins there; it looks at `most` records at most.
  */
 export async function searchTopic(
   look: Look,

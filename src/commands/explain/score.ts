@@ -29,28 +29,28 @@ export interface ScoreWorld {
   readonly store: FeatureStore;
 }
 
-/** What the store answered to one look-up, before the topology's rules for what is stale. */
+/** The store's answer to one look-up, before the topology's rules for stale rows are applied. */
 export interface HeardRow extends RawRow {
   readonly key: Buffer;
 }
 
-/** A record that has been through the path, with all that each step left. */
+/** A record that has gone through the path, with the result of each step. */
 export interface Scored {
   readonly frame: Frame;
-  /** By read of the plan; undefined: it was not asked, for want of a key. */
+  /** By read of the plan; undefined: not looked up, because the key is missing. */
   readonly heard: readonly (HeardRow | undefined)[];
-  /** What the steps told of it, by event. */
+  /** Events that the steps emitted for it, by name. */
   readonly said: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   readonly deps: StageDeps;
   readonly plan: Plan;
 }
 
-/** A dependency that does not answer by then is not waited for. */
+/** How long to wait for a dependency. */
 const PATIENCE_MS = 6_000;
 
 /**
- * One record through the path: the same stages as `run`, in the same order, up to what would be delivered. Nothing is delivered or
- * committed, nothing cached, nothing given up under load; the model runs on the CPU.
+ * Sends one record through the same stages as `run`, in the same order, up to delivery. Nothing is delivered, committed, cached, or
+ * given up under overload; the model runs on the CPU.
  */
 export async function scoreRecord(whole: Plan, topic: string, record: LogRecord, world: ScoreWorld): Promise<Scored> {
   const { io, telemetry } = world;
@@ -107,7 +107,7 @@ export async function scoreRecord(whole: Plan, topic: string, record: LogRecord,
   }
 }
 
-/** Tells of each answer; the port's promise is that rows are whole by then. */
+/** Reports each answer; by the contract of the port, rows are complete by then. */
 function recording(store: FeatureStore, onAnswer: (read: FeatureRead) => void): FeatureStore {
   return {
     open: (tables) => store.open(tables),
@@ -121,7 +121,7 @@ function recording(store: FeatureStore, onAnswer: (read: FeatureRead) => void): 
   };
 }
 
-/** A frame of this record alone; one that a pipeline would not keep is there by reference, as there. */
+/** A frame with only this record; a record too large for a pipeline to keep is included by reference, as there. */
 export function frameOf(topic: string, record: LogRecord, { topology }: Plan, { clock }: Pick<Io, 'clock'>): Frame {
   const { partition, offset, timestampMs, key, value, unread } = record;
   const headers = record.headers.length === 0 ? null : encodeHeaders(record.headers);

@@ -2,7 +2,7 @@ import type { plainRecord } from '../look/show.ts';
 import type { Described } from './describe.ts';
 import type { Searched } from './published.ts';
 
-/** All that is known of a record, from its bytes to what was published of it. */
+/** Everything known about a record, from its bytes to what was published. */
 export interface Explained extends Described {
   /** TOPIC:PARTITION:OFFSET, or FILE:LINE. */
   readonly place: string;
@@ -11,7 +11,7 @@ export interface Explained extends Described {
   readonly event: unknown;
   readonly undecoded: string | undefined;
   readonly let: Readonly<Record<string, number | readonly number[]>>;
-  /** Why it is not published, with the field or column. */
+  /** Why it is not published, naming the field or column. */
   readonly why: string;
   readonly deadLetterTopic: string;
   readonly searched: readonly Searched[];

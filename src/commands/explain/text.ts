@@ -11,7 +11,7 @@ import type { Explained } from './story.ts';
 const WIDTH = 9;
 const MOST_NUMBERS = 8;
 
-/** The whole story in lines, a step of the path each. */
+/** The whole story, one line per step of the path. */
 export function explainedText(explained: Explained, paint: Paint): string {
   const { record, via, event, undecoded, lookUps, let: lets, row, outputs, prediction } = explained;
   const lines: string[] = [];
@@ -76,14 +76,14 @@ function searchedText(
       .filter(({ name }) => SAID.has(name))
       .map(({ name, value: each }) => `${name.replace(/^.*[.-]/, '')}=${inLine(each ?? 'null')}`);
     const at = paint('blue', `${topic}:${partition}:${offset}`);
-    // What was published is made of features and a model that may have changed since.
+    // The published value came from features and a model that may have changed since.
     const isOther = topic === output?.topic && jsonText(value) !== jsonText(output.value);
     const other = isOther ? `  ${paint('yellow', 'differs from what would be published now')}` : '';
     return `${at}  ${timeText(timestamp)}  ${body}${other}  ${paint('grey', said.join(' '))}`.trimEnd();
   });
 }
 
-/** Headers that tell what was published apart from what would be now. */
+/** Headers that explain differences between what was published and what would be published today. */
 const SAID: ReadonlySet<string> = new Set([
   ...[
     'sluice-model',
@@ -104,7 +104,7 @@ function numbersText(value: number | readonly number[]): string {
     .join(' ')}${more}]`;
 }
 
-/** Columns by name, those of one line (`tod[0]`, `tod[1]`) together. */
+/** Columns by name; those from one line (`tod[0]`, `tod[1]`) are grouped. */
 function columnsText(columns: NonNullable<Described['row']>[string], paint: Paint): string {
   const lines = new Map<string, number[]>();
   for (const [name, value] of Object.entries(columns)) {

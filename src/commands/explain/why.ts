@@ -22,7 +22,7 @@ export interface WhyDeps {
   readonly views: readonly (readonly ShownView[])[];
 }
 
-/** Why a record got the reason that it has: which field, column, view or value it was. A sentence, with what to do. */
+/** Why a record has this reason: the field, column, view or value at fault, as a sentence with a remedy. */
 export async function whyOf(reason: Reason, scored: Scored, deps: WhyDeps): Promise<string> {
   switch (reason) {
     case 'tombstone':
@@ -88,7 +88,7 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   return `field ${names.join(', ')} is not what ${value.schemaFile} says: ${which}`;
 }
 
-/** Wanted as a number, and readable only as all the digits of a long. */
+/** Whether the field is wanted as a number but holds an integer too large for a double. */
 function isBeyondDouble(
   name: string,
   wants: readonly ColumnWant[],
@@ -99,7 +99,7 @@ function isBeyondDouble(
   try {
     return decodes([{ ...want, kind: 'long' }]);
   } catch {
-    // The field is none that could be a long.
+    // The field's type cannot be read as a long.
     return false;
   }
 }
@@ -151,7 +151,7 @@ async function whyNotFinite(scored: Scored, { probe, views }: WhyDeps): Promise<
   return `${said.join(' | ')}; write what to put there, as in: X ?? 0`;
 }
 
-/** Names of an expression, and of the `let` values in it, that have no value. */
+/** Names in an expression, and in the `let` values it uses, that have no value. */
 function missingIn(
   expression: string,
   { plan, frame }: Scored,
@@ -180,7 +180,7 @@ function missingIn(
   return [...absent];
 }
 
-/** Entry 0. */
+/** Whether entry 0 is missing. */
 export function isMissing(column: Column): boolean {
   switch (column.kind) {
     case 'number':

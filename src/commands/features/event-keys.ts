@@ -13,7 +13,7 @@ import type { LoadedTopology } from '../../topology/load.ts';
 
 type Loaded = Extract<LoadedTopology, { ok: true }>;
 
-/** JSON event → the key of each look-up, as the path would make it; undefined: a part of it is missing. */
+/** JSON event → the key of each look-up, as the path would make it; undefined: a part is missing. */
 export type EventKeys = (event: Buffer, place: string) => readonly (Buffer | undefined)[];
 
 /** Compiles the topology's key templates; throws `topology-invalid` with the findings. */

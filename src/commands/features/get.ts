@@ -25,18 +25,18 @@ export interface FeaturesGetOptions {
   readonly view: readonly string[];
   /** JSON Lines; `-` is standard input. */
   readonly event?: string | undefined;
-  /** Feature files in place of the store. */
+  /** Feature files instead of the store. */
   readonly features?: string | undefined;
-  /** The store itself, past a second level of the cache. */
+  /** Read the store directly, bypassing a second level of the cache. */
   readonly store: boolean;
   readonly json: boolean;
 }
 
 type Loaded = Extract<LoadedTopology, { ok: true }>;
 
-/** What is looked up together: a key, or the keys that an event makes. */
+/** Look-ups made together: for one key, or for the keys of one event. */
 interface Asked {
-  /** Where the event stands; undefined: a key was given. */
+  /** Position of the event; undefined: a key was given. */
   readonly place: string | undefined;
   readonly lookUps: readonly { readonly read: MergedRead; readonly key: Buffer | undefined }[];
 }
@@ -50,7 +50,7 @@ interface Answering {
 
 const TIMEOUT_MS = 10_000;
 
-/** `sluice features get`: rows as the processor would read them. Resolves with the exit code. */
+/** `sluice features get`: prints rows as the processor reads them. Resolves with the exit code. */
 export async function featuresGet(options: FeaturesGetOptions, io: Io): Promise<number> {
   const loaded = loadTopology(options.topology, io.env);
   if (!loaded.ok) {
@@ -76,10 +76,10 @@ export async function featuresGet(options: FeaturesGetOptions, io: Io): Promise<
   }
 }
 
-/** The look-ups of the topology, as far as `--table` and `--view` want them. */
+/** The topology's look-ups, filtered by `--table` and `--view`. */
 function chosen({ topology }: Loaded, options: FeaturesGetOptions): MergedRead[] {
   const { table, view, event } = options;
-  // An event says nothing of what will be predicted.
+  // Keys of `details` need predictions, which an event does not have.
   const all = mergeReads(event === undefined ? lookUpsOf(topology) : topology.enrich);
   if (all.length === 0) {
     const none = event === undefined ? 'has no enrich and no details' : 'has no enrich';
@@ -101,7 +101,7 @@ function chosen({ topology }: Loaded, options: FeaturesGetOptions): MergedRead[]
     if (table.length > 0 && !table.includes(read.table)) return [];
     const views = view.length === 0 ? read.views : read.views.filter(({ name }) => view.includes(name));
     if (views.length === 0) return [];
-    // What is kept beside the store is a row with all its views: it is read whole, and shown in part.
+    // The second level holds rows with all their views, so they are read whole and filtered for display.
     return [isLevelled(read, topology, options) ? read : { ...read, views }];
   });
 }
@@ -160,7 +160,7 @@ async function* askedOf(
   }
 }
 
-/** False where nothing of it is there. */
+/** False if nothing was found. */
 async function answer({ place, lookUps }: Asked, { topology, store, options, io }: Answering): Promise<boolean> {
   const paint = paintFor(io);
   const nowMs = io.clock.wallMs();
@@ -183,7 +183,7 @@ async function answer({ place, lookUps }: Asked, { topology, store, options, io 
     const by = isLevelled(read, topology, options) ? { answeredBy: answeredBy(raw.askedAtMs[0], nowMs) } : {};
     const found = views.some((view) => view.found);
     any ||= found;
-    // Two look-ups of one row by different templates are one row to whoever gives the key.
+    // Look-ups of the same row with different key templates count once if the key is given directly.
     const id = JSON.stringify([table, key.toString('latin1')]);
     const known = rows.get(id);
     rows.set(id, {

@@ -11,23 +11,23 @@ export interface FeaturesLoadOptions {
   readonly topology: Topology;
   /** Folder of feature files. */
   readonly dir: string;
-  /** Only tables of this store. */
+  /** Load only tables of this store. */
   readonly from?: StoreName;
-  /** `FAMILY.COLUMN` or `FAMILY.COLUMN[n]`: instead of the columns that the topology reads. */
+  /** `FAMILY.COLUMN` or `FAMILY.COLUMN[n]`, instead of the columns that the topology reads. */
   readonly columns?: readonly string[] | undefined;
 }
 
 export interface FeaturesLoadDeps {
   readonly writer: FeatureWriter;
   readonly clock: Clock;
-  /** Told every thousand rows, and at the end of a table. */
+  /** Called every thousand rows, and at the end of each table. */
   readonly progress?: (progress: LoadedTable) => void;
 }
 
 export interface LoadedTable {
   readonly table: string;
   readonly rows: number;
-  /** Views written, over all rows: a row whose family is not in the file lacks that view. */
+  /** Views written, over all rows; a row without a family in the file lacks that view. */
   readonly views: number;
 }
 
@@ -35,8 +35,8 @@ const BATCH_ROWS = 200;
 const PROGRESS_ROWS = 1_000;
 
 /**
- * Feature files → the tables that a topology reads; tables and families are made where they are missing.
- * Loading again writes newer cells: rows that are no longer in the files stay. Every cell has the time of the start.
+ * Feature files → the tables that a topology reads; missing tables and families are created.
+ * A repeated load writes newer cells and does not delete rows that are no longer in the files. All cells carry the start time of the load.
  */
 export async function featuresLoad(
   options: FeaturesLoadOptions,
@@ -54,7 +54,7 @@ export async function featuresLoad(
     );
     return { table, layout, feast, reads: columns === undefined ? reads : [namedColumns(table, columns, topology)] };
   });
-  // Of `--columns`, some tables have none.
+  // `--columns` may select nothing from some tables.
   const wanted = all.filter(({ reads }) => reads.some(({ views }) => views.length > 0));
   const files = wanted.map(({ table }) => featureFileOf(dir, table));
   const timestampMs = deps.clock.wallMs();
@@ -104,7 +104,7 @@ async function loadTable(load: TableLoad, { writer, progress }: FeaturesLoadDeps
   return loaded;
 }
 
-/** `--columns` for one table: of the families that the topology reads from it, and of those it reads from no table. */
+/** `--columns` for one table: families that the topology reads from this table, or from no table. */
 function namedColumns(table: string, names: readonly string[], topology: Topology): TableRead {
   const read = (family: string, from?: string): readonly ViewSpec[] => {
     const entries = lookUpsOf(topology).filter((entry) => from === undefined || entry.table === from);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { brokers, gather } from '../arguments.ts';
 import type { Io } from '../io.ts';
 
-/** `sluice features …`: what lies in the feature store of a topology, and what is put there. */
+/** `sluice features …`: reads and fills a topology's feature store. */
 export function addFeatures(root: Command, io: Io, done: (code: number) => void): void {
   const features = root.command('features').description('The feature store of a topology.');
   features

@@ -3,20 +3,20 @@ import { fieldAt, namesOf, pathsOf } from '../../codecs/avro/paths.ts';
 import type { AvroField, AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 import { FUNCTIONS } from '../../features/functions/table.ts';
 
-/** What a field of the event may give to a model: lines of a bundle, and how wide they are. */
+/** What an event field can contribute to a model: lines of a bundle, and their width. */
 export interface Proposal {
-  /** Its path, `customer.age` of a record inside of the event. */
+  /** Path of the field; `customer.age` in a nested record. */
   readonly field: string;
-  /** What its column may be called. */
+  /** Suggested name of its column. */
   readonly label: string;
   /**
-   * number, flag (boolean), symbols (enum, a column a symbol), list (as wide as is left over, 0), id and time (whole numbers
-   * that are seldom features), text (nothing, but a suggestion), key (text that names the record), nothing.
+   * number; flag (boolean); symbols (enum, one column per symbol); list (of width 0 until fitted); id and time (integers that are
+   * seldom features); text (no line, only a suggestion); key (text that identifies the record); nothing.
    */
   readonly kind: 'number' | 'flag' | 'symbols' | 'list' | 'id' | 'time' | 'text' | 'key' | 'nothing';
   readonly width: number;
   readonly lines: readonly Line[];
-  /** Of a time: what could be made of it. */
+  /** For a time: what could be made of it. */
   readonly hint?: string;
 }
 
@@ -29,7 +29,7 @@ export interface Line {
 const ID = /(^|_)(id|uuid|guid|key)$|[a-z0-9](Id|Uuid|Guid|Key)$/i;
 const TIME = /(^|_)(at|ts|time|timestamp)$|[a-z0-9](At|Ts|Time|Timestamp)$/;
 
-/** A field that names what the record is about, and can be a key. */
+/** Whether a field identifies the subject of the record and can be a key. */
 export function isKey({ name, type }: AvroField): boolean {
   const values = valuesOf(type);
   return (
@@ -42,7 +42,7 @@ export function proposals(record: AvroRecord): readonly Proposal[] {
   const labels = new Set<string>();
   return paths.flatMap((path) => {
     const field = fieldAt(record, path);
-    // Of a record its fields are read, in its place.
+    // A nested record is represented by its fields.
     if (field === undefined || paths.some((other) => other.startsWith(`${path}.`))) return [];
     let label = path.replaceAll('.', '_');
     while (labels.has(label)) label = `${label}_`;
@@ -86,12 +86,12 @@ function proposal({ name, type }: AvroField, label: string): Proposal {
 
 const IMPUTED = '?? is what stands for a missing value: take what training took';
 
-/** `shape` is a key of its own among lines. */
+/** `shape` is a reserved key in a list of lines. */
 function line(name: string, expression: string, note: string): Line {
   return { name: name === 'shape' ? 'shape_' : name, expression, note };
 }
 
-/** Why a field gives no line, and what could be written; empty where there is nothing to say. */
+/** Why a field has no line, and what could be written; empty if there is nothing to say. */
 export function suggestion({ field, label, kind, hint }: Proposal): string {
   if (kind === 'text') {
     const hashed = FUNCTIONS.has('hashBucket') ? `, or hashBucket(event.${field}, 32) as an index` : '';
@@ -107,7 +107,7 @@ export function suggestion({ field, label, kind, hint }: Proposal): string {
   return `${field} is not used`;
 }
 
-/** A time is read as it counts: days, milliseconds or microseconds. */
+/** A time is read as a count of days, milliseconds or microseconds. */
 function timeHint(name: string, type: AvroType): string {
   const logical = ('logicalType' in type && type.logicalType) || '';
   if (logical === 'date') return `weekday: cyclic(mod(event.${name}, 7), 7, 1)`;

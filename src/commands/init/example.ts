@@ -4,12 +4,12 @@ import type { AvroRecord, AvroType } from '../../codecs/avro/schema.ts';
 const SOME_TIME_MS = 991_595_400_000;
 const MAX_DEPTH = 8;
 
-/** A record that fits its schema and means nothing; lists, by their path, are as wide as the bundle reads them. */
+/** A meaningless record that fits its schema; each list, by path, has the width that the bundle reads. */
 export function exampleEvent(record: AvroRecord, widths: ReadonlyMap<string, number>): Record<string, unknown> {
   return exampleRecord(record, widths, '', 0);
 }
 
-/** The same with null wherever the schema allows it; undefined where it allows none. */
+/** The same with null wherever the schema allows it; undefined if it never does. */
 export function barestEvent(record: AvroRecord, event: Record<string, unknown>): Record<string, unknown> | undefined {
   let isBarer = false;
   const bare = { ...event };
@@ -41,10 +41,10 @@ interface Place {
 
 function exampleOf(type: AvroType, place: Place, depth: number): unknown {
   const width = place.widths.get(place.path) ?? 1;
-  // A recursive schema has an end somewhere: a null, or an empty list.
+  // A recursive schema must end somewhere: in a null, or in an empty list.
   if (depth > MAX_DEPTH) return null;
   const decimal = decimalOf(type);
-  // The one digit that every decimal has: 1, 0.1, 0.01, …
+  // A value with a single digit, which every decimal can hold: 1, 0.1, 0.01, …
   if (decimal !== undefined) return Number(`1e-${decimal.scale}`);
   if (isDuration(type)) return [0, 1, 0];
   switch (type.type) {
@@ -80,10 +80,10 @@ function exampleOf(type: AvroType, place: Place, depth: number): unknown {
   }
 }
 
-/** Of lists in lists, whose width nobody reads. */
+/** For lists within lists, whose width is never read. */
 const NOWHERE: Place = { widths: new Map(), path: '' };
 
-/** The same time in whatever unit it is counted. */
+/** The same time in each unit. */
 function someTime(logicalType: string | undefined): number | undefined {
   if (logicalType === 'date') return Math.floor(SOME_TIME_MS / 86_400_000);
   if (logicalType?.includes('timestamp') !== true) return undefined;

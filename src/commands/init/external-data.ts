@@ -1,17 +1,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-/** A model whose weights lie elsewhere is small; a larger one holds its own. */
+/** A model with external weights is small; a larger file contains its own. */
 const MOST_BYTES = 512 * 1024 * 1024;
 
-/** Where protobuf keeps them: ModelProto.graph 7, GraphProto.initializer 5, TensorProto.external_data 13, its key 1 and value 2. */
+/** Protobuf fields: ModelProto.graph 7, GraphProto.initializer 5, TensorProto.external_data 13, its key 1 and value 2. */
 const GRAPH = 7;
 const INITIALIZER = 5;
 const EXTERNAL_DATA = 13;
 
 /**
- * Files in which a model keeps weights, as it names them, relative to its own folder. Promise: those alone that are there and lie in
- * that folder or below it; nothing is thrown for a file that is no model, the runtime says what is wrong with it.
+ * Files in which a model keeps weights, by their paths relative to the model's folder. Promise: only existing files in or below that
+ * folder; never throws for an invalid model, because the runtime reports that.
  */
 export function externalData(model: string): readonly string[] {
   if (statSync(model).size > MOST_BYTES) return [];
@@ -25,7 +25,7 @@ export function externalData(model: string): readonly string[] {
   return [...named].filter((file) => !/^([.][.]|[/\\]|[A-Za-z]:)/.test(file) && existsSync(join(dirname(model), file)));
 }
 
-/** The values of one field of a message, where they have a length; stops where the bytes are no message. */
+/** The length-delimited values of one field of a message; stops at invalid bytes. */
 function parts(message: Buffer, field: number): readonly Buffer[] {
   const found: Buffer[] = [];
   let at = 0;

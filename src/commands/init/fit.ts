@@ -5,9 +5,9 @@ import type { Line, Proposal } from './columns.ts';
 export interface FilledInput {
   readonly tensor: TensorSpec;
   readonly lines: readonly Line[];
-  /** Columns that the lines give. */
+  /** Columns that the lines produce. */
   readonly width: number;
-  /** Columns that the model wants; undefined where it takes any number. */
+  /** Columns that the model expects; undefined if it accepts any number. */
   readonly wanted: number | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface Fitted {
 
 type Kind = Proposal['kind'];
 
-/** What may be features, the likeliest first: the first choice that is as wide as the model is taken. */
+/** Kinds of fields to try as features, likeliest first: the first choice with the model's width is taken. */
 const CHOICES: readonly (readonly Kind[])[] = [
   ['number', 'flag'],
   ['number', 'flag', 'symbols'],
@@ -33,9 +33,9 @@ const CHOICES: readonly (readonly Kind[])[] = [
 const DEFAULT: readonly Kind[] = ['number', 'flag', 'symbols'];
 
 /**
- * Fields → the inputs of a model. Promise: where some choice of fields, in their order, is exactly as wide as the model, the lines
- * fit it; otherwise every likely field has its line, in the first input that has room, and the widths say what is missing.
- * An input that is named as a field, and is as wide, is that field. No two lines of an input have one name.
+ * Fields → the inputs of a model. Promise: if some choice of fields, in order, has exactly the model's width, the lines fit it;
+ * otherwise every likely field gets a line in the first input with room, and the widths show what is missing.
+ * An input with the name and width of a field is that field. Line names are unique within an input.
  */
 export function fit(tensors: readonly TensorSpec[], proposals: readonly Proposal[]): Fitted {
   const wanted = tensors.map(widthOf);
@@ -58,7 +58,7 @@ export function fit(tensors: readonly TensorSpec[], proposals: readonly Proposal
   return { inputs, unused: proposals.filter(({ field }) => !used.has(field)) };
 }
 
-/** A symbol's column may be named as a field: `a_B` of the enum `a`, and a field `a_B`. */
+/** A symbol's column may collide with a field: symbol `B` of enum `a`, and a field `a_B`. */
 function distinct(lines: readonly Line[]): readonly Line[] {
   const taken = new Set<string>();
   return lines.map((line) => {
@@ -69,7 +69,7 @@ function distinct(lines: readonly Line[]): readonly Line[] {
   });
 }
 
-/** Columns of an input; undefined where the model leaves an axis open. */
+/** Columns of an input; undefined if the model leaves an axis open. */
 function widthOf({ shape }: TensorSpec): number | undefined {
   const axes = shape.slice(1);
   if (!axes.every((axis) => typeof axis === 'number' && axis > 0)) return undefined;
@@ -85,7 +85,7 @@ function choose(proposals: readonly Proposal[], wanted: readonly (number | undef
   if (wanted.length === 0) return [];
   if (total === undefined) return of(DEFAULT);
   for (const kinds of CHOICES) if (sum(of(kinds)) === total) return of(kinds);
-  // One list takes what is left over by the fields beside it, or all.
+  // A list without width takes the columns that the other fields leave.
   const open = lists.filter(({ width }) => width === 0);
   const known = lists.filter(({ width }) => width > 0);
   for (const kinds of [[], ...CHOICES] as const) {
@@ -98,13 +98,13 @@ function choose(proposals: readonly Proposal[], wanted: readonly (number | undef
     const whole = proposals
       .filter((each) => set.has(each))
       .map((each) => (each === open[0] ? widened(each, left) : each));
-    // As wide as all inputs together is not as wide as each of them.
+    // The total width may fit although the single inputs do not.
     if (dealt(whole, wanted).every((share, i) => sum(share) === wanted[i])) return whole;
   }
   return of(DEFAULT);
 }
 
-/** In order, each input until it is full. */
+/** Deals fields to inputs in order, filling one input after the other. */
 function dealt(chosen: readonly Proposal[], wanted: readonly (number | undefined)[]): Proposal[][] {
   const shares: Proposal[][] = wanted.map(() => []);
   let input = 0;
@@ -116,7 +116,7 @@ function dealt(chosen: readonly Proposal[], wanted: readonly (number | undefined
   return shares;
 }
 
-/** A list of the schema has no width: its line says it. */
+/** Sets the width of a list, which its schema does not say, in its line. */
 function widened(proposal: Proposal, width: number | undefined): Proposal {
   if (proposal.kind !== 'list' || proposal.width > 0) return proposal;
   const stated = width ?? 1;

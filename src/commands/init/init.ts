@@ -28,9 +28,9 @@ export interface InitOptions {
   readonly event: string;
   /** An .onnx file. */
   readonly model: string;
-  /** Of the pipeline; that of the folder, if not given. */
+  /** Name of the pipeline; by default, of the folder. */
   readonly name: string | undefined;
-  /** Write over files that are there. */
+  /** Overwrite existing files. */
   readonly force: boolean;
   readonly json: boolean;
 }
@@ -163,7 +163,7 @@ function write(file: string, put: () => void): void {
   }
 }
 
-/** Runs the cases, and writes what came out as what is expected. */
+/** Runs the cases, and writes their results as expectations. */
 async function writeExpectations(plan: Plan, file: string, io: Io): Promise<readonly Outcome[]> {
   const loaded = loadCases(file, plan);
   if (!loaded.ok) throw new SluiceError('invariant-broken', formatFindings(loaded.findings));
@@ -175,7 +175,7 @@ async function writeExpectations(plan: Plan, file: string, io: Io): Promise<read
   return outcomes;
 }
 
-/** Numbers of float32, as text, are as far from what they stand for as this part of them. */
+/** Relative error of float32 numbers written as text. */
 const FLOAT32_PART = 1e-6;
 
 function goldenLines(plan: Plan, file: string, outcomes: readonly Outcome[]): string {
@@ -204,7 +204,7 @@ interface Made {
   readonly wrote: readonly string[];
   readonly findings: readonly CheckFinding[];
   readonly missing: readonly string[];
-  /** Outputs of the model that are no predictions. */
+  /** Model outputs that cannot be predictions. */
   readonly unreadable: readonly string[];
   readonly ready: boolean;
 }

@@ -13,16 +13,16 @@ export interface Prediction {
 
 export interface ProposedOutputs {
   readonly predictions: readonly Prediction[];
-  /** Outputs that cannot be read, why, and what to do. */
+  /** Outputs that cannot be read, each with reason and remedy. */
   readonly unreadable: readonly string[];
-  /** Fields of the event that say which record an output belongs to. */
+  /** Event fields that identify the record that an output belongs to. */
   readonly keys: readonly AvroField[];
 }
 
-/** Words that an expression does not take for the name of an output. */
+/** Reserved words, which cannot name an output. */
 const NO_NAMES: ReadonlySet<string> = new Set(['null', 'true', 'false', 'this', 'event', 'prediction']);
 
-/** Model outputs → predictions and fields of the output: a number each, a list where an output has more. */
+/** Model outputs → predictions and output fields: one number each, or a list if an output has several columns. */
 export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord): ProposedOutputs {
   const keys = event.fields.filter(isKey);
   const taken = new Set(['model', 'prediction', 'event', ...keys.map(({ name }) => name)]);
@@ -50,7 +50,7 @@ export function proposeOutputs(tensors: readonly TensorSpec[], event: AvroRecord
   return { predictions, unreadable, keys };
 }
 
-/** The .avsc of what is published. */
+/** The .avsc of the output. */
 export function outputSchema(name: string, { predictions, keys }: ProposedOutputs): string {
   const fields = [
     ...keys.map((key) => ({

@@ -72,7 +72,7 @@ function inputText(input: FilledInput): string {
   return head + shape + lines.map((line) => lineText(line, 4)).join('') + place;
 }
 
-/** What is wrong with the width of an input, and where to write what is missing; undefined where it fits. */
+/** What is wrong with an input's width, and where to add what is missing; undefined if it fits. */
 export function missingColumns({ tensor, width, wanted }: FilledInput): string | undefined {
   if (!(tensor.dtype in DTYPES)) {
     const types = Object.keys(DTYPES).join(', ');
@@ -95,7 +95,7 @@ function keyText(name: string): string {
   return /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** Made-up events: one as the schema describes it, one with nothing that may be missing. */
+/** Made-up events: one that fills the schema, one with null wherever allowed. */
 export function exampleEvents({ event, fitted }: Texts): readonly Record<string, unknown>[] {
   const widths = new Map(
     fitted.inputs.flatMap(({ lines }) =>
@@ -112,7 +112,7 @@ export function exampleEvents({ event, fitted }: Texts): readonly Record<string,
 
 const CASE_NAMES = ['a record as the schema describes it', 'nothing that may be missing is there'];
 
-/** Cases without expectations: they are what comes out. */
+/** Cases without expectations, which are filled in from the results. */
 export function casesText(texts: Texts): string {
   const events = exampleEvents(texts).map(
     (event, i) => `  - name: ${CASE_NAMES[i]}\n    event: ${JSON.stringify(event)}\n`,

@@ -10,48 +10,48 @@ import type { InstanceData } from './messages.ts';
 
 export interface FleetDeps {
   readonly clock: Clock;
-  /** Main's own: the figures of the process, and what is told about instances. */
+  /** The main thread's own: figures of the process, and events about instances. */
   readonly telemetry: MetricStore;
-  /** What a thread runs, if not instance.ts. */
+  /** What a thread runs, by default instance.ts. */
   readonly entry: URL;
 }
 
 export interface FleetOptions {
   readonly instances: readonly InstanceData[];
-  /** One budget for all: they drain at the same time. */
+  /** One budget for all, because they drain at the same time. */
   readonly drainMs: number;
 }
 
-/** Several pipelines in one process, as one. */
+/** Several pipelines in one process, operated as one. */
 export interface Fleet {
   /** Resolves when all have ended; never rejects. */
   readonly ended: Promise<FleetOutcome>;
   /** Live and ready when all are; the reason names those that are not. */
   health(): Health;
-  /** What all of them and the process have counted. */
+  /** The sum over all instances and the process. */
   snapshot(): Promise<readonly Family[]>;
-  /** The same, each by itself. */
+  /** The same, separately for each. */
   parts(): Promise<Parts>;
   stop(): void;
   abort(): void;
 }
 
 export interface FleetOutcome {
-  /** The worst of all. */
+  /** The worst exit code. */
   readonly code: number;
-  /** The first that never began, or broke. */
+  /** The first failure to start or run. */
   readonly thrown: Ending['thrown'];
 }
 
-/** Beyond the drain budget, which each instance keeps itself: for one whose loop stands still. */
+/** Added to the drain budget, which instances keep themselves, for an instance with a blocked event loop. */
 const GRACE_MS = 2_000;
 
-/** From good to bad. */
+/** From best to worst. */
 const SEVERITY: readonly number[] = [EXIT.done, EXIT.drainBudget, EXIT.usage, EXIT.failed];
 
 /**
- * Runs instances until all have ended. One that fails ends the others: they drain, and the process ends with the worst code, so
- * that whoever restarts it restarts all; a process that goes on with fewer would do less than it says, quietly.
+ * Runs instances until all have ended. If one fails, the others drain and the process ends with the worst code, so that a restart
+ * restarts all of them; a process that carried on with fewer would silently do less than configured.
  */
 export function startFleet(deps: FleetDeps, options: FleetOptions): Fleet {
   const { clock, telemetry } = deps;

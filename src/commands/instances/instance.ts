@@ -1,8 +1,8 @@
 /**
- * The thread of one of several pipelines in a process: plan, connections, model session, event loop and heap of its own;
- * it shares nothing with the others but the process. Signals, HTTP and the page of metrics are main's: it is told by messages,
- * and tells how it is and what it counted. Its end is a message too, and the thread is left as it is: whatever hangs past
- * the drain budget ends with the process.
+ * The thread of one of several pipelines in a process. It has its own plan, connections, model session, event loop and heap, and shares
+ * only the process. The main thread handles signals, HTTP and metrics, and exchanges messages with it: orders one way, health and
+ * counts the other. Its end is a message too, after which the thread is abandoned: whatever hangs past the drain budget ends
+ * with the process.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { createOnnxRuntime } from '../../adapters/onnx/runtime.ts';
@@ -46,7 +46,7 @@ async function runInstance(data: InstanceData, port: NonNullable<typeof parentPo
   let next: Timer | undefined;
   const tell = (report: Report): void => port.postMessage(report);
   try {
-    // Its findings have been told by main, which has made the same plan of the same files.
+    // The main thread has made the same plan from the same files, and has reported the findings.
     const plan = await preparePlan(data.topology, runtime, { env, stderr: SILENT });
     const run = startPlan(plan, runtime, telemetry, io);
     port.on('message', (order: Order) => {
@@ -70,14 +70,14 @@ async function runInstance(data: InstanceData, port: NonNullable<typeof parentPo
   } finally {
     next?.cancel();
     metrics.close();
-    // With nothing left to wait for, the thread is gone.
+    // With nothing left to wait for, the thread exits.
     port.close();
   }
 }
 
 const SILENT = { write: () => true } as unknown as NodeJS.WritableStream;
 
-/** Every line says which instance it comes from. */
+/** Adds the instance's number to every line. */
 function numbered(log: Log, instance: number): Log {
   return { log: (level, message, fields) => log.log(level, message, { instance, ...fields }) };
 }

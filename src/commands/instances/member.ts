@@ -9,37 +9,37 @@ import type { InstanceData, Order, Report } from './messages.ts';
 /** How an instance ended. */
 export interface Ending {
   readonly code: number;
-  /** What it did not say itself. */
+  /** What the instance could not report itself. */
   readonly thrown: { readonly code: ErrorCode; readonly message: string } | undefined;
-  /** It has told its own log why. */
+  /** It has already logged the reason. */
   readonly told: boolean;
 }
 
-/** One instance, seen from main. */
+/** One instance, as seen by the main thread. */
 export interface Member {
   readonly index: number;
   /** Never rejects. */
   readonly ended: Promise<Ending>;
   health(): Health;
   order(order: Order): void;
-  /** What it has counted; the last known where it does not answer in time. */
+  /** Its metrics; the last known ones if it does not answer in time. */
   share(): Promise<Share>;
-  /** The dead letters it told of with its share. */
+  /** The dead letters it reported along with its metrics. */
   letters(): readonly Letter[];
-  /** It is not waited for any longer. */
+  /** Stops waiting for it. */
   giveUp(): void;
 }
 
-/** A loop that stands still so long makes no progress; a moment of it is a long run of a model, or a load. */
+/** A loop that is blocked this long makes no progress; shorter blocks are long model runs, or loading. */
 const SILENT_MS = 3_000;
-/** … and will not without a restart. What asks `/live` of one pipeline is as patient. */
+/** … and this long, needs a restart. The `/live` probe of a single pipeline is as patient. */
 const STUCK_MS = 30_000;
-/** A scrape is not kept waiting longer. */
+/** How long a scrape may have to wait. */
 const SHARE_WITHIN_MS = 1_000;
 
 const STARTING: Health = { live: true, ready: false, reason: 'starting' };
 
-/** Starts the thread of an instance. Whatever ends it (a thrown error, an exit) is its ending. */
+/** Starts an instance's thread. Whatever ends it (a thrown error, an exit) becomes its ending. */
 export function startMember(
   data: InstanceData,
   { clock, entry }: { readonly clock: Clock; readonly entry: URL },

@@ -10,18 +10,18 @@ import type { InstanceData } from './messages.ts';
 export interface InstancesOptions {
   readonly topology: string;
   readonly instances: number;
-  /** For each. */
+  /** Per instance. */
   readonly cores: number;
   readonly logLevel: LogLevel;
   readonly pretty: boolean;
   readonly color: boolean;
-  /** What a thread runs, if not instance.ts; tests break one. */
+  /** What a thread runs, by default instance.ts; tests substitute one that breaks. */
   readonly entry?: URL;
 }
 
 const ENTRY = new URL(`./instance${extname(import.meta.url)}`, import.meta.url);
 
-/** Starts as many pipelines of a plan, each in a thread; main keeps signals, HTTP and the page of metrics. */
+/** Starts this many pipelines of a plan, each in a thread; the main thread keeps signals, HTTP and metrics. */
 export function startInstances(plan: Plan, options: InstancesOptions, telemetry: MetricStore, io: Io): Fleet {
   const { clock, random, env, instance } = io;
   const { topology, cores, logLevel, pretty, color, entry = ENTRY } = options;
@@ -42,7 +42,7 @@ export function startInstances(plan: Plan, options: InstancesOptions, telemetry:
   return startFleet({ clock, telemetry, entry }, { instances, drainMs: plan.topology.flow.drainMs });
 }
 
-/** The exit code of all, or what one of them could not begin for. */
+/** The exit code of the fleet; throws what kept an instance from starting. */
 export async function codeOf(fleet: Fleet): Promise<number> {
   const { code, thrown } = await fleet.ended;
   if (thrown !== undefined) throw new SluiceError(thrown.code, thrown.message);

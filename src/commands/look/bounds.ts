@@ -2,13 +2,13 @@ import { SluiceError } from '../../kernel/errors.ts';
 import type { Extent, TopicLog } from '../../ports/topic-log.ts';
 import { parseMoment } from './moment.ts';
 
-/** A place in every partition of a topic, as `--from` and `--to` name it. */
+/** A place in every partition of a topic, from `--from` or `--to`. */
 export type Bound =
   | { readonly kind: 'earliest' | 'latest' }
   | { readonly kind: 'offset'; readonly offset: number }
-  /** By partition; those that are not named are not meant. */
+  /** By partition; partitions without an entry are excluded. */
   | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<number, number> }
-  /** So many before the end of each partition. */
+  /** This many records before the end of each partition. */
   | { readonly kind: 'last'; readonly records: number }
   | { readonly kind: 'time'; readonly timestampMs: number };
 
@@ -17,7 +17,7 @@ export type BoundOption = '--from' | '--to';
 const FORMS =
   'earliest, latest, an offset (1200), offsets by partition (0:1200,1:1350), the last so many (-20), a time ago (-10m, -2h), an ISO time (2026-01-31T12:00:00Z)';
 
-/** `--from` or `--to`; throws `usage-invalid`. */
+/** Parses `--from` or `--to`; throws `usage-invalid`. */
 export function parseBound(option: BoundOption, text: string, nowMs: number): Bound {
   if (text === 'earliest' || text === 'latest') return { kind: text };
   if (/^\d{1,16}$/.test(text)) return { kind: 'offset', offset: Number(text) };
@@ -44,8 +44,8 @@ function offsetsIn(option: BoundOption, text: string): ReadonlyMap<number, numbe
 }
 
 /**
- * The offset that is meant, by partition that is meant. An offset that no partition has is an error, one that some have not is where
- * they begin or end; one that is named for a partition must be there.
+ * Resolves a bound to offsets, for the partitions that it includes. An offset for all partitions is clamped to the range of each, and is an
+ * error if it is outside all of them; an offset for a named partition must exist in it.
  */
 export async function offsetsOf(
   bound: Bound,

@@ -1,6 +1,6 @@
 import type { LogRecord, Range, TopicLog, Visit } from '../../ports/topic-log.ts';
 
-/** A partition under way: the record at its head, and how to let it go on. */
+/** A partition being read: its current record, and how to let it continue. */
 interface Lane {
   readonly partition: number;
   head: LogRecord | undefined;
@@ -10,8 +10,8 @@ interface Lane {
 }
 
 /**
- * Records of several partitions as one stream, by their timestamps as far as each partition is in their order; of equal ones the
- * lower partition first. One record a partition is held at a time. Resolves with where each partition ended.
+ * Merges several partitions by timestamp, as far as each partition itself is in order; ties go to the lower partition. Holds one record
+ * per partition. Resolves with where each partition ended.
  */
 export async function readByTime(
   log: Pick<TopicLog, 'read'>,

@@ -14,27 +14,27 @@ import type { Io } from '../io.ts';
 import { kafkaConnection } from '../world/kafka-connection.ts';
 import { createValues, type Values } from './values.ts';
 
-/** Where to look: a topology's connections, those that are named, or what topologies take by default. */
+/** Where to look: a topology's connections, those given as options, or the defaults of topologies. */
 export interface LookOptions {
   readonly topology?: Topology | undefined;
   readonly brokers?: readonly string[] | undefined;
   readonly registry?: string | undefined;
 }
 
-/** Topics and schemas as a person sees them: nothing is written, no group is joined, nobody's position moves. */
+/** Read access to topics and schemas for people: nothing is written, no group is joined, no position moves. */
 export interface Look {
   readonly log: TopicLog;
   readonly values: Values;
   readonly schemas: SchemaSource;
-  /** Where each partition begins and ends; an unknown topic is told with the names that there are. */
+  /** Start and end offset of each partition; the error for an unknown topic lists those that exist. */
   extents(topic: string): Promise<readonly Extent[]>;
 }
 
-/** A person waits: less patience than a pipeline has. */
+/** A person is waiting: less patience than a pipeline has. */
 const REACH_WITHIN_MS = 5_000;
 const MAX_NAMES = 12;
 
-/** Opens what is needed, works, closes it. */
+/** Opens what is needed, runs `work`, closes it. */
 export async function withLook<T>(options: LookOptions, io: Io, work: (look: Look) => Promise<T>): Promise<T> {
   const { clock, random, env } = io;
   const { topology } = options;
@@ -66,7 +66,7 @@ export async function withLook<T>(options: LookOptions, io: Io, work: (look: Loo
   }
 }
 
-/** Where nobody has said which: as topologies have them by default. */
+/** The brokers that topologies use by default. */
 function brokersOf(named = ''): readonly string[] {
   const found = brokersIn(named || 'localhost:9092');
   if (found !== undefined) return found;
@@ -86,7 +86,7 @@ async function missing(log: TopicLog, topic: string, brokers: readonly string[],
   );
 }
 
-/** How the topics of a topology are written; what dead-letters is as it came. */
+/** Value formats of a topology's topics; dead letters keep the format of the source. */
 function formatsOf(topology: Topology | undefined): ReadonlyMap<string, ValueFormat> {
   if (topology === undefined) return new Map();
   const { source, output, deadLetter } = topology;
@@ -97,7 +97,7 @@ function formatsOf(topology: Topology | undefined): ReadonlyMap<string, ValueFor
   ]);
 }
 
-/** As topologies have it: their registry, or their files; without a topology the registry that the environment names. */
+/** The topology's registry or schema files; without a topology, the registry from the environment. */
 function schemasOf(
   { topology, registry }: LookOptions,
   env: Io['env'],

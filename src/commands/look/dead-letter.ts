@@ -1,9 +1,9 @@
 import type { Header } from '../../kernel/headers.ts';
 import type { LogRecord } from '../../ports/topic-log.ts';
 
-/** A record of a dead-letter topic, with what its envelope says (stages/delivery/dead-letter.ts writes it). */
+/** A record of a dead-letter topic, and what its envelope says (written by stages/delivery/dead-letter.ts). */
 export interface Letter {
-  /** Where it lies in the dead-letter topic. */
+  /** Its place in the dead-letter topic. */
   readonly partition: number;
   readonly offset: number;
   /** topic/partition/offset of the record that failed. */
@@ -11,18 +11,18 @@ export interface Letter {
   readonly reason: string;
   readonly stage: string;
   readonly attempts: number;
-  /** Of the record that failed: its dead letter may be dated otherwise, where the topic refused it. */
+  /** Of the failed record; the dead letter's own timestamp differs if its topic refused this one. */
   readonly timestampMs: number;
-  /** ISO 8601; empty where the envelope has none. */
+  /** ISO 8601; empty if the envelope has none. */
   readonly firstSeen: string;
   /** topic/partition/offset of the first attempt; the record itself unless it was replayed. */
   readonly firstAttempt: string;
   readonly schemaId: string;
-  /** Why its schema is refused; empty for other reasons. */
+  /** Why the schema was refused; empty for other reasons. */
   readonly detail: string;
   readonly model: string;
   readonly instance: string;
-  /** Without a body: it was too large, or its topic refused it; its size where it is known. */
+  /** The body was dropped because it was too large or its topic refused it; `bytes` is its size, if known. */
   readonly withoutBody: boolean;
   readonly bytes: string;
   readonly record: LogRecord;
@@ -32,7 +32,7 @@ const PREFIX = '__dlq.errors.';
 const WHOLE = /^\d{1,16}$/;
 const TIMESTAMP = /^-?\d{1,16}$/;
 
-/** Undefined for a record that is no dead letter of Sluice: another system may write into the same topic. */
+/** Undefined if the record is not a dead letter of Sluice: another system may write into the same topic. */
 export function letterOf(record: LogRecord): Letter | undefined {
   const said = new Map<string, string>();
   for (const { name, value } of record.headers) {
@@ -69,7 +69,7 @@ export function sourceText({ topic, partition, offset }: Letter['source']): stri
 
 const FOREIGN = 'original.__dlq.';
 
-/** The headers that the record came with: without our envelope, and with its own that were kept aside for it. */
+/** The record's own headers: without our envelope, and with those restored that the envelope had displaced. */
 export function originalHeaders({ record }: Letter): Header[] {
   return record.headers
     .filter(({ name }) => !name.startsWith(PREFIX))

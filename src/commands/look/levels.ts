@@ -5,17 +5,17 @@ import { duration } from '../display/format.ts';
 import type { Io } from '../io.ts';
 import { withSecondLevel } from '../world/second-level.ts';
 
-/** Which level had a row, for people and their tools. What instances have in their memory cannot be seen from here. */
+/** Which level had the row. What instances hold in memory cannot be seen from here. */
 export interface AnsweredBy {
   readonly level: 'second level' | 'store';
-  /** When the store was asked for it, ISO 8601. */
+  /** When the store was asked, ISO 8601. */
   readonly askedAt: string;
   readonly ageMs: number;
 }
 
 type Reads = Parameters<typeof withSecondLevel>[2];
 
-/** `store` as an instance reads it that has nothing in memory; a second level that does not answer is told on standard error. */
+/** Reads `store` as an instance with an empty memory would; a second level that does not answer is reported on standard error. */
 export function throughLevels(
   store: FeatureStore,
   topology: Topology,
@@ -35,7 +35,7 @@ export function hasSecondLevel({ cache }: Reads[number], { connections }: Topolo
   return cache?.secondLevel !== undefined && connections.redis !== undefined;
 }
 
-/** `askedAtMs` as a read gives it: NaN where the store was asked by it. */
+/** `askedAtMs` as returned by a read: NaN if this read asked the store. */
 export function answeredBy(askedAtMs: number, nowMs: number): AnsweredBy {
   const isKept = !Number.isNaN(askedAtMs);
   const atMs = isKept ? Math.min(askedAtMs, nowMs) : nowMs;

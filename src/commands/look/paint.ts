@@ -2,7 +2,7 @@ import type { Io } from '../io.ts';
 
 export type Colour = 'grey' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan' | 'bold';
 
-/** Text in a colour, or as it is where nobody sees colours. */
+/** Colours text, or returns it unchanged if colours are off. */
 export type Paint = (colour: Colour, text: string) => string;
 
 const CODES: Readonly<Record<Colour, number>> = {

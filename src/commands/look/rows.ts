@@ -15,12 +15,12 @@ export interface ShownView {
   readonly view: string;
   readonly family: string;
   readonly found: boolean;
-  /** ISO 8601; null where there is none, or the store does not say. */
+  /** ISO 8601; null if there is no row or the store does not say. */
   readonly writtenAt: string | null;
   readonly ageMs: number | null;
   readonly maxAgeMs: number | null;
   readonly stale: boolean;
-  /** What the topology does with it where it is stale. */
+  /** What the topology does with a stale view. */
   readonly onStale: ViewSettings['onStale'];
   /** Columns by name, vectors as lists; null is missing. */
   readonly columns: Readonly<Record<string, number | null | readonly (number | null)[]>>;
@@ -29,16 +29,16 @@ export interface ShownView {
 export interface ShownRow {
   readonly table: string;
   readonly key: string;
-  /** Where it was looked for, for people. */
+  /** Where it was looked up, for people. */
   readonly source: string;
-  /** Any view of it is there. */
+  /** At least one of its views exists. */
   readonly found: boolean;
-  /** Where there is a second level of the cache. */
+  /** Set if there is a second level of the cache. */
   readonly answeredBy?: AnsweredBy;
   readonly views: readonly ShownView[];
 }
 
-/** A store of which a person is told where it was looked for, and what to do when it does not answer. */
+/** Wraps a store so that its failures say where it was looked up and what to do. */
 export function tellingStore(store: FeatureStore, source: string): FeatureStore {
   const told = async (work: () => Promise<void>): Promise<void> => {
     try {
@@ -62,7 +62,7 @@ export interface RowRead extends Pick<FeatureRead, 'from' | 'table' | 'layout' |
   readonly views: readonly ViewSettings[];
 }
 
-/** A row as the store answers it: NaN where it is not. */
+/** A row as the store returned it; NaN for missing numbers. */
 export interface RawRow {
   readonly values: Float64Array;
   readonly writtenAtMs: Float64Array;
@@ -113,14 +113,14 @@ function orNull(value: number): number | null {
   return Number.isNaN(value) ? null : shortest(value);
 }
 
-/** What becomes of a stale view. */
+/** What happens to a stale view. */
 const STALE: Readonly<Record<ViewSettings['onStale'], string>> = {
   use: 'is used all the same',
   missing: 'counts as missing',
   'dead-letter': 'dead-letters the record',
 };
 
-/** Lines of a row, indented: a view each. */
+/** Lines for a row, indented, one per view. */
 export function rowLines({ views }: Pick<ShownRow, 'views'>, paint: Paint): string[] {
   const widest = Math.max(...views.map(({ view }) => view.length));
   return views.map(({ view, family, found, ageMs, maxAgeMs, stale, onStale, columns }) => {
@@ -145,12 +145,12 @@ export function valueText(value: number | null | readonly (number | null)[], pai
   return paint('cyan', `[${first.join(' ')}${more}]`);
 }
 
-/** A key as text, whatever is in it. */
+/** A key as text, whatever bytes it holds. */
 export function keyText(key: Buffer): string {
   return inLine(key.toString('utf8'));
 }
 
-/** Where rows come from. */
+/** Where rows come from, for people. */
 export function sourceText(
   reads: readonly { readonly from: StoreName }[],
   topology: Topology,

@@ -7,7 +7,7 @@ import { type Decoded, excerpt } from './values.ts';
 const MOST_CHARACTERS = 1_500;
 const MOST_NUMBERS = 8;
 
-/** One record, as `--json` says it. */
+/** One record in `--json` form. */
 export function plainRecord(topic: string, record: LogRecord, key: Decoded, value: Decoded) {
   const { partition, offset, timestampMs, headers, unread } = record;
   const undecoded = unread === undefined ? value.why : unreadText(unread);
@@ -51,7 +51,7 @@ function unreadText(unread: NonNullable<LogRecord['unread']>): string {
   return unread === 'too-large' ? 'too large to be shown' : 'its batch cannot be read';
 }
 
-/** What Sluice says of a dead letter in few words, then all other headers. */
+/** A short summary for a dead letter's headers, then all others. */
 function headersText(record: LogRecord, paint: Paint): string {
   const letter = letterOf(record);
   const others = record.headers.filter(({ name }) => letter === undefined || !name.startsWith('__dlq.errors.'));
@@ -73,7 +73,7 @@ export function headerText(bytes: Buffer): string {
   return isText(bytes) ? bytes.toString('utf8') : hex(bytes);
 }
 
-/** JSON of one line, lists of many numbers shortened. */
+/** JSON in one line, with long lists of numbers shortened. */
 export function jsonText(value: unknown): string {
   return inLine(compact(value));
 }
@@ -98,7 +98,7 @@ function hex(bytes: Buffer): string {
   return `0x${bytes.toString('hex')}`;
 }
 
-/** A timestamp can be any number. */
+/** A timestamp may be any number. */
 export function timeText(timestampMs: number): string {
   const time = new Date(timestampMs);
   return Number.isNaN(time.getTime()) ? String(timestampMs) : time.toISOString();

@@ -6,16 +6,16 @@ import type { ValueFormat } from '../../plan/topology.ts';
 import type { SchemaSource } from '../../ports/schemas.ts';
 import { isText } from '../display/safe-text.ts';
 
-/** Bytes of a record, as far as they could be understood. */
+/** A record's bytes, decoded as far as possible. */
 export interface Decoded {
-  /** Text is a string, what could not be decoded undefined. */
+  /** A string for text; undefined if it could not be decoded. */
   readonly value: unknown;
   readonly schemaId: number | undefined;
-  /** Why they are shown as text or bytes where something better was expected; undefined: they are not. */
+  /** Why it is shown as text or bytes although a better form was expected; undefined otherwise. */
   readonly why: string | undefined;
 }
 
-/** Bytes → what they say: Avro by the schema that wrote them, JSON, text; or why not. Never throws. */
+/** Decodes bytes: Avro by the writer's schema, JSON, or text; says why if it cannot. Never throws. */
 export interface Values {
   value(topic: string, bytes: Buffer | null): Promise<Decoded>;
   key(bytes: Buffer | null): Promise<Decoded>;
@@ -25,7 +25,7 @@ type Reader = ReturnType<typeof createAvroReader>;
 type Known = { readonly read: Reader } | { readonly why: string; readonly untilMs: number };
 
 const MAX_KNOWN_IDS = 1_000;
-/** An id, or a registry, that failed is asked again after so long. */
+/** How long after a failure an id, or the registry, is asked again. */
 const ASK_AGAIN_MS = 5_000;
 const MAX_HEX_BYTES = 48;
 
@@ -50,7 +50,7 @@ export function createValues(
     try {
       return { read: createAvroReader(await schemas.writerSchema(id)) };
     } catch (thrown) {
-      // What such a record would mean to a pipeline is not what is asked here.
+      // What such a record would mean to a pipeline does not matter here.
       const why = classify(thrown).message.replace(/; records that name \d+ are dead-lettered$/, '');
       return { why, untilMs: clock.monotonicMs() + ASK_AGAIN_MS };
     }
@@ -99,7 +99,7 @@ function expectation(format: ValueFormat): string {
   return format.kind === 'json' ? 'it is no JSON' : 'it has no schema id in front: a zero byte and four of the id';
 }
 
-/** JSON or text; `expected` says what is wrong with that. */
+/** JSON or text; `expected` says what was wrong with the expected format. */
 function looseOf(bytes: Buffer, expected: string | undefined): Decoded {
   const schemaId = undefined;
   if (bytes.length === 0) return { value: '', schemaId, why: expected };
@@ -116,7 +116,7 @@ function looseOf(bytes: Buffer, expected: string | undefined): Decoded {
   }
 }
 
-/** The first of bytes that nobody understood. */
+/** The first of some undecodable bytes. */
 export function excerpt(bytes: Buffer): string {
   const more = bytes.length > MAX_HEX_BYTES ? `… ${bytes.length} bytes` : '';
   return `0x${bytes.toString('hex', 0, Math.min(bytes.length, MAX_HEX_BYTES))}${more}`;

@@ -3,7 +3,7 @@ import type { Extent, LogRecord } from '../../ports/topic-log.ts';
 import { extentText } from '../look/bounds.ts';
 import type { Where } from './where.ts';
 
-/** Why nothing is shown, where that is so: an empty topic looks like a filter that fits nothing. */
+/** Explains why nothing is shown: an empty topic looks like a filter without matches. */
 export interface Misses {
   seen(record: LogRecord, value: unknown): void;
   say(shown: number, extents: ReadonlyMap<number, Extent>): string | undefined;

@@ -29,7 +29,7 @@ export interface TailOptions {
 const LOOK_AGAIN_MS = 250;
 const SHOWN_AT_FIRST = 10;
 
-/** `sluice tail`: records of a topic as lines. Joins no group and commits nothing. Resolves with the exit code. */
+/** `sluice tail`: prints records of a topic as lines. Joins no group and commits nothing. Resolves with the exit code. */
 export async function tail(options: TailOptions, io: Io): Promise<number> {
   const where = options.where.map(parseWhere);
   const from = parseBound('--from', options.from ?? defaultFrom(options), io.clock.wallMs());
@@ -37,7 +37,7 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   const { brokers, registry } = options;
   const stopping = new AbortController();
   const forget = io.onSignal(() => stopping.abort());
-  // Whoever reads has seen enough: no failure, and nothing to say.
+  // The reader has seen enough: not a failure, and nothing to report.
   const gone = (): void => stopping.abort();
   io.stdout.on('error', gone);
   try {
@@ -50,7 +50,7 @@ export async function tail(options: TailOptions, io: Io): Promise<number> {
   }
 }
 
-/** What `tail -f` shows of a file: the last few, then all that comes. With a filter that would mostly be nothing. */
+/** Like `tail -f`: the last few records, then new ones. With a filter those few would rarely match. */
 function defaultFrom({ limit, where, key, follow, exit }: TailOptions): string {
   const filters = where.length > 0 || key !== undefined;
   const ends = !follow && (limit !== undefined || exit);
@@ -76,7 +76,7 @@ async function show(options: TailOptions, showing: Showing): Promise<number> {
   const positions = await offsetsOf(from, '--from', topic, ends, look.log);
   const misses = createMisses(topic, showing.where);
   const lines = createLines(options, showing, misses);
-  // Of several partitions more than asked for are before their ends: which of them are the last is known when all are read.
+  // The last records over several partitions are known only once all are read, so more are read than were asked for.
   const newest = limit !== undefined && !follow && from.kind === 'last' && ends.size > 1;
   const visit = async (record: LogRecord): Promise<boolean> => {
     positions.set(record.partition, record.offset + 1);
@@ -111,8 +111,8 @@ async function show(options: TailOptions, showing: Showing): Promise<number> {
 }
 
 /**
- * What is to be read next. A partition that is new begins where it does; one that ends below what was read is another one by now
- * (made anew, or cut by an unclean election): it goes on from its start where nothing of it has expired, else from its end.
+ * What to read next. A new partition is read from its start. One that ends below what was read has been replaced (recreated, or
+ * truncated by an unclean election): it continues from its start if nothing in it has expired, otherwise from its end.
  */
 export function rangesFrom(
   topic: string,
@@ -147,7 +147,7 @@ function chosen({ topic, partition }: TailOptions, from: Bound, extents: readonl
 
 interface Lines {
   readonly count: number;
-  /** Undefined where a filter does not hold. */
+  /** Undefined if a filter does not match. */
   of(record: LogRecord): Promise<{ readonly text: string } | undefined>;
   add(line: { readonly text: string }): Promise<void>;
   end(): Promise<void>;
@@ -162,7 +162,7 @@ function createLines(options: TailOptions, { io, look, where, from, signal }: Sh
 
   async function write(text: string): Promise<void> {
     if (io.stdout.write(`${text}\n`) || signal.aborted) return;
-    // A reader that is slow must not make us keep what it has not read.
+    // What a slow reader has not read must not pile up in memory.
     await new Promise<void>((resolve) => {
       const done = (): void => {
         io.stdout.off('drain', done);

@@ -1,14 +1,14 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import type { LogRecord } from '../../ports/topic-log.ts';
 
-/** One `--where`: a field of the value or a header, beside a value. */
+/** One `--where`: a field of the value, or a header, compared with a value. */
 export interface Where {
   readonly text: string;
-  /** A field's names from the outside in; of a header only its own. */
+  /** Names of nested fields, outermost first; for a header, only its name. */
   readonly path: readonly string[];
   readonly isHeader: boolean;
   holds(record: LogRecord, value: unknown): boolean;
-  /** Whether the record has that field or header at all. */
+  /** Whether the record has that field or header. */
   isIn(record: LogRecord, value: unknown): boolean;
 }
 
@@ -18,7 +18,7 @@ type Compare = (a: number | bigint, b: number | bigint) => boolean;
 
 const WHOLE = /^[+-]?\d+$/;
 
-/** Whole numbers to their last digit: longs beyond 2^53 are texts in what was decoded. */
+/** Compares integers exactly: longs beyond 2^53 are decoded as text. */
 function numbers(found: unknown, wanted: string, compare: Compare): boolean {
   if (typeof found === 'string' && WHOLE.test(found) && WHOLE.test(wanted))
     return compare(BigInt(found), BigInt(wanted));
@@ -58,7 +58,7 @@ export function parseWhere(text: string): Where {
     isHeader,
     holds(record, value) {
       const all = found(record, value);
-      // A header that is not there is null, as a field is.
+      // A missing header is null, like a missing field.
       return all.length === 0 ? test(undefined, wanted) : all.some((each) => test(each, wanted));
     },
     isIn: (record, value) => found(record, value).some((each) => each !== undefined),

@@ -8,13 +8,13 @@ import type { Source, SourceListener } from '../../ports/source.ts';
 export interface CaseSourceOptions {
   readonly file: string;
   readonly cases: readonly Case[];
-  /** The record of a case is about to be handed over, alone. */
+  /** Called before a case's record is handed over, alone. */
   readonly before: (one: Case) => void;
-  /** It is settled; `frame` has it and nothing else. */
+  /** Called when it is settled; `frame` holds only this record. */
   readonly after: (one: Case, frame: Frame) => void;
 }
 
-/** Cases as a source: a frame of one record each, the next one when the one before is settled, so that no case sees another. */
+/** A source of cases, one per frame; each is handed over after the previous one has settled, so that cases cannot affect each other. */
 export function createCaseSource(
   deps: { readonly clock: Clock; readonly credit: Credit },
   options: CaseSourceOptions,

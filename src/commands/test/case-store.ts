@@ -4,9 +4,9 @@ import type { Case } from '../../cases/types.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 
 /**
- * The feature rows of the case under way as a store. Promise: answers as Bigtable does after `features load`: numbers are
- * rounded to float32 as floats in cells are, integers and text are not; a view is there when any number of its cell is (packed: of its
- * family), and it is as old as the case says.
+ * A store with the feature rows of the current case. Promise: answers as Bigtable does after `features load`: numbers are rounded to
+ * float32 like floats in cells, integers and text are not; a view exists if any number of its cell does (packed: of its family); its
+ * age is the one given in the case.
  */
 export function createCaseStore(current: () => { readonly one: Case; readonly nowMs: number }): FeatureStore {
   return {
@@ -30,7 +30,7 @@ export function createCaseStore(current: () => { readonly one: Case; readonly no
             any ||= hasNumber(numbers);
             into.values.set([numbers].flat().map(kept), k * rowWidth + offset);
           }
-          // 0 would mean that the store does not say.
+          // 0 would mean that the store does not know.
           if (any) into.writtenAtMs[k * views.length + v] = Math.max(1, writtenAtMs(own(ages, family), nowMs));
         });
       });

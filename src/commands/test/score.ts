@@ -17,14 +17,14 @@ import { createCaseSource } from './case-source.ts';
 import { createCaseStore } from './case-store.ts';
 
 /**
- * Runs each case alone through the path that `run` and `batch` take, and says what became of its record. Records and outputs
- * are JSON; the model runs on the CPU, nothing is cached, and nothing is given up under load: a case depends on itself alone.
+ * Runs each case alone through the path of `run` and `batch`, and reports what became of its record. Records and outputs are JSON, the
+ * model runs on the CPU, nothing is cached, and nothing is given up under overload, so that a case depends only on itself.
  */
 export async function scoreCases(whole: Plan, file: string, cases: readonly Case[], io: Io): Promise<Outcome[]> {
   const plan = apart(asFiles(whole));
   let current = { one: cases[0], nowMs: io.clock.wallMs() };
   const clock: Clock = { ...bound(io.clock), wallMs: () => current.nowMs };
-  // What becomes of a record is the answer here, and no news.
+  // A dead letter is a result here, not worth a log line.
   const telemetry = createTelemetry({ clock, log: createLog({ clock }, { level: 'error' }) });
   const session = await createOnnxRuntime({ telemetry }).load({
     file: plan.bundle.modelFile,
@@ -71,7 +71,7 @@ export async function scoreCases(whole: Plan, file: string, cases: readonly Case
   return outcomes;
 }
 
-/** Without what would let one case see another, or the load of the machine. */
+/** Removes whatever would let cases, or the load of the machine, affect each other. */
 function apart(plan: Plan): Plan {
   const { onOverload: _, ...topology } = plan.topology;
   return {
@@ -90,7 +90,7 @@ function bound(clock: Clock): Clock {
   };
 }
 
-/** Keeps the values that are published, as text. */
+/** Keeps published values, as text. */
 function createCaseSink(topic: string, published: string[]): Sink {
   return {
     open: () => Promise.resolve(),

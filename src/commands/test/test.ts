@@ -17,11 +17,11 @@ import { type CaseResult, describeResults, summary } from './text.ts';
 
 export interface TestOptions {
   readonly topologies: readonly string[];
-  /** In place of NAME.cases.yaml beside the topology; for one topology. */
+  /** Instead of NAME.cases.yaml beside the topology; only with a single topology. */
   readonly cases: string | undefined;
-  /** Names of cases; all, if none is given. */
+  /** Names of cases to run; empty for all. */
   readonly only: readonly string[];
-  /** Write what came out as what is expected. */
+  /** Write the results as expectations. */
   readonly update: boolean;
   readonly json: boolean;
 }
@@ -30,12 +30,12 @@ export interface Tested {
   readonly topology: string;
   readonly file: string;
   readonly findings: readonly CheckFinding[];
-  /** Undefined where a file is broken. */
+  /** Undefined if a file is invalid. */
   readonly results: readonly CaseResult[] | undefined;
   readonly outcomes: readonly Outcome[];
 }
 
-/** `sluice test`: cases through the whole path, without a broker. Resolves with the exit code: 1 for a failed case, 2 for a broken file. */
+/** `sluice test`: runs cases through the whole path, without a broker. Exit code 1 for a failed case, 2 for an invalid file. */
 export async function runTest(options: TestOptions, io: Io): Promise<number> {
   const { topologies, only } = options;
   if (options.cases !== undefined && topologies.length > 1)
@@ -56,7 +56,7 @@ export async function runTest(options: TestOptions, io: Io): Promise<number> {
 
 export const isFailed = ({ differences: found, updated }: CaseResult): boolean => found.length > 0 && !updated;
 
-/** The cases of one topology; `names` gathers theirs. */
+/** Runs the cases of one topology; adds their names to `names`. */
 export async function testOne(
   topology: string,
   options: Pick<TestOptions, 'cases' | 'only' | 'update'>,
@@ -80,7 +80,7 @@ export async function testOne(
   return { topology, file, findings: all, results, outcomes };
 }
 
-/** What a case is about where it does not say: the fields that the model gives, or all if it gives none. */
+/** Output fields that a case covers by default: those from the model, or all if there are none. */
 function ofModel({ outputFields }: Plan): readonly string[] {
   const predicted = outputFields.filter(({ source }) => source.from === 'prediction');
   return (predicted.length > 0 ? predicted : outputFields).map(({ name }) => name);

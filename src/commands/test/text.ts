@@ -3,11 +3,11 @@ import type { Case, Difference } from '../../cases/types.ts';
 export interface CaseResult {
   readonly one: Case;
   readonly differences: readonly Difference[];
-  /** What came out was written as what is expected. */
+  /** The results were written as expectations. */
   readonly updated: boolean;
 }
 
-/** What became of the cases of one file, for people: those that pass in a line, the others field by field. */
+/** Results of one file for people: passing cases in one line each, failing ones field by field. */
 export function describeResults(file: string, results: readonly CaseResult[]): string {
   return results.map((result) => describeResult(file, result)).join('');
 }
