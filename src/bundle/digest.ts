@@ -9,7 +9,7 @@ export interface BundleFile {
   readonly sha256: string;
 }
 
-/** Something in a bundle folder that is not a plain file of its own. */
+/** An entry of a bundle folder that is not a plain file of its own. */
 export interface RefusedEntry {
   readonly path: string;
   readonly reason: string;
@@ -18,8 +18,8 @@ export interface RefusedEntry {
 /**
  * Every file below a folder, sorted by the bytes of its path.
  *
- * A link inside the folder → the digest vouches for bytes that change from outside, and ONNX Runtime follows it to
- * files that are not the model's → symbolic links and files with more than one hard link are refused.
+ * A link inside the folder → the digest covers bytes that can change from outside, and ONNX Runtime follows it to
+ * files outside the model → symbolic links and files with more than one hard link are refused.
  */
 export function listBundle(folder: string): { files: BundleFile[]; refused: RefusedEntry[] } {
   const paths: string[] = [];
@@ -44,7 +44,7 @@ export function listBundle(folder: string): { files: BundleFile[]; refused: Refu
 }
 
 /**
- * The digest of a bundle: hex sha256 over one `PATH⏎SHA256⏎` a file, in the order of `listBundle`,
+ * The digest of a bundle: hex sha256 over one `PATH⏎SHA256⏎` for each file, in the order of `listBundle`,
  * where PATH is relative with `/`, SHA256 lower-case hex, ⏎ one line feed. Every regular file below the folder counts.
  */
 export function digestOf(files: readonly BundleFile[]): string {

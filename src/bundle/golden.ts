@@ -4,16 +4,16 @@ import { NotUtf8Error, placeInJson, readText, SAVE_AS_UTF8 } from '../documents/
 import { parseYaml } from '../documents/yaml-document.ts';
 import { said, shown, strict } from '../documents/zod-findings.ts';
 
-/** One line of golden.jsonl: raw inputs and what the model must say to them. */
+/** One line of golden.jsonl: raw inputs and the predictions that the model must make. */
 export interface GoldenRecord {
   /** 1-based. */
   readonly line: number;
   readonly event: Readonly<Record<string, unknown>>;
-  /** View → column → value; null: no row, or no such view in it. A view that is not named is null too. */
+  /** View → column → value; null: no row, or the row lacks the view. A view that is not named is null too. */
   readonly features: Readonly<Record<string, Readonly<Record<string, number | readonly number[]>> | null>>;
   /** Prediction → value. Predictions that are not named are not compared. */
   readonly expected: Readonly<Record<string, number | string | readonly number[]>>;
-  /** How far numbers may be off, absolute. */
+  /** Largest absolute error of a number. */
   readonly tolerance: number;
 }
 
@@ -45,7 +45,7 @@ const goldenSchema = strict({
     .default(DEFAULT_TOLERANCE),
 });
 
-/** Reads golden records: JSON Lines, empty lines allowed. Every line that is wrong is reported, none is passed over. */
+/** Reads golden records: JSON Lines, empty lines allowed. Every wrong line is reported. */
 export function loadGolden(file: string): LoadedGolden {
   let text: string;
   try {
@@ -100,7 +100,7 @@ function findingAt(
   message: string,
   remedy: string,
 ): CheckFinding {
-  // The record as a document of its own knows the columns of its keys.
+  // Parsed as a document of its own, the record knows the columns of its keys.
   const { column } = parseYaml(file, excerpt).locate(path === '' ? [] : path.split('.'));
   return { code: 'golden-invalid', severity: 'error', file, line, column, path, message, remedy, excerpt };
 }

@@ -15,14 +15,14 @@ export type LoadedBundle =
   | {
       readonly ok: false;
       readonly findings: readonly CheckFinding[];
-      /** There is no bundle at that path at all: whoever named it is wrong. */
+      /** There is no bundle at that path: the mistake is in whatever names it. */
       readonly absent: boolean;
     };
 
 /**
- * Reads a bundle folder: bundle.yaml parsed, names checked, every file hashed, links refused; frozen.
- * `path` is MODELS/NAME (newest version) or MODELS/NAME/VERSION. Never throws for what a person wrote.
- * Limit: the digest vouches for the bytes as they were read here; `modelFiles` lets the runtime see whether it reads the same.
+ * Reads a bundle folder: bundle.yaml parsed, names checked, every file hashed, links refused; the result is frozen.
+ * `path` is MODELS/NAME (newest version) or MODELS/NAME/VERSION. Never throws for a person's mistake.
+ * Limit: the digest covers the bytes as they were read here; with `modelFiles` the runtime can tell whether it reads the same.
  */
 export function loadBundle(path: string): LoadedBundle {
   const place = locateBundle(path);
@@ -112,14 +112,14 @@ function checkNames(
   }
 }
 
-/** What ONNX Runtime may read of a bundle: the model, and the files beside it in which its weights may lie. */
+/** The files of a bundle that ONNX Runtime may read: the model, and files beside it that may hold its weights. */
 function modelFiles(folder: string, files: readonly BundleFile[], golden: string | undefined): FileDigest[] {
   return files
     .filter(({ path }) => path !== 'bundle.yaml' && path !== golden)
     .map(({ path, sha256 }) => Object.freeze({ file: resolve(folder, path), sha256 }));
 }
 
-/** Order is taken from the document: objects would move keys that look like numbers to the front. */
+/** The order comes from the document: objects would move keys that look like numbers to the front. */
 function linesOf(yaml: YamlDocument, path: Path): readonly NamedExpression[] {
   const map = yaml.document.getIn(path, true);
   if (!isMap(map)) return Object.freeze([]);
@@ -152,14 +152,14 @@ function keyText(key: unknown): string {
   return isScalar(key) ? String(key.value) : String(key);
 }
 
-/** The text of a scalar as written: `1.10` stays `1.10`. */
+/** A scalar's text as written: `1.10` stays `1.10`. */
 function scalarText(yaml: YamlDocument, path: Path): string {
   const node = yaml.document.getIn(path, true);
   if (!isScalar(node)) return '';
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
 }
 
-/** Where the text of a scalar begins: behind its quote, if it has one. */
+/** Where a scalar's text begins: after its quote, if it has one. */
 function textPlace(yaml: YamlDocument, path: Path): { line: number; column: number } {
   const node = yaml.document.getIn(path, true);
   const { line, column } = yaml.locate(path);

@@ -10,8 +10,8 @@ export interface BundlePlace {
 const VERSION = /^\d+$/;
 
 /**
- * `MODELS/NAME` leads to its newest version, the folder with the highest number; `MODELS/NAME/VERSION` to that one.
- * A folder with a bundle.yaml in it is a version, whatever its name. Undefined, with the reason, where there is none.
+ * `MODELS/NAME` is resolved to its newest version, the folder with the highest number; `MODELS/NAME/VERSION` to that version.
+ * A folder that contains a bundle.yaml is a version, whatever its name. If there is none, returns the reason.
  */
 export function locateBundle(path: string): BundlePlace | { readonly problem: string } {
   if (!isDirectory(path)) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { missingOr, said, shown, strict } from '../documents/zod-findings.ts';
 
-/** bundle.yaml as one schema. The order in its maps matters, and is read from the document: see load.ts. */
+/** bundle.yaml as one schema. The order of its maps matters, and is read from the document: see load.ts. */
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const FILE = /^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\\\0]+$/;
@@ -27,7 +27,7 @@ const expression = z.custom<string | number>(isExpression, { error: (issue) => w
 const isShape = (value: unknown) =>
   Array.isArray(value) && value.length > 0 && value.every((axis) => Number.isSafeInteger(axis) && axis > 0);
 
-/** A line of an ONNX input; or, under the key `shape`, the shape of one row. */
+/** A line of an ONNX input, or, under the key `shape`, the shape of one row. */
 const line = z.custom<string | number | number[]>((value) => isExpression(value) || isShape(value), {
   error: (issue) =>
     Array.isArray(issue.input)

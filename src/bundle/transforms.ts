@@ -6,8 +6,8 @@ import type { BrokenFile, Transform, Transforms } from '../features/transforms.t
 const FILE = /^\.\/[\w-][\w./-]*\.[cm]?[jt]s$/;
 
 /**
- * The files that expressions name with `use`, run once, each with what it exports. Nothing is thrown: what is wrong with a file is
- * said at the line that uses it. `present`: the bundle's files, for which its digest vouches.
+ * Runs the files that expressions name with `use`, each once, and returns their exports. Never throws: a file's fault is reported
+ * at the line that uses it. `present`: the bundle's files, which its digest covers.
  */
 export function loadTransforms(
   folder: string,
@@ -49,7 +49,7 @@ function usedBy(expression: string): string[] {
   try {
     return filesIn(parseExpression(expression));
   } catch {
-    return []; // What is wrong with the text is found where it is compiled.
+    return []; // A syntax error is reported when the line is compiled.
   }
 }
 

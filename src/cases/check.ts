@@ -7,8 +7,8 @@ import type { Plan } from '../plan/plan.ts';
 import type { CasesFile, FeatureAges, FeatureTables } from './schema.ts';
 
 /**
- * What a cases file says must exist in the topology: tables, families, columns and widths that are read, fields that are
- * published. Unknown event fields are warned of: a record may have more than its schema.
+ * Checks that everything a cases file names exists in the topology: tables, families, columns and widths that are read, fields
+ * that are published. Unknown event fields are warnings: a record may have more fields than its schema.
  */
 export function checkCases(file: CasesFile, yaml: YamlDocument, plan: Plan): CheckFinding[] {
   const findings: CheckFinding[] = [];
@@ -45,7 +45,7 @@ export function checkCases(file: CasesFile, yaml: YamlDocument, plan: Plan): Che
   return findings;
 }
 
-/** Fields of a record, and of records inside of it, that the schema does not know: they go nowhere. */
+/** Fields of a record, and of nested records, that the schema does not have: they are ignored. */
 function checkEvent(
   event: Readonly<Record<string, unknown>>,
   { name: record, fields }: AvroRecord,
@@ -121,7 +121,7 @@ function checkAges(path: Path, ages: FeatureAges, scope: Scope): void {
   }
 }
 
-/** Family → column → width, undefined for a number; a finding where the topology does not read the table. */
+/** Family → column → width, undefined for a number; a finding if the topology does not read the table. */
 function familiesOf(
   table: string,
   path: Path,
@@ -158,7 +158,7 @@ function checkNames(file: CasesFile, yaml: YamlDocument, findings: CheckFinding[
   });
 }
 
-/** A record of a case is written as JSON, which has no NaN: it would go in as a null without a word. */
+/** A case's record is written as JSON, which has no NaN: it would silently become null. */
 function noNumbersBeyondJson(value: unknown, path: Path, yaml: YamlDocument, findings: CheckFinding[]): void {
   if (typeof value === 'number' && !Number.isFinite(value))
     findings.push(

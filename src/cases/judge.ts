@@ -1,6 +1,6 @@
 import type { Difference, Expectation, ExpectedField, Outcome } from './types.ts';
 
-/** Compares what became of a record with what was expected; nothing where it is as expected. */
+/** Compares what became of a record with what was expected; empty if they agree. */
 export function differences(expected: Expectation | undefined, got: Outcome): readonly Difference[] {
   if (expected === undefined)
     return [{ field: '', expected: 'nothing yet (--update writes it)', got: describe(got), off: undefined }];
@@ -30,7 +30,7 @@ function fieldDifference({ name, value, tolerance }: ExpectedField, got: unknown
   return [{ field: name, expected: `${shown(value)}${text}`, got: shown(got), off }];
 }
 
-/** How far apart two numbers are, or two lists where they are farthest; undefined where that is no number. */
+/** How far apart two numbers are, or two lists at their largest difference; undefined if that is not a number. */
 function distance(expected: unknown, got: unknown): number | undefined {
   if (typeof expected === 'number' && typeof got === 'number') {
     const off = Object.is(expected, got) ? 0 : Math.abs(got - expected);

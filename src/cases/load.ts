@@ -17,7 +17,7 @@ export type LoadedCases =
     }
   | { readonly ok: false; readonly findings: readonly CheckFinding[] };
 
-/** As far off as a golden record may be. */
+/** The same as that of golden records. */
 export const DEFAULT_TOLERANCE = 1e-5;
 
 /** `topologies/hello.yaml` → `topologies/hello.cases.yaml`. */
@@ -25,7 +25,7 @@ export function casesFileOf(topologyFile: string): string {
   return `${topologyFile.replace(/\.(?:ya?ml|json|[cm]?[jt]s)$/, '')}.cases.yaml`;
 }
 
-/** Reads a cases file and holds it against the plan that it is about. Never throws for what a person wrote. */
+/** Reads a cases file and checks it against its plan. Never throws for a person's mistake. */
 export function loadCases(file: string, plan: Plan): LoadedCases {
   let text: string;
   try {
@@ -71,7 +71,7 @@ function caseOf(entry: CaseEntry, file: CasesFile): Omit<Case, 'index' | 'line' 
   };
 }
 
-/** Row by row, age by age: what a case says counts, otherwise what the file says. */
+/** Row by row, age by age: what the case says overrides what the file says. */
 function merged<Entry extends FeatureTables[string] | FeatureAges[string]>(
   defaults: Readonly<Record<string, Entry>>,
   own: Readonly<Record<string, Entry>>,

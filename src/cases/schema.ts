@@ -4,12 +4,12 @@ import { REASONS } from '../kernel/fate.ts';
 import { choice, list, text } from '../topology/leaves.ts';
 import { DURATION_PATTERN, parseDurationMs } from '../topology/units.ts';
 
-/** NAME.cases.yaml as one schema: the type of the parsed file, and the JSON Schema for editors. What must fit the topology is in check.ts. */
+/** NAME.cases.yaml as one schema: the parsed file's type, and the JSON Schema for editors. Checks against the topology: check.ts. */
 
 const map = (what: string, example: string) => (issue: { input: unknown }) =>
   missingOr(issue.input, `${shown(issue.input)} is not a map of ${what}`, `write ${example}`);
 
-/** Not zod's own number: NaN and infinities are what some cases are about. */
+/** Not zod's own number, because some cases are about NaN and infinities. */
 const NUMBERS = { anyOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }] };
 const isNumbers = (value: unknown): boolean =>
   typeof value === 'number' || (Array.isArray(value) && value.every((each) => typeof each === 'number'));
@@ -40,7 +40,7 @@ const at = z
   .describe('what the clock says while a record is scored, and its timestamp; without it, the time of the test')
   .optional();
 
-/** When something was written: so long before the record is scored, or at a time. */
+/** When something was written: this long before the record is scored, or at a point in time. */
 export type Age = { readonly agoMs: number } | { readonly atMs: number };
 
 const age = z

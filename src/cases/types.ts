@@ -1,11 +1,11 @@
 import type { FeatureAges, FeatureTables, Plain } from './schema.ts';
 
-/** A case that fits its topology: a record, the features it finds, and what must become of it. */
+/** A case that fits its topology: a record, the features found for it, and its expected outcome. */
 export interface Case {
   readonly name: string;
-  /** Its place in the list of the file. */
+  /** Its index in the file's list. */
   readonly index: number;
-  /** 1-based, of its name. */
+  /** Line of its name, 1-based. */
   readonly line: number;
   readonly column: number;
   readonly key: Buffer | null;
@@ -13,7 +13,7 @@ export interface Case {
   readonly value: Buffer | null;
   readonly features: FeatureTables;
   readonly ages: FeatureAges;
-  /** What the clock says meanwhile; the time of the test, if not given. */
+  /** What the clock shows meanwhile; by default the time of the test. */
   readonly atMs: number | undefined;
   readonly expect: Expectation | undefined;
 }
@@ -35,9 +35,9 @@ export type Outcome =
   | { readonly fate: 'dead-lettered'; readonly reason: string; readonly stage: string }
   | { readonly fate: 'dropped'; readonly reason: string };
 
-/** One thing that is not as expected; `off` where both are numbers. */
+/** One difference from what was expected; `off` if both are numbers. */
 export interface Difference {
-  /** A field of the output; empty where the record has another fate. */
+  /** A field of the output; empty if the record met another fate. */
   readonly field: string;
   readonly expected: string;
   readonly got: string;

@@ -13,8 +13,8 @@ interface Edit {
 }
 
 /**
- * The text of a cases file with the expectations of some cases as things came out. Promise: nothing else of the text changes,
- * comments, order and spacing included; of the fields, those that were expected are written, those of `fields` where none was.
+ * The text of a cases file in which the expectations of some cases are replaced by their outcomes. Promise: nothing else changes,
+ * including comments, order and spacing. The fields written are those that were expected, or `fields` if none were.
  */
 export function updatedCases(text: string, updates: readonly CaseUpdate[], fields: readonly string[]): string {
   const list = parseDocument(text, { stringKeys: true }).get('cases', true);
@@ -46,21 +46,21 @@ function fieldEdit(text: string, { key, value }: Pair<Node, Node>, fields: Reado
 
 function replaced(text: string, node: Node | null, put: string): Edit {
   const [from, end] = node?.range ?? [0, 0];
-  // A block ends behind its line feed, which belongs to the line and not to the value.
+  // A block's range includes its line feed, which belongs to the line and not to the value.
   return { from, to: from + text.slice(from, end).trimEnd().length, text: put };
 }
 
-/** A key `expect` behind the last one of the case, in the case's own style. */
+/** An `expect` key after the last key of the case, in the case's own style. */
 function inserted(text: string, entry: YAMLMap, expectation: string): Edit {
   const line = `expect: ${expectation}`;
   const last = entry.items.at(-1) as Pair<Node, Node>;
   const end = (last.value ?? last.key).range?.[1] ?? 0;
-  // A block ends behind its line feed, the next key's indentation included: the edit belongs behind its last word.
+  // A block's range includes its line feed and the next key's indentation: the edit belongs after its last word.
   const from = text.slice(0, end).trimEnd().length;
   if (entry.flow) return { from, to: from, text: `, ${line}` };
   const start = (entry.items[0] as Pair<Node, Node>).key.range?.[0] ?? 0;
   const indent = ' '.repeat(start - (text.lastIndexOf('\n', start - 1) + 1));
-  // A comment behind the last value stays with it.
+  // A comment after the last value stays with it.
   const comment = /^[ \t]+#[^\n]*/.exec(text.slice(from))?.[0].length ?? 0;
   return { from: from + comment, to: from + comment, text: `\n${indent}${line}` };
 }

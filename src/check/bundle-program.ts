@@ -10,7 +10,7 @@ import { fitShapes, pairInputs } from './model-inputs.ts';
 import { readableOutputs } from './model-outputs.ts';
 
 export interface BundleProgram {
-  /** Undefined after an error in them. */
+  /** Undefined if they contain an error. */
   readonly inputs: CompiledInputs | undefined;
   readonly predictions: CompiledPredictions | undefined;
   readonly feeds: Plan['feeds'];
@@ -24,7 +24,7 @@ export interface BundleParts {
   readonly maxBatch: number;
 }
 
-/** The bundle's expressions, compiled against the event, the views and the model; what is wrong points into bundle.yaml. */
+/** Compiles the bundle's expressions against the event, the views and the model; findings point into bundle.yaml. */
 export function compileBundle(parts: BundleParts, findings: CheckFinding[]): BundleProgram {
   const { bundle, source, signature, scope, maxBatch } = parts;
   const programs = pairInputs(bundle, source, signature.inputs, findings);
@@ -52,7 +52,7 @@ export function compileBundle(parts: BundleParts, findings: CheckFinding[]): Bun
   };
 }
 
-/** A finding of the expression language knows its line; the path follows from what stands there. */
+/** A finding of the expression language knows its line; the path follows from what is there. */
 function locate(finding: Finding, bundle: Bundle, source: YamlDocument): CheckFinding {
   const { line, column, message, remedy, severity } = finding;
   const found = source.atLine(line, column, pathOf(finding, bundle), message, remedy);

@@ -23,15 +23,15 @@ export interface ContractParts {
 }
 
 export interface CheckedContract {
-  /** Undefined where there is an error among the findings. */
+  /** Undefined if any finding is an error. */
   readonly plan: Plan | undefined;
   readonly findings: readonly CheckFinding[];
 }
 
 /**
  * Proves that Avro schema → expressions → ONNX signature → output schema fit together (names, types, shapes, nulls, widths)
- * and compiles them to a plan. Touches no network and no file; reports all that is wrong, as far as one fault does not hide
- * another. Limit: a writer's schema that differs from the topology's is judged when its records come.
+ * and compiles them to a plan. Touches no network and no file; reports everything that is wrong, unless one fault hides another.
+ * Limit: a writer's schema that differs from the topology's is checked only when its records arrive.
  */
 export function checkContract(parts: ContractParts): CheckedContract {
   const { topology, topologySource, bundle } = parts;
@@ -54,7 +54,7 @@ export function checkContract(parts: ContractParts): CheckedContract {
     findings,
   );
   ofKind('model-mismatch', findings);
-  // The bundle's columns keep the slots that its compiled code says; keys and output fields come behind.
+  // The bundle's columns keep the slots that its compiled code uses; keys and output fields follow.
   const wants = createWantList(program.inputs?.wants ?? []);
   const keys = { yaml, event, wants, findings };
   const reads = merged.map(({ entry, ...read }): ReadPlan | undefined => {

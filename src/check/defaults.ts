@@ -9,9 +9,9 @@ import type { Plan } from '../plan/plan.ts';
 import { pathInSchema } from './schema-place.ts';
 
 /**
- * Defaults of the event's schema that are no values of their fields, of fields that the plan reads and of records on the way to
- * them. A decoder needs them where a record, or the schema of its writer, lacks the field (cause) → it is compiled, and fails,
- * when the first such comes (effect) → they are tried here (guard).
+ * Findings for invalid defaults in the event's schema, of fields that the plan reads and of records on the way to them. A decoder
+ * needs a default only if a record, or its writer's schema, lacks the field (cause) → compiling it fails when the first such
+ * record arrives (effect) → they are tried here (guard).
  */
 export function defaultFindings(plan: Plan, schema: YamlDocument): readonly CheckFinding[] {
   const json = plan.topology.source.value.schema;

@@ -5,11 +5,11 @@ import type { DetailColumn, DetailsPlan, ReadPlan } from '../plan/plan.ts';
 import { compileKey, type KeyContext, type OwnSlot } from './keys.ts';
 import type { MergedRead } from './reads.ts';
 
-/** What `details.VIEW.COLUMN` may name. */
+/** A column that `details.VIEW.COLUMN` may name. */
 export interface NamedDetail extends DetailColumn {
   readonly view: string;
   readonly column: string;
-  /** What is not found leaves it null; otherwise the record dead-letters. */
+  /** A row that is not found leaves it null; otherwise the record is dead-lettered. */
   readonly nullable: boolean;
 }
 
@@ -34,7 +34,7 @@ export function namedDetails(reads: readonly MergedRead[], from: number): readon
   );
 }
 
-/** Compiles the keys: slots count the predictions first, then the columns of the event. */
+/** Compiles the keys of details; their slots count the predictions first, then the event's columns. */
 export function compileDetails(
   merged: readonly MergedRead[],
   predictions: readonly PredictionField[],
@@ -73,7 +73,7 @@ function shifted({ source, parts }: KeyTemplate, predictions: number): KeyTempla
   };
 }
 
-/** The columns that output fields asked for, in the order of their slots behind the predictions. */
+/** The columns that output fields name, in the order of their slots after the predictions. */
 export function detailsPlan(from: number, asked: readonly NamedDetail[]): DetailsPlan {
   return { from, columns: asked.map(({ name, kind, width, read, offset }) => ({ name, kind, width, read, offset })) };
 }

@@ -6,7 +6,7 @@ import type { CheckFinding } from '../documents/finding.ts';
 import type { YamlDocument } from '../documents/yaml-document.ts';
 import type { EventField, EventFields } from '../features/types.ts';
 
-/** An .avsc as the checks need it: its tree, its fields by name, and where they stand. */
+/** An .avsc as the checks need it: its tree, its fields by name, and their places in the file. */
 export interface RecordSchema {
   readonly record: AvroRecord;
   readonly fields: ReadonlyMap<string, FieldSummary>;
@@ -17,7 +17,7 @@ const WHOLE = 'a value needs an Avro record schema: { "type": "record", "name": 
 const ONE_FIELD =
   'correct the type of this field: { "name": …, "type": "double" }, or ["null", "double"] where it may be missing';
 
-/** Reads a schema; what is not an Avro record becomes a finding in its file. */
+/** Reads a schema; one that is not an Avro record becomes a finding in its file. */
 export function readRecordSchema(
   schema: unknown,
   document: YamlDocument,
@@ -35,14 +35,14 @@ export function readRecordSchema(
   }
 }
 
-/** `schemas/x.avsc:8:15`, where a field stands. */
+/** A field's place in its file: `schemas/x.avsc:8:15`. */
 export function placeOf({ record, document }: RecordSchema, field: string): string {
   const index = record.fields.findIndex((candidate) => candidate.name === field);
   const { line, column } = document.locate(['fields', index]);
   return `${document.file}:${line}:${column}`;
 }
 
-/** What `event.x` and `event.x.y` mean in expressions; of fields that cannot be columns, that they are there. */
+/** What `event.x` and `event.x.y` mean in expressions. Fields that cannot be columns are included, so that findings can say so. */
 export function eventScope(record: AvroRecord): EventFields {
   return {
     get(path) {
@@ -58,8 +58,8 @@ export function eventScope(record: AvroRecord): EventFields {
 }
 
 /**
- * Why a path leads to no field, and what to do; `prefix` stands before fields where they are named. `isFirst`: its first name
- * is no field already, of which `what` is said.
+ * Why a path leads to no field, and what to do; `prefix` is put before field names in messages. `isFirst`: already its first name
+ * is not a field; `what` names the record in that message.
  */
 export function noField(
   record: AvroRecord,
@@ -85,7 +85,7 @@ function eventField(field: AvroField): EventField {
   return { kind: as, nullable, width, parts, avroType, ...(logicalType !== undefined && { logicalType }), instead };
 }
 
-/** The parser of schemas names the bad part as `schema.fields[2]` or `schema.FIELD`: the field's place, or the file's. */
+/** The schema parser names the bad part as `schema.fields[2]` or `schema.FIELD`: that field's path, or the whole file's. */
 function placeIn(schema: unknown, message: string): (string | number)[] {
   const [, index, name] = /schema\.(?:fields\[(\d+)\]|([A-Za-z_][A-Za-z0-9_]*))/.exec(message) ?? [];
   if (index !== undefined) return ['fields', Number(index)];

@@ -6,13 +6,13 @@ import type { PredictionField } from '../features/types.ts';
 import type { ColumnKind } from '../kernel/columns.ts';
 import type { DetailColumn } from '../plan/plan.ts';
 
-/** Whether values from one source can stand in a field of the output schema: undefined where they can, else why not and the remedy. */
+/** Why values of a source do not fit a field of the output schema, and the remedy; undefined if they fit. */
 export interface Misfit {
   readonly message: string;
   readonly remedy: string;
 }
 
-/** Where each kind of event value may go, as Avro promotes numbers; float takes any number, because predictions are float32. */
+/** Types that each kind of event value may become: Avro's promotions, and any number to float, because predictions are float32. */
 const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   boolean: ['boolean'],
   int: ['int', 'long', 'float', 'double'],
@@ -23,8 +23,8 @@ const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * `name` is the source as written, `event.id`; `where` the place of the output field in its .avsc; `kind` the column that it goes
- * through, which is written as one branch of the field, whatever branch of the event's it comes from.
+ * `name` is the source as written, `event.id`; `where` the place of the output field in its .avsc; `kind` the kind of column in
+ * between, which is written as one branch of the field, whichever branch of the event's type it comes from.
  */
 export function eventMisfit(
   name: string,
@@ -58,7 +58,7 @@ function accepts(from: AvroType, to: AvroType): boolean {
   return PROMOTIONS[from.type]?.includes(to.type) ?? false;
 }
 
-/** Predictions that are whole numbers by construction may go into int and long; the expression's outermost call says so. */
+/** Only predictions that are always whole numbers may go into int and long; the outermost call of the expression decides. */
 export function predictionMisfit(
   prediction: PredictionField,
   integral: boolean,
@@ -95,7 +95,7 @@ export function predictionMisfit(
   return { message: `${name} is a number${whole ? ' that may have a fraction' : ''}, and ${field}`, remedy };
 }
 
-/** What a store holds are numbers, any of them; `nullable`: a row that is not there leaves nothing. */
+/** A store holds arbitrary numbers. `nullable`: a row that is not found gives null. */
 export function detailMisfit(
   { name, kind, width }: Pick<DetailColumn, 'name' | 'kind' | 'width'>,
   nullable: boolean,

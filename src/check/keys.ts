@@ -15,10 +15,10 @@ export interface KeyContext {
   readonly findings: CheckFinding[];
 }
 
-/** Names beyond those of the event: their slot; undefined where it is none. */
+/** The slot of a name that is not one of the event's; undefined if it is not such a name. */
 export type OwnSlot = (name: string, report: (message: string, remedy: string) => number) => number | undefined;
 
-/** Compiles a key template over fields of the event. Text and whole numbers make keys; anything else is a finding. */
+/** Compiles a key template over fields of the event. Keys can be made of text and whole numbers; anything else is a finding. */
 export function compileKey(
   text: string,
   path: Path,

@@ -11,37 +11,38 @@ import type { InputDType, Plan, ReadPlan } from '../plan/plan.ts';
  *   base + model + 1.25 × (bytes in flight × 4 + fields passed on whole + records in flight × what one costs + brokers × fetch)
  *   + requests + caches + schemas
  *
- * Promise: resident memory stays below the sum, whatever comes in and whatever stands still; measured, not proven, with
- * records of a megabyte, a backlog at the start and an output that stands still (test/faults/embedded/memory.test.ts).
- * Limits: feature files are held whole, twice while one is loaded again; a record batch that is larger than a fetch comes whole, as large as its topic allows; a key of the cache above 47 bytes
- * adds itself; the record's term takes strings and vectors for as long as they are in its bytes; a model that allocates while it
- * runs, or a `use` function that keeps things, is not in it; a runtime for a GPU adds what its vendor says; a field that is passed
- * on whole is as long as its writer of Avro has written it, where it may be RAW_GROWTH times its record if schemas differ within it.
+ * Promise: resident memory stays below the sum, whatever arrives and whatever stalls; measured, not proven, with
+ * records of a megabyte, a backlog at the start and an output that stalls (test/faults/embedded/memory.test.ts).
+ * Limits: feature files are held whole, twice during a reload; a record batch larger than a fetch is fetched whole, up to its
+ * topic's limit; a cache key above 47 bytes adds its length; strings and vectors are counted only as far as they lie in the
+ * record's bytes; a model that allocates while it runs, or a `use` function that keeps things, is not counted; a GPU runtime adds
+ * what its vendor says; a field passed on whole is counted as long as its Avro writer wrote it, but may grow to RAW_GROWTH times
+ * its record if schemas differ inside it.
  */
 export interface MemoryLimits {
-  /** Brokers of the cluster: each is fetched from at the same time. */
+  /** Brokers of the cluster: all are fetched from at the same time. */
   readonly brokers: number;
-  /** Of one fetch from one broker, as it comes. */
+  /** Of one fetch from one broker, as received. */
   readonly fetchMaxBytes: number;
-  /** … and what its compressed batches may come to. */
+  /** … and the most that its compressed batches may inflate to. */
   readonly inflatedMaxBytes: number;
   readonly fetchMaxRecords: number;
-  /** Memory of requests that is kept for the next ones. */
+  /** Request memory that is kept for reuse. */
   readonly requestBytes: number;
   /** Of all model files. */
   readonly modelBytes: number;
-  /** Threads of a model, where it comes to threads; as many as the topology says, or one, if not given. */
+  /** Threads that run the model; by default as many as the topology says, or one. */
   readonly modelSessions?: number;
-  /** Schemas that are kept, as text. */
+  /** Text of the schemas that are kept. */
   readonly schemaBytes: number;
-  /** On its way to and from the second level of the feature cache, where there is one. */
+  /** In flight to and from the second level of the feature cache, if there is one. */
   readonly secondLevel?: { readonly queuedBytes: number; readonly keys: number };
 }
 
 export interface MemoryTerm {
   readonly name: string;
   readonly bytes: number;
-  /** Where the number comes from. */
+  /** How the number comes about. */
   readonly from: string;
 }
 
@@ -52,41 +53,41 @@ export interface MemoryBound {
 
 const MIB = 1024 * 1024;
 
-/** An idle `run`: 165 MiB measured, 50 more with the client of the store; and the young generation of the heap. */
+/** An idle `run`: 165 MiB measured, plus 50 for the store's client, plus the young generation of the heap. */
 const BASE_BYTES = 256 * MIB;
-/** Weights as they are read, and as the runtime lays them out. */
+/** Weights as read from the file, and as laid out by the runtime. */
 const MODEL_COPIES = 3;
-/** A record's bytes: in its frame; in its dead letter or output; in the request, which is what the socket has; and in that of an attempt before. */
+/** A record's bytes: in its frame; in its output or dead letter; in the request, which the socket shares; in a previous attempt's. */
 const BYTES_COPIES = 4;
-/** Fields that go on whole are in columns of their own, which grow by doubling. */
+/** Fields passed on whole have columns of their own, which grow by doubling. */
 const RAW_COPIES = 2;
-/** A record in the columns that every frame has, with its share of promises, spans and rows of output. */
+/** A record's entries in the columns of every frame, and its share of promises, spans and output rows. */
 const RECORD_BYTES = 512;
-/** A fetched record before it is copied to a frame: columns, in sets of which half may stay empty. */
+/** A fetched record before it is copied to a frame: columns, in sets that may be half empty. */
 const COLUMNS_BYTES = 2 * 44;
-/** A record batch in a fetch: its message, and what it says of itself. One measured is 274 to 300. */
+/** A record batch in a fetch: its message and its metadata. Measured: 274 to 300. */
 const BATCH_BYTES = 320;
-/** What a record batch takes at least as it comes: its header and one record. */
+/** Smallest record batch as received: its header and one record. */
 const LEAST_BATCH_BYTES = 68;
-/** With `client: stock`, beside that: an object per record, two texts, three views. */
+/** In addition with `client: stock`: an object per record, two strings, three views. */
 const MESSAGE_BYTES = 480;
-/** The model's own process, idle: what it does not share with the pipeline's, and the messages between the two. */
+/** The model's own process, idle: what it does not share with the pipeline's process, and the messages between the two. */
 const MODEL_PROCESS_BYTES = 96 * MIB;
-/** A thread of the model: a heap of its own, what it shares with the pipeline, and what is moved to it. */
+/** A thread of the model: its own heap, what it shares with the pipeline, and what is moved to it. */
 const MODEL_THREAD_BYTES = 40 * MIB;
-/** The response that is cut into frames, and the memory that the next one comes in. */
+/** The response that is being cut into frames, and the memory for the next one. */
 const FETCH_COPIES = 2;
-/** What moves is freed some time after it is done with, and the allocator keeps some of it. */
+/** Memory in use is freed some time after its last use, and the allocator keeps some of it. */
 const SLACK = 0.25;
-/** An entry of the cache in its slab, beside numbers and timestamps: key of up to 47 bytes, two times. */
+/** A cache entry in its slab, besides numbers and timestamps: a key of up to 47 bytes, two times. */
 const CACHE_KEY_BYTES = 48 + 2 * 8;
-/** … and outside: hash 4, index up to 32, queues 5, what is remembered of one that went up to 15. */
+/** … and outside it: hash 4, index up to 32, queues 5, memory of evicted entries up to 15. */
 const CACHE_INDEX_BYTES = 56;
-/** Rows of the smallest slab; from there it doubles. */
+/** Rows of the smallest slab; slabs double from there. */
 const CACHE_LEAST_ROWS = 1024;
-/** A row on its way from the store, beside its numbers: its key, and its cell as it came. */
+/** A row on its way from the store, besides its numbers: its key, and its cell as received. */
 const STORE_ROW_BYTES = 200;
-/** What is sent or comes: as it is here, and as the socket has it. */
+/** Anything sent or received: our copy, and the socket's. */
 const SENT_COPIES = 2;
 /** A schema as text, parsed, and as a compiled decoder. */
 const SCHEMA_COPIES = 8;
@@ -102,7 +103,7 @@ const DTYPE_BYTES: Readonly<Record<InputDType, number>> = {
 
 export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
   const { records, bytes } = plan.topology.flow.maxInFlight;
-  // A frame takes the way of one of the two plans.
+  // A frame is processed by one of the two plans.
   const recordBytes = Math.max(perRecordBytes(plan), plan.smaller === undefined ? 0 : perRecordBytes(plan.smaller));
   const caches = plan.reads.reduce((sum, read) => sum + cacheBytes(read), 0);
   const batches = Math.min(limits.fetchMaxRecords, Math.ceil(limits.fetchMaxBytes / LEAST_BATCH_BYTES));
@@ -113,7 +114,7 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
     limits.fetchMaxRecords * fetchedBytes +
     batches * BATCH_BYTES;
   const whole = Math.max(wholeGrowth(plan), plan.smaller === undefined ? 0 : wholeGrowth(plan.smaller));
-  // No entry is longer than that, whatever it is made of.
+  // No entry is longer than that, whatever its content.
   const wholeBytes = RAW_COPIES * Math.min(whole * bytes, RAW_GROWTH * bytes + records * RAW_LEAST_BYTES);
   const moving = bytes * BYTES_COPIES + wholeBytes + records * recordBytes + limits.brokers * fetchBytes;
   const terms: MemoryTerm[] = [
@@ -160,7 +161,7 @@ export function memoryBound(plan: Plan, limits: MemoryLimits): MemoryBound {
   return { bytes: terms.reduce((sum, term) => sum + term.bytes, 0), terms };
 }
 
-/** Bytes of Avro that a byte in flight may come to in fields that go on whole; 0 where none does. */
+/** Most bytes of Avro for each byte in flight, in fields passed on whole; 0 if there are none. */
 function wholeGrowth({ topology, wants }: Plan): number {
   const whole = wants.filter(({ kind }) => kind === 'raw');
   if (whole.length === 0) return 0;
@@ -178,7 +179,7 @@ function secondLevelTerms({ reads }: Plan, { secondLevel }: MemoryLimits): Memor
   return [{ name: 'second level', bytes, from }];
 }
 
-/** In this process, or in processes of their own, which end when they take more than they are given. */
+/** In this process, or in processes of their own, which end when they exceed their limit. */
 function modelTerm({ topology, smaller }: Plan, limits: MemoryLimits): MemoryTerm {
   const { modelBytes, modelSessions = topology.model.sessions ?? 1 } = limits;
   const { isolation, maxBytes } = topology.model;
@@ -195,7 +196,7 @@ function modelTerm({ topology, smaller }: Plan, limits: MemoryLimits): MemoryTer
   return { name: 'model', bytes: files.bytes + processes * MODEL_PROCESS_BYTES, from: `${files.from} + ${own}` };
 }
 
-/** Beside the session that is tried at the start, one per thread; where that is decided at the start, it may come to a thread. */
+/** One session per thread, and the one that is tried at the start; a placement decided at the start may turn out to be a thread. */
 function threadsTerm(placement: string | undefined, sessions: number, modelBytes: number, models: number): MemoryTerm {
   const files = modelBytes * MODEL_COPIES;
   if (placement === 'inline') return { name: 'model', bytes: files, from: `${MODEL_COPIES} × model files` };
@@ -206,20 +207,20 @@ function threadsTerm(placement: string | undefined, sessions: number, modelBytes
   };
 }
 
-/** What one record in flight takes beside its bytes. */
+/** What one record in flight takes besides its bytes. */
 function perRecordBytes(plan: Plan): number {
   const { wants, reads, feeds } = plan;
   let bytes = RECORD_BYTES;
   for (const { kind, width } of wants) bytes += kind === 'vector' ? width * 8 + 1 : 17;
   bytes += RAW_COPIES * defaultBytes(plan);
-  // In the frame, and in the call to the store that brought it.
+  // In the frame, and in the store call that fetched it.
   for (const { rowWidth, views } of reads) bytes += 2 * 8 * (rowWidth + views.length) + STORE_ROW_BYTES;
   for (const { rowShape, dtype } of feeds) bytes += rowShape.reduce((a, b) => a * b, 1) * DTYPE_BYTES[dtype];
   for (const { width } of predictedColumns(plan)) bytes += 8 * Math.max(1, width);
   return bytes;
 }
 
-/** Of fields that go on whole: what stands for those that a record may lack. */
+/** For fields passed on whole: the defaults that stand for those a record may lack. */
 function defaultBytes({ topology, wants }: Plan): number {
   const names = new Set(wants.flatMap(({ kind, field }) => (kind === 'raw' ? [field] : [])));
   if (names.size === 0) return 0;
@@ -238,7 +239,7 @@ function cacheBytes({ cache, rowWidth, views }: ReadPlan): number {
   return (entries + before) * rowBytes + entries * CACHE_INDEX_BYTES;
 }
 
-/** The sum, and what it is made of, a line each. */
+/** The sum and its terms, one to a line. */
 export function formatMemory({ bytes, terms }: MemoryBound): string {
   const width = Math.max(...terms.map(({ name }) => name.length));
   const lines = terms.map(

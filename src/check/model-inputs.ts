@@ -8,7 +8,7 @@ import type { TensorSpec } from '../ports/model.ts';
 
 const DTYPES: readonly string[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'] satisfies InputDType[];
 
-/** Pairs the bundle's inputs with the model's by name. A pair that cannot work is a finding and gives no program. */
+/** Pairs the bundle's inputs with the model's by name. A pair that cannot work is a finding and has no program. */
 export function pairInputs(
   bundle: Bundle,
   yaml: YamlDocument,
@@ -58,7 +58,7 @@ export interface ShapeParts {
   readonly maxBatch: number;
 }
 
-/** The shape of one row of each input: what the file states, checked against the model, or what follows from the model. */
+/** The row shape of each input: as the file states it, checked against the model, or as the model implies it. */
 export function fitShapes(parts: ShapeParts, findings: CheckFinding[]): Plan['feeds'] {
   const { bundle, yaml, programs, widths, tensors, maxBatch } = parts;
   return programs.map(({ name, dtype }, i) => {
@@ -74,7 +74,7 @@ export function fitShapes(parts: ShapeParts, findings: CheckFinding[]): Plan['fe
   });
 }
 
-/** What people who train models have to write for it. */
+/** The export options for this, for people who train models. */
 export const FREE_AXIS =
   'export the model with a free first axis (torch.onnx.export: dynamic_axes={"NAME": {0: "n"}}; skl2onnx: [None, WIDTH] in initial_types)';
 
@@ -131,7 +131,7 @@ function fitShape(input: BundleInput, width: number, tensor: TensorSpec): readon
   };
 }
 
-/** Models write a free axis as a name, as nothing, or as -1. */
+/** Models declare a free axis with a name, with nothing, or with -1. */
 export function isFixed(axis: number | string): axis is number {
   return typeof axis === 'number' && axis >= 0;
 }

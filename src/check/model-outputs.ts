@@ -9,7 +9,7 @@ const READABLE: readonly string[] = ['float32', 'float64', 'int32', 'int64', 'ui
 
 export interface ReadableOutputs {
   readonly refs: readonly OutputRef[];
-  /** Outputs that a prediction names and that cannot be read; each has a finding. */
+  /** Outputs that a prediction names but that cannot be read; each has a finding. */
   readonly refused: number;
 }
 
@@ -17,7 +17,7 @@ export interface ReadableOutputs {
  * The model outputs that predictions can name.
  *
  * Sequences, maps and strings fail only when they are fetched (a classifier exported with ZipMap has one) → a model that
- * seems to load dies at its first batch → an output that is no numeric tensor is refused here, where a prediction names it.
+ * seems to load dies at its first batch → an output that is not a numeric tensor is refused here if a prediction names it.
  */
 export function readableOutputs(
   bundle: Bundle,
@@ -48,8 +48,8 @@ export function readableOutputs(
 const FREE = `${FREE_AXIS}, of its output too; or write flow.maxBatch: 1, so that no batch is tried and split`;
 
 /**
- * What is declared is often the shape of the example that the model was exported with, and what is computed has the rows of the
- * batch: then nothing is lost. Where the batch is a constant in the graph, whatever is larger is found to fail, and run in halves.
+ * Often the declared shape is only that of the export example, and the computed one has the rows of the batch: then nothing is
+ * lost. If the batch is a constant in the graph, larger batches fail and are run again in halves.
  */
 function splitProblem(shape: TensorSpec['shape']): string | undefined {
   const [batch] = shape;
@@ -58,7 +58,7 @@ function splitProblem(shape: TensorSpec['shape']): string | undefined {
   return `declares ${rows} a run (${shapeText(shape)}), whatever goes in: if that is so, batches of another size fail, are run again in halves down to single rows, and gain nothing`;
 }
 
-/** Why an output cannot be read as numbers per row, and what to do about it; undefined where it can. */
+/** Why an output cannot be read as numbers per row, and the remedy; undefined if it can. */
 export function problemOf({ dtype, type, shape }: TensorSpec): { what: string; remedy: string } | undefined {
   if (dtype === 'other' && type !== undefined)
     return { what: `has values of ${type}`, remedy: `export it as ${READABLE.join(', ')}` };
@@ -80,7 +80,7 @@ export function problemOf({ dtype, type, shape }: TensorSpec): { what: string; r
   return undefined;
 }
 
-/** Whether an expression names it, outside of `prediction.x` and strings. */
+/** Whether an expression names it, outside `prediction.x` and strings. */
 function mentions(expression: string, name: string): boolean {
   const bare = expression.replace(/"[^"]*"|'[^']*'/g, '""');
   return bare.split(/[^A-Za-z0-9_.$]+/).includes(name);

@@ -19,17 +19,17 @@ export interface OutputContext {
   readonly event: RecordSchema;
   readonly output: RecordSchema;
   readonly bundle: Bundle;
-  /** Undefined where they did not compile: fields that name predictions are then passed over. */
+  /** Undefined if they did not compile: fields that name predictions are then not checked. */
   readonly predictions: readonly PredictionField[] | undefined;
-  /** What details read. */
+  /** Columns that details read. */
   readonly details: readonly NamedDetail[];
-  /** Those of them that fields name, in the order of their slots behind the predictions: filled here. */
+  /** Those that output fields name, in the order of their slots after the predictions; filled here. */
   readonly asked: NamedDetail[];
   readonly wants: WantList;
   readonly findings: CheckFinding[];
 }
 
-/** Resolves `output.fields` to where their values come from, and checks each against the output schema. */
+/** Resolves `output.fields` to the sources of their values, and checks each against the output schema. */
 export function resolveOutputFields(
   fields: Readonly<Record<string, string>>,
   context: OutputContext,
@@ -97,7 +97,7 @@ function resolveEvent(name: string, target: AvroField, where: string, { event, w
   };
 }
 
-/** Longs go as 64 bits, text as bytes; a whole number that becomes a float goes as one. */
+/** Longs keep their 64 bits, text its bytes; a long that becomes a float passes as a number. */
 function passedAs(field: AvroField, target: AvroField): Exclude<ColumnWant['kind'], 'raw'> {
   const every = (kind: ColumnWant['kind']) =>
     branchesOf(field.type).every((branch) => branch.type === 'null' || serves(branch, kind));

@@ -15,19 +15,19 @@ export interface PrepareDeps {
   readonly runtime: Pick<ModelRuntime, 'inspect'>;
 }
 
-/** What a topology file comes to: a plan where everything fits, and all findings, warnings too. */
+/** What a topology file yields: a plan if everything fits, and all findings, including warnings. */
 export interface Prepared {
   readonly plan: Plan | undefined;
   readonly findings: readonly CheckFinding[];
-  /** The bundle's golden records; empty where it has none or they cannot be read (which is a finding). */
+  /** The bundle's golden records; empty if it has none or they cannot be read (which is a finding). */
   readonly golden: readonly GoldenRecord[];
   /** Those of `onOverload.smallerModel`. */
   readonly smallerGolden: readonly GoldenRecord[];
 }
 
 /**
- * Topology file → plan: every command begins with this. Reads the topology, its schemas and its bundles, and the signatures of the
- * models; nothing of the network. Faults of people are findings, never exceptions.
+ * Topology file → plan: every command begins with this. Reads the topology, its schemas, its bundles and the signatures of the
+ * models, but nothing from the network. People's mistakes are findings, never exceptions.
  */
 export async function prepare(topologyFile: string, { env, runtime }: PrepareDeps): Promise<Prepared> {
   const topology = loadTopology(topologyFile, env);
@@ -42,7 +42,7 @@ export async function prepare(topologyFile: string, { env, runtime }: PrepareDep
   }
   const path = ['onOverload', 'smallerModel'];
   const smaller = await prepareBundle(topology, onOverload.smallerModel, path, runtime);
-  // What is wrong with topology and schemas is found with either bundle.
+  // Mistakes in the topology and the schemas are found once with each bundle.
   findings.push(...smaller.findings.filter((found) => !whole.findings.some((other) => isSame(found, other))));
   if (whole.plan !== undefined && whole.plan.bundle.digest === smaller.plan?.bundle.digest) {
     const message = `is the same bundle as model.bundle, ${whole.plan.bundle.label}`;
@@ -59,7 +59,7 @@ export async function prepare(topologyFile: string, { env, runtime }: PrepareDep
 
 type Loaded = Extract<LoadedTopology, { ok: true }>;
 
-/** `path`: the line of the topology that names the bundle. */
+/** `path`: the topology key that names the bundle. */
 async function prepareBundle(
   { topology, source: topologySource }: Loaded,
   folder: string,
@@ -68,7 +68,7 @@ async function prepareBundle(
 ): Promise<Omit<Prepared, 'smallerGolden'>> {
   const loaded = loadBundle(folder);
   if (!loaded.ok) {
-    // A bundle that is not there is the mistake of the line that names it.
+    // A missing bundle is a mistake in the line that names it.
     const found = loaded.findings.map(({ message, remedy, ...rest }) =>
       loaded.absent ? topologySource.yaml.at(path, message, remedy) : { message, remedy, ...rest },
     );

@@ -1,7 +1,7 @@
 import type { ViewRef } from '../features/types.ts';
 import type { EnrichSettings, ViewSettings } from '../plan/topology.ts';
 
-/** One look-up a record, its key still as text. */
+/** One look-up for each record, its key still as text. */
 export interface MergedRead {
   readonly from: EnrichSettings['from'];
   readonly table: string;
@@ -13,11 +13,11 @@ export interface MergedRead {
   /** By view. */
   readonly onMissing: readonly EnrichSettings['onMissing'][];
   readonly cache: EnrichSettings['cache'];
-  /** Index of the first entry of the topology that asks for it. */
+  /** Index of the topology's first entry with this read. */
   readonly entry: number;
 }
 
-/** Entries with the same table, key and layout become one read; columns are laid out anew over the merged row. */
+/** Entries with the same table, key and layout become one read; their columns are laid out again over the merged row. */
 export function mergeReads(enrich: readonly EnrichSettings[]): readonly MergedRead[] {
   const groups = new Map<string, number[]>();
   enrich.forEach((entry, i) => {

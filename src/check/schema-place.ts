@@ -3,8 +3,8 @@ import type { Path } from '../documents/yaml-document.ts';
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Where a field of a schema (parsed JSON) stands, by the names on the way to it: `['fields', 2, 'type', 1, 'fields', 0]`. A type
- * that is a name leads to where that is defined. As far as it goes: a name that is not found ends it.
+ * The path of a field in a schema (parsed JSON), by the names on the way to it: `['fields', 2, 'type', 1, 'fields', 0]`. A type
+ * given by name leads to its definition. The path ends before the first name that is not found.
  */
 export function pathInSchema(schema: unknown, names: readonly string[]): Path {
   let at: (string | number)[] = [];
@@ -43,7 +43,7 @@ function recordAt(type: unknown, path: Path, schema: unknown): Found | undefined
   return typeof json.type === 'object' ? recordAt(json.type, [...path, 'type'], schema) : undefined;
 }
 
-/** The record of that name, with or without its namespace. */
+/** The definition of the record with that name, with or without its namespace. */
 function definition(json: unknown, name: string, path: Path): Found | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
   const { type, name: own } = json as { readonly type?: unknown; readonly name?: unknown };

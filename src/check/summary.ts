@@ -4,11 +4,11 @@ import { parseAvroRecord } from '../codecs/avro/schema.ts';
 import type { FieldSource, KeyTemplate } from '../codecs/types.ts';
 import type { Plan } from '../plan/plan.ts';
 
-/** The contract of a plan, for people and machines: what goes into the model, what is looked up, what comes out. */
+/** A plan's contract, for people and machines: the model's inputs, the look-ups, the outputs. */
 export interface ContractSummary {
   readonly topology: string;
   readonly model: string;
-  /** The label of `onOverload.smallerModel`, where there is one; below is the contract of `model`. */
+  /** The label of `onOverload.smallerModel`, if there is one; the rest is the contract of `model`. */
   readonly smallerModel?: string;
   readonly inputs: readonly {
     readonly name: string;
@@ -25,7 +25,7 @@ export interface ContractSummary {
   }[];
   readonly output: {
     readonly topic: string;
-    /** Template, or null: the input's key. */
+    /** A template, or null for the input's key. */
     readonly key: string | null;
     readonly fields: readonly { readonly name: string; readonly type: string; readonly source: string }[];
   };
@@ -70,7 +70,7 @@ export function summarize(plan: Plan): ContractSummary {
   };
 }
 
-/** As aligned text, a section a heading. */
+/** As aligned text, a heading for each section. */
 export function formatSummary(summary: ContractSummary): string {
   const { output } = summary;
   const sections = [
@@ -105,7 +105,7 @@ function section(title: string, rows: readonly (readonly string[])[]): string {
   return [title, ...lines].join('\n');
 }
 
-/** `tod[0] … tod[3]` on one line, other names in a line each. */
+/** Runs like `tod[0] … tod[3]` share a line; other names have a line each. */
 function columnRuns(columns: readonly string[]): string[] {
   const runs = new Map<string, number>();
   for (const column of columns) {

@@ -1,16 +1,16 @@
 import type { AvroType } from '../codecs/avro/schema.ts';
 import type { ColumnWant } from '../codecs/types.ts';
 
-/** The event columns that somebody needs, each once, in the order they were first asked for: what decode must deliver. */
+/** The event columns that some part needs, each once, in the order first asked for: what decode must deliver. */
 export interface WantList {
   readonly wants: readonly ColumnWant[];
-  /** The slot of a column; the column is added where nobody has asked for it yet. */
+  /** The slot of a column, which is added if nobody has asked for it yet. */
   slotOf(field: string, kind: ColumnWant['kind'], width?: number): number;
-  /** Of the value whole. */
+  /** As slotOf, for a whole value. */
   rawSlotOf(field: string, type: AvroType): number;
 }
 
-/** `first` keep their slots. */
+/** The wants in `first` keep their slots. */
 export function createWantList(first: readonly ColumnWant[]): WantList {
   const wants = [...first];
   return {

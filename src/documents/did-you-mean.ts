@@ -1,4 +1,4 @@
-/** The known word that a misspelled one most likely means, or undefined where none is near. */
+/** The known word that a misspelled one most likely means; undefined if none is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const limit = word.length <= 4 ? 1 : word.length <= 8 ? 2 : 3;
   const wanted = word.toLowerCase();

@@ -1,6 +1,6 @@
 /**
- * What kind of mistake it is, for machines: added to, never renamed. file-invalid: keys, values and files of a topology, a bundle or
- * cases; schema-invalid: an .avsc; expression-invalid: a line of a bundle; model-mismatch: inputs and outputs of the model;
+ * The kind of mistake, for machines; kinds are added, never renamed. file-invalid: keys, values and files of a topology, a bundle
+ * or cases; schema-invalid: an .avsc; expression-invalid: a line of a bundle; model-mismatch: inputs and outputs of the model;
  * key-mismatch, output-mismatch: keys and output fields against the types that they name; golden-…: golden records.
  */
 export type FindingCode =
@@ -23,16 +23,16 @@ export interface CheckFinding {
   readonly line: number;
   /** 1-based. */
   readonly column: number;
-  /** Dotted path of the key, `flow.latencyBudget`; empty for the file as a whole. */
+  /** Dotted path of the key, `flow.latencyBudget`; empty for the whole file. */
   readonly path: string;
   readonly message: string;
   /** What to write instead. */
   readonly remedy: string;
-  /** The line of the file, as it stands there. */
+  /** The unchanged line of the file. */
   readonly excerpt: string;
 }
 
-/** Says of findings what kind they are, as far as nobody has. */
+/** Sets the code of findings that have none yet. */
 export function ofKind(code: FindingCode, findings: CheckFinding[]): void {
   for (let k = 0; k < findings.length; k++) {
     if (findings[k].code === 'file-invalid') findings[k] = { ...findings[k], code };
@@ -64,7 +64,7 @@ function formatFinding(finding: CheckFinding): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The part of a line around a column, and the blanks that put a caret under it (tabs stay tabs, so that both lines align). */
+/** The part of a line around a column, and the padding that puts a caret under it (tabs stay tabs, so that both lines align). */
 function window(line: string, column: number): { text: string; caret: string } {
   const from = column <= EXCERPT_WIDTH ? 0 : column - 1 - EXCERPT_WIDTH / 2;
   const text = line.slice(from, from + EXCERPT_WIDTH);

@@ -3,8 +3,8 @@ import { type PlacedValue, placesOfExport } from './object-places.ts';
 import { dotted, hideWritten, type Path, parseYaml, type YamlDocument } from './yaml-document.ts';
 
 /**
- * A value that a module exports, as a document: findings stand where its object literal has the key, or what is nearest.
- * Promise: nothing is lost on the way; what a file could not say (a function, NaN, a class) is in `errors` with its path.
+ * A value that a module exports, as a document: findings point at the key in its object literal, or the nearest place.
+ * Promise: nothing is lost silently; whatever a file could not express (a function, NaN, a class) is in `errors` with its path.
  */
 export function moduleDocument(file: string, text: string, exported: string, value: unknown): YamlDocument {
   const counter = new LineCounter();
@@ -69,7 +69,7 @@ export function moduleDocument(file: string, text: string, exported: string, val
 
 const PLAIN = 'write text, a finite number, true, false, a list or a plain object; or leave the key out';
 
-/** What JSON would pass over or change without a word. */
+/** What JSON would omit or change silently. */
 function* unsaid(value: unknown, path: Path, above: Set<unknown>): Generator<{ path: Path; what: string }> {
   if (value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean') return;
   if (typeof value === 'number') {

@@ -1,10 +1,10 @@
 /**
- * Where the parts of an object literal stand in a JavaScript or TypeScript text, as far as they are written there.
- * Promise: total over any text; what is computed (a call, a spread, a variable) has a place and no parts.
+ * Where the parts of an object literal are in JavaScript or TypeScript text, as far as they are written out.
+ * Promise: total over any text; a computed value (a call, a spread, a variable) has a place but no parts.
  */
 export interface PlacedValue {
   readonly offset: number;
-  /** Of the key; that of the value, in a list. */
+  /** Offset of the key; in a list, of the value. */
   readonly keyOffset: number;
   /** Keys of a map, indexes of a list. */
   readonly parts: ReadonlyMap<string, PlacedValue>;
@@ -13,7 +13,7 @@ export interface PlacedValue {
 const NO_PARTS: ReadonlyMap<string, PlacedValue> = new Map();
 const MAX_DEPTH = 64;
 
-/** The literal behind `export const NAME =`, within a call too; where that is none, the place of the export, or the beginning. */
+/** The literal after `export const NAME =`, even inside a call; if there is none, the place of the export, or the start of the text. */
 export function placesOfExport(text: string, name: string): PlacedValue {
   const found = new RegExp(`^[ \\t]*export\\s+const\\s+(${name})\\b[^=]*=(?!>)[\\s\\w.$(<>]*?(?=[{[])`, 'm').exec(text);
   if (found !== null) return new Places(text).value(found.index + found[0].length, 0).value;
@@ -28,7 +28,7 @@ class Places {
     this.text = text;
   }
 
-  /** A value that begins at or behind `from`, and where it ends: at the comma or bracket behind it. */
+  /** A value that begins at or after `from`, and its end: the comma or bracket after it. */
   value(from: number, depth: number, keyOffset?: number): { value: PlacedValue; end: number } {
     const offset = this.blank(from);
     const opens = depth < MAX_DEPTH ? this.text[offset] : '';
@@ -62,7 +62,7 @@ class Places {
     return at + 1;
   }
 
-  /** A spread in a list gives more than one item: what is behind it has no known index. */
+  /** A spread in a list may give any number of items: items after it have no known index. */
   private list(from: number, depth: number, parts: Map<string, PlacedValue>): number {
     let at = this.blank(from);
     let known = true;
@@ -79,7 +79,7 @@ class Places {
     return at + 1;
   }
 
-  /** From within an expression to the comma or bracket that ends it. */
+  /** From inside an expression to the comma or bracket that ends it. */
   private rest(from: number): number {
     let depth = 0;
     for (let at = from; at < this.text.length; at++) {
@@ -93,7 +93,7 @@ class Places {
     return this.text.length;
   }
 
-  /** The quote that ends the text that begins at `from`. */
+  /** The closing quote of the text that begins at `from`. */
   private quoted(from: number): number {
     const quote = this.text[from];
     let at = from + 1;
@@ -101,7 +101,7 @@ class Places {
     return at;
   }
 
-  /** Behind white space and comments. */
+  /** The position after white space and comments. */
   private blank(from: number): number {
     BLANK.lastIndex = from;
     return from + (BLANK.exec(this.text)?.[0].length ?? 0);

@@ -3,15 +3,15 @@ import { pathToFileURL } from 'node:url';
 import { runInNewContext } from 'node:vm';
 
 export interface RunOptions {
-  /** Specifier → address: helpers that are those of the Sluice that reads the file. */
+  /** Specifier → address: helper modules are those of the Sluice that reads the file. */
   readonly helpers?: Readonly<Record<string, string>>;
-  /** A folder outside of which nothing may be imported. */
+  /** A folder; nothing outside it may be imported. */
   readonly within?: string;
-  /** It has to be through with itself, and all that it imports, by then. */
+  /** Limit for running the module and all its imports. */
   readonly timeoutMs?: number;
 }
 
-/** A module, with what it imports, was still running when its time was over. */
+/** A module, or one of its imports, was still running when its time was up. */
 export class ModuleOverdue extends Error {
   readonly timeoutMs: number;
 
@@ -21,22 +21,23 @@ export class ModuleOverdue extends Error {
   }
 }
 
-/** Most take a few milliseconds; one may ask a program for a value, and wait for it. */
+/** Most take a few milliseconds, but one may call a program for a value and wait for it. */
 const TIMEOUT_MS = 5_000;
 
 let reads = 0;
 
 /**
- * Runs a module of a person's, TypeScript or JavaScript, and gives what it exports; throws what it throws.
+ * Runs a user's module, TypeScript or JavaScript, and returns its exports; throws what it throws.
  *
- * Modules are kept for the life of a process, by their address: a file that was edited would be read as it was (cause, effect), so
- * each read gives it, and what it imports of its own, another address (guard). For `require` an address is a path, without the part
- * behind "?": only what a module imports can have that, hence the module in between.
+ * Modules are cached by address for the life of a process → an edited file would be read as it was → each read gives it, and its
+ * own imports, a new address. For `require` an address is a path, without the part after "?": only an imported module can have
+ * that, hence the module in between.
  *
- * A loop that never ends would hang whoever reads the file, an editor's check or a pipeline that starts, without a word (cause,
- * effect) → it is run under V8's watchdog, which breaks off what runs in this thread (guard). Another thread could be ended too, but
- * nothing except plain data comes out of one: not the functions of a transform, nor what a topology should not hold and is to be told.
- * Limits: a call into native code is broken off once it returns; what the module leaves behind, such as timers, has no bound.
+ * An endless loop would silently hang the reader, an editor's check or a starting pipeline → it runs under V8's watchdog, which
+ * interrupts whatever runs in this thread. A worker thread could be terminated too, but can return only plain data: neither the
+ * functions of a transform nor the values that a topology must not hold and that are to be reported.
+ * Limits: a call into native code is interrupted only when it returns; what the module leaves behind, such as timers, is not
+ * bounded.
  */
 export function runModule(
   file: string,
@@ -76,11 +77,11 @@ export function runModule(
   } catch (thrown) {
     const isOverdue = (thrown as NodeJS.ErrnoException | undefined)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
     if (!isOverdue) throw thrown;
-    // CommonJS modules that were broken off would count as half loaded, and their next reading as a cycle.
+    // Interrupted CommonJS modules would count as half loaded, and reading them again as a cycle.
     for (const each of Object.keys(require.cache)) if (!before.has(each)) delete require.cache[each];
     throw new ModuleOverdue(timeoutMs);
   } finally {
-    // Not within: what is broken off does not come to its own "finally".
+    // Here and not in the script, because an interrupted script never reaches its own "finally".
     hooks.deregister();
   }
 }

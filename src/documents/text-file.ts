@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** A file that is there and readable, and no UTF-8: with the place where that shows, 1-based. */
+/** A file that is readable but not UTF-8, with the 1-based place where that shows. */
 export class NotUtf8Error extends Error {
   readonly code = 'NOT_UTF8';
   readonly line: number;
@@ -15,9 +15,9 @@ export class NotUtf8Error extends Error {
 export const SAVE_AS_UTF8 = 'save it as UTF-8, or name another file';
 
 /**
- * The text of a file that a person wrote. Promise: what comes back is what stands there, without the byte order mark that
- * some editors put before it. Text in another encoding would be read with its letters replaced (cause), and a group or a
- * category of another name is no error anywhere (effect), so it is refused (guard): NotUtf8Error. Other errors are of the file system.
+ * The text of a file that a person wrote, unchanged except for a byte order mark, which some editors add and which is removed.
+ * In another encoding, letters would be replaced (cause), and a group or category with a changed name is an error nowhere (effect),
+ * so such a file is refused with NotUtf8Error (guard). Other errors come from the file system.
  */
 export function readText(file: string): string {
   const bytes = readFileSync(file);
@@ -26,14 +26,14 @@ export function readText(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    // No encoding of text has such a byte, and nearly every other format has.
+    // Text in another 8-bit encoding has no zero byte, and nearly every other format has one.
     if (bytes.includes(0)) throw new NotUtf8Error('is no text: another kind of file', 1);
     const line = firstWrongLine(bytes);
     throw new NotUtf8Error(`is not UTF-8: line ${line} holds bytes of another encoding`, line);
   }
 }
 
-/** A character of UTF-8 never holds the byte of a line end, so lines can be tried one by one. */
+/** The bytes of a UTF-8 character are never a line feed, so lines can be checked one by one. */
 function firstWrongLine(bytes: Buffer): number {
   for (let line = 1, from = 0; ; line++) {
     const end = bytes.indexOf(10, from);
@@ -43,7 +43,7 @@ function firstWrongLine(bytes: Buffer): number {
   }
 }
 
-/** Where JSON ends to be JSON, 1-based: what the engine says, or, where it gives no place, the end of the longest text that could go on. */
+/** Where JSON is broken, 1-based: from the engine's message, or, if it has no place, the end of the longest prefix that could go on. */
 export function placeInJson(text: string, message: string): { readonly line: number; readonly column: number } {
   const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? [];
   if (line !== undefined) return { line: Number(line), column: Number(column) };

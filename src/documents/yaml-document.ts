@@ -5,20 +5,20 @@ export type Path = readonly (string | number)[];
 
 /**
  * A YAML (or JSON) text that knows where everything stands. Promise: one document, no duplicate keys, no tags beyond
- * the YAML 1.2 core, no aliases; whatever breaks that is in `errors` with its place.
+ * the YAML 1.2 core, no aliases; every violation is in `errors` with its place.
  */
 export interface YamlDocument {
   readonly file: string;
   readonly document: Document;
   readonly errors: readonly CheckFinding[];
-  /** The document as plain values, as it stands when called. */
+  /** The document as plain values, in its state at the time of the call. */
   toValue(): unknown;
-  /** A finding about the value at `path`, or its nearest parent that exists. */
+  /** A finding about the value at `path`, or its nearest existing parent. */
   at(path: Path, message: string, remedy: string, severity?: CheckFinding['severity']): CheckFinding;
-  /** A finding about the key that ends `path`. */
+  /** A finding about the last key of `path`. */
   atKey(path: Path, message: string, remedy: string): CheckFinding;
   atLine(line: number, column: number, path: Path, message: string, remedy: string): CheckFinding;
-  /** 1-based place of the value at `path`, or of its nearest parent that exists. */
+  /** 1-based place of the value at `path`, or of its nearest existing parent. */
   locate(path: Path): { readonly line: number; readonly column: number };
 }
 
@@ -28,7 +28,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
   const lines = text.split(/\r?\n/);
   const refused: { offset: number; message: string; remedy: string }[] = [];
   visit(document, {
-    // An alias of an alias of an alias… grows beyond memory when it is turned into values. No file needs one.
+    // Nested aliases (aliases of aliases) expand beyond memory when turned into values. No file needs one.
     Alias: (_, node) => {
       refused.push({
         offset: startOf(node, 0),
@@ -36,7 +36,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
         remedy: 'write the value itself in its place',
       });
     },
-    // Maps become objects, and code that copies objects passes over this key: it would be lost without a word.
+    // Maps become objects, and code that copies objects skips this key: it would be lost silently.
     Pair: (_, { key }) => {
       if (isScalar(key) && key.value === '__proto__')
         refused.push({ offset: startOf(key, 0), message: '"__proto__" is reserved', remedy: 'choose another name' });
@@ -86,17 +86,17 @@ export function parseYaml(file: string, text: string): YamlDocument {
 const WRITTEN =
   /(\b(?:username|\w*(?:pas+w|passphrase|secret|token(?!Endpoint|s\b))\w*)["']?\s*[:=]\s*)("(?!\$\{)[^"]*"?|'(?!\$\{)[^']*'?|(?!["']|\$\{)[^\s,}]+)|(:\/\/)([^\s/@$"]+)(?=@)|((?:username|pas+w|passphrase|secret|token)\w*["']?\s*:\s*["']?\$\{\w+:-)([^}]+)/gi;
 
-/** A login in front of an address, with or without a scheme; behind a scheme its password may hold what it should not: a slash, a comma. */
+/** A login before an address, with or without a scheme; after a scheme its password may contain a slash or a comma, though it should not. */
 const LOGIN =
   /((?:^|[\s"'`,(]|:\/\/))([^\s"'`,/@:]+:[^\s"'`,/@]+)(?=@)|(:\/\/)([^\s"'`,/@:]*:(?!\d+\/)[^\s"'`@]+)(?=@)/g;
 
 /** A key in the query of an address. */
 const IN_QUERY = /([?&][\w-]*(?:key|token|secret|passw?o?r?d?|signature|sig)=)([^&\s"'`]+)/gi;
 
-/** A private key on a line of its own, as of PEM that is not indented as it should be, or from where it begins. */
+/** A private key: a line of its base64 that is not indented as it should be, or the line with its PEM header. */
 const KEY_BODY = /^(\s*["']?)([A-Za-z0-9+/]{40,}={0,2})(?=["']?,?\s*$)|(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*)$/;
 
-/** Secrets that somebody wrote into a file instead of referring to them are in no finding; the line keeps its length. */
+/** Hides secrets that were written into a file instead of referenced; the line keeps its length. */
 export function hideWritten(line: string): string {
   const hidden = line.replace(WRITTEN, (_, key = '', value = '', scheme = '', user = '', before = '', other = '') => {
     return `${key}${'*'.repeat(value.length)}${scheme}${'*'.repeat(user.length)}${before}${'*'.repeat(other.length)}`;
@@ -104,12 +104,12 @@ export function hideWritten(line: string): string {
   return hideLogins(hidden.replace(KEY_BODY, starred));
 }
 
-/** `user:password@` and keys in the query of addresses, in a line or a message. */
+/** Hides `user:password@` and keys in the query of addresses, in a line or a message. */
 export function hideLogins(text: string): string {
   return text.replace(LOGIN, starred).replace(IN_QUERY, starred);
 }
 
-/** What is matched, with stars in place of its second part, or of its fourth behind the third. */
+/** The match with stars in place of its second group, or of the fourth, which follows the third. */
 function starred(_: string, before = '', hidden = '', ...more: readonly unknown[]): string {
   const [before2 = '', hidden2 = ''] = more.length > 2 ? (more as readonly (string | undefined)[]) : [];
   return `${before}${'*'.repeat(hidden.length)}${before2}${'*'.repeat(hidden2.length)}`;
@@ -162,8 +162,8 @@ function startOf(node: Node | null, otherwise: number): number {
 }
 
 /**
- * What the parser could not take. One break makes the parser stumble over the lines behind it (cause) → a page of findings about
- * what is sound (effect) → of those beside keys written twice, the first alone is told (guard).
+ * What the parser rejected. After one break the parser stumbles over the lines that follow (cause) → a page of findings about
+ * sound lines (effect) → besides duplicate keys, only the first is reported (guard).
  */
 function brokenBy({ errors, warnings }: Document, text: string): { offset: number; message: string; remedy: string }[] {
   const twice = errors.filter(({ code }) => code === 'DUPLICATE_KEY');

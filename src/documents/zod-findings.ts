@@ -4,8 +4,8 @@ import type { CheckFinding } from './finding.ts';
 import type { YamlDocument } from './yaml-document.ts';
 
 /**
- * zod → findings. Leaf schemas say what is wrong and the remedy in one error text, `message⏎remedy`
- * (`said` writes it); maps made by `strict` bring the keys they know, for "did you mean".
+ * zod → findings. A leaf schema puts message and remedy into one error text, `message⏎remedy` (written by `said`); maps made by
+ * `strict` add their known keys, for "did you mean".
  */
 export function said(message: string, remedy: string): string {
   return `${message}\n${remedy}`;
@@ -22,14 +22,14 @@ export function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.Zod
   });
 }
 
-/** The error text of a value that is missing, or is there and wrong. */
+/** The error text for a value that is missing, or present and wrong. */
 export function missingOr(input: unknown, message: string, remedy: string): string {
   return said(input === undefined || input === null ? 'is missing' : message, remedy);
 }
 
-/** A value as a message may show it: short, quoted where it is text. */
+/** A value as shown in messages: short, text in quotes. */
 export function shown(value: unknown): string {
-  // JSON has no NaN and no infinity: it would say null.
+  // JSON has no NaN and no infinity: it would write null.
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
@@ -51,7 +51,7 @@ function findingsOf(issue: z.core.$ZodIssue, yaml: YamlDocument): CheckFinding[]
     return [yaml.atKey(path, message, remedy)];
   }
   if (issue.code === 'invalid_union') {
-    // The branch that the value was meant to be: the one of which only parts are wrong.
+    // The branch that was meant: the one in which only parts are wrong.
     const meant = issue.errors.find((branch) => branch.every((each) => each.path.length > 0 || 'keys' in each));
     if (meant !== undefined) {
       return meant.flatMap((each) => findingsOf({ ...each, path: [...issue.path, ...each.path] }, yaml));

@@ -1,18 +1,18 @@
 import type { Transforms } from '../features/transforms.ts';
 
-/** A bundle folder, parsed and verified: complete and frozen. Made by src/bundle only. Expressions are still text. */
+/** A bundle folder, parsed and verified: complete and frozen. Made only by src/bundle. Expressions are still text. */
 export interface Bundle {
   readonly name: string;
   readonly version: string;
   /** The folder, MODELS/NAME/VERSION. */
   readonly folder: string;
-  /** bundle.yaml inside it: what findings point at. */
+  /** Its bundle.yaml, which findings point at. */
   readonly file: string;
   /** Absolute path of the ONNX file. */
   readonly modelFile: string;
   /** Hex sha256 over the sorted (file, sha256) of the folder. */
   readonly digest: string;
-  /** Every file that the model may be read from, with the hex sha256 that it had when the digest was made. */
+  /** Every file that the model may be read from, with its hex sha256 at the time of the digest. */
   readonly modelFiles: readonly FileDigest[];
   /** NAME@VERSION#first 12 hex of the digest, as in the `sluice-model` header. */
   readonly label: string;
@@ -21,7 +21,7 @@ export interface Bundle {
   readonly inputs: readonly BundleInput[];
   /** Named outputs for the topology, in order. */
   readonly prediction: readonly NamedExpression[];
-  /** What its files export, of those that expressions name with `use`. */
+  /** Exports of the bundle's files that expressions name with `use`. */
   readonly transforms: Transforms;
   /** Absolute path of the golden records, if the bundle has them. */
   readonly goldenFile: string | undefined;
@@ -36,7 +36,7 @@ export interface FileDigest {
 export interface NamedExpression {
   readonly name: string;
   readonly expression: string;
-  /** Where it stands in bundle.yaml, 1-based. */
+  /** Its place in bundle.yaml, 1-based. */
   readonly line: number;
   readonly column: number;
 }
@@ -44,7 +44,7 @@ export interface NamedExpression {
 export interface BundleInput {
   /** The ONNX input's name. */
   readonly name: string;
-  /** Shape of one row where the file states it; otherwise one axis as wide as the lines. */
+  /** Shape of one row, if the file states it; otherwise one axis as wide as the lines. */
   readonly shape: readonly number[] | undefined;
   /** Lines in tensor order. */
   readonly lines: readonly NamedExpression[];

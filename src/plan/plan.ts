@@ -10,9 +10,9 @@ export interface Plan {
   readonly bundle: Bundle;
   /** decode: event columns by slot; the first `inputs.wants.length` are the bundle's, then keys, then output fields. */
   readonly wants: readonly ColumnWant[];
-  /** Those of enrich, then those of details. */
+  /** Reads of enrich, then of details. */
   readonly reads: readonly ReadPlan[];
-  /** Undefined: nothing is looked up by what was predicted. */
+  /** Undefined: no look-ups by prediction. */
   readonly details?: DetailsPlan;
   readonly inputs: CompiledInputs;
   /** Shape of one row, dtype and name of each ONNX input, in the order of frame.inputs. */
@@ -22,7 +22,7 @@ export interface Plan {
     readonly dtype: InputDType;
   }[];
   readonly predictions: CompiledPredictions;
-  /** undefined: the input's key. */
+  /** Undefined: the input's key. */
   readonly outputKey: KeyTemplate | undefined;
   readonly outputFields: readonly OutputField[];
   /** The same topology with the bundle of `onOverload.smallerModel`. */
@@ -33,14 +33,14 @@ export type InputDType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | '
 
 /** What is looked up after the model. */
 export interface DetailsPlan {
-  /** Index of its first read in `reads`. Slots of their keys count the predictions, then the event columns. */
+  /** Index of its first read in `reads`. Slots of their keys count the predictions first, then the event columns. */
   readonly from: number;
-  /** Columns for output fields: they stand behind the predictions. */
+  /** Columns for output fields, after the predictions. */
   readonly columns: readonly DetailColumn[];
 }
 
 export interface DetailColumn {
-  /** As output fields say it: `details.VIEW.COLUMN`. */
+  /** As in output fields: `details.VIEW.COLUMN`. */
   readonly name: string;
   readonly kind: 'number' | 'vector';
   readonly width: number;
@@ -50,7 +50,7 @@ export interface DetailColumn {
   readonly offset: number;
 }
 
-/** One look-up a record: entries of the topology with the same table and key share it. */
+/** One look-up for each record: entries of the topology with the same table and key share it. */
 export interface ReadPlan {
   readonly from: StoreName;
   readonly table: string;

@@ -2,7 +2,7 @@ import type { FeastEntity, Layout, StoreName, ViewSpec } from '../kernel/cells/v
 import type { Secret } from '../kernel/connections/secret.ts';
 import type { TlsSettings } from '../kernel/connections/tls.ts';
 
-/** A topology file, parsed: complete, frozen, in the program's units. Made by src/topology only. */
+/** A topology file, parsed: complete, frozen, in the program's units. Made only by src/topology. */
 export interface Topology {
   readonly name: string;
   /** The file it came from, as given. */
@@ -10,11 +10,11 @@ export interface Topology {
   readonly connections: Connections;
   readonly source: SourceSettings;
   readonly enrich: readonly EnrichSettings[];
-  /** Looked up by what was predicted; their keys may name `prediction.NAME`. */
+  /** Look-ups after the model; their keys may name `prediction.NAME`. */
   readonly details?: readonly EnrichSettings[];
   readonly model: ModelSettings;
   readonly flow: FlowSettings;
-  /** Undefined: overload means lag, an outage of the store a pause. */
+  /** Undefined: overload means lag, and a store outage means a pause. */
   readonly onOverload?: OverloadSettings;
   readonly output: OutputSettings;
   readonly deadLetter: DeadLetterSettings;
@@ -22,24 +22,24 @@ export interface Topology {
 
 export interface DeadLetterSettings {
   readonly topic: string;
-  /** Above this share of dead letters among so many records nothing more is processed; undefined: never. */
+  /** Above this share of dead letters among `window` records, the pipeline is held; undefined: never. */
   readonly limit?: { readonly ratio: number; readonly window: number };
 }
 
 export interface ModelSettings {
   readonly bundle: string;
   readonly device: Device;
-  /** With cuda and tensorrt: GPUs by number, a session on each at least; the first, if not given. */
+  /** With cuda and tensorrt: GPU numbers, at least one session on each; by default the first GPU. */
   readonly deviceIds?: readonly number[];
-  /** Where the model runs: on the thread of the pipeline, or in a process of its own. */
+  /** Where the model runs: in the pipeline's process, or in a process of its own. */
   readonly isolation: 'none' | 'process';
-  /** With `process`: a run that has not answered by then hangs. */
+  /** With `process`: a run without an answer after this time counts as hanging. */
   readonly runTimeoutMs: number;
-  /** With `process`: resident memory of that process at most; 0: no limit. */
+  /** With `process`: most resident memory of that process; 0: no limit. */
   readonly maxBytes: number;
-  /** With `none`: on the thread of the pipeline, or in threads of its own; auto, if not given: as measured at the start. */
+  /** With `none`: on the thread of the pipeline, or in threads of its own; auto, the default: as measured at the start. */
   readonly placement?: 'auto' | 'inline' | 'thread';
-  /** In threads: how many, each with a session; undefined: as many as pay. */
+  /** With threads: how many, each with a session; undefined: as many as pay off. */
   readonly sessions?: number;
 }
 
@@ -58,7 +58,7 @@ export interface KafkaConnection {
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly sessionTimeoutMs: number;
-  /** Who reads and writes record batches: Sluice, in columns, or the client, an object per record. */
+  /** Who reads and writes record batches: Sluice, in columns, or the client, with an object per record. */
   readonly client: 'columnar' | 'stock';
   /** Undefined: without TLS. */
   readonly ssl?: TlsSettings | undefined;
@@ -74,12 +74,12 @@ export type SaslSettings =
   | { readonly mechanism: 'oauthbearer'; readonly token: Secret }
   | {
       readonly mechanism: 'oauthbearer';
-      /** Gives tokens for client credentials. */
+      /** Where to get tokens for client credentials. */
       readonly tokenEndpoint: string;
       readonly clientId: Secret;
       readonly clientSecret: Secret;
       readonly scope: string | undefined;
-      /** Of the endpoint. */
+      /** TLS of the token endpoint. */
       readonly tls: TlsSettings | undefined;
     };
 
@@ -93,7 +93,7 @@ export interface RegistryConnection {
 export type RegistryLogin = { readonly username: Secret; readonly password: Secret } | { readonly token: Secret };
 
 export interface RedisConnection {
-  /** Of a cluster some of its nodes, otherwise one. */
+  /** For a cluster, some of its nodes; otherwise one. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly cluster: boolean;
   readonly database: number;
@@ -116,17 +116,17 @@ export interface SourceSettings {
   readonly onTombstone: 'drop' | 'dead-letter';
 }
 
-/** How a value is written: the parsed .avsc, and what frames it. */
+/** How a value is written: the parsed .avsc, and its framing. */
 export type ValueFormat =
   | {
       readonly kind: 'avro';
       readonly schemaFile: string;
       readonly schema: unknown;
-      /** confluent: a zero byte and a 4-byte schema id in front; plain: nothing in front. */
+      /** confluent: preceded by a zero byte and a 4-byte schema id; plain: nothing precedes it. */
       readonly wire: 'confluent' | 'plain';
-      /** Ids that mean this schema when there is no registry; the first is written. */
+      /** Ids that mean this schema if there is no registry; the first is written. */
       readonly ids: readonly number[];
-      /** With plain: the schema that values were written with, where it is another one. */
+      /** With plain: the schema that values were written with, if it differs. */
       readonly writer?: unknown;
     }
   | { readonly kind: 'json'; readonly schemaFile: string; readonly schema: unknown };
@@ -153,20 +153,20 @@ export interface CacheSettings {
   readonly entries: number;
   readonly ttlMs: number;
   readonly negativeTtlMs: number;
-  /** From this age on a row that is asked for is read anew in the background. */
+  /** A row of this age or more is read again in the background when it is asked for. */
   readonly refreshAfterMs?: number;
-  /** A topic whose record keys are row keys: such a row has changed. */
+  /** A topic whose record keys are the keys of changed rows. */
   readonly invalidateBy?: string;
-  /** Rows are also kept where other processes find them. */
+  /** Rows are also kept where other processes can find them. */
   readonly secondLevel?: SecondLevelSettings;
 }
 
-/** In `connections.redis`. */
+/** The second level of the cache, in `connections.redis`. */
 export interface SecondLevelSettings {
-  /** For so long after the store was asked a row is used, there and in memory together. */
+  /** How long a row is used after it was read from the store, in memory and there together. */
   readonly ttlMs: number;
   readonly negativeTtlMs: number;
-  /** Longest time that a look there may cost. */
+  /** Most time that a look-up there may cost. */
   readonly timeoutMs: number;
 }
 
@@ -179,7 +179,7 @@ export interface FlowSettings {
   readonly drainMs: number;
 }
 
-/** Steps that are undefined (or false) are not declared, and never taken. */
+/** Steps that are undefined or false are not declared, and never taken. */
 export interface OverloadSettings {
   readonly lagMs: number;
   readonly largerBatches: number | undefined;
