@@ -10,16 +10,16 @@ import { textOf } from './tune/text.ts';
 
 export interface TuneOptions extends Assumptions {
   readonly topology: string;
-  /** JSON Lines of events in place of the bundle's golden records. */
+  /** JSON Lines of events, instead of the bundle's golden records. */
   readonly input: string | undefined;
   readonly seed: number;
   readonly json: boolean;
 }
 
 /**
- * `sluice tune`: measures this machine and this model with nothing running, and says what follows: the highest rate that keeps
- * the latency budget, what limits it, what it costs, what to change. What it cannot measure (the store, the way to the broker)
- * are assumptions, named as such in what it says.
+ * `sluice tune`: measures this machine and this model offline, and reports the highest rate that keeps the latency budget, what limits
+ * it, what it costs, and what to change. What it cannot measure (the store, the network to the broker) is assumed, and marked
+ * as such in the report.
  */
 export async function tune(options: TuneOptions, io: Io): Promise<number> {
   const { clock, stderr, stdout } = io;

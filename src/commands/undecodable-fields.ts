@@ -7,7 +7,7 @@ import { SluiceError } from '../kernel/errors.ts';
 
 const MAX_TEXT = 300;
 
-/** The fields of a record that cannot be decoded, by themselves; none where it is no value of its schema at all. */
+/** The fields that prevent a record from being decoded, each tested alone; empty if the value is no value of its schema at all. */
 export function fieldsAtFault(
   wants: readonly ColumnWant[],
   decodes: (wants: readonly ColumnWant[]) => boolean,
@@ -17,8 +17,8 @@ export function fieldsAtFault(
 }
 
 /**
- * What a field of a JSON value, `name` its path, has that its schema does not allow: the value and the type, or that it is not there.
- * Undefined where the schema allows it by itself, and for what is no JSON object: then it is for others to say what is wrong.
+ * How a field of a JSON value, at path `name`, violates its schema: its value and the expected type, or that it is absent.
+ * Undefined if the schema allows it by itself, or if the value is not a JSON object, which others report.
  */
 export function misfitOf(json: string, name: string, schema: unknown): string | undefined {
   const way = wayTo(parseAvroRecord(schema), name);
@@ -38,7 +38,7 @@ export function misfitOf(json: string, name: string, schema: unknown): string | 
   return undefined;
 }
 
-/** Why a value is none of a field's type; undefined: it is. */
+/** Why a value does not fit a field's type; undefined if it does. */
 function unfit(field: AvroField, value: unknown, path: string): string | undefined {
   try {
     checkConstant(field.type, value, path);

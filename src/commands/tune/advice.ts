@@ -1,13 +1,13 @@
 import { INLINE_MS } from '../world/placement.ts';
 import { type Highest, highestRate, type Instance, type RunTime, runMs, saturation } from './capacity.ts';
 
-/** What one could change, and what it would bring: each with the number that backs it. */
+/** What could be changed and what it would gain, each with the number behind it. */
 export interface Advice {
   readonly change: 'budget' | 'batch' | 'threads' | 'device' | 'placement' | 'cache' | 'in-flight' | 'instances';
   readonly to: string;
-  /** Records a second that one instance (for `instances`: all of them) then keeps the budget at. */
+  /** Records per second at which one instance (for `instances`: all of them together) would then keep the budget. */
   readonly perSecond: number;
-  /** `perSecond` : that of the topology as it is. */
+  /** `perSecond` relative to that of the topology as it is. */
   readonly gain: number;
   readonly because: string;
 }
@@ -20,26 +20,26 @@ export interface Situation {
   readonly cores: number;
   readonly coresPerInstance: number;
   readonly maxInFlight: number;
-  /** Asked for; undefined: nobody said. */
+  /** The requested rate; undefined if none was given. */
   readonly wantedPerSecond: number | undefined;
-  /** The same model with more threads a run. */
+  /** Run times with more threads per run. */
   readonly threads: readonly { readonly threads: number; readonly runs: readonly RunTime[] }[];
-  /** The same model elsewhere. */
+  /** Run times on other devices. */
   readonly devices: readonly { readonly device: string; readonly runs: readonly RunTime[] }[];
-  /** Look-ups that caches answer. */
+  /** Share of look-ups answered by caches. */
   readonly hits: number;
-  /** With a cache, as good as the others, on the tables that have none; undefined where all have one. */
+  /** With an equally good cache on the tables without one; undefined if all have one. */
   readonly cacheAll: { readonly recordMs: number; readonly tables: readonly string[] } | undefined;
-  /** If the caches that there are answered everything; undefined where there are none. */
+  /** With the present caches answering every look-up; undefined if there are none. */
   readonly cacheMore: { readonly recordMs: number } | undefined;
 }
 
-/** A gain below this is within what the measurement itself varies. */
+/** A smaller gain is within measurement error. */
 const WORTH = 1.05;
-/** As src/commands/world/placement.ts has it. */
+/** As in src/commands/world/placement.ts. */
 const MOST_SESSIONS = 8;
 
-/** Suggestions, the one that brings most first; what would bring nothing is left out. Pure. */
+/** Suggestions, largest gain first; those without a gain are left out. Pure. */
 export function adviseOn(situation: Situation): readonly Advice[] {
   const { highest } = situation;
   if (highest.perSecond === 0) return [enoughBudget(situation), ...elsewhere(situation)];
@@ -60,7 +60,7 @@ function what(
   return gain >= WORTH ? [{ change, to, perSecond, gain, because: because(perSecond) }] : [];
 }
 
-/** No rate keeps the budget: the least round one that does. */
+/** If no rate keeps the budget: the smallest round budget that some rate keeps. */
 function enoughBudget({ instance, seed }: Situation): Advice {
   const alone = runMs(instance.runs, 1) + instance.recordMs + instance.elsewhereMs;
   let budgetMs = Math.max(instance.budgetMs, 1);
@@ -120,7 +120,7 @@ function elsewhere(situation: Situation): readonly Advice[] {
   ];
 }
 
-/** Beside the thread, with as many sessions as there are cores for. */
+/** The model beside the pipeline's thread, with as many sessions as there are cores. */
 function placement(situation: Situation): readonly Advice[] {
   const { instance, highest, cores, devices } = situation;
   const busy = percent(highest.at?.modelBusy ?? 0);
@@ -139,8 +139,8 @@ function placement(situation: Situation): readonly Advice[] {
 }
 
 /**
- * A quick model leaves the core that it has beside the pipeline idle: another instance would use it better. A longer one
- * stays where it is, whatever a core does: on the thread it would hold up heartbeats and fetches.
+ * A quick model beside the pipeline leaves its core mostly idle, so another instance would use that core better. A slow model stays
+ * there in any case: on the pipeline's thread it would delay heartbeats and fetches.
  */
 function cheaperInline({ instance, highest, seed, coresPerInstance }: Situation): readonly Advice[] {
   if (runMs(instance.runs, instance.maxBatch) > INLINE_MS) return [];
@@ -178,7 +178,7 @@ function cache(situation: Situation): readonly Advice[] {
 
 function flow({ highest, maxInFlight, instance }: Situation): readonly Advice[] {
   const { at, perSecond } = highest;
-  // Little's law: so many records are under way at that rate.
+  // Little's law: the number of records under way at that rate.
   const underWay = (perSecond / 1000) * (at?.p99Ms ?? 0);
   if (underWay <= maxInFlight) return [];
   const to = `maxInFlight: { records: ${Math.ceil(underWay / 1000) * 1000} }`;
@@ -202,7 +202,7 @@ function instances(situation: Situation): readonly Advice[] {
   return [{ change: 'instances', to, perSecond, gain: wanted, because }];
 }
 
-/** What the time of the busiest goes to, as shares of all there is; `idle` is what the budget leaves unused. */
+/** How the busiest thread spends its time, as shares of the total; `idle` is the part that the budget leaves unused. */
 export interface Limits {
   readonly by: string;
   readonly shares: Readonly<Record<string, number>>;
@@ -210,7 +210,7 @@ export interface Limits {
 
 const IDLE_ENOUGH = 0.2;
 
-/** `parts`: µs a record on the thread of the pipeline, beside the model. */
+/** `parts`: µs per record on the pipeline's thread, apart from the model. */
 export function limitsOf(instance: Instance, highest: Highest, parts: Readonly<Record<string, number>>): Limits {
   if (highest.at === undefined) return { by: 'latency budget', shares: {} };
   const perUs = highest.perSecond / 1e6;

@@ -1,8 +1,8 @@
 import { createBroker } from '../../devstack/kafka/broker.ts';
 
 /**
- * The embedded broker in a process of its own, so that its work is not in the figures of whoever measures. It is told topics as
- * its argument (JSON: name, partitions), answers with its addresses in a line, and ends when its standard input does.
+ * The embedded broker in its own process, so that its CPU is not counted by the caller. It takes topics as its argument (JSON: name,
+ * partitions), prints its addresses in one line, and ends when its standard input does.
  */
 const broker = await createBroker();
 const topics: { readonly name: string; readonly partitions: number }[] = JSON.parse(process.argv[2] ?? '[]');

@@ -2,19 +2,19 @@ import { LatencyModel } from '../../batching/latency-model.ts';
 import { nextBatch } from '../../batching/policy.ts';
 import { seeded } from '../../kernel/random.ts';
 
-/** How one instance works, as measured: what a batch and what a record takes. Times are ms. */
+/** The measured costs of one instance, per batch and per record. Times are ms. */
 export interface Instance {
-  /** Measured (rows, ms) of one run of the model, by rising rows; between them a line, beyond them the last slope. */
+  /** Measured (rows, ms) of single model runs, by increasing rows; interpolated linearly, and extrapolated with the last slope. */
   readonly runs: readonly RunTime[];
-  /** What a record takes beside the model on the thread of the pipeline. */
+  /** Cost of a record on the pipeline's thread, apart from the model. */
   readonly recordMs: number;
-  /** Runs that go on at once beside that thread; 0: the model runs on the thread itself. */
+  /** Concurrent model runs beside that thread; 0: the model runs on the thread itself. */
   readonly beside: number;
-  /** Spread of a run's time about its median: the standard deviation of its logarithm. */
+  /** Standard deviation of the logarithm of a run's time. */
   readonly spread: number;
   readonly maxBatch: number;
   readonly budgetMs: number;
-  /** Of the budget, what a record spends where this machine has no say: one fetch, one read of the store, one acknowledgement. */
+  /** Part of the budget spent outside this machine: one fetch, one read of the store, one acknowledgement. */
   readonly elsewhereMs: number;
 }
 
@@ -23,18 +23,18 @@ export interface RunTime {
   readonly ms: number;
 }
 
-/** Of the budget, the share that waiting for and running a batch may use: the rest within these, as src/batching/path-times.ts learns. */
+/** Bounds on the share of the budget for waiting in and running a batch, as learned in src/batching/path-times.ts. */
 const LEAST_SHARE = 0.2;
 const MOST_SHARE = 0.8;
-/** More misses than this, and a rate does not keep the budget. */
+/** A rate keeps the budget if no more than this share of records misses it. */
 export const MISSES_ALLOWED = 0.001;
 const ARRIVALS_MIN = 20_000;
 const ARRIVALS_MAX = 400_000;
-/** A simulated stretch is this many budgets long: a backlog that grows by a fortieth shows as misses. */
+/** Length of a simulation in budgets: a backlog that grows by a fortieth shows as misses. */
 const BUDGETS_LONG = 40;
 const WARM_UP_SHARE = 0.1;
 
-/** Time of a run of `rows`, from what was measured. */
+/** Time of a run of `rows`, interpolated from the measurements. */
 export function runMs(runs: readonly RunTime[], rows: number): number {
   const [first] = runs;
   if (runs.length === 1 || rows <= first.rows) return first.ms;
@@ -46,8 +46,8 @@ export function runMs(runs: readonly RunTime[], rows: number): number {
 }
 
 /**
- * Mean time in the system under greedy batching (whoever waits goes with the next run), Poisson arrivals and t(b) = fixed +
- * perRow·b: the closed-form bound of Inoue (2019), which simulation meets within a few per cent. Infinity beyond capacity.
+ * Mean latency under greedy batching (all waiting rows go with the next run), Poisson arrivals and t(b) = fixed + perRow·b: the
+ * closed-form bound of Inoue (2019), which simulation matches to within a few per cent. Infinity beyond capacity.
  */
 export function meanLatencyMs(arrivalsPerMs: number, { fixedMs, perRowMs }: LinearRun): number {
   const [rate, a, c] = [arrivalsPerMs, fixedMs, perRowMs];
@@ -63,7 +63,7 @@ export interface LinearRun {
   readonly perRowMs: number;
 }
 
-/** Records a ms at which the thread, or the model beside it, has no time left, whatever the budget: and the batch there. */
+/** Rate, in records per ms, at which the thread or the model is fully busy, whatever the budget, and the batch size at that rate. */
 export function saturation(instance: Instance): { readonly perMs: number; readonly rows: number } {
   const { runs, recordMs, beside, maxBatch } = instance;
   const sizes = [...runs.map(({ rows }) => rows).filter((rows) => rows < maxBatch), maxBatch];
@@ -76,7 +76,7 @@ export function saturation(instance: Instance): { readonly perMs: number; readon
   return best;
 }
 
-/** What became of the records of a simulated stretch. */
+/** Result of a simulation. */
 export interface Simulated {
   readonly meanMs: number;
   readonly p50Ms: number;
@@ -90,14 +90,14 @@ export interface Simulated {
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** `policy`: src/batching/policy.ts as the pipeline asks it; `greedy`: whoever waits goes. */
+  /** `policy`: as the pipeline uses src/batching/policy.ts; `greedy`: all waiting rows go. */
   readonly batching?: 'policy' | 'greedy';
   readonly arrivals?: number;
 }
 
 /**
- * One instance under Poisson arrivals, with the policy and the latency model of the pipeline itself. Pure: the same seed is
- * the same stretch. Records come singly; those of a Kafka fetch come in groups, which costs latency and saves runs.
+ * Simulates one instance under Poisson arrivals, with the pipeline's own policy and latency model. Pure: deterministic for a seed.
+ * Records arrive singly; in reality those of a Kafka fetch arrive together, which costs latency and saves runs.
  */
 export function simulate(instance: Instance, arrivalsPerMs: number, options: SimulationOptions): Simulated {
   const { runs, recordMs, beside, spread, maxBatch, budgetMs, elsewhereMs } = instance;
@@ -105,7 +105,7 @@ export function simulate(instance: Instance, arrivalsPerMs: number, options: Sim
   const records = options.arrivals ?? stretch(arrivalsPerMs, budgetMs);
   const random = seeded(seed);
   const arrivedMs = new Float64Array(records);
-  /** When a record can go into a batch: with the model beside it, once the thread is done with it. */
+  /** When a record can join a batch: with the model beside the thread, once the thread has processed it. */
   const readyMs = new Float64Array(records);
   let at = 0;
   let threadMs = 0;
@@ -180,22 +180,22 @@ function summary(latency: Float64Array, budgetMs: number, meanBatch: number, mod
   };
 }
 
-/** Box and Muller's: one normal deviate of two uniform ones. */
+/** Box–Muller: a normal deviate from two uniform ones. */
 function gaussian(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 export interface Highest {
-  /** Records a second; 0 where no rate keeps the budget. */
+  /** Records per second; 0 if no rate keeps the budget. */
   readonly perSecond: number;
   readonly at: Simulated | undefined;
 }
 
 const STEPS = 10;
-/** At the brink any noise is a backlog: nobody should plan for more than this share of what is possible. */
+/** Close to saturation any noise becomes a backlog: plan for at most this share of it. */
 const BRINK = 0.98;
 
-/** The highest rate of which no more than a thousandth misses the budget: bisection over the simulation, the same seed for each. */
+/** The highest rate at which at most a thousandth misses the budget: bisection over simulations with the same seed. */
 export function highestRate(instance: Instance, seed: number): Highest {
   let high = saturation(instance).perMs * BRINK;
   const lowest = simulate(instance, high * 1e-3, { seed });

@@ -19,7 +19,7 @@ const CHUNK_RECORDS = 500;
 const CHUNK_BYTES = 256 * 1024;
 const MOST_RECORDS = 150_000;
 const MOST_BYTES = 64 * 1024 * 1024;
-/** Of the records, those between these shares are measured: neither the start nor the rest at the end. */
+/** Only records between these shares are measured, to exclude start-up and the tail. */
 const FROM = 0.3;
 const TO = 0.95;
 const UNDER_WAY = 3_000;
@@ -27,8 +27,8 @@ const GIVE_UP_MS = 60_000;
 const ENTRY = fileURLToPath(new URL(`./broker-child${extname(import.meta.url)}`, import.meta.url));
 
 /**
- * CPU a record of the whole path with the Kafka client on both ends, µs, without the model: a backlog in the embedded
- * broker, in a process of its own, is drained in full fetches and full batches. Undefined where it did not come to an end.
+ * CPU per record of the whole path with the Kafka client on both ends, µs, without the model: drains a backlog from the embedded
+ * broker, which runs in its own process, in full fetches and batches. Undefined if it did not finish.
  */
 export async function driveKafka(
   plan: Plan,
@@ -46,7 +46,7 @@ export async function driveKafka(
   try {
     const records = countOf(samples.values);
     await fill(createKafkaSink({ clock, telemetry, random }, connection), source.topics[0], samples.values, records);
-    // What is under way at a mark has been worked for already: little of it, so that the shares are those of the work too.
+    // Work in progress at a mark would distort the shares, so little of it is allowed.
     const credit = new Credit({ maxRecords: UNDER_WAY, maxBytes: flow.maxInFlight.bytes });
     const inner = createKafkaSink({ clock, telemetry, random }, connection);
     const marks: number[] = [];

@@ -1,10 +1,10 @@
-/** What predictions cost at a rate. Cores count whole: whoever rents one pays for its idle time too. */
+/** Cost of predictions at a rate. Cores count whole: idle time of a rented core is paid for too. */
 export interface Cost {
   readonly cores: number;
   readonly perCoreHour: number;
   /** Undefined without a GPU. */
   readonly perGpuHour: number | undefined;
-  /** Price of a million predictions, in the currency of the prices given; undefined without a price. */
+  /** Price of a million predictions, in the currency of the given prices; undefined without a price. */
   readonly perMillion: number | undefined;
 }
 
@@ -18,7 +18,7 @@ const MILLION = 1_000_000;
 
 export function costOf(perSecond: number, cores: number, onGpu: boolean, prices: Prices): Cost {
   const perHour = perSecond * SECONDS_AN_HOUR;
-  // A GPU without a price would make the sum look cheaper than it is.
+  // Without the price of the GPU the sum would be too low.
   const known = onGpu ? prices.gpuHour !== undefined && prices.coreHour !== undefined : prices.coreHour !== undefined;
   const priceAnHour = cores * (prices.coreHour ?? 0) + (onGpu ? (prices.gpuHour ?? 0) : 0);
   return {

@@ -6,21 +6,21 @@ import type { Measured } from './measure.ts';
 import { lineThrough, type RunSize } from './runs.ts';
 import { type HitRatio, hitRatio, zipf } from './zipf.ts';
 
-/** What a machine without a broker and a store cannot say. */
+/** What cannot be measured without a broker and a store. */
 export interface Assumptions {
-  /** CPU of the Kafka client, in and out, µs a record; undefined: as measured. */
+  /** CPU of the Kafka client, in and out, µs per record; undefined: as measured. */
   readonly clientUs: number | undefined;
   /** One fetch and one acknowledged produce, ms. */
   readonly hopsMs: number;
-  /** CPU of the store's client, µs a row read. */
+  /** CPU of the store's client, µs per row read. */
   readonly storeUs: number;
   /** One read of the store, ms. */
   readonly storeMs: number;
-  /** Look-ups that the cache answers; undefined: by Zipf's law where that is given, 0.9 otherwise. */
+  /** Share of look-ups that the cache answers; undefined: by Zipf's law if that is given, 0.9 otherwise. */
   readonly hitRatio: number | undefined;
   readonly zipf: number | undefined;
   readonly keys: number | undefined;
-  /** Records a second that are to be kept up with. */
+  /** Records per second to keep up with. */
   readonly rate: number | undefined;
   readonly coreHour: number | undefined;
   readonly gpuHour: number | undefined;
@@ -35,21 +35,21 @@ export interface TuneReport {
   readonly maxBatch: number;
   readonly cores: number;
   readonly samples: Measured['samples'];
-  /** Of a core, what this process had while it measured the path. */
+  /** Share of a core that this process had while it measured the path. */
   readonly coreShare: number;
   readonly runs: readonly RunSize[];
   readonly line: { readonly fixedMs: number; readonly perRowMs: number };
-  /** µs of CPU a record, beside the model. */
+  /** µs of CPU per record, apart from the model. */
   readonly record: {
     readonly us: number;
     readonly parts: Readonly<Record<string, number>>;
-    /** Parts that were not measured. */
+    /** Names of parts that were not measured. */
     readonly assumed: readonly string[];
   };
   readonly elsewhereMs: number;
   readonly hitRatio: number | undefined;
   readonly highest: { readonly perSecond: number } & Partial<Simulated>;
-  /** Mean under greedy batching at that rate by the closed formula, for comparison; of the machine alone. */
+  /** Mean latency under greedy batching at that rate by the closed formula, for comparison; on this machine only. */
   readonly formulaMeanMs: number | undefined;
   readonly limits: Limits;
   readonly cost: Cost;
@@ -62,23 +62,23 @@ export interface TuneReport {
 export interface CacheSize extends HitRatio {
   readonly table: string;
   readonly configured: boolean;
-  /** Of the store, at the highest rate. */
+  /** Reads of the store, at the highest rate. */
   readonly readsPerSecond: number;
 }
 
 const HIT_RATIO = 0.9;
-/** Where it is neither measured nor said. */
+/** Used if it is neither measured nor given. */
 const CLIENT_US = 8;
 const CACHE_SHARES = [0.001, 0.01, 0.1, 0.5, 1];
 
-/** From what was measured and assumed to what it means. Pure: the same measurements give the same report. */
+/** Turns measurements and assumptions into the report. Pure: the same measurements give the same report. */
 export function judge(plan: Plan, measured: Measured, assumed: Assumptions): TuneReport {
   const { flow } = plan.topology;
   const { runs, beside } = measured;
   const all = plan.reads.length;
   const cached = plan.reads.filter(({ cache }) => cache !== undefined).length;
   const elsewhereMs = assumed.hopsMs + (all > 0 ? assumed.storeMs : 0);
-  /** Rows per record from the store, with so many look-ups cached, at a hit ratio. */
+  /** CPU by part, with `caches` cached look-ups per record at the given hit ratio. */
   const partsAt = (hits: number, caches = cached): Readonly<Record<string, number>> =>
     partsOf(measured, assumed, { all, fromStore: all - caches * hits });
   const msAt = (hits: number, caches = cached): number => sum(partsAt(hits, caches)) / 1000;
@@ -93,7 +93,7 @@ export function judge(plan: Plan, measured: Measured, assumed: Assumptions): Tun
   });
   let hits = assumed.hitRatio ?? HIT_RATIO;
   let highest = highestRate(instanceAt(hits), assumed.seed);
-  // How long rows stay depends on the rate, and the rate on how often they are there: once around is enough.
+  // The hit ratio depends on the rate and the rate on the hit ratio: one iteration suffices.
   if (cached > 0 && assumed.hitRatio === undefined && assumed.zipf !== undefined) {
     hits = worst(plan, assumed, assumed.rate ?? highest.perSecond) ?? hits;
     highest = highestRate(instanceAt(hits), assumed.seed);
@@ -156,14 +156,14 @@ function assumedParts(
   return [...(isMeasured ? [] : ['Kafka client']), 'store client'].filter((name) => name in parts);
 }
 
-/** µs of CPU a record by where they go, at so many rows a record that the store is asked for. */
+/** µs of CPU per record by part, for a number of rows per record that are read from the store. */
 function partsOf(
   { path, uncached, clientUs }: Measured,
   { clientUs: assumedUs, storeUs }: Assumptions,
   reads: { readonly all: number; readonly fromStore: number },
 ): Readonly<Record<string, number>> {
   const missing = uncached === undefined ? 0 : Math.max(0, uncached.us - path.us) * (reads.fromStore / reads.all);
-  // Stages are timed by the clock: what others had of it is none of theirs.
+  // Stages are timed by wall clock, which includes time that other processes had the core: scale to CPU.
   const scale = Math.min(1, path.us / Math.max(1e-9, sum(path.stages)));
   const { enrich, ...stages } = Object.fromEntries(Object.entries(path.stages).map(([name, us]) => [name, us * scale]));
   return {
@@ -179,12 +179,12 @@ function sum(parts: Readonly<Record<string, number>>): number {
   return Object.values(parts).reduce((total, us) => total + us, 0);
 }
 
-/** Tables that are looked up in without a cache. */
+/** Tables that are looked up without a cache. */
 function tablesWithout(plan: Plan): readonly string[] {
   return [...new Set(plan.reads.flatMap(({ table, cache }) => (cache === undefined ? [table] : [])))];
 }
 
-/** The lowest hit ratio among the caches as they are configured. */
+/** The lowest hit ratio of the caches as configured. */
 function worst(plan: Plan, assumed: Assumptions, perSecond: number): number | undefined {
   const ratios = cacheSizes(plan, assumed, perSecond).flatMap(({ configured, hits }) => (configured ? [hits] : []));
   return ratios.length === 0 ? undefined : Math.min(...ratios);

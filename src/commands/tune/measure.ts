@@ -15,32 +15,32 @@ export interface MeasureDeps extends PathDeps {
   readonly runtime: ModelRuntime;
   readonly cores: number;
   readonly say: (line: string) => void;
-  /** Whether to end early, with what there is. */
+  /** Whether to end early, with the measurements so far. */
   readonly stop: () => boolean;
 }
 
 export interface MeasureOptions {
   readonly input: string | undefined;
   readonly seed: number;
-  /** Assumed, and then not measured. */
+  /** Given as an assumption, so not measured. */
   readonly clientUs: number | undefined;
 }
 
-/** What was found out about this machine and this model. */
+/** Measurements of this machine and this model. */
 export interface Measured {
   readonly device: string;
-  /** Runs at once beside the thread; 0: on it. */
+  /** Concurrent model runs beside the thread; 0: on it. */
   readonly beside: number;
   readonly cores: number;
   readonly samples: { readonly from: string; readonly records: number; readonly deadLetters: number };
   readonly runs: Runs;
   readonly threads: readonly { readonly threads: number; readonly runs: Runs }[];
   readonly devices: readonly DeviceTried[];
-  /** Every look-up is answered by a cache. */
+  /** With every look-up answered by a cache. */
   readonly path: PathCost;
-  /** Every look-up goes to the store, which answers at once; undefined where there is none. */
+  /** With every look-up going to the store, which answers at once; undefined without look-ups. */
   readonly uncached: PathCost | undefined;
-  /** CPU of the Kafka client a record, both ends, µs; undefined where it was not measured. */
+  /** CPU of the Kafka client per record, both ends, µs; undefined if not measured. */
   readonly clientUs: number | undefined;
 }
 
@@ -53,18 +53,18 @@ export interface DeviceTried {
 
 const SAMPLES = 4_096;
 const CAPTURED_BYTES = 64 * 1024 * 1024;
-/** Beyond the topology's batches, to say whether larger ones would pay. */
+/** Sizes up to this many times the topology's batch are measured, to see whether larger batches would pay. */
 const BEYOND = 4;
 const MS_EACH = 150;
 const MS_EACH_OTHER = 60;
 const PATH_ROUNDS = 3;
 const PATH_MS = 400;
 const PATH_FIRST = 20_000;
-/** Holds every key of the samples for as long as it takes. */
+/** Holds every key of the samples throughout. */
 const AMPLE: CacheSettings = { entries: 20_000, ttlMs: 3_600_000, negativeTtlMs: 3_600_000 };
 const OTHER_DEVICES = ['cuda', 'tensorrt'] as const;
 
-/** Loads the model as `run` does, and measures: runs by size, threads, devices, and the path without the model. */
+/** Loads the model as `run` does, and measures runs by size, threads, devices, and the path without the model. */
 export async function measure(plan: Plan, options: MeasureOptions, deps: MeasureDeps): Promise<Measured> {
   const { clock, say, stop } = deps;
   const { samples, from } = await samplesOf(plan, options);
@@ -129,7 +129,7 @@ export async function measure(plan: Plan, options: MeasureOptions, deps: Measure
   }
 }
 
-/** Events of the file; of the bundle's golden records otherwise, and where it has none, made from the schema. */
+/** Events of the file; otherwise the bundle's golden records; if there are none, events made from the schema. */
 async function samplesOf(
   plan: Plan,
   { input, seed }: MeasureOptions,
@@ -146,8 +146,8 @@ async function samplesOf(
 }
 
 /**
- * Golden records are few, and a frame of them asks for few keys → look-ups would look cheaper than they are → where nobody gave
- * events of his own, what is sent through the path is made from the schema, each record with keys of its own.
+ * Golden records are few, so a frame of them has few distinct keys → look-ups would seem cheaper than they are → unless the user gave
+ * events, generated ones are used, each record with its own keys.
  */
 function distinct(plan: Plan, samples: Samples, { input, seed }: MeasureOptions): Samples {
   const { value } = plan.topology.source;
@@ -198,7 +198,7 @@ async function tried(device: string, work: () => Promise<Runs>): Promise<DeviceT
   }
 }
 
-/** The best of some rounds each, by CPU, which take turns: whatever else the machine does only adds, and code gets faster. */
+/** Minimum CPU over alternating rounds: other load only adds time, and code gets faster. */
 async function measurePath(
   plan: Plan,
   says: ModelSession,

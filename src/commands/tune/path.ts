@@ -11,7 +11,7 @@ import type { MetricStore } from '../../telemetry/metrics.ts';
 import { encoderOf } from '../world/value-encoder.ts';
 import { createEnds, createStatedStore, type Stated } from './stub-ends.ts';
 
-/** Records as the topology's source has them, and what its store would say. */
+/** Records in the format of the topology's source, and the store's answers for them. */
 export interface Samples {
   readonly values: readonly Buffer[];
   readonly stated: readonly Stated[];
@@ -20,35 +20,35 @@ export interface Samples {
 export interface PathDeps {
   readonly clock: Clock;
   readonly random: () => number;
-  /** CPU of this process so far, µs. */
+  /** CPU used by this process so far, µs. */
   readonly cpuUs: () => number;
   readonly telemetry: () => MetricStore;
 }
 
-/** What a record costs on the way, µs of CPU; stages as far as they are on the thread. */
+/** Cost of a record on the path, µs of CPU; stages as far as they run on the thread. */
 export interface PathCost {
   readonly us: number;
-  /** Of the time that went by, the share that this process had a core for: less where others had it. */
+  /** Share of the elapsed time in which this process had a core; less if others competed for it. */
   readonly share: number;
   readonly stages: Readonly<Record<string, number>>;
   readonly outputs: number;
   readonly deadLetters: number;
 }
 
-/** Any id: the source and the output of the path without a broker agree on it. */
+/** Arbitrary: source and output of the brokerless path agree on it. */
 export const SCHEMA_ID = 1;
 const ON_THREAD = ['decode', 'enrich', 'preprocess', 'postprocess', 'details', 'encode'] as const;
 
-/** Rows as the model gets them, and what it says to them: so that runs can be timed, and the path without the model. */
+/** Captured model inputs and outputs, for timing runs, and for the path without the model. */
 export interface Captured {
   readonly rows: number;
-  /** Rows that lie in the slabs, which are filled by repeating the `rows`. */
+  /** Rows that fit into the slabs, which are filled by repeating the `rows`. */
   readonly capacity: number;
   readonly feeds: readonly Tensor[];
   readonly outputs: readonly ModelOutput[];
 }
 
-/** Drives samples through the whole path with a session; the path is the assembled one, only its ends are ours. */
+/** Drives samples through the assembled path with a session; only its two ends are stubs. */
 export async function drivePath(
   plan: Plan,
   session: ModelSession,
@@ -103,13 +103,13 @@ export async function drivePath(
   };
 }
 
-/** As where the registry knows the schema of the outputs. */
+/** As if the registry knew the output schema. */
 export function encoderWithId(plan: Plan): ValueEncoder {
   const { value } = plan.topology.output;
   return encoderOf(plan, value.kind === 'avro' && value.wire === 'confluent' ? confluentPrefix(SCHEMA_ID) : undefined);
 }
 
-/** Dead letters are counted here, and hold nothing; what is given up under overload does not come into it. */
+/** Without a dead-letter limit, since dead letters are counted here, and without overload handling. */
 export function withoutLimits(plan: Plan): Plan {
   const { onOverload, ...topology } = plan.topology;
   return { ...plan, smaller: undefined, topology: { ...topology, deadLetter: { topic: topology.deadLetter.topic } } };
@@ -120,7 +120,7 @@ function stageSeconds(telemetry: MetricStore): Readonly<Record<string, number>> 
   return Object.fromEntries(series.map((one) => [one.labels.stage, one.kind === 'histogram' ? one.sum : Number.NaN]));
 }
 
-/** Runs samples through the path once, with the model, and keeps what the model was asked and what it said. */
+/** Runs samples through the path once, with the model, and keeps the model's inputs and outputs. */
 export async function capture(
   plan: Plan,
   session: ModelSession,
@@ -163,7 +163,7 @@ export async function capture(
   return { rows, capacity, feeds, outputs, deadLetters: cost.deadLetters };
 }
 
-/** A session that says at once what the model said before: what is left is the path's own. */
+/** A session that returns captured outputs at once, to measure the path alone. */
 export function echo(session: ModelSession, { outputs }: Captured): ModelSession {
   return {
     ...session,
@@ -181,7 +181,7 @@ function copyRows(from: Tensor, length: number, into: Tensor, at: number): void 
   into.set(from.subarray(0, length) as never, at);
 }
 
-/** Fills `values` up to `length` by repeating its first `filled`. */
+/** Fills `values` up to `length` by repeating its first `filled` entries. */
 function repeat(values: Tensor, filled: number, length: number): void {
   for (let at = filled; at < length; at += at) values.copyWithin(at, 0, Math.min(at, length - at));
 }

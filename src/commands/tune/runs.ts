@@ -3,15 +3,15 @@ import type { ModelSession } from '../../ports/model.ts';
 import type { RunTime } from './capacity.ts';
 import type { Captured } from './path.ts';
 
-/** How long runs of a model take, by their size. */
+/** Run times of a model, by batch size. */
 export interface Runs {
   readonly sizes: readonly RunSize[];
-  /** Standard deviation of the logarithm of a run's time, at the size where it is largest but one. */
+  /** Standard deviation of the logarithm of a run's time, at the size where it is second largest. */
   readonly spread: number;
 }
 
 export interface RunSize extends RunTime {
-  /** Of 100 runs, 98 took at most this. */
+  /** 98th percentile. */
   readonly q98Ms: number;
   readonly runs: number;
 }
@@ -29,8 +29,8 @@ export function sizesUpTo(most: number): readonly number[] {
 }
 
 /**
- * Medians over runs of each size, about `msEach` a size, in rounds that take turns: whatever else the machine does at a time
- * then falls on all sizes. A size beyond the first whose run takes longer than `stopMs` is measured as the last.
+ * Median run time for each size, about `msEach` per size, in interleaved rounds, so that other load affects all sizes alike. The first
+ * size whose run takes longer than `stopMs` is the last one measured.
  */
 export async function measureRuns(
   session: ModelSession,
@@ -51,7 +51,7 @@ export async function measureRuns(
       const times = took.get(rows) ?? [];
       took.set(rows, times);
       const firstMs = await timed(rows);
-      // A run of seconds is not tried thrice only to warm up.
+      // A run that takes seconds is not warmed up three times.
       if (firstMs < msEach) for (let n = 1; n < WARM_UP; n++) await timed(rows);
       let spentMs = 0;
       const enough = (): boolean => spentMs >= msEach / ROUNDS && times.length >= LEAST_RUNS * (round + 1);
@@ -75,7 +75,7 @@ export async function measureRuns(
   return { sizes: measured, spread: spreadOf([...took.values()]) };
 }
 
-/** From the middle half of the runs: a stall is not the spread of the others. */
+/** From the interquartile range, so that a stall does not count as spread. */
 function spreadOf(all: readonly (readonly number[])[]): number {
   const spreads = all
     .filter((times) => times.length >= LEAST_RUNS)
@@ -84,7 +84,7 @@ function spreadOf(all: readonly (readonly number[])[]): number {
   return Math.min(MOST_SPREAD, spreads.at(-2) ?? spreads.at(-1) ?? 0);
 }
 
-/** Between the quartiles of a normal distribution lie so many standard deviations. */
+/** Standard deviations between the quartiles of a normal distribution. */
 const NORMAL_QUARTILES = 1.349;
 const MOST_SPREAD = 0.5;
 
@@ -97,7 +97,7 @@ export function quantileOf(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
 
-/** t(b) = fixed + perRow·b through what was measured, with weights 1/b, as the latency model of the pipeline fits it. */
+/** Fits t(b) = fixed + perRow·b with weights 1/b, as the pipeline's latency model does. */
 export function lineThrough(sizes: readonly RunTime[]): { readonly fixedMs: number; readonly perRowMs: number } {
   let [w, wx, wy, wxx, wxy] = [0, 0, 0, 0, 0];
   for (const { rows, ms } of sizes) {

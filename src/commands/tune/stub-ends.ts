@@ -9,14 +9,14 @@ import type { Sink } from '../../ports/sink.ts';
 import type { Source, SourceListener } from '../../ports/source.ts';
 
 /**
- * The two ends of a path without a broker: a source that makes frames of ready-made values, and a sink that acknowledges at
- * once and counts. What they cost is a frame's, not a record's.
+ * The ends of a path without a broker: a source of frames with ready-made values, and a sink that acknowledges at once and counts.
+ * They cost time per frame, not per record.
  */
 export interface Drive {
   readonly topic: string;
   readonly values: readonly Buffer[];
   readonly records: number;
-  /** These go first, and are settled before `onWarm`: caches are full then, code is compiled. */
+  /** These records go first and settle before `onWarm`: by then caches are full and code is compiled. */
   readonly warmUp: number;
   onWarm(): void;
 }
@@ -84,12 +84,12 @@ export function createEnds(clock: Clock, credit: Credit, drive: Drive) {
   return { source, sink, rows };
 }
 
-/** View → column → value, as golden records state them. */
+/** View → column → value, as stated in golden records. */
 export type Stated = Readonly<Record<string, Readonly<Record<string, number | readonly number[]>> | null>>;
 
 const UNSTATED = 0.5;
 
-/** A store that answers at once and for every key, with what the golden records say of features, in turns. */
+/** A store that answers every key at once, cycling through the features stated in golden records. */
 export function createStatedStore(clock: Clock, stated: readonly Stated[]): FeatureStore {
   let turn = 0;
   return {

@@ -4,7 +4,7 @@ import type { TuneReport } from './judge.ts';
 const LABEL = 11;
 const SIZES_SHOWN = 8;
 
-/** The report for people: a line a finding, what was assumed named as such. */
+/** The report for people: one line per finding; assumptions are marked as such. */
 export function textOf(report: TuneReport): string {
   const lines = [
     ...model(report),
@@ -21,7 +21,7 @@ export function textOf(report: TuneReport): string {
 const line = (label: string, text: string): string => `${label.padEnd(LABEL)}${text}`;
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01 ? 2 : 0)} %`;
 
-/** Below this share of a core others had the rest, and what was timed by the clock says more of them. */
+/** Below this share of a core, wall-clock times mostly measure other processes. */
 const ALONE = 0.8;
 
 function model({ model, device, line: fit, runs, samples, topology, cores, coreShare }: TuneReport): string[] {
@@ -104,7 +104,7 @@ function devices({ devices: tried }: TuneReport): string[] {
   );
 }
 
-/** What an error says of a device, without paths and without what whoever asked for it should do. */
+/** An error of a device, without paths and without instructions meant for its caller. */
 function short(why: string): string {
   const [, library] = /(\S+) is not in \S+;/.exec(why) ?? [];
   return library === undefined ? why : `${library} is not installed`;

@@ -1,19 +1,17 @@
 /**
- * How many look-ups a cache of so many entries answers when keys are asked for by Zipf's law:
- *
- *   optimum  the most asked-for keys are in the cache, always: no policy does better without knowing what comes
- *   hits     what the feature cache does, whose eviction is S3-FIFO (src/stages/features/cache-queues.ts)
- *
- * Each key is taken to be asked for at random moments, independently of others, and each queue to be passed in a time that is
- * the same for all keys, as in Che's approximation of LRU (2002): then a key goes through a cycle whose lengths are known, and
- * the times are those with which as many keys are in each queue as it has places. Limit: a law that stands still; what
- * shifts is answered less often. Rows also expire: a key that is asked for x times within its time to live hits x/(1+x) of the time at best. Pure.
- * Ranks beyond the first thousands are taken by groups, which changes the ratios by less than a thousandth.
+ * Share of look-ups that a cache of a given size answers when keys are requested by Zipf's law:
+ *   optimum  the most popular keys are always in the cache: the best possible without knowing the future
+ *   hits     the feature cache, whose eviction is S3-FIFO (src/stages/features/cache-queues.ts)
+ * Assumes that each key is requested at random moments, independently of the others, and that every key takes the same time to
+ * pass through a queue, as in Che's approximation of LRU (2002). Then a key goes through a cycle of known expected lengths, and
+ * the times are those at which each queue is exactly full. Limit: the popularity of keys is constant; if it shifts, fewer look-ups
+ * hit. Rows also expire: a key requested x times within its time to live hits at most x/(1+x) of the time. Pure.
+ * Ranks beyond the first thousands are grouped, which changes the ratios by less than a thousandth.
  */
 export interface Popularity {
-  /** Keys in each group, the most asked-for first. */
+  /** Keys in each group, most popular first. */
   readonly counts: Float64Array;
-  /** Probability that a look-up asks for one key of the group. */
+  /** Probability that a look-up is for a given key of the group. */
   readonly each: Float64Array;
 }
 
@@ -27,7 +25,7 @@ const EXACT = 4_096;
 const GROWTH = 1.02;
 const STEPS = 500;
 const SETTLED = 1e-5;
-/** So rarely that it is no more often for anybody; its cube is a number still. */
+/** So rare that it makes no difference; its cube is still a normal number. */
 const NEVER = 1e-60;
 /** As in src/stages/features/cache-queues.ts. */
 const TRIAL_SHARE = 0.1;
@@ -50,7 +48,7 @@ export function zipf(keys: number, exponent: number): Popularity {
   return { counts: Float64Array.from(counts), each: Float64Array.from(weights, (weight) => weight / total) };
 }
 
-/** `asksPerTtl`: look-ups within the time to live of a row, all keys together; Infinity: rows do not expire. */
+/** `asksPerTtl`: look-ups of all keys within a row's time to live; Infinity: rows do not expire. */
 export function hitRatio(popularity: Popularity, entries: number, asksPerTtl: number): HitRatio {
   const { counts, each } = popularity;
   const keys = counts.reduce((sum, count) => sum + count, 0);
@@ -73,19 +71,19 @@ export function hitRatio(popularity: Popularity, entries: number, asksPerTtl: nu
 
 const fraction = (x: number): number => x / (1 + x);
 
-/** In look-ups: how long an entry is on trial, how long a pass through the main queue takes, how long the hash of one that went is known. */
+/** In look-ups: how long an entry is on trial, how long one pass through the main queue takes, how long an evicted key's hash is kept. */
 interface Times {
   readonly trial: number;
   readonly main: number;
   readonly ghost: number;
 }
 
-/** Times with which the queues hold what they have places for, by trying: each is lengthened while its queue is too empty. */
+/** Times at which the queues are exactly full, by iteration: a time is lengthened while its queue is not full. */
 function timesOf(popularity: Popularity, entries: number): Times {
   const { counts, each } = popularity;
   const trialEntries = Math.max(1, Math.floor(entries * TRIAL_SHARE));
   const mainEntries = Math.max(1, entries - trialEntries);
-  // The table of hashes has no chains: some are replaced before their time.
+  // The hash table has no chains, so some hashes are overwritten early.
   const places = 2 ** Math.ceil(Math.log2(Math.max(16, mainEntries)));
   const ghosts = -places * Math.expm1(-mainEntries / places);
   let times: Times = { trial: entries * TRIAL_SHARE, main: entries, ghost: entries };
@@ -110,9 +108,9 @@ function timesOf(popularity: Popularity, entries: number): Times {
 }
 
 /**
- * Of a key that is asked for with probability `p` a look-up: the share of the time that it spends on trial and in the main queue,
- * and how often it leaves the trial unasked for, a look-up. Its cycle: not there until it is asked for; on trial; from there to
- * the main queue if it was asked for meanwhile, or if it is while its hash is known; there until a pass finds its count at 0.
+ * For a key requested with probability `p` per look-up: the shares of time that it spends on trial and in the main queue, and how often,
+ * per look-up, it leaves the trial without a request. Its cycle: absent until requested; on trial; from there to the main queue if
+ * requested meanwhile, or while its hash is known; there until a pass finds its count at 0.
  */
 function shares(p: number, times: Times): { readonly trial: number; readonly main: number; readonly gone: number } {
   const unasked = Math.exp(-p * times.trial);
@@ -123,8 +121,8 @@ function shares(p: number, times: Times): { readonly trial: number; readonly mai
 }
 
 /**
- * Passes through the main queue until an entry goes, `x` look-ups of it a pass: it comes with a count of 0, look-ups count up
- * to 3, a pass counts down. Expected numbers from each count, solved for that from 0.
+ * Expected passes through the main queue until an entry is evicted, with `x` requests per pass: it enters with a count of 0, requests
+ * increase it up to 3, each pass decreases it. The expected numbers from each count, solved for that from 0.
  */
 function passes(x: number): number {
   const none = Math.max(Math.exp(-x), NEVER);

@@ -6,7 +6,7 @@ import type { KafkaConnection as KafkaSettings, SaslSettings } from '../../plan/
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Io } from '../io.ts';
 
-/** What every client of a command needs to reach the cluster of a topology: who they are, and whom they trust. */
+/** What every Kafka client of a command needs to reach a topology's cluster: addresses, login and trust. */
 export function kafkaConnection(
   kafka: Pick<KafkaSettings, 'brokers' | 'clientId' | 'ssl' | 'sasl'>,
   telemetry: Telemetry,

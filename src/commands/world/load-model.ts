@@ -13,13 +13,13 @@ export interface LoadModelDeps {
   readonly telemetry: Telemetry;
   /** Runs models on this thread. */
   readonly runtime: ModelRuntime;
-  /** That threads of the model may use, with the pipeline's; one, if not given. */
+  /** Cores for the model's threads and the pipeline's; default one. */
   readonly cores?: number;
-  /** Of this process: says where libraries of a GPU may lie. */
+  /** Environment of this process, which may say where GPU libraries are. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Loads the bundle's model where the topology wants it, and says which, where and on what device. */
+/** Loads the bundle's model as the topology asks, and logs which model, where and on what device. */
 export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelSession> {
   const { telemetry } = deps;
   const { bundle, topology } = plan;
@@ -46,7 +46,7 @@ export async function loadModel(plan: Plan, deps: LoadModelDeps): Promise<ModelS
   return session;
 }
 
-/** In this process: on this thread, or in threads of the model's own. */
+/** In this process, on this thread or in the model's own threads. */
 async function loadHere(
   plan: Plan,
   load: ModelLoad,
@@ -58,7 +58,7 @@ async function loadHere(
     telemetry.gauge('sluice_model_placement', { placement }, () => 1);
     telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions, maxRows });
     if (placement === 'inline') return maxRows === undefined ? inline : { ...inline, maxRows };
-    // Before the others are made: a GPU may have room for one less.
+    // Closed before the others are made: it may occupy GPU memory that they need.
     await inline.close();
     const found = onDevice(load, inline.device);
     const { deviceIds = found.deviceIds } = load;

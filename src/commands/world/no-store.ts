@@ -1,7 +1,7 @@
 import { SluiceError } from '../../kernel/errors.ts';
 import type { FeatureStore } from '../../ports/feature-store.ts';
 
-/** For topologies that look nothing up. */
+/** For topologies without look-ups. */
 export const NO_STORE: FeatureStore = {
   open: () => Promise.resolve(),
   read: () => Promise.reject(new SluiceError('invariant-broken', 'a topology without look-ups read features')),

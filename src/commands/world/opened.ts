@@ -4,13 +4,13 @@ import { classify } from '../../kernel/errors.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 
 /**
- * What was opened on the way to something that may fail before it is whole.
+ * What was opened so far while something is built that may still fail.
  *
- * Promise: `closeAll` closes each, the last first, whatever becomes of the others: one that fails, or takes longer than
- * CLOSE_WITHIN_MS, is told with its cause (`close-failed`) and never hides the failure that led there.
+ * Promise: `closeAll` closes each in reverse order, whatever happens to the others. One that fails, or takes longer than
+ * CLOSE_WITHIN_MS, is logged with its cause (`close-failed`) and never hides the original failure.
  */
 export interface Opened {
-  /** Gives back what it is given. */
+  /** Returns its argument. */
   keep<T extends Closable>(step: string, closable: T): T;
   closeAll(): Promise<void>;
 }

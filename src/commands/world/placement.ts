@@ -4,7 +4,7 @@ import { classify } from '../../kernel/errors.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelLoad, ModelSession } from '../../ports/model.ts';
 
-/** What a run took, of how many rows. */
+/** Time of a run, and its rows. */
 export interface Tried {
   readonly rows: number;
   readonly runMs: number;
@@ -12,33 +12,32 @@ export interface Tried {
 
 export interface Placement {
   readonly placement: 'inline' | 'thread';
-  /** Threads with a session each; 0: none. */
+  /** Threads with one session each; 0: none. */
   readonly sessions: number;
-  /** Rows per run at most, so that runs stay short; undefined: as many as the plan has. */
+  /** Limit on rows per run, to keep runs short; undefined: the plan's. */
   readonly maxRows?: number;
-  /** What decided. */
+  /** The reason for the decision. */
   readonly because: string;
   readonly tried: Tried | undefined;
 }
 
 /**
- * A run that is longer than this goes to a thread. Below, the thread of the pipeline stands still for less than whoever
- * waits for it would notice, and the way to a thread and back (some 20 µs and two copies) would be a part of the run
- * that counts; above, it is a fiftieth at most.
+ * Models with longer runs move to a thread. A shorter run blocks the pipeline's thread for less than anyone would notice, and the transfer
+ * to a thread and back (about 20 µs and two copies) would be a noticeable part of it; for longer runs it is at most a fiftieth.
  */
 export const INLINE_MS = 1;
 
 /**
- * A model of many quick rows is no quicker per row in larger batches (cause) → a thread would save nothing, and moving the tensors costs
- * more than the run: copies, and collections of garbage for memory that changes hands (effect) → it stays, in batches that take no
- * longer than a run may, where they hold so many rows and a row of twice as many is not this much cheaper (guard).
+ * A model with many quick rows is no quicker per row in larger batches (cause) → a thread would gain nothing, and moving its tensors
+ * would cost more than the run, in copies and in garbage collections for memory that changes hands (effect) → it stays inline, with
+ * batches limited to INLINE_MS, if these hold ENOUGH_ROWS and a row of a batch twice as large is not NO_CHEAPER times cheaper (guard).
  */
 const ENOUGH_ROWS = 64;
 const NO_CHEAPER = 1.1;
 
-/** The best of so many: whatever else the machine does only adds. */
+/** Best of this many tries: other load only adds time. */
 const TRIES = 3;
-/** Tensors of a trial, at most; a larger batch is reckoned from the largest that was tried. */
+/** Size limit for the tensors of a trial; the time of larger batches is extrapolated from the largest trial. */
 const MAX_TRIAL_BYTES = 16 * 1024 * 1024;
 
 /** The largest batch that a plan may run. */
@@ -47,9 +46,9 @@ export function fullBatch({ topology }: Plan): number {
 }
 
 /**
- * Runs zeros in batches of 1, 2, 4 … rows and says what the full one takes; stops at the first that is over `limitMs`, which
- * decides; `within` is the one before it; `fails` is why the next size does, where it is not for memory. Promise: no run takes
- * longer than about twice the limit, or one row. Limit: a model whose time depends on what is in a row may be quicker with zeros.
+ * Runs zeros in batches of 1, 2, 4 … rows and estimates the full batch. Stops at the first batch that takes longer than `limitMs`, which
+ * decides; `within` is the one before it; `fails` says why the next size fails, other than for lack of memory. Promise: no run takes
+ * longer than about twice the limit, or one row. Limit: if a model's time depends on its input, zeros may be quicker.
  */
 export async function tryRuns(
   session: ModelSession,
@@ -65,7 +64,7 @@ export async function tryRuns(
     try {
       runMs = await bestOf(session, zeros(load, rows), rows, clock);
     } catch (thrown) {
-      // One row has run in the warm-up; a size that the model or its device cannot take is no reason not to begin.
+      // One row has run in the warm-up; a size that the model or its device rejects is no reason not to start.
       if (last === undefined) throw thrown;
       const { code, message } = classify(thrown);
       return code === 'model-failed' ? { ...last, fails: message } : last;
@@ -91,17 +90,17 @@ async function bestOf(
   return best;
 }
 
-/** More would wait for memory, not for cores. */
+/** More sessions would compete for memory bandwidth, not use more cores. */
 const MAX_SESSIONS = 8;
 
-/** Threads that a model may have: as the topology says, or all cores but the pipeline's; each GPU is kept busy by one. */
+/** Threads for a model: as configured, or all cores but the pipeline's; each GPU is kept busy by one. */
 export function sessionsOf({ topology }: Plan, cores: number, device = 'cpu'): number {
   const { sessions, deviceIds = [] } = topology.model;
   if (sessions !== undefined) return sessions;
   return device === 'cpu' ? Math.max(1, Math.min(MAX_SESSIONS, cores - 1)) : Math.max(1, deviceIds.length);
 }
 
-/** Where a loaded model runs from here on: decided once, at the start, and told. */
+/** Decides, once at the start, where a loaded model runs, and logs it. */
 export async function place(
   plan: Plan,
   session: ModelSession,
@@ -125,7 +124,7 @@ export async function place(
   const took = told(tried);
   const { within, fails } = tried;
   if (fails !== undefined) {
-    // A batch in the graph, say: each larger one would fail, and be run again in halves, for as long as this runs.
+    // For example, the graph has a fixed batch size: every larger batch would fail and be run again in halves.
     const because = `${took}, and larger batches fail: ${fails}`;
     return { placement: 'inline', sessions: 0, maxRows: tried.rows, because, tried };
   }

@@ -8,7 +8,7 @@ const WITHIN_MS = 30_000;
 const INITIAL_MS = 100;
 const MAX_MS = 2_000;
 
-/** Tries a dependency that may come up a moment after us; then rejects with its last error. Says what it waits for. */
+/** Retries a dependency that may start a moment after us, then rejects with its last error. Logs what it waits for. */
 export async function reach<T>(
   { clock, random, telemetry }: Pick<Io, 'clock' | 'random'> & { readonly telemetry: Telemetry },
   what: string,

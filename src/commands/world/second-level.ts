@@ -8,12 +8,12 @@ import { createSecondLevel } from '../../stages/features/second-level.ts';
 import type { KeptSettings } from '../../stages/features/second-level-rows.ts';
 import type { StoreDeps } from './stores.ts';
 
-/** Who looks on has a connection that is new, and waits for it. */
+/** Commands that only look connect anew, and can wait for the connection. */
 const LOOK_TIMEOUT_MS = 2_000;
 
 /**
- * `store` behind the second level that its reads ask for; `store` itself where none does, or no connection is named. With
- * `onlyLook` nothing is kept there or marked.
+ * `store` behind the second level that its reads ask for, or `store` itself if no read does or no connection is configured. With
+ * `onlyLook`, nothing is written to the second level.
  */
 export function withSecondLevel(
   store: FeatureStore,
@@ -43,7 +43,7 @@ function unchanged(sharedCache: SharedCache): SharedCache {
   return { ...sharedCache, keep: () => Promise.resolve(0), mark: () => Promise.resolve() };
 }
 
-/** Rows of two stores are never taken for each other, be they of the same shape. */
+/** Keeps rows of different stores apart, even if they have the same shape. */
 function identityOf(from: StoreName, { connections }: Topology, { env }: StoreDeps): string {
   const { bigtable, files } = connections;
   if (from === 'bigtable') {

@@ -12,7 +12,7 @@ import type { FeatureRead, FeatureStore, FeatureWriter } from '../../ports/featu
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { NO_STORE } from './no-store.ts';
 
-/** Makes the feature stores that a topology names, and one store out of several. */
+/** Makes the feature stores that a topology names, and combines them into one. */
 
 export interface StoreDeps {
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export function storesOf(reads: readonly { readonly from: StoreName }[]): readon
   return [...new Set(reads.map(({ from }) => from))];
 }
 
-/** For people, behind the store's name. */
+/** For people, after the store's name. */
 export function whereIs(from: StoreName, { connections }: Topology, { env }: Pick<StoreDeps, 'env'>): string {
   const { bigtable, redis, files } = connections;
   if (from === 'redis') return `at ${redis?.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
@@ -54,7 +54,7 @@ export function whereIs(from: StoreName, { connections }: Topology, { env }: Pic
 
 export interface StoreOptions {
   readonly openTimeoutMs?: number;
-  /** Files that change are loaded again: for who runs on and on, and owes nobody one answer for one key. */
+  /** Changed files are reloaded: for long runs, whose answers for a key may change. */
   readonly reloadFiles?: boolean;
 }
 
@@ -92,7 +92,7 @@ export function createWriter(
   throw unconnected(from, topology);
 }
 
-/** All stores that `reads` need as one: each read goes to its own. */
+/** All stores that `reads` need, as one: each read goes to its own store. */
 export function createStores(
   topology: Topology,
   reads: readonly StoreRead[],

@@ -4,7 +4,7 @@ import type { ValueEncoder } from '../../codecs/types.ts';
 import { predictedColumns } from '../../plan/look-ups.ts';
 import type { Plan } from '../../plan/plan.ts';
 
-/** Outputs as the topology says; in Avro behind `prefix`: nothing, if not given, as in files and where the value alone counts. */
+/** Encodes outputs as the topology says; Avro after `prefix`, by default empty, as in files. */
 export function encoderOf(plan: Plan, prefix: Buffer = Buffer.alloc(0)): ValueEncoder {
   const { value } = plan.topology.output;
   const shape = {

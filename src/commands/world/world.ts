@@ -25,10 +25,10 @@ import { encoderOf } from './value-encoder.ts';
 
 /**
  * Makes the real world of a plan: Kafka, registry, Bigtable, ONNX Runtime. Nothing is consumed before the pipeline starts.
- * With `register: false` nothing is written either: a schema that the registry has not is only told.
+ * With `register: false` nothing is written either: a schema that is missing from the registry is only logged.
  *
- * Nobody closes a world that was never whole (cause) → a process that goes on, as `dev` does, would keep its connections, a
- * thread of the model or a watch on files for ever (effect) → what was opened before a failure is closed again (guard).
+ * A world that failed half-built has no owner to close it (cause) → a process that goes on, as `dev` does, would keep its connections,
+ * model threads and file watches for ever (effect) → what was opened before the failure is closed again (guard).
  */
 export async function createWorld(
   plan: Plan,
@@ -77,7 +77,7 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
   };
   const stores = createStores(topology, plan.reads, { clock, telemetry, env }, { reloadFiles: register });
   const keeping = register ? withSecondLevel(stores, topology, plan.reads, { clock, random, telemetry, env }) : stores;
-  // Of several, one may be open when another fails.
+  // Of several stores, one may be open when another fails.
   const store = opened.keep('store', keeping);
   const tables = [...new Set(plan.reads.map(({ table }) => table))];
   await reach(starting, 'feature store', () => store.open(tables));
@@ -89,7 +89,7 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
       : undefined;
   const sink = opened.keep('sink', ownership ?? createKafkaSink({ clock, telemetry, random }, connection));
   const changing = plan.reads.flatMap(({ cache }) => cache?.invalidateBy ?? []);
-  // The input topics too: what is missing shall be said before the group is joined, and by --dry.
+  // The input topics too: a missing topic must be reported before the group is joined, and by --dry.
   await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic, ...changing]);
   const source = createKafkaSource(
     { clock, telemetry, credit, random, ownership },
@@ -103,7 +103,7 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
       fetchHoldMs: Math.min(MAX_FETCH_HOLD_MS, topology.flow.latencyBudgetMs / FETCH_HOLD_SHARE),
     },
   );
-  // Before the first row is read: a change between the two would be missed. With nothing to consume there is none to miss.
+  // Before the first row is read: a change in between would be missed. A dry run consumes nothing, so it cannot miss one.
   const changelogs =
     changing.length > 0 && register
       ? await openChangelogs(
@@ -132,11 +132,11 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
   };
 }
 
-/** What a fetch may be held for more records, of the latency budget and at most. */
+/** Brokers may hold a fetch for more records for the latency budget divided by this, up to the maximum. */
 const FETCH_HOLD_SHARE = 12;
 const MAX_FETCH_HOLD_MS = 10;
 
-/** The registry that the topology names, or its files. */
+/** The topology's registry, or its schema files. */
 export function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {
   const { source, output, connections } = plan.topology;
   if (connections.registry !== undefined) {
@@ -149,7 +149,7 @@ export function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaS
   return createFileSchemas({ ids });
 }
 
-/** Outputs as the topology says, with the id of their schema in front where it asks for one. */
+/** Encodes outputs as the topology says, with their schema id in front if it asks for one. */
 export async function createEncoder(
   plan: Plan,
   schemas: SchemaSource,
