@@ -1,4 +1,4 @@
-/** Rows a ms over about the last `windowMs`: an exponentially fading count. Pure; times are monotonic ms. */
+/** Arrival rate in rows per ms over about the last `windowMs`, by an exponentially decaying count. Pure; times are monotonic ms. */
 export class ArrivalRate {
   private readonly windowMs: number;
   private count = 0;

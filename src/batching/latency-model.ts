@@ -2,14 +2,13 @@ import { classOf, edgeOf, SizeTable } from './size-table.ts';
 import { Trials } from './trials.ts';
 
 /**
- * Learns how long a run of b rows takes, t(b), for one model on one device, and a bound m on how much longer it may be.
- *
- * The model is a line, a + c·b, if one fits: least squares with weights 1/b that fade with age, without the slowest twentieth
- * (against the fit so far), as in Apache Beam's BatchElements. If the median of a size class (1, 2, 4, … rows) is far from the line,
- * as with kernels that pad or change with the size, the table of classes is used instead. m is the 98th percentile of the
- * underestimate. A machine that became slower or faster shows as a dozen runs that are all off from their own class by the same
- * factor: what is known of other sizes is then scaled by it, and learned again.
- * Before the first run, the guess is that a run costs `initialFixedMs`, whatever its size. Pure.
+ * Learns how long a run of b rows takes, t(b), for one model on one device, and a margin m by which a run may take longer.
+ * The model is a line a + c·b if that fits: least squares with weights 1/b that decay with age, without the slowest twentieth
+ * (relative to the fit so far), as in Apache Beam's BatchElements. If the median of a size class (1, 2, 4, … rows) is far from the
+ * line, as with kernels that pad or change with the size, a table of size classes is used instead. m is the 98th percentile of
+ * the underestimates. If about a dozen consecutive runs deviate from their own classes by the same factor, the machine has become
+ * slower or faster: what is known of all sizes is scaled by that factor and then relearned.
+ * Before the first run it assumes that a run costs `initialFixedMs`, whatever its size. Pure.
  */
 export class LatencyModel {
   private fixed: number;
@@ -30,22 +29,22 @@ export class LatencyModel {
     this.fixed = options.initialFixedMs;
   }
 
-  /** Cost of a run whatever its size, ms; of the line, also where the table counts. */
+  /** Fixed cost of a run, ms; from the line, even when the table is in use. */
   get fixedMs(): number {
     return this.fixed;
   }
 
-  /** Cost of a further row, ms; of the line, also where the table counts. */
+  /** Cost of an additional row, ms; from the line, even when the table is in use. */
   get perRowMs(): number {
     return this.perRow;
   }
 
-  /** How much longer than expected a run may take, 98 in 100, ms. */
+  /** 98th percentile of how much longer than expected a run takes, ms. */
   get residualMs(): number {
     return this.marginMs;
   }
 
-  /** By how much a run took longer than expected at worst, fading, ms. */
+  /** The worst recent delay of a run beyond its expected time, decaying, ms. */
   get worstResidualMs(): number {
     return this.worstMs;
   }
@@ -54,12 +53,12 @@ export class LatencyModel {
     return this.seen;
   }
 
-  /** The sizes do not lie on a line, so the table of size classes counts. */
+  /** The sizes do not fit a line, so the table of size classes is used. */
   get isTable(): boolean {
     return this.table;
   }
 
-  /** The largest size that may be run on what is known: one class above the largest that has been. */
+  /** The largest size that may be run on present knowledge: one class above the largest run so far. */
   get reachRows(): number {
     return Math.max(FIRST_REACH, edgeOf(this.sizes.top + 1));
   }
@@ -68,7 +67,7 @@ export class LatencyModel {
     return this.table ? this.tableMs(rows) : this.fixed + this.perRow * rows;
   }
 
-  /** The least that a row can cost in a run of at most `max` rows, ms. */
+  /** The lowest cost of a row in a run of at most `max` rows, ms. */
   leastPerRowMs(max: number): number {
     if (!this.table) return this.perRow;
     let least = Number.POSITIVE_INFINITY;
@@ -79,7 +78,7 @@ export class LatencyModel {
     return Number.isFinite(least) ? least : this.perRow;
   }
 
-  /** The smallest size, up to `max`, at which a row costs at most 1 / (1 − overhead) of the least that it can. */
+  /** The smallest size, up to `max`, at which a row costs at most 1 / (1 − overhead) times the lowest possible cost. */
   economicRows(max: number, overhead: number): number {
     if (!this.table)
       return this.perRow > 0
@@ -92,7 +91,7 @@ export class LatencyModel {
     return max;
   }
 
-  /** The largest size, up to `max`, that is expected to take at most `ms`; 0 where there is none. */
+  /** The largest size, up to `max`, that is expected to take at most `ms`; 0 if there is none. */
   largestWithin(ms: number, max: number): number {
     if (!this.table) {
       if (this.fixed + this.perRow > ms) return 0;
@@ -109,7 +108,7 @@ export class LatencyModel {
     return 0;
   }
 
-  /** A size up to `max` that is worth a run to find out what it costs; 0 where there is none. See trials.ts. */
+  /** A size up to `max` whose cost is worth finding out by a run; 0 if there is none. See trials.ts. */
   untriedRows(max: number, late = false): number {
     return this.trials.size(max, this.seen, this.table, late);
   }
@@ -129,7 +128,7 @@ export class LatencyModel {
     else if (this.ratioCount >= DRIFT_RUNS) this.followDrift();
   }
 
-  /** What is known is scaled where the last runs are all off by a factor. */
+  /** Scales what is known if the last runs all deviate by the same factor. */
   private followDrift(): void {
     const { scratch } = this;
     for (let i = 0; i < DRIFT_RUNS; i++) scratch[i] = this.ratios[i];
@@ -174,7 +173,7 @@ export class LatencyModel {
     });
     if (w === 0) return;
     const spread = w * wxx - wx * wx;
-    // Runs of one size only say nothing about the slope: then the whole cost counts as fixed.
+    // Runs of a single size say nothing about the slope: their whole cost counts as fixed.
     let slope = spread > 1e-9 * wxx * w ? (w * wxy - wx * wy) / spread : 0;
     let intercept = (wy - slope * wx) / w;
     if (slope < 0) {
@@ -194,7 +193,7 @@ export class LatencyModel {
 
   private isOffTheLine(bound: number): boolean {
     for (let k = 0; k <= this.sizes.top; k++) {
-      // Few samples may be far off by chance.
+      // A few samples may be far off by chance.
       if (this.isClassOff(k, this.sizes.samples(k) < CLASS_COUNTS ? 2 * bound : bound)) return true;
     }
     return false;
@@ -207,7 +206,7 @@ export class LatencyModel {
     return Math.abs(this.sizes.localMs(centre) - line) > bound * line;
   }
 
-  /** Of a class that is not known: no cheaper per row than the next smaller one that is, no cheaper per run than smaller sizes. */
+  /** For an unmeasured class: no cheaper per row than the next smaller measured one, no cheaper per run than smaller sizes. */
   private tableMs(rows: number): number {
     const own = this.sizes.localMs(rows);
     if (!Number.isNaN(own)) return own;
@@ -224,22 +223,22 @@ export class LatencyModel {
   }
 }
 
-/** Runs that the margin is taken over. */
+/** Runs over which the margin is taken. */
 const RECENT = 200;
 const REFIT_EVERY = 20;
 const WORST_FADE = 0.9995;
-/** Weight of a sample against one that is a run younger, and against the next newer one of its own size class. */
+/** Weight of a sample relative to the next run's, and to the next newer one in its size class. */
 const FADE = 0.998;
 const CLASS_FADE = 0.9;
-/** This many runs that are off by this factor, all but two of them, are another machine. */
+/** If this many runs, all but two, deviate by this factor, the machine's speed has changed. */
 const DRIFT_RUNS = 12;
 const DRIFT_BOUND = 1.3;
-/** Relative distance of the median of a class from the line. */
+/** Relative distance of a class's median from the line. */
 const BECOMES_TABLE = 0.25;
 const STAYS_TABLE = 0.12;
-/** Samples that a class needs to say that the line is none. */
+/** Samples that a class needs as evidence against the line. */
 const CLASS_COUNTS = 5;
-/** Sizes that nobody has run yet are approached by doubling, from here. */
+/** Untested sizes are reached by doubling, starting here. */
 const FIRST_REACH = 16;
 const MAX_ROWS = 65_536;
 

@@ -1,16 +1,16 @@
 /**
- * How many rows a run may have on a device that has run out of memory. A run that does not fit halves the limit; then it grows by a
- * step after so many runs that fit, until it is lifted. Each failure on the way up makes the steps rarer. Pure.
+ * Limits rows per run on a device that has run out of memory. A run that does not fit halves the limit. After a number of runs that fit,
+ * the limit grows by a step, until it is lifted. Each failure on the way up makes the steps rarer. Pure.
  */
 export class MemoryLimit {
   private limit = Number.POSITIVE_INFINITY;
-  /** The smallest size that did not fit, before it was halved for the first time. */
+  /** The smallest size that did not fit, before the first halving. */
   private before = Number.POSITIVE_INFINITY;
   private step = 1;
   private good = 0;
   private patience = FIRST_PATIENCE;
 
-  /** Rows per run at most; Infinity while there is no limit. */
+  /** Maximum rows per run; Infinity while there is no limit. */
   get rows(): number {
     return this.limit;
   }
@@ -19,7 +19,7 @@ export class MemoryLimit {
     return this.limit < Number.POSITIVE_INFINITY;
   }
 
-  /** A run of so many rows did not fit. */
+  /** A run of this many rows did not fit. */
   exceeded(rows: number): void {
     if (!this.isReduced) this.before = rows;
     else if (this.good > 0) this.patience = Math.min(MOST_PATIENCE, this.patience * 2);
@@ -28,7 +28,7 @@ export class MemoryLimit {
     this.good = 0;
   }
 
-  /** A run went well. True when with it the last of the limit is lifted. */
+  /** A run succeeded. True if that lifted the limit. */
   ran(): boolean {
     if (!this.isReduced || ++this.good < this.patience) return false;
     this.good = 0;
@@ -38,7 +38,7 @@ export class MemoryLimit {
     return true;
   }
 
-  /** It was not the size. */
+  /** Call if the size turned out not to be the cause. */
   lift(): void {
     this.limit = Number.POSITIVE_INFINITY;
     this.before = Number.POSITIVE_INFINITY;
@@ -48,5 +48,5 @@ export class MemoryLimit {
 
 const FIRST_PATIENCE = 50;
 const MOST_PATIENCE = 1_600;
-/** A limit grows to twice itself in so many steps. */
+/** Steps in which a limit doubles. */
 const STEPS = 8;

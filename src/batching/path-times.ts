@@ -1,7 +1,7 @@
 /**
  * How much of the latency budget is left for waiting and running: what the rest of the path (from a record's timestamp to here, and
- * from here until it is settled) has recently not needed in 99 of 100 cases. Half of the budget until that is known; at least a
- * fifth, at most four fifths. Pure.
+ * from here until it is settled) has recently not needed in 99 of 100 cases. Half of the budget until that is known; always between
+ * a fifth and four fifths. Pure.
  */
 export class PathTimes {
   private readonly budgetMs: number;
@@ -17,17 +17,17 @@ export class PathTimes {
     this.share = FIRST_SHARE * options.budgetMs;
   }
 
-  /** What waiting and running may take, ms. */
+  /** Time for waiting and running, ms. */
   get inferMs(): number {
     return this.share;
   }
 
-  /** By when after its timestamp a record is here (99 in 100), ms; who is here earlier has so much more time. */
+  /** Age at which a record gets here, 99th percentile, ms; a record that is earlier has correspondingly more time. */
   get beforeMs(): number {
     return this.wayHereMs;
   }
 
-  /** A record was here `beforeMs` after its timestamp, and was settled `afterMs` after its run. */
+  /** A record arrived `beforeMs` after its timestamp, and was settled `afterMs` after its run. */
   observe(beforeMs: number, afterMs: number): void {
     if (!(beforeMs >= 0) || !(afterMs >= 0)) return;
     const at = this.count % KEEP;

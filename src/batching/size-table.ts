@@ -1,10 +1,10 @@
-/** Samples kept a size class, the newest. */
+/** Samples kept per size class, the newest. */
 const KEEP = 16;
 /** Fewer samples than this say nothing about a class. */
 const MEASURED = 3;
-/** A sample this many times the median of its class is an interruption, and says nothing about the slope. */
+/** A sample this many times the median of its class was interrupted, and says nothing about the slope. */
 const INTERRUPTED = 1.5;
-/** Sizes of a class that differ by less than this (root mean square) say nothing about the slope. */
+/** Relative spread (root mean square) of sizes below which a class says nothing about the slope. */
 const SPREAD = 0.15;
 /** Classes 1, 2, 3–4, 5–8, … up to 65,536 rows. */
 const CLASSES = 17;
@@ -20,19 +20,19 @@ export function edgeOf(sizeClass: number): number {
 }
 
 /**
- * What runs took, by size class (1, 2, 4, … rows): for each class the newest samples, and a local estimate of them, the
- * median with a slope around it. A class keeps its samples until it is measured again, so that a long time of small runs
- * does not forget what large ones cost. Pure; no allocation after it is made.
+ * Run times by size class (1, 2, 4, … rows): for each class the newest samples, and a local estimate, the median with a slope around
+ * it. A class keeps its samples until it is measured again, so that a long period of small runs does not erase what large ones
+ * cost. Pure; allocates only when constructed.
  */
 export class SizeTable {
   private readonly rows = new Float64Array(CLASSES * KEEP);
   private readonly took = new Float64Array(CLASSES * KEEP);
-  /** Which run it was. */
+  /** Number of the run that each sample came from. */
   private readonly turn = new Float64Array(CLASSES * KEEP);
   private readonly count = new Int32Array(CLASSES);
   private readonly centre = new Float64Array(CLASSES);
   private readonly level = new Float64Array(CLASSES);
-  /** Ms a row more, above the centre of a class and below it. */
+  /** Ms per additional row, above the centre of a class and below it. */
   private readonly slope = new Float64Array(CLASSES);
   private readonly slopeDown = new Float64Array(CLASSES);
   private readonly scratch = new Float64Array(KEEP);
@@ -53,7 +53,7 @@ export class SizeTable {
     if (k > this.highest) this.highest = k;
   }
 
-  /** Samples of a class, ever. */
+  /** Samples of a class so far. */
   samples(sizeClass: number): number {
     return this.count[sizeClass];
   }
@@ -62,13 +62,13 @@ export class SizeTable {
     return this.count[sizeClass] >= MEASURED && this.level[sizeClass] > 0;
   }
 
-  /** Which run the newest sample of a class was; -Infinity where there is none. */
+  /** Number of the run that gave the newest sample of a class; -Infinity if there is none. */
   newest(sizeClass: number): number {
     const n = this.count[sizeClass];
     return n === 0 ? Number.NEGATIVE_INFINITY : this.turn[sizeClass * KEEP + ((n - 1) % KEEP)];
   }
 
-  /** What a run of `rows` takes, by the runs of its own class; NaN where they are too few. */
+  /** Expected time of a run of `rows`, from its own class; NaN if that has too few samples. */
   localMs(rows: number): number {
     const k = classOf(rows);
     if (!this.isMeasured(k)) return Number.NaN;
@@ -76,12 +76,12 @@ export class SizeTable {
     return Math.max(0, this.level[k] + more * (more > 0 ? this.slope[k] : this.slopeDown[k]));
   }
 
-  /** As above, where the class was measured at about this size; NaN elsewhere. */
+  /** The same, but only near the sizes that were measured; NaN elsewhere. */
   nearMs(rows: number): number {
     return Math.abs(rows - this.centre[classOf(rows)]) <= 0.25 * rows ? this.localMs(rows) : Number.NaN;
   }
 
-  /** Additional ms that a further row takes in the upper half of a class. */
+  /** Additional ms per row in the upper half of a class. */
   slopeOf(sizeClass: number): number {
     return this.slope[sizeClass];
   }
@@ -90,7 +90,7 @@ export class SizeTable {
     return this.centre[sizeClass];
   }
 
-  /** Calls `each` with every sample that is kept, which run it was, and how many of its class are newer. */
+  /** Calls `each` with every stored sample, the number of its run, and how many newer ones its class has. */
   forEach(each: (rows: number, tookMs: number, turn: number, newer: number) => void): void {
     for (let k = 0; k <= this.highest; k++) {
       for (let newer = Math.min(KEEP, this.count[k]) - 1; newer >= 0; newer--) {
@@ -100,7 +100,7 @@ export class SizeTable {
     }
   }
 
-  /** All that was measured before run `turn` took `factor` times as long, as far as anyone shall remember. */
+  /** Rewrites history as if everything before run `turn` had taken `factor` times as long. */
   scaleOlder(factor: number, turn: number): void {
     for (let k = 0; k <= this.highest; k++) {
       const end = k * KEEP + Math.min(KEEP, this.count[k]);
@@ -108,7 +108,7 @@ export class SizeTable {
     }
   }
 
-  /** Makes the local estimates anew. */
+  /** Recomputes the local estimates. */
   refresh(): void {
     for (let k = 0; k <= this.highest; k++) if (this.count[k] > 0) this.estimate(k);
   }
@@ -134,8 +134,8 @@ export class SizeTable {
       xy += x * (this.took[at] - median);
       xx += x * x;
     }
-    // A few rows more or less say nothing through the noise: then more rows cost as much as the average one, fewer save nothing.
-    // No row costs more than the average one of its run.
+    // If sizes differ too little to see a slope through the noise, more rows are assumed to cost the average per row, and fewer to save nothing.
+    // In any case the slope is at most the average cost of a row.
     const spread = xx > n * (SPREAD * centre) ** 2;
     const slope = spread ? Math.min(median / centre, Math.max(0, xy / xx)) : 0;
     for (let i = 0; i < n; i++) {
@@ -149,7 +149,7 @@ export class SizeTable {
   }
 }
 
-/** Sorts the first `n` of `values`: as numbers, because a comparison function would box each of them. */
+/** Sorts the first `n` of `values` numerically; a comparison function would box each of them. */
 function medianOf(values: Float64Array, n: number): number {
   const part = values.subarray(0, n).sort();
   return n % 2 === 1 ? part[n >> 1] : (part[(n >> 1) - 1] + part[n >> 1]) / 2;

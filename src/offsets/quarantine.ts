@@ -1,7 +1,7 @@
 /**
- * Crash-loop quarantine: what a start knows about earlier starts, from the metadata of the committed offset. Pure.
+ * Crash-loop quarantine: what a start learns about earlier starts from the metadata of the committed offset. Pure.
  *
- * The owner of a partition notes with the offset that it is at work; when it hands the partition on in an orderly way, it notes that
+ * The owner of a partition notes beside the offset that it is at work; when it hands the partition over in an orderly way, it notes that
  * it is at rest. So if a start finds a note of an owner at work, that owner died (or was cut off) while records from that offset on
  * were in flight. The more deaths at one offset, the smaller the steps in which processing continues from there:
  *
@@ -12,8 +12,8 @@
  * | 2, 3   | one record at a time, noted before it is handed over     | that record                         |
  * | 4      | the record is dead-lettered unprocessed                  |                                     |
  *
- * A record that is processed clears all records before it; after `until`, the last accused offset, everything is as at first.
- * So a record is condemned only after four deaths, the last two of them while it alone was accused.
+ * A record that settles clears all records before it; after `until`, the last accused offset, everything is back to normal.
+ * So a record is condemned only after four deaths, in the last two of which it alone was accused.
  */
 export interface Suspicion {
   readonly deaths: number;
@@ -21,7 +21,7 @@ export interface Suspicion {
   readonly until: number;
 }
 
-/** What is noted beside an offset. */
+/** The note stored beside an offset. */
 export interface Marker extends Suspicion {
   readonly atWork: boolean;
 }
@@ -36,13 +36,13 @@ const MAX_DEATHS = 9;
 const MAX_LENGTH = 64;
 const FORM = /^sluice\/1 deaths=(\d) until=(\d{1,16}) at-(work|rest)$/;
 
-/** Empty where there is nothing to say; never longer than MAX_LENGTH characters. */
+/** Empty if there is nothing to say; never longer than MAX_LENGTH characters. */
 export function encodeMarker({ deaths, until }: Suspicion, atWork: boolean): string {
   if (deaths === 0 && !atWork) return '';
   return `sluice/1 deaths=${deaths} until=${until} at-${atWork ? 'work' : 'rest'}`;
 }
 
-/** undefined for metadata that is empty, garbled or not ours: then nothing is known, and nothing is wrong. */
+/** undefined for metadata that is empty, garbled or not ours: then there is no suspicion. */
 export function decodeMarker(text: string | null | undefined): Marker | undefined {
   const found = text && text.length <= MAX_LENGTH ? FORM.exec(text) : null;
   if (found === null) return undefined;
@@ -51,7 +51,7 @@ export function decodeMarker(text: string | null | undefined): Marker | undefine
   return { deaths: Number(found[1]), until, atWork: found[3] === 'work' };
 }
 
-/** What a start at `offset` concludes from the marker that it finds there. */
+/** What a start at `offset` concludes from the marker found there. */
 export function suspicionAt(marker: Marker | undefined, offset: number): Suspicion {
   if (marker === undefined) return NOBODY;
   const { deaths, until, atWork } = marker;
@@ -60,7 +60,7 @@ export function suspicionAt(marker: Marker | undefined, offset: number): Suspici
   return deaths === 0 || until <= offset ? NOBODY : { deaths, until };
 }
 
-/** What is left of a suspicion once everything before `offset` is settled. */
+/** The suspicion that remains once everything before `offset` is settled. */
 export function passed(suspicion: Suspicion, offset: number): Suspicion {
   const { deaths, until } = suspicion;
   if (deaths === 0 || offset >= until) return NOBODY;

@@ -1,7 +1,7 @@
 import type { Frame, Origin } from '../kernel/frame.ts';
 
 /**
- * Releases frames of an origin in the order in which they were admitted (law L3), in whatever order they finish.
+ * Releases frames of an origin in the order in which they were admitted (law L3), whatever the order in which they finish.
  * A frame that finishes early waits for the ones before it. Pure; amortised O(1) per frame.
  * With `ordered: false` everything is released at once.
  */
@@ -46,7 +46,7 @@ export class Sequencer {
     }
   }
 
-  /** Frames that are admitted and not released. */
+  /** Frames that are admitted but not yet released. */
   get waiting(): number {
     let waiting = 0;
     for (const queue of this.queues.values()) waiting += queue.frames.length - queue.head;

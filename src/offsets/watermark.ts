@@ -3,20 +3,20 @@ import type { Frame, Origin } from '../kernel/frame.ts';
 /**
  * Watermarks: per origin, the end of the settled prefix of its frames — the only thing ever committed (law L2).
  *
- * Contiguous means in the order of fetch, not in offsets: offsets have gaps (compaction, control records), and a frame
- * carries the position behind its gap as `nextOffset`. Pure: no clock, no I/O. Cost: O(1) a frame, amortised.
+ * The prefix is contiguous in order of fetch, not in offsets: offsets have gaps (compaction, control records), and a frame
+ * carries the position after its gap as `nextOffset`. Pure: no clock, no I/O. Cost: O(1) per frame, amortised.
  */
 export class Watermarks {
   private readonly queues = new Map<Origin, Queue>();
 
-  /** An ownership period begins; nothing of it is committable yet. */
+  /** An ownership period begins; nothing in it can be committed yet. */
   open(origin: Origin): void {
     this.queues.set(origin, { frames: [], head: 0, watermark: Number.NaN, committed: Number.NaN, passed: [] });
   }
 
   /**
-   * An ownership period is over: its watermark is gone, late completions find nothing (law L6).
-   * Returns how many of its records were admitted and not committed: whoever owns the partition next reads them again.
+   * An ownership period is over: its watermark is gone, and late completions find nothing (law L6).
+   * Returns how many of its records were admitted but not committed: the next owner of the partition reads them again.
    */
   close(origin: Origin): number {
     const queue = this.queues.get(origin);
@@ -44,7 +44,7 @@ export class Watermarks {
     return true;
   }
 
-  /** Advances over the frames at the head that are settled. False when the origin is no longer open: a late completion. */
+  /** Advances past the settled frames at the head. False when the origin is no longer open: a late completion. */
   advance(origin: Origin): boolean {
     const queue = this.queues.get(origin);
     if (queue === undefined) return false;
@@ -60,7 +60,7 @@ export class Watermarks {
     return true;
   }
 
-  /** Positions that moved since they were last marked committed. */
+  /** Positions that have moved since they were last marked committed. */
   committable(): { readonly origin: Origin; readonly offset: number }[] {
     const moved: { origin: Origin; offset: number }[] = [];
     for (const [origin, queue] of this.queues) {
@@ -84,7 +84,7 @@ export class Watermarks {
     queue.passed.splice(0, kept < 0 ? queue.passed.length : kept);
   }
 
-  /** Frames admitted and not yet passed by the watermark, over all open origins. */
+  /** Frames admitted but not yet passed by the watermark, over all open origins. */
   pendingFrames(): number {
     let pending = 0;
     for (const queue of this.queues.values()) pending += queue.frames.length - queue.head;

@@ -1,38 +1,37 @@
 /**
- * The overload ladder: which step is taken next, and when the last one is taken back. Pure; times are monotonic ms.
- *
- * Promises, whatever the readings are: only declared steps, in the order of STEPS, one at a time; two changes are at least
- * HOLD_MS apart, a step back at least CALM_MS; no step up while something else holds the pipeline, or while the lag shrinks by
- * itself; back to no step once the lag has been gone for CALM_MS per step.
+ * The overload ladder: which step is taken next, and when the last one is reverted. Pure; times are monotonic ms.
+ * Promises, whatever the readings: only declared steps, in the order of STEPS, one at a time; changes are at least HOLD_MS apart, and
+ * steps back at least CALM_MS; no further step while something else holds the pipeline, or while the lag is already shrinking;
+ * no step is left in force once the lag has been gone for CALM_MS per step.
  * Limit: it sees one lag, the largest of all partitions. It does not handle outages of the store: see `Overload`.
  */
 export const STEPS = ['larger-batches', 'stale-cache', 'default-features', 'smaller-model', 'skip-to-latest'] as const;
 
 export type Step = (typeof STEPS)[number];
 
-/** Overloaded for this long, and not getting better: the next step. */
+/** Overloaded for this long without improvement: take the next step. */
 export const HOLD_MS = 5_000;
-/** Calm for this long: one step back. */
+/** Calm for this long: revert one step. */
 export const CALM_MS = 10_000;
-/** Below this share of the limit it is calm; between the two nothing changes. */
+/** Below this share of the limit it is calm; in between, nothing changes. */
 const CALM_SHARE = 0.5;
-/** A lag that shrinks by this share within a hold is being worked off: what is in force suffices. */
+/** A lag that shrinks by this share within a hold is being worked off: no further step is needed. */
 const SHRINKS_BY = 0.1;
 
 export interface LadderSettings {
   /** The declared ones, in the order of STEPS. */
   readonly steps: readonly Step[];
-  /** Overloaded from this lag on. */
+  /** Overloaded at or above this lag. */
   readonly lagMs: number;
-  /** `skip-to-latest` is taken from this lag on only. */
+  /** `skip-to-latest` is taken only at or above this lag. */
   readonly skipLagMs: number;
 }
 
 export interface LadderState {
-  /** So many of the declared steps are in force: the first ones. */
+  /** Number of declared steps in force, counted from the first. */
   readonly level: number;
   readonly changedAtMs: number;
-  /** Since when, and from which lag on, it has been overloaded without getting better; NaN while it is not. */
+  /** Since when, and from which lag on, it has been overloaded without improvement; NaN while it is not. */
   readonly overSinceMs: number;
   readonly overLagMs: number;
   /** Since when it has been calm; NaN while it is not. */
@@ -43,9 +42,9 @@ export interface LadderState {
 
 export interface LadderReading {
   readonly nowMs: number;
-  /** Age of the oldest record that waits, the largest of all partitions; 0 when caught up. */
+  /** Age of the oldest waiting record, the largest of all partitions; 0 when caught up. */
   readonly lagMs: number;
-  /** Something that is down holds the pipeline: its lag is no overload, and no step would help. */
+  /** A dependency that is down holds the pipeline: the lag is not overload, and no step would help. */
   readonly held: boolean;
 }
 
@@ -61,7 +60,7 @@ export const BOTTOM: LadderState = Object.freeze({
 export function nextRung(before: LadderState, reading: LadderReading, settings: LadderSettings): LadderState {
   const { nowMs, lagMs } = reading;
   const state = { ...before, readAtMs: nowMs };
-  // A store that answers every other call holds the pipeline again and again: that time does not count, what was before does.
+  // A store that fails every other call holds the pipeline again and again: held time does not count, overload before it does.
   if (reading.held) {
     return { ...state, overSinceMs: before.overSinceMs + nowMs - before.readAtMs, calmSinceMs: Number.NaN };
   }

@@ -5,7 +5,7 @@ import type { Watermarks } from '../offsets/watermark.ts';
 import type { Commit } from '../stages/commit.ts';
 import type { UnderWay } from './stall.ts';
 
-/** How long a drain waits before it asks again to store its positions. */
+/** How long a drain waits before it tries again to commit its positions. */
 const COMMIT_AGAIN_MS = 100;
 
 export interface DrainDeps {
@@ -15,25 +15,25 @@ export interface DrainDeps {
   readonly commit: Commit;
   /** While true, nothing waits for more rows or lingers. */
   readonly setFlushing: (flushing: boolean) => void;
-  /** Resolves when to wait for what is under way is in vain. */
+  /** Resolves when waiting for what is under way is pointless. */
   readonly standstill: Promise<SluiceError> | undefined;
-  /** Everything is given up: nothing is asked for again. */
+  /** Everything is given up: nothing is retried. */
   readonly abandoned: AbortSignal;
 }
 
 export interface Drain {
-  /** Nothing waits for more rows while `work` is in progress: a drain, or a frame that goes alone. */
+  /** While `work` is in progress (a drain, or a frame that goes alone), nothing waits for more rows. */
   hurried<T>(work: () => Promise<T>): Promise<T>;
-  /** Everything handed over is settled and committed: true; the deadline came first, or waiting is in vain: false. */
+  /** True once everything handed over is settled and committed; false if the deadline comes first or waiting is pointless. */
   settleAll(deadline: Deadline): Promise<boolean>;
-  /** Why nothing that is under way will settle any more, though nothing failed. */
+  /** Why nothing under way will ever settle, although nothing failed. */
   standsStill(): SluiceError | undefined;
 }
 
-/** What a re-join and the end have in common: what was handed over settles, and its positions are stored. */
+/** The part common to a re-join and the end: what was handed over settles, and its positions are committed. */
 export function createDrain(deps: DrainDeps): Drain {
   const { clock, underWay, watermarks, commit, abandoned } = deps;
-  /** The callers for whom nothing may wait for more rows. */
+  /** Number of callers for whom nothing may wait for more rows. */
   let hurrying = 0;
   let standsStill: SluiceError | undefined;
   const standstill = deps.standstill?.then((error) => {
@@ -55,7 +55,7 @@ export function createDrain(deps: DrainDeps): Drain {
       const quiet = standstill === undefined ? underWay.none() : Promise.race([underWay.none(), standstill]);
       const settled = (await hurried(() => within(clock, deadline, quiet))) && standsStill === undefined;
       let stored = await within(clock, deadline, commit.now());
-      // A coordinator that moves refuses for a moment; to leave without the positions would be to read the records again.
+      // A coordinator that is moving refuses for a moment; leaving without the commit would mean reading the records again.
       while (watermarks.committable().length > 0 && !deadline.passed() && !abandoned.aborted) {
         await pause(clock, Math.min(COMMIT_AGAIN_MS, deadline.remainingMs()), abandoned);
         stored = await within(clock, deadline, commit.now());

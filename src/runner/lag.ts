@@ -1,18 +1,18 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { PartitionLag, Source } from '../ports/source.ts';
 
-/** As long as it takes to look at all gauges once. */
+/** Long enough to serve all gauges of one scrape. */
 const KEPT_MS = 100;
-/** The present rate is that of the last minute; two looks that are closer together say little. */
+/** Rates cover the last minute; two readings closer together than this say little. */
 const RATE_OVER_MS = 60_000;
 const SAMPLE_EVERY_MS = 5_000;
 
 export interface Lag {
-  /** NaN while it is not known where the partition ends, or where we are. */
+  /** NaN while the end of the partition or our position is unknown. */
   readonly records: number;
   /** How far it is behind in time; 0 when caught up, NaN before the first record. */
   readonly seconds: number;
-  /** Until it is caught up, going on as in the last minute; NaN when it never would be, or nothing is known of its rate. */
+  /** Time until caught up at the rate of the last minute; NaN if that is never, or the rate is unknown. */
   readonly drainSeconds: number;
 }
 
@@ -20,19 +20,18 @@ const UNKNOWN: Lag = { records: Number.NaN, seconds: Number.NaN, drainSeconds: N
 
 export interface LagLookUp {
   of(topic: string, partition: number): Lag;
-  /** Of each partition that the source reads. */
+  /** For each partition that the source reads. */
   all(): Iterable<Lag>;
-  /** The partition is not ours any more: what was seen of it is no history of its next owner. */
+  /** The partition is no longer ours: its history must not be taken for its next owner's. */
   forget(topic: string, partition: number): void;
 }
 
 /**
- * The lag of each partition, for a gauge, and for what goes by the largest. The source tells that of all at once → a thousand gauges that each ask it make a
- * million objects a scrape, on the loop that moves records → it is asked once for all of them.
- *
- * A quiet partition gets a record (cause) → the last one that was handed over is hours old, and so would be the lag (effect) → what
- * waits has come since the partition was last seen caught up, and is no further behind than that (guard). Limit: rates and
- * this guard know as much as looks have seen, of which `sluice run` makes one a second.
+ * The lag of each partition. The source reports all lags at once → a thousand gauges that each asked it would create a million objects
+ * per scrape, on the loop that moves records → one answer serves all of them.
+ * A quiet partition gets a record (cause) → the last record handed over is hours old, and the lag would seem as large (effect) →
+ * waiting records arrived after the partition was last seen caught up, so the lag is at most the time since then (guard). Limit:
+ * rates and this guard are as precise as the readings, which `sluice run` takes once a second.
  */
 export function createLagLookUp(clock: Clock, source: Pick<Source, 'lag'>): LagLookUp {
   const histories = new Map<string, History>();
@@ -45,7 +44,7 @@ export function createLagLookUp(clock: Clock, source: Pick<Source, 'lag'>): LagL
     histories.set(key, history);
     history.look(nowMs, records);
     const sinceCaughtUp = (nowMs - history.caughtUpMs) / 1_000;
-    // Of NaN, no record handed over yet, the smaller is NaN.
+    // NaN before the first record is handed over; then the result is NaN too.
     return [key, { records, seconds: Math.min(seconds, sinceCaughtUp), drainSeconds: history.drainSeconds(nowMs) }];
   }
 
@@ -68,7 +67,7 @@ export function createLagLookUp(clock: Clock, source: Pick<Source, 'lag'>): LagL
   };
 }
 
-/** What looks have seen of one partition: a dozen samples. */
+/** Readings of one partition: a dozen samples. */
 class History {
   /** When it was last seen with nothing to read. */
   caughtUpMs = Number.NEGATIVE_INFINITY;

@@ -4,27 +4,27 @@ import type { Source } from '../ports/source.ts';
 import type { Labels, Telemetry } from '../ports/telemetry.ts';
 import { createLagLookUp, type Lag } from './lag.ts';
 
-/** What there is to say of each partition that is ours: how far it is behind, for how long yet, and whether it stands still. */
+/** For each partition that is ours: how far it is behind, how long it will be, and whether it stands still. */
 export interface Partitions {
   assigned(origin: Origin): void;
   revoked(origin: Origin): void;
   took(frame: Frame): void;
   left(frame: Frame): void;
-  /** Of each partition, as the gauges have it. */
+  /** For each partition, as in the gauges. */
   lags(): Iterable<Lag>;
 }
 
 interface Watched {
   /** Frames under way. */
   frames: number;
-  /** When something settled, or nothing waited. */
+  /** When a record last settled, or none was waiting. */
   movedMs: number;
 }
 
 /**
- * Gauges a partition. A pipeline whose other partitions go on looks well while one of them stands still (cause) → nobody would look at
- * it (effect) → each tells for how long records have waited of which none settled (guard). A slow one settles now and
- * then, however far behind; what all of them wait for is `sluice_waiting`.
+ * Gauges per partition. A pipeline looks healthy while one of its partitions stands still and the others go on (cause) → nobody would look
+ * into it (effect) → each partition reports for how long records have waited without one settling (guard). In a slow partition
+ * records settle now and then, however far behind it is; what all partitions wait for is `sluice_waiting`.
  */
 export function createPartitions(deps: {
   readonly clock: Clock;
@@ -38,7 +38,7 @@ export function createPartitions(deps: {
   function stillSeconds({ topic, partition }: Origin, partitionOf: Watched): number {
     const nowMs = clock.monotonicMs();
     const { records } = lags.of(topic, partition);
-    // Where the end is not known, records may wait.
+    // If the end is unknown, records may be waiting.
     if (partitionOf.frames === 0 && records === 0) partitionOf.movedMs = nowMs;
     return (nowMs - partitionOf.movedMs) / 1_000;
   }

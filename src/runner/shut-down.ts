@@ -6,7 +6,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { Commit } from '../stages/commit.ts';
 import type { Drain } from './drain.ts';
 
-/** Kept of the drain budget for leaving the group and closing: a quarter, at most this. */
+/** Part of the drain budget reserved for leaving the group and closing: a quarter, at most this. */
 const LEAVE_MS = 1_000;
 
 export interface ShutDownDeps {
@@ -17,15 +17,15 @@ export interface ShutDownDeps {
   readonly drain: Drain;
   /** Closes sink, store and model. */
   readonly close: () => Promise<void>;
-  /** What has not settled by then is given up. */
+  /** Aborted when time is up: what has not settled by then is given up. */
   readonly abandon: AbortController;
   readonly hasFailed: () => boolean;
   readonly onFailed: (error: SluiceError) => void;
 }
 
 /**
- * The end of a run: settle, store, leave the group, close. One deadline for all of it, whatever hangs (law L8).
- * True when every step ended in time. After a failure nothing more is settled; what was, is stored.
+ * The end of a run: settle, commit, leave the group, close. One deadline for everything, whatever hangs (law L8).
+ * True if every step ended in time. After a failure nothing more is settled; what has settled is committed.
  */
 export async function shutDown(deps: ShutDownDeps, drainMs: number): Promise<boolean> {
   const { clock, telemetry, source, commit, drain } = deps;
@@ -40,10 +40,10 @@ export async function shutDown(deps: ShutDownDeps, drainMs: number): Promise<boo
   };
   commit.stop();
   const halting = bounded('halt', () => source.halt());
-  // A drain that takes all its time would leave the group unasked: it would wait for us until our session is over.
+  // A drain that used the whole budget would leave no time to leave the group, which would then wait for our session to expire.
   const settling = deadlineIn(clock, drainMs - Math.min(LEAVE_MS, drainMs / 4));
   const clean = deps.hasFailed() ? await bounded('commit', () => commit.now()) : await drain.settleAll(settling);
-  // It waits for a person, whom `/ready` has not reached: the exit code says it again.
+  // It waits for a person, who may not have looked at `/ready`: the exit code says it again.
   const standsStill = drain.standsStill();
   if (standsStill !== undefined) deps.onFailed(standsStill);
   if (!clean) deps.abandon.abort();

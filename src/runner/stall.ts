@@ -1,23 +1,22 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Conditions } from '../kernel/conditions.ts';
 
-/** Nothing has settled for this long, and nothing says why: not ready. Longer where a drain may take longer. */
+/** Nothing has settled for this long for no known reason: not ready. Longer where a drain may take longer. */
 const STALLED_MS = 60_000;
 const STALLED_DRAINS = 3;
-/** A stall of this length does not end by itself: a restart helps. */
+/** A stall of this length will not end by itself: a restart helps. */
 const STALLED_FOR_GOOD_MS = 600_000;
 
 export interface Stall {
-  /** Empty when there is none. */
+  /** Empty if there is no stall. */
   readonly reason: string;
   readonly isForGood: boolean;
 }
 
 /**
- * Frames that were handed over and have not ended.
- *
- * A call that never answers fails nothing (cause) → the pipeline would stand still and look well (effect) → frames under way of
- * which none settles, without a condition that says why, are a stall (guard).
+ * Frames that were handed over and have not settled.
+ * A call that never returns raises no error (cause) → the pipeline would stand still and look healthy (effect) → if frames are under
+ * way and none settles, without a condition that explains it, that is a stall (guard).
  */
 export class UnderWay {
   private count = 0;
@@ -44,12 +43,12 @@ export class UnderWay {
     for (const wake of waiters) wake();
   }
 
-  /** What was waited for is back, something settled, or there is something to do again: from here on it is to go on. */
+  /** Progress is due from now on: a dependency is back, something settled, or new work arrived. */
   progress(): void {
     this.progressMs = this.clock.monotonicMs();
   }
 
-  /** Resolves when there is none. */
+  /** Resolves when no frame is under way. */
   none(): Promise<void> {
     return this.count === 0 ? Promise.resolve() : new Promise((resolve) => this.waiters.push(resolve));
   }
