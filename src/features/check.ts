@@ -16,21 +16,21 @@ import {
   type Value,
 } from './value.ts';
 
-/** What names mean to an expression. Each answers undefined where it knows no such thing, or throws an ExpressionError. */
+/** What names mean to an expression. Each method returns undefined if it knows no such thing, or throws an ExpressionError. */
 export interface Names {
   name(name: string): Value | undefined;
   member(object: string, name: string, at: number): Value | undefined;
-  /** `of[index]`, where that is something else than picking an element of a vector. */
+  /** `of[index]`, where that means something other than an element of a vector. */
   indexed(of: Expr, index: number): Value | undefined;
-  /** `output("name")`, for names that are no words. */
+  /** `output("name")`, for names that are not identifiers. */
   output?(name: string): Value | undefined;
-  /** For the remedy: all that can be said. */
+  /** For the remedy: all known names. */
   known(): readonly string[];
-  /** For the remedy: how a member that is not there could come to be, as ` or …`. */
+  /** For the remedy: how to create a member that does not exist, as ` or …`. */
   makable?(object: string, name: string): string;
 }
 
-/** Collects findings of the lines of one program and types one expression after the other. */
+/** Types the expressions of one program, one after the other, and collects their findings. */
 export class Checker {
   readonly findings: Finding[] = [];
   private readonly lines: Line[] = [];
@@ -63,14 +63,14 @@ export class Checker {
     this.add(line, 'error', message, remedy, at);
   }
 
-  /** The value goes out without `??`: says so, once a place. */
+  /** Reports, once for each place, that the value is used without `??`. */
   unhandled(value: NumericValue): void {
     for (const { lineIndex, at, severity, what, message, remedy } of value.missing) {
       this.add(this.lines[lineIndex], severity, `${what} ${message}`, remedy, at);
     }
   }
 
-  /** A name that later lines use; the same name twice, or one that means something already, is an error. */
+  /** Whether later lines may use the name; a name that is used twice, or already means something, is an error. */
   isNewName(line: Line, taken: (name: string) => boolean): boolean {
     const { name } = line;
     if (name === 'true' || name === 'false' || name === 'null' || name === 'this') {
@@ -96,7 +96,7 @@ export class Checker {
 
   private typed(expr: Expr, lineIndex: number): Value {
     const value = this.meaning(expr, lineIndex);
-    // Without this, a number used by many elements of a vector would be generated for each, and nested so, without bound.
+    // Otherwise a number used by many elements of a vector would be generated for each, and when nested, without bound.
     return value.kind === 'number' ? remembered(value) : value;
   }
 
@@ -182,11 +182,11 @@ export class Checker {
   }
 }
 
-/** More names than a person reads. */
+/** Most names that a remedy lists. */
 const MOST_LISTED = 40;
 
 function absent(what: string, word: string, known: readonly string[], at: number, makable = ''): ExpressionError {
-  // `distance` for `event.distance`: no slip of the finger, and the likeliest.
+  // `distance` for `event.distance`: the likeliest mistake, and not a typing error.
   const member = known.find((name) => name.endsWith(`.${word}`));
   const meant = member === undefined ? didYouMean(word, known) : `did you mean ${member}? `;
   const all =
@@ -200,7 +200,7 @@ function textOf(item: Expr): string {
   throw new ExpressionError(item.at, 'a list holds texts and something else', 'write texts alone: ["a", "b"]');
 }
 
-/** The same value, its absences located at this use of it. */
+/** The same value, with its absences located at this use of it. */
 function placed(value: Value, lineIndex: number, at: number): Value {
   if (value.kind !== 'string' && !isNumeric(value)) return value;
   const missing = value.missing.map((absence): Absence => ({ ...absence, lineIndex, at }));

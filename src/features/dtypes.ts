@@ -2,18 +2,18 @@ import type { Block } from './emit.ts';
 import type { InputProgram } from './types.ts';
 
 /**
- * The one cast: a float64 becomes an element of a slab. Code that stores also notes in `bad` (negative: dead-letter)
- * whether the value is no finite number of the slab's type.
+ * The one cast: a float64 becomes an element of a slab. The storing code also records in `bad` (negative: dead-letter)
+ * whether the value is not a finite number of the slab's type.
  *
- * Floats are judged after the cast, by their exponent bits: all ones plus one reaches the sign bit, an OR gathers it,
- * and no chain of float additions has to wait. Little-endian hosts. Integers are cut off towards 0 and judged before.
+ * Floats are checked after the cast, by their exponent bits: all ones plus one carries into the sign bit, an OR collects it,
+ * and there is no dependency chain of float additions. Little-endian hosts. Integers are truncated, and checked before the cast.
  */
 export interface DType {
-  /** Code of a fresh slab of `length` elements. */
+  /** Code that creates a slab of `length` elements. */
   readonly slab: string;
   /** Bytes per element. */
   readonly bytes: number;
-  /** The slab as 32-bit words, where `store` needs it. */
+  /** Whether `store` needs the slab as 32-bit words, too. */
   readonly words: boolean;
   store(block: Block, slab: string, words: string, place: string, value: string): void;
 }
@@ -55,7 +55,7 @@ export const DTYPES: Readonly<Record<InputProgram['dtype'], DType>> = {
     (x) => `${x} - ${x} === 0`,
     (x) => `${x} !== 0 ? 1 : 0`,
   ),
-  // A BigInt per value would be an object each → two halves; both are exact for every float64 in range.
+  // A BigInt for each value would be an object → two halves; both are exact for every float64 in range.
   int64: {
     slab: 'BigInt64Array',
     bytes: 8,

@@ -1,16 +1,16 @@
 /**
- * Where generated code is put together: a Program has hoisted parts, a Block is a body with its constants.
+ * Puts generated code together: a Program has hoisted parts; a Block is a body with its constants.
  *
  * Promise: user text never reaches the code. Names are made here, numbers are finite literals, strings and buffers
- * go in as the `constants` array, and comments keep printable ASCII only (a line separator in a comment would end it).
- * Every piece of code is free of effects and total, so it may be moved outwards and computed once.
+ * go in as the `constants` array, and comments keep only printable ASCII (a line separator in a comment would end it).
+ * Every piece of code is total and without side effects, so it may be moved outwards and computed once.
  */
 export class Program {
-  /** Made once, when the program is: helpers, scratch vectors. */
+  /** Run once, when the program is created: helpers, scratch vectors. */
   readonly setup: string[] = [];
-  /** Made once a frame: column arrays. */
+  /** Run once a frame: column arrays. */
   readonly frame: string[] = [];
-  /** What setup takes from `constants[k]`. */
+  /** Values that setup reads as `constants[k]`. */
   readonly constants: unknown[] = [];
   private readonly hoisted = new Map<string, string>();
   private names = 0;
@@ -20,7 +20,7 @@ export class Program {
     return `${prefix}${this.names++}`;
   }
 
-  /** A frame-level constant; the same code is computed once. */
+  /** A constant of the frame; the same code is computed once. */
   hoist(code: string): string {
     return this.once(this.frame, 'f', code);
   }
@@ -30,14 +30,14 @@ export class Program {
     return this.once(this.setup, 'k', code);
   }
 
-  /** A value that code cannot spell. */
+  /** A value that cannot be written as code. */
   constant(value: unknown): string {
     const name = this.name('k');
     this.setup.push(`const ${name} = constants[${this.constants.push(value) - 1}];`);
     return name;
   }
 
-  /** Room for a vector between its computation and its uses, overwritten a record. */
+  /** A vector that holds values between their computation and their uses; every record overwrites it. */
   scratch(width: number): string {
     const name = this.name('v');
     this.setup.push(`const ${name} = new Float64Array(${width});`);
@@ -60,14 +60,14 @@ export class Program {
   }
 }
 
-/** Position in a vector: known when the code is made, or the name of an integer variable within range. */
+/** Position in a vector: known at code generation, or the name of an integer variable within range. */
 export type Index = number | string;
 
 const ATOM = /^(?:[A-Za-z_$][\w$]*|\d[\d.]*(?:e[+-]?\d+)?|\(-\d[\d.]*(?:e[+-]?\d+)?\))$/;
 
 /**
- * Widest vector that is written out element by element rather than as a loop, and elements written out in all:
- * a function of more than 60 kB of bytecode is never optimised by V8.
+ * Widest vector that is unrolled rather than looped over, and the most elements that are unrolled in all:
+ * V8 never optimises a function of more than 60 kB of bytecode.
  */
 const UNROLL_WIDTH = 64;
 const UNROLL_BUDGET = 768;
@@ -107,7 +107,7 @@ export class Block {
     return name;
   }
 
-  /** Runs `body` for every index below `width`: written out where narrow, as a loop where wide. */
+  /** Runs `body` for every index below `width`: unrolled if narrow, as a loop if wide. */
   each(width: number, body: (block: Block, k: Index) => void): void {
     if (this.program.mayUnroll(width)) {
       for (let k = 0; k < width; k++) body(this, k);
@@ -122,13 +122,13 @@ export class Block {
   }
 }
 
-/** A finite number as a literal that can stand anywhere in an expression. */
+/** A finite number as a literal that is valid anywhere in an expression. */
 export function numberCode(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} has no literal`);
   return value < 0 || Object.is(value, -0) ? `(-${Math.abs(value)})` : String(value);
 }
 
-/** Code that is true where one of the atoms is NaN; literals never are. */
+/** Code that is true if one of the atoms is NaN; literals never are. */
 export function anyMissing(...atoms: string[]): string {
   const tests = [...new Set(atoms)].filter((atom) => !/^[\d(]/.test(atom)).map((atom) => `${atom} !== ${atom}`);
   return tests.length === 0 ? 'false' : tests.join(' || ');

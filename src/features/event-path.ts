@@ -1,12 +1,12 @@
 import type jsep from 'jsep';
 
-/** A node as the parser makes it: where its token begins, whether it stood in parentheses. */
+/** A node as our parser makes it: with the start of its token, and whether it was in parentheses. */
 export interface Node extends jsep.Expression {
   start?: number;
   grouped?: boolean;
 }
 
-/** `a.b` of `event.a.b`: the path of a field; undefined for what is none of the event, nor of a record inside of it. */
+/** `a.b` of `event.a.b`: the path of a field; undefined if the node is not a field of the event or of a nested record. */
 export function pathInEvent(node: Node): string | undefined {
   if (node.type !== 'MemberExpression' || node.computed === true || node.optional === true) return undefined;
   const object = node.object as Node;

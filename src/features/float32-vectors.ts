@@ -5,25 +5,25 @@ import type { Block } from './emit.ts';
 import type { NumericValue } from './value.ts';
 
 /**
- * A vector of the event that goes into a float32 input as it is: copied natively and judged on its own, where its column
- * holds float32; and where it is all of the input's row, not copied at all: the column is the slab.
+ * Copies a vector of the event unchanged into a float32 input, and checks it separately, if its column holds float32; if it is
+ * the input's whole row, nothing is copied: the column is the slab.
  *
- * Generated code asks the column of each frame (the reader's schema decides, not the expression), so every such line has both
- * ways in it.
+ * The kind of column depends on the reader's schema, not on the expression, so generated code asks the column of each frame and
+ * contains both ways for every such line.
  */
 
-/** A line that has a way of its own: the slot of the event's column; undefined: it is computed. */
+/** The slot of the event's column if the line can be copied; undefined: it is computed. */
 export function passedSlot(value: NumericValue, dtype: string): number | undefined {
   return dtype === 'float32' && value.width > MAX_ELEMENTWISE ? value.eventSlot?.() : undefined;
 }
 
-/** Below this a loop over elements is as quick. */
+/** Below this width a loop over elements is as fast. */
 const MAX_ELEMENTWISE = 24;
 
 /** Names that the code below calls. */
 export const FLOAT32_RUNTIME = { float32Bytes, float32Values, slabBytes, verdictsOn, judge, slabOf };
 
-/** Code for one line into the slab `s{k}`, from `place` on; `elementwise` emits the other way. */
+/** Code for one line into the slab `s{k}`, from `place` on; `elementwise` emits the computed way. */
 export function emitPassed(body: Block, at: PassedLine, k: number, place: string, elementwise: () => void): void {
   const bytes = body.program.hoist(`float32Bytes(columns[${at.slot}])`);
   const first = firstOf(body, at);
@@ -31,7 +31,7 @@ export function emitPassed(body: Block, at: PassedLine, k: number, place: string
   emitEither(body, at, copy, elementwise);
 }
 
-/** Code for a line that is all of its input: judged where it lies. `s{k}` is made behind the records, by slabOf. */
+/** Code for a line that is its whole input: checked in place. slabOf makes the slab after all records. */
 export function emitWhole(body: Block, at: PassedLine, elementwise: () => void): void {
   emitEither(body, at, '', elementwise);
 }
@@ -41,7 +41,7 @@ interface PassedLine {
   readonly width: number;
 }
 
-/** A name made within a branch is unknown behind it, so what elements are read by is bound in front of both. */
+/** A name bound inside a branch is unknown after it, so the offset of the elements is bound before both branches. */
 function firstOf(body: Block, { width }: PassedLine): string {
   return body.bind(`i * ${width}`);
 }
@@ -64,7 +64,7 @@ function float32Values(column: VectorColumn): Float32Array | undefined {
   return float32Bytes(column) === undefined ? undefined : (column.values as Float32Array);
 }
 
-/** Of all rows, judged together where that is quicker: 1 where one is not finite; undefined where each is to be judged alone. */
+/** Checks all rows together if that is faster: 1 for a row that is not finite; undefined if each row must be checked alone. */
 function verdictsOn(column: VectorColumn, count: number): Uint8Array | undefined {
   const values = float32Values(column);
   return values === undefined ? undefined : nonFiniteRows(values, column.width, count);
@@ -75,8 +75,8 @@ function slabBytes({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
 }
 
 /**
- * Negative where one of the values is not finite: then their sum is not, and no sum of finite float32 is beyond a float64.
- * Sixteen at a time, in two sums: one after the other each addition would wait for the one before it.
+ * Negative if one of the values is not finite: then neither is their sum, and no sum of finite float32 overflows a float64.
+ * Sixteen at a time, in two sums, because in a single sum each addition would wait for the previous one.
  */
 export function judge(values: Float32Array, from: number, to: number): number {
   let sum = 0;
@@ -95,7 +95,7 @@ export function judge(values: Float32Array, from: number, to: number): number {
   return sum - sum === 0 ? 0 : -1;
 }
 
-/** The rows of an input that is one vector: the column itself where every record has its row, else a copy without the gaps. */
+/** The rows of an input that is one vector: the column itself if every record has a row, otherwise a copy without gaps. */
 function slabOf(column: VectorColumn, count: number, recordOf: Int32Array, rows: number, slab: () => Tensor): Tensor {
   const { values, width } = column;
   if (rows === count) return values;

@@ -8,7 +8,7 @@ import { TOP_HELPER } from './functions/selection.ts';
 import { TEXT_HELPERS } from './functions/texts.ts';
 import { CIVIL_HELPER } from './functions/time.ts';
 
-/** One that calls another stands before it. */
+/** A helper comes after those that it calls. */
 const HELPERS: readonly string[] = [
   TAGS_HELPER,
   ...LOOKUP_HELPERS,
@@ -21,7 +21,7 @@ const HELPERS: readonly string[] = [
   ...TEXT_HELPERS,
 ];
 
-/** The helpers that a program calls, and those that they call. */
+/** The helpers that a program calls, directly or through others. */
 export function helpersOf(code: string): string[] {
   const used: string[] = [];
   for (const helper of HELPERS) {

@@ -10,7 +10,7 @@ import type { Transforms } from './transforms.ts';
 import type { Compiled, CompiledInputs, InputProgram, Line, RowFiller, Scope } from './types.ts';
 import { describe, isNumeric, type NumericValue, remembered } from './value.ts';
 
-/** Widest row of one input. */
+/** Most values in a row of one input. */
 const MAX_ROW_WIDTH = 1 << 20;
 
 export interface InputsSpec {
@@ -20,7 +20,7 @@ export interface InputsSpec {
   readonly transforms?: Transforms;
 }
 
-/** Compiles a bundle's preprocessing: all inputs and the values they share, as one function over a frame. */
+/** Compiles a bundle's preprocessing: all inputs and the values that they share, as one function over a frame. */
 export function compileInputs(spec: InputsSpec): Compiled<CompiledInputs> {
   const wants = new Wants();
   const names = new InputNames(spec.scope, wants);
@@ -123,7 +123,7 @@ function emitInput(body: Block, input: InputProgram, k: number, lines: readonly 
   }
 }
 
-/** The slot of the vector that alone is the row of an input, see float32-vectors.ts. */
+/** The slot of a vector that is an input's whole row, see float32-vectors.ts. */
 function wholeSlot(input: InputProgram, lines: readonly TypedLine[]): number | undefined {
   return lines.length === 1 ? passedSlot(lines[0].value, input.dtype) : undefined;
 }
@@ -132,7 +132,7 @@ function declareSlab(program: Program, input: InputProgram, k: number, typed: re
   const { slab, words } = DTYPES[input.dtype];
   const lines = [`const m${k} = () => lent === undefined ? new ${slab}(count * ${widthOf(typed)}) : lent.slab(${k});`];
   const whole = wholeSlot(input, typed);
-  // Where the column is the slab, there is none to be written to: its words are never looked at.
+  // If the column is the slab, nothing is written to it, so its words are never used.
   const isColumn = whole === undefined ? '' : `${program.hoist(`float32Values(columns[${whole}])`)} !== undefined`;
   lines.push(`const s${k} = ${whole === undefined ? `m${k}()` : `${isColumn} ? columns[${whole}].values : m${k}()`};`);
   if (words) lines.push(`const w${k} = new Int32Array(s${k}.buffer, s${k}.byteOffset);`);
@@ -141,7 +141,7 @@ function declareSlab(program: Program, input: InputProgram, k: number, typed: re
   return lines;
 }
 
-/** The expression for what is handed on. */
+/** The expression for the finished slab. */
 function finishedSlab(program: Program, input: InputProgram, k: number, typed: readonly TypedLine[]): string {
   const whole = wholeSlot(input, typed);
   if (whole === undefined) return `s${k}`;

@@ -6,7 +6,7 @@ import { BrokenName, type Expr, ExpressionError } from './syntax.ts';
 import type { EventField, Scope, ViewRef } from './types.ts';
 import type { Absence, MixedValue, NumericValue, StringValue, TextPlace, Value } from './value.ts';
 
-/** Event columns that generated code reads, in the order in which it first does: the slots of `frame.columns`. */
+/** Event columns that generated code reads, in order of first use: the slots of `frame.columns`. */
 export class Wants {
   readonly list: ColumnWant[] = [];
 
@@ -16,7 +16,7 @@ export class Wants {
   }
 }
 
-/** Names before the model: `event.FIELD`, `VIEW.COLUMN`, and what `let` has made so far. */
+/** Names before the model: `event.FIELD`, `VIEW.COLUMN`, and the `let` names so far. */
 export class InputNames implements Names {
   readonly lets = new Map<string, Value | undefined>();
   private readonly scope: Scope;
@@ -59,7 +59,7 @@ export class InputNames implements Names {
     return this.eventField(name, field, field.width);
   }
 
-  /** `event.image[784]` says how wide the vector is, where the schema does not. */
+  /** `event.image[784]` gives the width of a vector if the schema does not. */
   indexed(of: Expr, width: number): Value | undefined {
     const field = of.kind === 'member' && of.object === 'event' ? this.scope.event.get(of.name) : undefined;
     if (of.kind !== 'member' || field?.kind !== 'vector') return undefined;
@@ -129,7 +129,7 @@ const INSTEAD =
 
 const MAX_EVENT_VECTOR = 1 << 20;
 
-/** What an earlier line made; nothing where that line has a finding. */
+/** The value of an earlier line; throws BrokenName if that line has a finding. */
 export function known(name: string, value: Value | undefined): Value {
   if (value === undefined) throw new BrokenName(name);
   return value;

@@ -1,4 +1,4 @@
-/** `did you mean X? `, or nothing where no known word is near. Of two as near, the one that `word` begins is taken. */
+/** `did you mean X? `, or nothing if no known word is near. Of two equally near words, one that begins with `word` wins. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const { length } = word.slice(word.lastIndexOf('.') + 1);
   const limit = length <= 4 ? 1 : length <= 8 ? 2 : 3;
@@ -8,7 +8,7 @@ export function didYouMean(word: string, known: readonly string[]): string {
   return best === undefined ? '' : `did you mean ${best.candidate}? `;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours that lead from one word to the other. */
+/** Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other. */
 function distance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

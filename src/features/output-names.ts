@@ -5,7 +5,7 @@ import { type Expr, ExpressionError } from './syntax.ts';
 import type { OutputRef } from './types.ts';
 import type { NumericValue, Value } from './value.ts';
 
-/** A model output that generated code reads; `array` is its name there. */
+/** A model output that generated code reads, where it is named `array`. */
 export interface UsedOutput {
   readonly name: string;
   readonly width: number;
@@ -13,7 +13,7 @@ export interface UsedOutput {
   readonly elements: Set<number> | 'all';
 }
 
-/** Names after the model: its outputs, and `prediction.NAME` for what earlier lines made. */
+/** Names after the model: its outputs, and `prediction.NAME` for the results of earlier lines. */
 export class OutputNames implements Names {
   readonly predictions = new Map<string, Value | undefined>();
   /** In the order of frame.outputs. */
@@ -38,7 +38,7 @@ export class OutputNames implements Names {
     return known(name, this.predictions.get(name));
   }
 
-  /** An output of one value is a number, and its `[0]` is itself; it has no other element. */
+  /** An output of one value is a number; its `[0]` is the number itself, and no other index is valid. */
   indexed(of: Expr, index: number): Value | undefined {
     if (of.kind !== 'name') return undefined;
     const value = this.name(of.name);

@@ -92,7 +92,7 @@ function columnOf(value: NumericValue | LabelValue): (count: number) => Column {
   return value.kind === 'number' ? numberColumn : (count) => vectorColumn(count, value.width);
 }
 
-/** Writes the value into its column and returns the lines that name the column's parts, once a frame. */
+/** Writes the value into its column and returns the statements, run once a frame, that bind the column's parts. */
 function emitPrediction(body: Block, value: NumericValue | LabelValue, k: number): string[] {
   if (value.kind === 'label') {
     body.push(`d${k}[i] = ${value.code(body)};`);
@@ -108,7 +108,7 @@ function emitPrediction(body: Block, value: NumericValue | LabelValue, k: number
   return [`const d${k} = columns[${k}].values;`, `const p${k} = columns[${k}].present;`];
 }
 
-/** Passes over a record of which an output element that is used is not finite: x - x is 0 for finite x only. */
+/** Skips a record for which a used element of an output is not finite: x - x is 0 only for finite x. */
 function finiteTest(used: readonly UsedOutput[]): string[] {
   const lines: string[] = [];
   for (const { array, width, elements } of used) {

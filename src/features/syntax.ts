@@ -2,11 +2,11 @@ import jsep from 'jsep';
 import { type Node, pathInEvent } from './event-path.ts';
 
 /**
- * Text → syntax tree. The grammar is JavaScript's for operators, calls and members, as the library jsep reads it;
+ * Text → syntax tree. Operators, calls and members follow JavaScript's grammar, as read by the library jsep;
  * everything that is not in `Expr` is refused here, so later steps never see it.
  *
- * Promise: whatever the text, it returns or throws an ExpressionError; time and stack are bounded by the limits below.
- * `??` stands where JavaScript has it, below comparison, and mixes with `||` and `&&` only in parentheses.
+ * Promise: for any text, it returns or throws an ExpressionError; time and stack are bounded by the limits below.
+ * `??` has JavaScript's precedence, below comparison, and mixes with `||` and `&&` only in parentheses.
  */
 export const MAX_EXPRESSION_CHARS = 65_536;
 export const MAX_EXPRESSION_DEPTH = 64;
@@ -14,12 +14,12 @@ export const MAX_EXPRESSION_DEPTH = 64;
 export type BinaryOp = '+' | '-' | '*' | '/' | '%' | '<' | '<=' | '>' | '>=' | '==' | '!=' | '&&' | '||' | '??';
 export type UnaryOp = '-' | '+' | '!';
 
-/** `at` is the 0-based character of the text where the node begins. */
+/** `at` is the 0-based character of the text at which the node begins. */
 export type Expr = { readonly at: number } & (
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'text'; readonly value: string }
   | { readonly kind: 'name'; readonly name: string }
-  /** Of `event` the name may be a path, `customer.age`. */
+  /** For `event` the name may be a path, `customer.age`. */
   | { readonly kind: 'member'; readonly object: string; readonly name: string }
   | { readonly kind: 'index'; readonly of: Expr; readonly index: Expr }
   | { readonly kind: 'list'; readonly items: readonly Expr[] }
@@ -29,7 +29,7 @@ export type Expr = { readonly at: number } & (
   | { readonly kind: 'choose'; readonly test: Expr; readonly yes: Expr; readonly no: Expr }
 );
 
-/** An expression that is wrong at a place; becomes a Finding. */
+/** An expression with a mistake at a place; becomes a Finding. */
 export class ExpressionError extends Error {
   readonly at: number;
   readonly remedy: string;
@@ -42,7 +42,7 @@ export class ExpressionError extends Error {
   }
 }
 
-/** The use of a name whose own line has a finding already: not reported again. */
+/** The use of a name whose own line already has a finding: not reported again. */
 export class BrokenName extends ExpressionError {
   constructor(name: string) {
     super(0, `${name} is broken`, `correct ${name}`);
@@ -81,13 +81,13 @@ const OTHER_LANGUAGES: readonly (readonly [RegExp, string])[] = [
   [/^if\b/i, 'write test ? x : y'],
 ];
 
-/** What Python, SQL or a spreadsheet would have here. */
+/** The remedy for syntax of Python, SQL or spreadsheets at this place. */
 function otherLanguage(text: string, at: number): string | undefined {
   if (/\bnot\s+$/i.test(text.slice(0, at))) return 'write !x for not x';
   return OTHER_LANGUAGES.find(([words]) => words.test(text.slice(at)))?.[1];
 }
 
-/** The part of the library's class that is overridden; its type declarations leave the class out. */
+/** The overridden part of the library's class, which its type declarations omit. */
 interface JsepInstance {
   readonly expr: string;
   index: number;
@@ -106,8 +106,8 @@ const Jsep = (jsep as unknown as { Jsep: new (text: string) => JsepInstance }).J
 const COMMA = 44;
 
 /**
- * The library's parser with three things added: where each token begins, which nodes stood in parentheses, and a depth limit.
- * It is also stricter: the library reads `f(a b)`, `a;` and `(a, b)` without complaint.
+ * The library's parser with three additions: where each token begins, which nodes were in parentheses, and a depth limit.
+ * It is also stricter: the library accepts `f(a b)`, `a;` and `(a, b)`.
  */
 class PositionedParser extends Jsep {
   private depth = 0;
@@ -171,7 +171,7 @@ class PositionedParser extends Jsep {
     return this.index < this.expr.length ? JSON.stringify(this.expr.charAt(this.index)) : 'the end';
   }
 
-  // Text nested without end → the recursive parser exhausts the stack → a limit before that.
+  // Deeply nested text → the recursive parser exhausts the stack → a depth limit.
   private descend(): void {
     if (++this.depth > 2 * MAX_EXPRESSION_DEPTH) throw tooDeep(this.index);
   }
@@ -258,7 +258,7 @@ function member(node: Node, at: number, depth: number): Expr {
   );
 }
 
-/** `a || b ?? c` reads two ways; JavaScript refuses it too. */
+/** `a || b ?? c` can be read in two ways; JavaScript refuses it too. */
 function refuseMixed(node: Node, at: number): void {
   const group = (op: unknown): string | undefined =>
     op === '??' ? '??' : op === '||' || op === '&&' ? 'logic' : undefined;
@@ -275,7 +275,7 @@ function refuseMixed(node: Node, at: number): void {
   }
 }
 
-/** Binary and conditional nodes are made without a place of their own: they begin where their leftmost part does. */
+/** Binary and conditional nodes have no place of their own: they begin where their leftmost part begins. */
 function startOf(node: Node): number {
   let here: Node = node;
   while (here.start === undefined) {

@@ -3,38 +3,38 @@ import type { ViewSpec } from '../kernel/cells/views.ts';
 import type { Column } from '../kernel/columns.ts';
 import type { Frame, Tensor } from '../kernel/frame.ts';
 
-/** What the names in an expression mean. `event.x`, `VIEW.column`, `let` names, and after the model its outputs and `prediction.x`. */
+/** What the names in an expression mean: `event.x`, `VIEW.column`, `let` names, and after the model its outputs and `prediction.x`. */
 export interface Scope {
   readonly event: EventFields;
   readonly views: ReadonlyMap<string, ViewRef>;
 }
 
-/** Fields of the event by their path: `customer.age` is a field of a record inside of it. */
+/** Fields of the event by path: `customer.age` is a field of a nested record. */
 export interface EventFields {
   get(path: string): EventField | undefined;
-  /** Those that a person may mean; records inside themselves are not listed to no end. */
+  /** Names that a person may mean; recursive records are not listed endlessly. */
   keys(): Iterable<string>;
-  /** Why a path leads to no field, and what to do; where it says nothing, it is not known. */
+  /** Why a path leads to no field, and what to do; undefined if the name is simply unknown. */
   why?(path: string): { readonly message: string; readonly remedy: string } | undefined;
 }
 
-/** A field of the event's schema, as the expression language sees it. */
+/** A field of the event's schema, as seen by the expression language. */
 export interface EventField {
-  /** mixed: a union whose values may be of several kinds; none: a type that no expression reads. */
+  /** mixed: a union whose values may be of several kinds; none: a type that expressions cannot read. */
   readonly kind: 'number' | 'string' | 'vector' | 'mixed' | 'none';
-  /** Of what is mixed. */
+  /** Of a mixed field. */
   readonly parts?: readonly ('number' | 'string')[];
   /** For messages. */
   readonly avroType?: string;
-  /** Of a type that no expression reads: what to write instead. */
+  /** For a type that expressions cannot read: what to write instead. */
   readonly instead?: string;
   readonly logicalType?: string;
   readonly nullable: boolean;
-  /** Width of a vector; 0 when the expression must say it, `event.image[784]`. */
+  /** Width of a vector; 0 if the expression must give it, `event.image[784]`. */
   readonly width: number;
 }
 
-/** Where a view lies in a frame's reads. */
+/** Where a view is in a frame's reads. */
 export interface ViewRef {
   /** Index into frame.reads. */
   readonly read: number;
@@ -43,7 +43,7 @@ export interface ViewRef {
   readonly viewsInRead: number;
   readonly rowWidth: number;
   readonly spec: ViewSpec;
-  /** What the topology does where a value is not there; `impute` obliges the bundle to say with what (`??`). */
+  /** What the topology does about a missing value; with `impute` the bundle must supply one (`??`). */
   readonly onMissing: 'impute' | 'dead-letter' | 'drop';
 }
 
@@ -56,8 +56,8 @@ export interface Line {
 }
 
 /**
- * Something wrong with an expression: which line, where in it, and the remedy.
- * An `error` stops the program; a `warning` says that some records will be dead-lettered.
+ * A mistake in an expression: in which line, where in it, and the remedy.
+ * An `error` yields no program; a `warning` says that some records will be dead-lettered.
  */
 export interface Finding {
   readonly severity: 'error' | 'warning';
@@ -68,20 +68,20 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** What a compilation gives: with a program all findings are warnings, without one at least one is an error. */
+/** The result of a compilation: with a program all findings are warnings; without one at least one is an error. */
 export type Compiled<T> =
   | { readonly ok: true; readonly program: T; readonly findings: readonly Finding[] }
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /**
  * Preprocessing, compiled: fills `frame.inputs` row by row for every OPEN record, sets `frame.rows` and `frame.recordOf`.
- * A row with a value that is not finite in the input's dtype dead-letters its record as `feature-not-finite` and takes no row.
+ * A value that is not finite in the input's dtype dead-letters its record as `feature-not-finite`, which then takes no row.
  */
 export type RowFiller = (frame: Frame, lent?: RowMemory) => void;
 
-/** What rows are filled into, in place of new memory: as long as `frame.count` rows take, whatever it holds. */
+/** Memory for rows in place of new memory: room for `frame.count` rows, with any content. */
 export interface RowMemory {
-  /** Of input `k`; not asked for where a column of the event is the slab. */
+  /** For input `k`; not called if a column of the event is the slab. */
   slab(k: number): Tensor;
   readonly recordOf: Int32Array;
 }
@@ -93,11 +93,11 @@ export interface InputProgram {
 }
 
 export interface CompiledInputs {
-  /** Event columns the program reads, in slot order: decode must deliver these. */
+  /** Event columns that the program reads, in slot order: decode must deliver these. */
   readonly wants: readonly ColumnWant[];
   /** Values per row, by input. */
   readonly widths: readonly number[];
-  /** A name a column of each input (`tod[0]`…), for people. */
+  /** A name for each column of each input (`tod[0]`…), for people. */
   readonly columnNames: readonly (readonly string[])[];
   readonly fill: RowFiller;
   /** The generated source, for people. */
@@ -119,9 +119,9 @@ export interface CompiledPredictions {
   readonly fetches: readonly string[];
   /** In slot order. */
   readonly predictions: readonly PredictionField[];
-  /** Fresh columns of so many entries, in slot order. */
+  /** Fresh columns of `count` entries, in slot order. */
   readonly columns: (count: number) => readonly Column[];
-  /** Into columns of the frame's length with everything missing; fresh ones if not given. */
+  /** Writes into `columns`, which are as long as the frame with everything missing; by default into fresh ones. */
   readonly predict: (frame: Frame, columns?: readonly Column[]) => void;
   readonly source: string;
 }
@@ -130,6 +130,6 @@ export interface PredictionField {
   readonly name: string;
   readonly kind: Extract<Column['kind'], 'number' | 'vector' | 'label'>;
   readonly width: number;
-  /** What a label may be. */
+  /** All labels that are possible. */
   readonly labels?: readonly string[];
 }

@@ -2,37 +2,37 @@ import { type Block, type Index, numberCode } from './emit.ts';
 import type { ViewRef } from './types.ts';
 
 /**
- * What an expression means once its names and types are known: what it is, when it can be missing, how its code is made.
+ * What an expression means once names and types are resolved: its kind, when it can be missing, and how its code is generated.
  * Numbers are float64, missing is NaN, booleans are 0 and 1.
  */
 export type Value = NumericValue | TextValue | TextsValue | StringValue | LabelValue | ViewValue | MixedValue;
 
-/** A way in which a value can be missing: whoever uses it says `??`, or hears of it. */
+/** A way in which a value can be missing: an expression that uses it must say `??`, or there is a finding. */
 export interface Absence {
-  /** `route.late_share`, `at(…)`: the culprit. */
+  /** The cause: `route.late_share`, `at(…)`. */
   readonly what: string;
   readonly severity: 'error' | 'warning';
   readonly message: string;
   readonly remedy: string;
-  /** Where it is: index of the line among all lines of the program, and character in it. */
+  /** Its place: index of the line among all lines of the program, and character in the line. */
   readonly lineIndex: number;
   readonly at: number;
 }
 
-/** A number, or a vector of them: `code` gives element k. For a number k is ignored. */
+/** A number, or a vector of numbers: `code` gives element k. For a number k is ignored. */
 export interface NumericValue {
   readonly kind: 'number' | 'vector';
   readonly width: number;
   readonly missing: readonly Absence[];
-  /** Known when compiling. */
+  /** Known at compile time. */
   readonly constant?: number;
-  /** Of a vector: all elements, known when compiling. */
+  /** For a vector: all elements, known at compile time. */
   readonly constants?: readonly number[];
-  /** Elements are read, not computed: no need to store them before reading them twice. */
+  /** Elements are read, not computed: they need not be stored to be read twice. */
   readonly stored: boolean;
-  /** The event's column that it is, of vectors; asking makes the column wanted. */
+  /** For a vector that is an event column: its slot; asking makes the column wanted. */
   readonly eventSlot?: () => number;
-  /** The event's field that it is, where its type says what it counts: `timestamp-micros`. */
+  /** The event field that it is, if its type gives a unit: `timestamp-micros`. */
   readonly counts?: { readonly field: string; readonly logicalType: string };
   /** The store column that it is, for messages. */
   readonly column?: { readonly view: string; readonly name: string };
@@ -45,13 +45,13 @@ export interface TextValue {
   readonly text: string;
 }
 
-/** A list of string constants: what a text is looked up in. */
+/** A list of string constants, in which a text is looked up. */
 export interface TextsValue {
   readonly kind: 'texts';
   readonly texts: readonly string[];
 }
 
-/** A string of the record: a column of the event, or a part of one. No string is made of it. */
+/** A text of the record: a column of the event, or a part of one. It is never made into a string. */
 export interface StringValue {
   readonly kind: 'string';
   readonly missing: readonly Absence[];
@@ -66,7 +66,7 @@ export interface TextPlace {
   readonly end: string;
 }
 
-/** One of a fixed list of strings, as its index; -1 where missing. */
+/** One of a fixed list of strings, as its index; -1 if missing. */
 export interface LabelValue {
   readonly kind: 'label';
   readonly labels: readonly string[];
@@ -74,7 +74,7 @@ export interface LabelValue {
   code(block: Block): string;
 }
 
-/** A union of the event: number(…) and text(…) take of it what they can; a value of another branch is missing there. */
+/** A union of the event: number(…) and text(…) take the branches of their kind; values of other branches are missing. */
 export interface MixedValue {
   readonly kind: 'mixed';
   readonly avroType: string;
@@ -129,12 +129,12 @@ export function vector(
   return { kind: 'vector', width, missing, stored: false, code };
 }
 
-/** The atom that holds element k of a vector, or the number: numbers do not depend on k and go outside loops. */
+/** The atom with element k of a vector, or with the number; numbers do not depend on k, so they are bound outside loops. */
 export function read(value: NumericValue, block: Block, k: Index): string {
   return value.kind === 'number' ? block.root.bind(value.code(block.root, 0)) : block.bind(value.code(block, k));
 }
 
-/** The same value, computed at most once a record, however often it is used. */
+/** The same value, computed at most once for each record, however often it is used. */
 export function remembered(value: NumericValue): NumericValue {
   if (value.constant !== undefined || value.stored) return value;
   let atom: string | undefined;

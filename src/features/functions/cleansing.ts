@@ -7,26 +7,26 @@ export const CLEANSING: readonly FunctionSpec[] = [
   {
     name: 'atLeast',
     signature: 'atLeast(x, low)',
-    doc: 'x, but missing where it lies below low: for values that cannot be.',
+    doc: 'x, or missing if x is below low: for impossible values.',
     formula: 'x if x ≥ low, else missing',
     missing: 'Missing stays missing.',
     example: { expression: 'atLeast(-3, 0) ?? 569', gives: 569 },
     build: (call) => {
       call.arity(2);
-      const absence = call.absence('is missing where the value lies below the bound');
+      const absence = call.absence('is missing if the value is below the bound');
       return call.map(2, (x, low) => `(${x} >= ${low} ? ${x} : NaN)`, [absence]);
     },
   },
   {
     name: 'atMost',
     signature: 'atMost(x, high)',
-    doc: 'x, but missing where it lies above high.',
+    doc: 'x, or missing if x is above high.',
     formula: 'x if x ≤ high, else missing',
     missing: 'Missing stays missing.',
     example: { expression: 'atMost(12, 10) ?? 5', gives: 5 },
     build: (call) => {
       call.arity(2);
-      const absence = call.absence('is missing where the value lies above the bound');
+      const absence = call.absence('is missing if the value is above the bound');
       return call.map(2, (x, high) => `(${x} <= ${high} ? ${x} : NaN)`, [absence]);
     },
   },
@@ -34,7 +34,7 @@ export const CLEANSING: readonly FunctionSpec[] = [
     {
       name: 'clip',
       signature: 'clip(x, low, high)',
-      doc: 'x, moved to the nearer bound where it lies outside.',
+      doc: 'x, or the nearer bound if x is outside the bounds.',
       formula: 'min(max(x, low), high)',
       missing: 'A missing argument gives missing.',
       example: { expression: 'clip(12, 0, 10)', gives: 10 },
@@ -45,9 +45,9 @@ export const CLEANSING: readonly FunctionSpec[] = [
   {
     name: 'impute',
     signature: 'impute(x, default)',
-    doc: 'x, or where it is missing the default: numbers, or text; the same as x ?? default.',
+    doc: 'x, or the default if x is missing; numbers or text. Same as x ?? default.',
     formula: 'x, else default',
-    missing: 'Missing only where both are.',
+    missing: 'Missing only if both are.',
     example: { expression: 'impute(0 / 0, 7)', gives: 7 },
     more: [
       { expression: 'ordinal(impute(event.carrier, "none"), ["AA", "none"])', gives: 1, given: { carrier: null } },
@@ -60,7 +60,7 @@ export const CLEANSING: readonly FunctionSpec[] = [
   {
     name: 'missing',
     signature: 'missing(x)',
-    doc: 'Whether x is missing: 1 or 0. x is a view (no row, or no such view in it), text, a number, or each element of a vector.',
+    doc: 'Whether x is missing: 1 or 0. x is a view (no row, or a row without that view), text, a number, or each element of a vector.',
     formula: '1 if x is missing, else 0',
     missing: 'Never missing.',
     example: { expression: 'missing(0 / 0)', gives: 1 },
@@ -76,48 +76,48 @@ export const CLEANSING: readonly FunctionSpec[] = [
   {
     name: 'within',
     signature: 'within(x, low, high)',
-    doc: 'x, but missing where it lies outside the bounds; atLeast and atMost at once.',
+    doc: 'x, or missing if x is outside the bounds: atLeast and atMost in one.',
     formula: 'x if low ≤ x ≤ high, else missing',
     missing: 'Missing stays missing.',
     example: { expression: 'within(451, -90, 60) ?? 15', gives: 15 },
     build: (call) => {
       call.arity(3);
-      const absence = call.absence('is missing where the value lies outside the bounds');
+      const absence = call.absence('is missing if the value is outside the bounds');
       return call.map(3, (x, low, high) => `(${x} >= ${low} && ${x} <= ${high} ? ${x} : NaN)`, [absence]);
     },
   },
   {
     name: 'missingIf',
     signature: 'missingIf(x, value, …)',
-    doc: 'x, but missing where it is one of the values that stand for "not known", such as -999.',
+    doc: 'x, or missing if x is one of the values that stand for "not known", such as -999.',
     formula: 'x if x ≠ value, else missing',
     missing: 'Missing stays missing.',
     example: { expression: 'missingIf(-999, -1, -999) ?? 20', gives: 20 },
     build: (call) => {
       call.arity(2, Number.POSITIVE_INFINITY);
       const marks = call.args.slice(1).map((_, k) => numberCode(call.constant(k + 1)));
-      const absence = call.absence('is missing where the value stands for "not known"');
+      const absence = call.absence('is missing if the value stands for "not known"');
       return call.map(1, (x) => `(${marks.map((mark) => `${x} === ${mark}`).join(' || ')} ? NaN : ${x})`, [absence]);
     },
   },
   {
     name: 'finite',
     signature: 'finite(x)',
-    doc: 'x, but missing where it is infinite, as after a division by 0.',
+    doc: 'x, or missing if x is infinite, as after a division by 0.',
     formula: 'x if |x| < ∞, else missing',
     missing: 'Missing stays missing.',
     example: { expression: 'finite(1 / 0) ?? 0', gives: 0 },
     build: (call) => {
       call.arity(1);
-      return call.map(1, (x) => `(${x} - ${x} === 0 ? ${x} : NaN)`, [call.absence('is missing where it is infinite')]);
+      return call.map(1, (x) => `(${x} - ${x} === 0 ? ${x} : NaN)`, [call.absence('is missing if it is infinite')]);
     },
   },
   {
     name: 'cast',
     signature: 'cast(x, "int32")',
-    doc: 'x as a type holds it: int8, int16, int32, int64, uint8, uint16, uint32 cut the fraction off, float32 rounds to the nearest, bool is 1 for all but 0. The last line of an input is cast to its type anyway.',
+    doc: 'x as a type holds it: int8, int16, int32, int64, uint8, uint16, uint32 cut off the fraction, float32 rounds to the nearest, bool is 1 for any number but 0. The values of an input are cast to its type anyway.',
     formula: 'trunc x, or the float32 nearest to x, or x ≠ 0',
-    missing: 'Missing stays missing. A whole type gives missing where x is out of its range, never another number.',
+    missing: 'Missing stays missing. An integer type gives missing if x is out of its range, never another number.',
     example: { expression: 'cast(-2.9, "int32")', gives: -2 },
     more: [
       { expression: 'cast(300, "uint8") ?? 255', gives: 255 },
@@ -131,14 +131,14 @@ export const CLEANSING: readonly FunctionSpec[] = [
       const [, unsigned, bits] = /^(u?)int(8|16|32|64)$/.exec(type) ?? [];
       if (bits === undefined || (unsigned === 'u' && bits === '64')) {
         const known = 'int8, int16, int32, int64, uint8, uint16, uint32, float32, bool';
-        call.fail(`${JSON.stringify(type)} is none of ${known}`, 1);
+        call.fail(`${JSON.stringify(type)} is not a type: write ${known}`, 1);
       }
       const low = unsigned === 'u' ? 0 : -(2 ** (Number(bits) - 1));
       const beyond = unsigned === 'u' ? 2 ** Number(bits) : -low;
-      // Between low - 1 and low the fraction is cut off to low; at 64 bits low - 1 is low itself.
+      // Values between low - 1 and low are truncated to low; for 64 bits, low - 1 equals low in float64.
       const above = low - 1 === low ? `>= ${numberCode(low)}` : `> ${numberCode(low - 1)}`;
       return call.map(1, (x) => `(${x} ${above} && ${x} < ${beyond} ? Math.trunc(${x}) : NaN)`, [
-        call.absence(`is missing where the value is out of the range of ${type}`),
+        call.absence(`is missing if the value is out of the range of ${type}`),
       ]);
     },
   },

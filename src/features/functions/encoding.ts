@@ -12,7 +12,7 @@ export const ENCODING: readonly FunctionSpec[] = [
   {
     name: 'cyclic',
     signature: 'cyclic(x, period, harmonics)',
-    doc: 'Sine and cosine of x on a circle, so that the end of a day lies beside its beginning: sin1, cos1, sin2, cos2, … Period and harmonics are constants; harmonics is 1 where left out.',
+    doc: 'Sine and cosine of x on a circle, so that the end of a day lies beside its beginning: sin1, cos1, sin2, cos2, … Period and harmonics are constants; harmonics is 1 by default.',
     formula: 'sin(2πh·x / period), cos(2πh·x / period) for h = 1 … harmonics',
     missing: THROUGHOUT,
     example: { expression: 'cyclic(0, 1440, 2)', gives: [0, 1, 0, 1] },
@@ -33,9 +33,9 @@ export const ENCODING: readonly FunctionSpec[] = [
   {
     name: 'oneHot',
     signature: 'oneHot(x, n or [a, b, …])',
-    doc: 'n columns: 1 in column x, 0 elsewhere. Instead of n a list of texts or numbers: 1 in the column of x. What is none of 0 … n-1, or none of the list, gives zeros. n is a constant.',
+    doc: 'n columns: 1 in column x, 0 elsewhere. With a list of texts or numbers in place of n: 1 in the column of the element equal to x. An x that is not one of 0 … n-1, or not in the list, gives zeros. n is a constant.',
     formula: '1 if x = k, else 0, for k = 0 … n-1; or 1 if x = list[k]',
-    missing: `${THROUGHOUT} For zeros write oneHot(x, n) ?? 0; for a column of its own oneHot(ordinal(x, [a, b], -1) ?? 2, 3).`,
+    missing: `${THROUGHOUT} To get zeros, write oneHot(x, n) ?? 0; to give missing its own column, oneHot(ordinal(x, [a, b], -1) ?? 2, 3).`,
     example: { expression: 'oneHot(2, 4)', gives: [0, 0, 1, 0] },
     more: [
       { expression: 'oneHot(event.carrier, ["AA", "DL", "UA"])', gives: [0, 1, 0], given: { carrier: 'DL' } },
@@ -61,7 +61,7 @@ export const ENCODING: readonly FunctionSpec[] = [
   {
     name: 'multiHot',
     signature: 'multiHot(v, n)',
-    doc: 'n columns: 1 in each column that an element of v names, 0 elsewhere. Or multiHot(text, [a, b, …], ","): 1 for each text of the list that stands in a text between separators. What is out of range or not in the list sets nothing.',
+    doc: 'n columns: 1 in each column that an element of v names, 0 elsewhere. Or multiHot(text, [a, b, …], ","): 1 for each text of the list that occurs between separators. Elements out of range or not in the list set nothing.',
     formula: '1 if k is among v, else 0; or 1 if list[k] is among the parts of the text',
     missing: 'A missing element sets nothing. A missing text gives missing throughout.',
     example: { expression: 'multiHot([3, 0, 0 / 0], 4)', gives: [1, 0, 0, 1] },
@@ -77,7 +77,7 @@ export const ENCODING: readonly FunctionSpec[] = [
   {
     name: 'cross',
     signature: 'cross(v, w)',
-    doc: 'Every element of v times every element of w, the first of v with all of w first: of two one-hot vectors the one-hot vector of the pair.',
+    doc: 'Every element of v times every element of w, beginning with the first of v times all of w. For two one-hot vectors, this is the one-hot vector of the pair.',
     formula: 'v[i] · w[j] in column i · width(w) + j',
     missing: 'A missing element gives missing in its products.',
     example: { expression: 'cross(oneHot(1, 2), [5, 6, 7])', gives: [0, 0, 0, 5, 6, 7] },
@@ -97,7 +97,7 @@ export const ENCODING: readonly FunctionSpec[] = [
   {
     name: 'polynomial',
     signature: 'polynomial(v, degree, interactions)',
-    doc: 'All products of up to `degree` elements of v: first the elements themselves, then pairs, and so on, each group in the order of its factors. With interactions = 1 only products of different elements. Without the constant 1. Constants.',
+    doc: 'All products of up to `degree` elements of v: first the elements themselves, then pairs, and so on, each group in the order of its factors. With interactions = 1, only products of different elements. The constant 1 is not included. degree and interactions are constants.',
     formula: 'v[i], v[i]·v[j] for i ≤ j, v[i]·v[j]·v[k] for i ≤ j ≤ k, …',
     missing: 'A missing element gives missing in its products.',
     example: { expression: 'polynomial([2, 3], 2)', gives: [2, 3, 4, 6, 9] },
@@ -121,7 +121,7 @@ function oneHotOf(call: Call): NumericValue {
   });
 }
 
-/** Elements name columns: a vector of zeros in which they are set. */
+/** A vector of zeros, with 1 in each column that an element names. */
 function multiHotOf(call: Call): NumericValue {
   call.arity(2);
   const v = call.vector(0);
@@ -162,7 +162,7 @@ function tagsOf(call: Call): NumericValue {
   });
 }
 
-/** Set up for programs that use it. */
+/** Set up only for programs that use it. */
 export const TAGS_HELPER = [
   'const $tags = (bytes, start, end, separator, room, slots, offsets, keys) => {',
   '  for (let from = start; from <= end; ) {',

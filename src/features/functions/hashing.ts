@@ -5,8 +5,8 @@ import type { Call, FunctionSpec } from './spec.ts';
 import { textArgument } from './texts.ts';
 
 /**
- * MurmurHash3 (32 bits) of text as UTF-8, of numbers as the eight bytes of a float64, little-endian. The first part is hashed with
- * seed 0, each further part with the hash before it as its seed. Any library that has the function can make the same columns.
+ * MurmurHash3 (32 bits) of text as UTF-8, and of numbers as the eight bytes of a little-endian float64. The first part is hashed with
+ * seed 0; the hash of each part is the seed of the next. Any library with this function can produce the same columns.
  */
 const MOST_BUCKETS = 2 ** 31;
 
@@ -25,7 +25,7 @@ function hashOf(parts: readonly (NumericValue | StringValue)[], root: Block): { 
       gone.push(anyMissing(atom));
       const room = root.program.fixed('new Float64Array(1)');
       const bytes = root.program.fixed(`new Uint8Array(${room}.buffer)`);
-      // Adding 0 makes 0 of -0: the same number, and so the same bucket.
+      // Adding 0 turns -0 into 0: an equal number, and so the same bucket.
       hash = root.bind(`(${room}[0] = ${atom} + 0, $murmur(${bytes}, 0, 8, ${hash}))`);
     }
   }
@@ -62,7 +62,7 @@ export const HASHING: readonly FunctionSpec[] = [
   {
     name: 'hashed',
     signature: 'hashed(x, …, n)',
-    doc: 'n columns: 1 or -1 in one of them, 0 elsewhere; the sign is that of the hash, so that what falls together cancels rather than adds up. Columns of several fields are added: hashed(a, 64) + hashed(b, 64).',
+    doc: 'n columns: 1 or -1 in one of them, 0 elsewhere; the sign is that of the hash, so that collisions tend to cancel rather than add up. To combine several fields, add their columns: hashed(a, 64) + hashed(b, 64).',
     formula: 'sign(h) in column |h| mod n, where h = MurmurHash3(x), signed',
     missing: 'A missing part gives missing throughout.',
     example: { expression: 'hashed(event.carrier, 4)', gives: [0, 0, 0, 1], given: { carrier: 'DL' } },
@@ -80,7 +80,7 @@ export const HASHING: readonly FunctionSpec[] = [
   },
 ];
 
-/** Set up for programs that use it. Its results are 32-bit integers, signed: small enough to be no objects. */
+/** Set up only for programs that use it. Its results are signed 32-bit integers: small enough not to become objects. */
 export const MURMUR_HELPER = [
   'const $murmur = (bytes, start, end, seed) => {',
   '  let h = seed | 0, p = start;',

@@ -3,10 +3,10 @@ import { type Absence, describe, type NumericValue, read, scalar, union, vector 
 import type { Call, FunctionSpec } from './spec.ts';
 import { textArgument } from './texts.ts';
 
-/** Widest vector that an encoding may make, and longest list that a value is looked up in. */
+/** Widest vector that an encoding may make, and longest list that a value may be looked up in. */
 export const MAX_WIDTH = 65_536;
 
-/** Where a value stands in a list: `place` is an atom, 0 or above; -1 where it is none of the list, -2 where it is missing. */
+/** Where a value is in a list: `place` is an atom, 0 or above; -1 if the list does not contain it, -2 if it is missing. */
 export interface Found {
   readonly count: number;
   readonly of: NumericValue | 'text';
@@ -14,7 +14,7 @@ export interface Found {
   place(block: Block, k: Index): string;
 }
 
-/** Argument `keys` is a list of texts, or of numbers; argument `i` what is looked up in it. */
+/** Looks argument `i` up in argument `keys`, a list of texts or of numbers. */
 export function find(call: Call, i: number, keys: number): Found {
   const list = call.args[keys];
   const values: readonly (string | number)[] = list.kind === 'texts' ? list.texts : call.constants(keys);
@@ -26,7 +26,7 @@ export function find(call: Call, i: number, keys: number): Found {
 export function refuseTwice(call: Call, values: readonly (string | number)[], argument: number): void {
   const seen = new Set<string | number>();
   for (const value of values) {
-    if (seen.has(value)) call.fail(`${JSON.stringify(value)} stands in the list twice`, argument);
+    if (seen.has(value)) call.fail(`${JSON.stringify(value)} is in the list twice`, argument);
     seen.add(value);
   }
 }
@@ -72,7 +72,7 @@ function findNumber(call: Call, i: number, keys: readonly number[]): Found {
   };
 }
 
-/** What becomes of a place: `code` turns a known one into a value; one that is not known gives `unknown`, a literal. */
+/** Code for a place: `code` maps one in the list to a value; any other gives `unknown`, a literal. */
 function mapFound(
   found: Found,
   unknown: string,
@@ -87,20 +87,20 @@ function mapFound(
   return vector(found.of.width, missing, (block, k) => of(found.place(block, k), block));
 }
 
-/** The constant for what the list does not hold; missing where the argument is left out. */
+/** The constant for values that are not in the list; missing if the argument is omitted. */
 function unknownOf(call: Call, i: number): { code: string; absences: readonly Absence[] } {
   if (call.args.length > i) return { code: numberCode(call.constant(i)), absences: [] };
-  return { code: 'NaN', absences: [call.absence('is missing where the value is none of the list')] };
+  return { code: 'NaN', absences: [call.absence('is missing if the value is not in the list')] };
 }
 
 const MISSING =
-  'A missing x gives missing. An x that is none of the list gives `unknown`, a constant; missing where that is left out.';
+  'A missing x gives missing. An x that is not in the list gives `unknown`, a constant, or missing if that is omitted.';
 
 export const LOOKUP: readonly FunctionSpec[] = [
   {
     name: 'ordinal',
     signature: 'ordinal(x, [a, b, …], unknown)',
-    doc: 'Place of x in a list of texts or of numbers, counted from 0: a vocabulary. Text is compared byte for byte.',
+    doc: 'Index of x in a list of texts or numbers (a vocabulary), counted from 0. Text is compared byte for byte.',
     formula: 'k where x = list[k]',
     missing: MISSING,
     example: { expression: 'ordinal(event.carrier, ["AA", "DL"], -1)', gives: 1, given: { carrier: 'DL' } },
@@ -119,7 +119,7 @@ export const LOOKUP: readonly FunctionSpec[] = [
   {
     name: 'table',
     signature: 'table(x, [a, b, …], [1.5, 2.5, …], unknown)',
-    doc: 'The number that belongs to x: target means, frequencies, any list of pairs. The first list holds texts or numbers, the second a number for each.',
+    doc: 'The number that a table gives for x: target means, frequencies, any list of pairs. The first list holds texts or numbers, the second a number for each.',
     formula: 'value[k] where x = list[k]',
     missing: MISSING,
     example: {
@@ -135,7 +135,8 @@ export const LOOKUP: readonly FunctionSpec[] = [
       call.arity(3, 4);
       const found = find(call, 0, 1);
       const values = call.constants(2);
-      if (values.length !== found.count) call.fail(`${values.length} values do not go with ${found.count} of x`, 2);
+      if (values.length !== found.count)
+        call.fail(`${values.length} values for ${found.count} keys: both lists must be equally long`, 2);
       const { code, absences } = unknownOf(call, 3);
       let column: string | undefined;
       return mapFound(found, code, absences, (place, program) => {
@@ -146,7 +147,7 @@ export const LOOKUP: readonly FunctionSpec[] = [
   },
 ];
 
-/** The arguments of `$find` behind a text. Open addressing: `slots` holds places (-1: free), a power of two at least twice as many. */
+/** The arguments of `$find` after a text. Open addressing: `slots` holds places (-1: free), its size is a power of two. */
 export function textTable(texts: readonly string[], program: Program): string {
   const keys = texts.map((text) => Buffer.from(text, 'utf8'));
   let size = 4;
@@ -162,14 +163,14 @@ export function textTable(texts: readonly string[], program: Program): string {
   return [slots, offsets, Buffer.concat(keys)].map((part) => program.constant(part)).join(', ');
 }
 
-/** The hash of `$find`; who chooses keys chooses the bundle, so it need not withstand anybody. */
+/** The hash of `$find`. It need not withstand attacks: whoever chooses the keys also chooses the bundle. */
 function hashOf(key: Buffer): number {
   let hash = 0;
   for (const byte of key) hash = (Math.imul(hash, 31) + byte) | 0;
   return hash ^ (hash >>> 15);
 }
 
-/** Set up for programs that use them. */
+/** Set up only for programs that use them. */
 export const LOOKUP_HELPERS: readonly string[] = [
   [
     'const $find = (bytes, start, end, slots, offsets, keys) => {',

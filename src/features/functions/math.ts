@@ -45,7 +45,7 @@ function modCode(x: string, n: string): string {
   return `(Math.abs(${x}) <= ${EXACT} ? (${difference} < 0 ? ${difference} + ${n} : ${difference}) : $mod(${x}, ${n}))`;
 }
 
-/** JavaScript has NaN for ±1 to an infinite power, where C, numpy and so training have 1. */
+/** JavaScript gives NaN for ±1 to an infinite power; C and numpy, and therefore training, give 1. */
 function powerCode(x: string, y: string): string {
   const power = `Math.pow(${x}, ${y})`;
   if (/^[\d.]+$/.test(y)) return power;
@@ -54,8 +54,8 @@ function powerCode(x: string, y: string): string {
 
 export const MATH: readonly FunctionSpec[] = [
   one('abs', 'Magnitude.', '|x|', ['abs(-2.5)', 2.5], (x) => `Math.abs(${x})`),
-  one('floor', 'Next whole number below.', '⌊x⌋', ['floor(-1.5)', -2], (x) => `Math.floor(${x})`),
-  one('ceil', 'Next whole number above.', '⌈x⌉', ['ceil(1.2)', 2], (x) => `Math.ceil(${x})`),
+  one('floor', 'Largest whole number not above x.', '⌊x⌋', ['floor(-1.5)', -2], (x) => `Math.floor(${x})`),
+  one('ceil', 'Smallest whole number not below x.', '⌈x⌉', ['ceil(1.2)', 2], (x) => `Math.ceil(${x})`),
   one('round', 'Nearest whole number, halves upwards.', '⌊x + ½⌋', ['round(-2.5)', -2], (x) => `Math.round(${x})`),
   one('sqrt', 'Square root.', '√x', ['sqrt(9)', 3], (x) => `Math.sqrt(${x})`, `${STAYS} Below 0 gives missing.`),
   one('exp', 'Power of e.', 'e^x', ['exp(0)', 1], (x) => `Math.exp(${x})`),
@@ -65,8 +65,8 @@ export const MATH: readonly FunctionSpec[] = [
     'Natural logarithm of 1 + x, exact for small x: for counts and amounts with a long tail.',
     'ln(1 + x)',
     ['log1p(1)', Math.LN2],
-    // Counts are often 0, and the library call costs more than the test. A constant where it is 0: of two numbers that are
-    // computed, V8 makes a choice between objects, and boxes the logarithm (cause) → an object per record (effect).
+    // Counts are often 0, and the test is cheaper than the library call. The constant 0 matters: given two computed numbers, V8
+    // chooses between objects and boxes the logarithm (cause) → an object per record (effect) → 0 in place of x (guard).
     (x) => `(${x} === 0 ? 0 : Math.log1p(${x}))`,
     `${STAYS} Below -1 gives missing, -1 gives minus infinity.`,
   ),
@@ -74,7 +74,7 @@ export const MATH: readonly FunctionSpec[] = [
   one('log10', 'Logarithm to the base 10.', 'log₁₀ x', ['log10(1000)', 3], (x) => `Math.log10(${x})`, BELOW_0),
   one(
     'expm1',
-    'Power of e less 1, exact for small x; undoes log1p.',
+    'Power of e minus 1, exact for small x; the inverse of log1p.',
     'e^x - 1',
     ['expm1(0)', 0],
     (x) => `Math.expm1(${x})`,
@@ -85,7 +85,7 @@ export const MATH: readonly FunctionSpec[] = [
   one('tanh', 'Hyperbolic tangent: squeezes to -1 … 1.', 'tanh x', ['tanh(0)', 0], (x) => `Math.tanh(${x})`),
   one(
     'trunc',
-    'Without its fraction: the next whole number towards 0.',
+    'x without its fraction: rounded towards 0.',
     '⌊|x|⌋ · sign x',
     ['trunc(-1.5)', -1],
     (x) => `Math.trunc(${x})`,
@@ -97,13 +97,13 @@ export const MATH: readonly FunctionSpec[] = [
     ['atan2(0, 1)', 0],
     (y, x) => `Math.atan2(${y}, ${x})`,
   ),
-  one('sign', 'Which side of 0: -1, 0 or 1.', 'x / |x|, 0 for 0', ['sign(-7)', -1], (x) => `Math.sign(${x})`),
+  one('sign', 'Sign of x: -1, 0 or 1.', 'x / |x|, 0 for 0', ['sign(-7)', -1], (x) => `Math.sign(${x})`),
   two('pow(x, y)', 'x to the power y.', 'x^y', ['pow(2, 10)', 1024], powerCode),
   two('min(x, y)', 'The smaller of two.', 'min(x, y)', ['min(3, -1)', -1], (x, y) => `Math.min(${x}, ${y})`),
   two('max(x, y)', 'The larger of two.', 'max(x, y)', ['max(3, -1)', 3], (x, y) => `Math.max(${x}, ${y})`),
   two(
     'mod(x, n)',
-    'What floorDiv leaves: from 0 up to n, for negative x too (% gives those a negative rest).',
+    'Remainder of floorDiv: from 0 up to n, for negative x too (% gives those a negative remainder).',
     'x - n·⌊x/n⌋',
     ['mod(-1, 1440)', 1439],
     modCode,
@@ -134,6 +134,6 @@ export const MATH: readonly FunctionSpec[] = [
   },
 ];
 
-/** Set up for every program: floor modulo for any operands, exact as C's fmod is. */
+/** Set up for every program: floor modulo for any operands, as exact as C's fmod. */
 export const MOD_HELPER =
   'const $mod = (x, n) => { const r = x % n; return r === 0 ? 0 : r < 0 !== n < 0 ? r + n : r; };';

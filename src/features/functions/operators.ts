@@ -50,7 +50,7 @@ function equality(op: '==' | '!=', doc: string, example: readonly [string, numbe
   };
 }
 
-/** Text against text as a number, or undefined where neither side is text. */
+/** Equality of two texts as a number; undefined if neither side is text. */
 function textEquality(call: Call, left: Value, right: Value): NumericValue | undefined {
   if (isNumeric(left) && isNumeric(right)) return undefined;
   if (left.kind === 'text' && right.kind !== 'text') return textEquality(call, right, left);
@@ -77,7 +77,7 @@ function sameAsLabel(call: Call, value: LabelValue, text: string): NumericValue 
   });
 }
 
-/** Set up for every program: whether two ranges of bytes are the same; NaN where one is missing. */
+/** Set up for every program: whether two ranges of bytes are equal; NaN if one is missing. */
 export const SAME_HELPER = [
   'const $same = (a, aStart, aEnd, b, bStart, bEnd) => {',
   '  if (aStart < 0 || bStart < 0) return NaN;',
@@ -91,13 +91,13 @@ const isTrue = (x: string): string => `(${x} === ${x} && ${x} !== 0)`;
 
 const LOGIC = 'Any number but 0 is true.';
 
-/** Operators, under the name by which the syntax tree calls them; `u-` is the sign before a number. */
+/** Operators, by their names in the syntax tree; `u-` is the sign before a number. */
 export const OPERATORS: readonly FunctionSpec[] = [
   infix('+', 'Sum.', ['1 + 2 * 3', 7], (x, y) => `${x} + ${y}`),
   infix('-', 'Difference.', ['3 - 5', -2], (x, y) => `${x} - ${y}`),
   infix('*', 'Product.', ['2 * 3', 6], (x, y) => `${x} * ${y}`),
   infix('/', 'Quotient. Division by 0 gives infinity, 0 / 0 missing.', ['1 / 4', 0.25], (x, y) => `${x} / ${y}`),
-  infix('%', 'Rest with the sign of x; see mod.', ['-7 % 4', -3], (x, y) => `${x} % ${y}`),
+  infix('%', 'Remainder with the sign of x; see mod.', ['-7 % 4', -3], (x, y) => `${x} % ${y}`),
   infix('<', 'Less than: 1 or 0.', ['1 < 2', 1], compared('<')),
   infix('<=', 'Less than or equal: 1 or 0.', ['2 <= 2', 1], compared('<=')),
   infix('>', 'Greater than: 1 or 0.', ['1 > 2', 0], compared('>')),
@@ -110,7 +110,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
       signature: 'x && y',
       doc: `Both: 1 or 0. ${LOGIC}`,
       formula: 'x ∧ y',
-      missing: '0 where one side is 0; otherwise a missing side gives missing.',
+      missing: '0 if one side is 0; otherwise a missing side gives missing.',
       example: { expression: '0 && 0 / 0', gives: 0 },
     },
     2,
@@ -120,9 +120,9 @@ export const OPERATORS: readonly FunctionSpec[] = [
     {
       name: '||',
       signature: 'x || y',
-      doc: `One of both at least: 1 or 0. ${LOGIC}`,
+      doc: `At least one of both: 1 or 0. ${LOGIC}`,
       formula: 'x ∨ y',
-      missing: '1 where one side is true; otherwise a missing side gives missing.',
+      missing: '1 if one side is true; otherwise a missing side gives missing.',
       example: { expression: '0 / 0 || 1', gives: 1 },
     },
     2,
@@ -132,7 +132,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
     {
       name: 'u!',
       signature: '!x',
-      doc: `Not: 1 where x is 0, else 0. ${LOGIC}`,
+      doc: `Not: 1 if x is 0, else 0. ${LOGIC}`,
       formula: '¬x',
       missing: 'Missing stays missing.',
       example: { expression: '!0', gives: 1 },
@@ -144,7 +144,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
     {
       name: 'u-',
       signature: '-x',
-      doc: 'The other sign.',
+      doc: 'x with the opposite sign.',
       formula: '-x',
       missing: 'Missing stays missing.',
       example: { expression: '-(2 + 3)', gives: -5 },
@@ -167,9 +167,9 @@ export const OPERATORS: readonly FunctionSpec[] = [
   {
     name: '??',
     signature: 'x ?? y',
-    doc: 'x, or where it is missing y: numbers, or text. Binds weaker than arithmetic: `x ?? 1 + 2` is `x ?? 3`.',
+    doc: 'x, or y if x is missing; numbers or text. Binds weaker than arithmetic: `x ?? 1 + 2` is `x ?? 3`.',
     formula: 'x, else y',
-    missing: 'Missing only where both are.',
+    missing: 'Missing only if both are.',
     example: { expression: '(0 / 0) ?? 569', gives: 569 },
     build: (call) => {
       call.arity(2);
@@ -179,9 +179,9 @@ export const OPERATORS: readonly FunctionSpec[] = [
   {
     name: '?:',
     signature: 'test ? x : y',
-    doc: `x where the test is true, else y. ${LOGIC}`,
+    doc: `x if the test is true, else y. ${LOGIC}`,
     formula: 'x if test, else y',
-    missing: 'A missing test gives missing; otherwise only the side that is taken counts.',
+    missing: 'A missing test gives missing; otherwise only the chosen side counts.',
     example: { expression: '2 > 1 ? 10 : 20', gives: 10 },
     build: (call) => {
       call.arity(3);
@@ -190,7 +190,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
   },
 ];
 
-/** `x ?? y`: the one place where missing ends. */
+/** `x ?? y`: the place where missing values are replaced. */
 export function replaced(call: Call): NumericValue | StringValue {
   const [first] = call.args;
   if (first.kind === 'string') return replacedText(first, textArgument(call, 1));

@@ -3,7 +3,7 @@ import { type LabelValue, read, remembered, scalar, vector } from '../value.ts';
 import { type Call, elementwiseSpec, type FunctionSpec } from './spec.ts';
 import { fold } from './vectors.ts';
 
-/** What is done to a model's outputs; all but the labels work on inputs too. */
+/** Functions for a model's outputs; all except labels work on inputs too. */
 export const OUTPUTS: readonly FunctionSpec[] = [
   elementwiseSpec(
     {
@@ -21,7 +21,7 @@ export const OUTPUTS: readonly FunctionSpec[] = [
     {
       name: 'logit',
       signature: 'logit(p)',
-      doc: 'Probability to log-odds; undoes sigmoid.',
+      doc: 'Probability to log-odds; the inverse of sigmoid.',
       formula: 'ln(p / (1 - p))',
       missing: 'Missing stays missing. Outside 0 … 1 gives missing, 0 and 1 give minus and plus infinity.',
       example: { expression: 'logit(0.5)', gives: 0 },
@@ -32,7 +32,7 @@ export const OUTPUTS: readonly FunctionSpec[] = [
   {
     name: 'softmax',
     signature: 'softmax(v)',
-    doc: 'Scores to probabilities that add up to 1; the largest score is taken off first, so nothing overflows.',
+    doc: 'Scores to probabilities that add up to 1; the largest score is subtracted first, so nothing overflows.',
     formula: 'e^(v[k] - max v) / Σ e^(v[j] - max v)',
     missing: 'A missing element gives missing throughout.',
     example: { expression: 'softmax([1, 1])', gives: [0.5, 0.5] },
@@ -52,7 +52,7 @@ export const OUTPUTS: readonly FunctionSpec[] = [
   {
     name: 'argMax',
     signature: 'argMax(v)',
-    doc: 'Place of the largest element, counted from 0; the first of equals.',
+    doc: 'Index of the largest element, counted from 0; if several are equal, the first.',
     formula: 'arg max v[k]',
     missing: 'A missing element gives missing.',
     example: { expression: 'argMax([3, 9, 9])', gives: 1 },
@@ -87,13 +87,14 @@ export const OUTPUTS: readonly FunctionSpec[] = [
   {
     name: 'band',
     signature: 'band(x, "low", 0.2, "medium", 0.5, "high")',
-    doc: 'A name for a range: that of the first bound above x, the last name beyond all bounds. Bounds are constants and rise.',
+    doc: 'A name for the range that contains x: each name is for values below the bound after it, the last for all others. Bounds are rising constants.',
     formula: 'name[k] for the least k with x < bound[k]',
     missing: 'A missing x gives a missing label.',
     example: { expression: 'band(0.2, "low", 0.2, "medium", 0.5, "high")', gives: 'medium' },
     build: (call) => {
       call.arity(2, Number.POSITIVE_INFINITY);
-      if (call.args.length % 2 !== 0) call.fail('ends with a name, and a bound stands between two names');
+      if (call.args.length % 2 !== 0)
+        call.fail('takes x, then names with a bound between every two: band(x, "low", 0.5, "high")');
       const x = call.number(0);
       const labels: string[] = [];
       const bounds: number[] = [];
@@ -119,7 +120,7 @@ export const OUTPUTS: readonly FunctionSpec[] = [
   {
     name: 'label',
     signature: 'label(index, "first", "second", …)',
-    doc: 'A name for a number: the first for 0, the second for 1, and so on, as after argMax. Names stand one by one or in a list: label(index, ["first", "second"]).',
+    doc: 'A name for an index, such as that of argMax: the first for 0, the second for 1, and so on. Names are arguments or a list: label(index, ["first", "second"]).',
     formula: 'name[index]',
     missing: 'An index that is missing, not whole or out of range gives a missing label.',
     example: { expression: 'label(argMax([1, 5, 2]), "cat", "dog", "bird")', gives: 'dog' },
@@ -145,5 +146,5 @@ export const OUTPUTS: readonly FunctionSpec[] = [
 ];
 
 function distinct(call: Call, labels: readonly string[]): void {
-  if (new Set(labels).size !== labels.length) call.fail('a name stands there twice');
+  if (new Set(labels).size !== labels.length) call.fail('a name occurs twice');
 }

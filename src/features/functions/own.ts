@@ -9,9 +9,9 @@ export const OWN: readonly FunctionSpec[] = [
   {
     name: 'use',
     signature: 'use("./transforms.ts", "name", x, …)',
-    doc: 'A function of your own, from a TypeScript or JavaScript file in the bundle: what the file exports under the name, `{ takes, gives, apply }`. `takes` lists the widths of its arguments, 1 for a number, `gives` is the width of the result; `apply(given, made)` finds the arguments one behind the other in the Float64Array `given` and fills `made`. The file may import only files of the bundle, so that the digest vouches for it.',
+    doc: 'A function of your own, from a TypeScript or JavaScript file in the bundle: what the file exports under the name, `{ takes, gives, apply }`. `takes` lists the widths of its arguments, 1 for a number, `gives` is the width of the result; `apply(given, made)` finds the arguments one after the other in the Float64Array `given` and fills `made`. The file may import only files of the bundle, so that the digest vouches for it.',
     formula: 'what apply puts into made',
-    missing: 'The function sees NaN and answers for it; a result that is NaN is missing.',
+    missing: 'The function gets NaN for missing and decides; a result that is NaN is missing.',
     example: { expression: 'use("./transforms.ts", "hypotenuse", 3, 4)', gives: 5 },
     build: (call) => {
       call.arity(2, Number.POSITIVE_INFINITY);
@@ -36,7 +36,7 @@ function wanted(call: Call, file: string, name: string): Transform {
   const transform = found.get(name);
   if (transform !== undefined) return transform;
   const known = [...found.keys()].join(', ') || 'none';
-  throw new ExpressionError(call.placeOf(1), `use: ${file} exports no transform ${name}; its are: ${known}`, SHAPE);
+  throw new ExpressionError(call.placeOf(1), `use: ${file} exports no transform ${name}; it exports: ${known}`, SHAPE);
 }
 
 function applied(transform: Transform, values: readonly NumericValue[]): NumericValue {
@@ -58,6 +58,6 @@ function applied(transform: Transform, values: readonly NumericValue[]): Numeric
     }
     return `${room}[${k}]`;
   };
-  // Each use has rooms of its own, and what it has made stays there until the next record.
+  // Each use has its own scratch memory, and its result stays there until the next record.
   return transform.gives === 1 ? scalar([], (root) => code(root, 0)) : vector(transform.gives, [], code);
 }

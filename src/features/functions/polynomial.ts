@@ -1,8 +1,8 @@
 import { type NumericValue, vector } from '../value.ts';
 
 /**
- * Products of elements of a vector, degree by degree: a product of degree d is one of degree d - 1 times a factor that is
- * not before its last. `v` is stored, so that elements can be read by a variable index.
+ * Products of elements of a vector, degree by degree: each product of degree d is one of degree d - 1 times a factor that does
+ * not come before its last one. `v` is stored, so that elements can be read by a variable index.
  */
 export function polynomial(
   v: NumericValue,

@@ -5,10 +5,10 @@ import { fold } from './vectors.ts';
 
 const STAYS = 'Missing stays missing.';
 
-/** Below this a power counts as 0: the spacing of float64 at 1. */
+/** Powers below this count as 0: the spacing of float64 at 1. */
 const TINY = 2 ** -52;
 
-/** What a fitted scaler or transformer does to a value; its constants were fitted in training. */
+/** What a fitted scaler or transformer does to a value; its constants come from training. */
 export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'standardize',
@@ -28,7 +28,7 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'minMax',
     signature: 'minMax(x, low, high)',
-    doc: 'x on a scale where low is 0 and high is 1; beyond them it goes on, see clip. Both are constants.',
+    doc: 'x on a scale where low is 0 and high is 1; not limited to that range, see clip. Both are constants.',
     formula: '(x - low) / (high - low)',
     missing: 'Missing stays missing.',
     example: { expression: 'minMax(15, 10, 20)', gives: 0.5 },
@@ -36,14 +36,14 @@ export const SCALING: readonly FunctionSpec[] = [
       call.arity(3);
       const low = call.constant(1);
       const high = call.constant(2);
-      if (high <= low) call.fail('high must lie above low', 2);
+      if (high <= low) call.fail('high must be above low', 2);
       return call.map(1, (x) => `(${x} - ${numberCode(low)}) / ${numberCode(high - low)}`);
     },
   },
   {
     name: 'robust',
     signature: 'robust(x, median, range)',
-    doc: 'x in ranges between two quantiles, mostly the quartiles, from the median: outliers do not set the scale. Both are constants.',
+    doc: 'Distance of x from the median, in units of the range between two quantiles, usually the quartiles: outliers do not set the scale. Both are constants.',
     formula: '(x - median) / range',
     missing: STAYS,
     example: { expression: 'robust(14, 10, 8)', gives: 0.5 },
@@ -58,7 +58,7 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'interpolate',
     signature: 'interpolate(x, [x0, x1, …], [y0, y1, …])',
-    doc: 'y on straight lines between points, level before the first and behind the last: calibration curves, isotonic regression. Constants; the x rise.',
+    doc: 'y on straight lines between points, constant before the first and after the last: calibration curves, isotonic regression. The points are constants, and the x rise.',
     formula: 'y[k] + (x - x[k]) · (y[k+1] - y[k]) / (x[k+1] - x[k])',
     missing: STAYS,
     example: { expression: 'interpolate(2.5, [1, 2, 4], [10, 20, 40])', gives: 25 },
@@ -67,9 +67,9 @@ export const SCALING: readonly FunctionSpec[] = [
       call.arity(3);
       const xs = call.rising(1, 2);
       const ys = call.constants(2, 2);
-      if (xs.length !== ys.length) call.fail(`${ys.length} y do not go with ${xs.length} x`, 2);
+      if (xs.length !== ys.length) call.fail(`${ys.length} y for ${xs.length} x: both lists must be equally long`, 2);
       const last = xs.length - 1;
-      // Behind the last point a slope of 0 would make NaN of infinity.
+      // A slope of 0 after the last point would turn infinity into NaN.
       const slopes = xs.slice(0, last).map((x, k) => (ys[k + 1] - ys[k]) / (xs[k + 1] - x));
       const parts = [held(xs), held(ys), held(slopes)];
       return pointwise(call, (x, block) => {
@@ -82,7 +82,7 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'quantile',
     signature: 'quantile(x, [q0, q1, …])',
-    doc: 'Share of the training values below x, from 0 to 1, by quantiles at equal distances: the first is the least value, the last the greatest. Constants that do not fall; equal ones give the middle of their shares.',
+    doc: 'Share of the training values below x, from 0 to 1, by equally spaced quantiles: the first is the least value, the last the greatest. They are constants and must not fall; equal ones give the middle of their shares.',
     formula: '½ · (interpolation from below + interpolation from above)',
     missing: STAYS,
     example: { expression: 'quantile(15, [0, 10, 20])', gives: 0.75 },
@@ -98,7 +98,7 @@ export const SCALING: readonly FunctionSpec[] = [
       return pointwise(call, (x, block) => {
         const [px, py, ps] = parts.map((part) => part(block));
         const [k, j] = [block.bind(`$bins(${x}, ${px})`), block.bind(`$below(${x}, ${px})`)];
-        // Between the ends both ranks are 1 to `last`; where x is no quantile they are the same and so are the lines.
+        // Between the ends both ranks are 1 to `last`; if x is not a quantile they are equal, and so are both lines.
         const up = `${ps}[${k} - 1] * (${x} - ${px}[${k} - 1]) + ${py}[${k} - 1]`;
         const down = `${py}[${j}] - ${ps}[${j} - 1] * (${px}[${j}] - ${x})`;
         const ends = `${x} <= ${numberCode(q[0])} ? 0 : ${x} >= ${numberCode(q[last])} ? 1`;
@@ -109,7 +109,7 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'bins',
     signature: 'bins(x, [b0, b1, …])',
-    doc: 'In which bin x lies: the number of bounds that x has reached. n bounds make n + 1 bins, 0 to n. Constants that rise.',
+    doc: 'Index of the bin that contains x: the number of bounds that x reaches. n bounds make n + 1 bins, 0 to n. Bounds are rising constants.',
     formula: '#{k : bound[k] ≤ x}',
     missing: STAYS,
     example: { expression: 'bins(18, [18, 40, 65])', gives: 1 },
@@ -124,8 +124,8 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'boxCox',
     signature: 'boxCox(x, lambda)',
-    doc: 'Power transform that makes a skew distribution of values above 0 more even. lambda is a constant.',
-    formula: '(x^λ - 1) / λ, ln x where λ = 0',
+    doc: 'Power transform that makes a skewed distribution of positive values more symmetric. lambda is a constant.',
+    formula: '(x^λ - 1) / λ, ln x if λ = 0',
     missing: `${STAYS} Below 0 gives missing.`,
     example: { expression: 'boxCox(9, 0.5)', gives: 4 },
     more: [{ expression: 'boxCox(-1, 0.5)', gives: Number.NaN }],
@@ -140,8 +140,8 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'yeoJohnson',
     signature: 'yeoJohnson(x, lambda)',
-    doc: 'Power transform like boxCox, for values on both sides of 0. lambda is a constant.',
-    formula: '((1+x)^λ - 1) / λ for x ≥ 0, -((1-x)^(2-λ) - 1) / (2-λ) for x < 0; logarithms where a power is 0',
+    doc: 'Yeo-Johnson power transform: like boxCox, but for negative values too. lambda is a constant.',
+    formula: '((1+x)^λ - 1) / λ for x ≥ 0, -((1-x)^(2-λ) - 1) / (2-λ) for x < 0; logarithms if a power is 0',
     missing: STAYS,
     example: { expression: 'yeoJohnson(3, 0.5)', gives: 2 },
     more: [{ expression: 'yeoJohnson(-3, 1)', gives: -3 }],
@@ -159,7 +159,7 @@ export const SCALING: readonly FunctionSpec[] = [
   {
     name: 'unit',
     signature: 'unit(v)',
-    doc: 'The vector with length 1: each element divided by the root of the sum of squares. A vector of zeros stays as it is.',
+    doc: 'The vector scaled to length 1: each element divided by the root of the sum of squares. A vector of zeros stays unchanged.',
     formula: 'v[k] / √Σ v[j]²',
     missing: 'A missing element gives missing throughout.',
     example: { expression: 'unit([3, 4])', gives: [0.6, 0.8] },
@@ -176,7 +176,7 @@ export const SCALING: readonly FunctionSpec[] = [
   },
 ];
 
-/** Constants as a typed array, once a program. */
+/** Constants as a typed array, made once for a program. */
 function held(values: readonly number[]): (block: Block) => string {
   let name: string | undefined;
   return ({ program }) => {
@@ -185,7 +185,7 @@ function held(values: readonly number[]): (block: Block) => string {
   };
 }
 
-/** Set up for programs that use them: how many of rising bounds x has reached, and how many it has passed. */
+/** Set up only for programs that use them: how many of the rising bounds are ≤ x, and how many are < x. */
 export const RANK_HELPERS: readonly string[] = (
   [
     ['$bins', '<='],

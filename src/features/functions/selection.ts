@@ -7,13 +7,13 @@ export const SELECTION: readonly FunctionSpec[] = [
   {
     name: 'select',
     signature: 'select(test, x, test, y, …, otherwise)',
-    doc: 'The value behind the first test that is true, else the last: a chain of `test ? x : y`.',
+    doc: 'The value after the first test that is true, or the last value if none is: a chain of `test ? x : y`.',
     formula: 'x[k] for the least k with test[k] ≠ 0, else otherwise',
-    missing: 'A missing test that is reached gives missing; otherwise only the value that is taken counts.',
+    missing: 'A missing test that is reached gives missing; otherwise only the chosen value counts.',
     example: { expression: 'select(7 < 5, 1, 7 < 10, 2, 3)', gives: 2 },
     build: (call) => {
       call.arity(3, Number.POSITIVE_INFINITY);
-      if (call.args.length % 2 === 0) call.fail('ends with a value for when no test is true');
+      if (call.args.length % 2 === 0) call.fail('needs a last value, for when no test is true');
       return call.map(call.args.length, (...atoms) => {
         let code = atoms[atoms.length - 1];
         for (let k = atoms.length - 3; k >= 0; k -= 2) {
@@ -26,15 +26,14 @@ export const SELECTION: readonly FunctionSpec[] = [
   {
     name: 'choose',
     signature: 'choose(index, x, y, …)',
-    doc: 'The value at a place, counted from 0: x for 0, y for 1, and so on.',
+    doc: 'The value at an index, counted from 0: x for 0, y for 1, and so on.',
     formula: 'x[index]',
-    missing:
-      'Missing where the index is missing, not whole or out of range; otherwise only the value that is taken counts.',
+    missing: 'Missing if the index is missing, not whole or out of range; otherwise only the chosen value counts.',
     example: { expression: 'choose(1, 10, 20, 30)', gives: 20 },
     more: [{ expression: 'choose(3, 10, 20, 30) ?? 0', gives: 0 }],
     build: (call) => {
       call.arity(2, Number.POSITIVE_INFINITY);
-      const range = call.absence(`is missing where the index is none of 0 to ${call.args.length - 2}`);
+      const range = call.absence(`is missing if the index is not one of 0 to ${call.args.length - 2}`);
       const pick = (index: string, ...values: string[]): string =>
         `(${values.map((value, k) => `${index} === ${k} ? ${value} : `).join('')}NaN)`;
       return call.map(call.args.length, pick, [range]);
@@ -43,7 +42,7 @@ export const SELECTION: readonly FunctionSpec[] = [
   {
     name: 'take',
     signature: 'take(v, [2, 0, …])',
-    doc: 'Elements at given places, in that order. The places are constants.',
+    doc: 'Elements at the given indexes, in that order. The indexes are constants.',
     formula: 'v[place[k]]',
     missing: 'A missing element is missing at its place.',
     example: { expression: 'take([10, 20, 30], [2, 0])', gives: [30, 10] },
@@ -52,7 +51,7 @@ export const SELECTION: readonly FunctionSpec[] = [
       const v = call.vector(0);
       const places = call.constants(1);
       const wrong = places.find((place) => !Number.isInteger(place) || place < 0 || place >= v.width);
-      if (wrong !== undefined) call.fail(`${wrong} is no place in a vector of ${v.width}`, 1);
+      if (wrong !== undefined) call.fail(`${wrong} is not an index of a vector of ${v.width}`, 1);
       let table: string | undefined;
       return vector(places.length, v.missing, (block, k) => {
         if (typeof k === 'number') return v.code(block, places[k]);
@@ -64,7 +63,7 @@ export const SELECTION: readonly FunctionSpec[] = [
   {
     name: 'concat',
     signature: 'concat(v, w, …)',
-    doc: 'All elements one behind the other; a number counts as one.',
+    doc: 'All elements, one after the other; a number counts as one element.',
     formula: 'v[0], v[1], …, w[0], w[1], …',
     missing: 'A missing element is missing at its place.',
     example: { expression: 'concat([1, 2], 3, [4])', gives: [1, 2, 3, 4] },
@@ -95,8 +94,8 @@ export const SELECTION: readonly FunctionSpec[] = [
   {
     name: 'topK',
     signature: 'topK(v, k)',
-    doc: 'Places of the k largest elements, counted from 0, the largest first; of equals the first. k is a constant.',
-    formula: 'the first k of the places sorted by v, falling',
+    doc: 'Indexes of the k largest elements, counted from 0, the largest first; if several are equal, the first. k is a constant.',
+    formula: 'the first k of the indexes sorted by v, descending',
     missing: 'A missing element gives missing throughout.',
     example: { expression: 'topK([3, 9, 5, 9], 3)', gives: [1, 3, 2] },
     build: (call) => top(call, (place) => place),
@@ -129,7 +128,7 @@ function top(call: Call, code: (place: string, values: string) => string): Numer
   });
 }
 
-/** Set up for programs that use it: keeps the best so far sorted, so it is for few of many. `places[0]` is -1 where a value is missing. */
+/** Set up only for programs that use it. Keeps the best so far sorted, so it is for few of many. `places[0]` is -1 if a value is missing. */
 export const TOP_HELPER = [
   'const $top = (values, places) => {',
   '  let kept = 0;',

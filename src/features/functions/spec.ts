@@ -13,7 +13,7 @@ import {
   vector,
 } from '../value.ts';
 
-/** One function of the expression language: its page in the reference, its examples (they run as tests), and its code. */
+/** One function of the expression language: its entry in the reference, its examples (which run as tests), and its code. */
 export interface FunctionSpec {
   readonly name: string;
   readonly signature: string;
@@ -22,7 +22,7 @@ export interface FunctionSpec {
   /** What becomes of missing (null, NaN) and impossible arguments. */
   readonly missing: string;
   readonly example: Example;
-  /** Further examples: what becomes of the missing, of the unknown. */
+  /** Further examples: results for missing and unknown values. */
   readonly more?: readonly Example[];
   readonly build: (call: Call) => Value;
 }
@@ -31,20 +31,20 @@ export interface FunctionSpec {
 export interface Example {
   readonly expression: string;
   readonly gives: number | string | readonly number[];
-  /** Fields of the event, where the expression names some. */
+  /** Fields of the event that the expression names. */
   readonly given?: Readonly<Record<string, number | string | null | readonly number[]>>;
 }
 
-/** What helps whoever has a union. */
-const OF_UNION = '; number(…) and text(…) take their part of a union';
+/** The hint for a union. */
+const OF_UNION = '; number(…) and text(…) take the values of their type from a union';
 
-/** A function at the place where it is called. Its methods end in an ExpressionError where the arguments do not fit. */
+/** A function at the place where it is called. Its methods throw an ExpressionError if the arguments do not fit. */
 export class Call {
   readonly spec: FunctionSpec;
   readonly args: readonly Value[];
   readonly at: number;
   readonly lineIndex: number;
-  /** What the bundle's own files export. */
+  /** Exports of the bundle's own files. */
   readonly transforms: Transforms;
   private readonly places: readonly number[];
 
@@ -74,7 +74,7 @@ export class Call {
     throw new ExpressionError(at, `${this.spec.name}: ${message}`, `write ${this.spec.signature}${this.ofUnion()}`);
   }
 
-  /** For the remedy, where an argument is one. */
+  /** The hint, if an argument is a union. */
   private ofUnion(): string {
     return this.args.some(({ kind }) => kind === 'mixed') ? OF_UNION : '';
   }
@@ -94,7 +94,7 @@ export class Call {
       const message = `${this.spec.name}: argument ${i + 1} is ${describe(value)}, not a number`;
       const from =
         value.kind === 'string' || value.kind === 'text'
-          ? '; text becomes numbers by oneHot, hashBucket, label or number'
+          ? '; to turn text into numbers, use oneHot, hashBucket, label or number'
           : this.ofUnion();
       throw new ExpressionError(this.placeOf(i), message, `write ${this.spec.signature}${from}`);
     }
@@ -118,14 +118,14 @@ export class Call {
     return value;
   }
 
-  /** A number known when compiling. */
+  /** A number known at compile time. */
   constant(i: number): number {
     const { constant } = this.number(i);
     if (constant === undefined) this.fail(`argument ${i + 1} must be a constant`, i);
     return constant;
   }
 
-  /** A vector of numbers known when compiling. */
+  /** A vector of numbers known at compile time. */
   constants(i: number, least = 1): readonly number[] {
     const { constants } = this.vector(i);
     if (constants === undefined) this.fail(`argument ${i + 1} must be a list of constants`, i);
@@ -133,11 +133,11 @@ export class Call {
     return constants;
   }
 
-  /** Constants, each above the one before. */
+  /** Constants in strictly increasing order. */
   rising(i: number, least = 1): readonly number[] {
     const values = this.constants(i, least);
     const wrong = values.findIndex((value, k) => k > 0 && value <= values[k - 1]);
-    if (wrong > 0) this.fail(`${values[wrong]} does not lie above ${values[wrong - 1]}: the list must rise`, i);
+    if (wrong > 0) this.fail(`${values[wrong]} is not above ${values[wrong - 1]}: the list must rise`, i);
     return values;
   }
 
@@ -155,7 +155,7 @@ export class Call {
     return value.text;
   }
 
-  /** This call as a reason for a value to be missing. */
+  /** This call as the reason why a value may be missing. */
   absence(message: string): Absence {
     return {
       what: `${this.spec.name}(…)`,
@@ -167,7 +167,7 @@ export class Call {
     };
   }
 
-  /** Element by element over arguments 0..count: numbers go with every element of the vectors, which must be equally wide. */
+  /** Element by element over arguments 0 to count - 1: numbers are repeated; vectors must have the same width. */
   map(count: number, code: (...atoms: string[]) => string, missing: readonly Absence[] = []): NumericValue {
     const values = Array.from({ length: count }, (_, i) => this.numeric(i));
     return elementwise(values, code, (i, message) => this.fail(message, i), missing);
@@ -187,13 +187,13 @@ export function elementwise(
   }
   values.forEach((value, i) => {
     if (value.kind === 'vector' && value.width !== first.width) {
-      fail(i, `a vector of ${value.width} does not go with one of ${first.width}`);
+      fail(i, `a vector of ${value.width} cannot be combined with one of ${first.width}`);
     }
   });
   return vector(first.width, missing, (block, k) => code(...values.map((value) => read(value, block, k))));
 }
 
-/** A function that works element by element on all of its arguments. */
+/** A function that works element by element on all its arguments. */
 export function elementwiseSpec(
   spec: Omit<FunctionSpec, 'build'>,
   count: number,
@@ -208,7 +208,7 @@ export function elementwiseSpec(
   };
 }
 
-/** The first argument, element by element, where the code needs the block to name what it has computed. */
+/** The first argument, element by element, for code that needs the block to bind intermediate values. */
 export function pointwise(call: Call, code: (x: string, block: Block) => string): NumericValue {
   const value = call.numeric(0);
   if (value.kind === 'number') return scalar(value.missing, (root) => code(read(value, root, 0), root));

@@ -14,7 +14,7 @@ import { TEXTS } from './texts.ts';
 import { TIME } from './time.ts';
 import { VECTORS } from './vectors.ts';
 
-/** Every function and operator, by family: what the reference page is made from. */
+/** Every function and operator, by family; the reference page is generated from it. */
 export const FAMILIES: Readonly<Record<string, readonly FunctionSpec[]>> = {
   operators: OPERATORS,
   math: MATH,
@@ -39,7 +39,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
 
 const OPERATOR_SPECS: ReadonlyMap<string, FunctionSpec> = new Map(OPERATORS.map((spec) => [spec.name, spec]));
 
-/** `name` comes from the syntax tree, which knows no other operators. */
+/** `name` comes from the syntax tree, which contains no other operators. */
 export function operatorSpec(name: string): FunctionSpec {
   return OPERATOR_SPECS.get(name) as FunctionSpec;
 }

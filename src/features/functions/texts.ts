@@ -2,16 +2,16 @@ import type { Block } from '../emit.ts';
 import { describe, read, type StringValue, scalar, type TextPlace, union, type Value } from '../value.ts';
 import type { Call, FunctionSpec } from './spec.ts';
 
-/** Text as arguments: compared, looked at and cut where its bytes lie; nothing here makes a string of a record. */
+/** Functions of text, which is compared, searched and cut in place: nothing here makes a string for a record. */
 const STAYS = 'Missing text gives missing.';
 
-/** Bytes of a constant as an atom, once a program. */
+/** Bytes of a constant as an atom, made once for a program. */
 function constantBytes({ program }: Block, text: string): TextPlace {
   const bytes = Buffer.from(text, 'utf8');
   return { bytes: program.constant(bytes), start: '0', end: String(bytes.length) };
 }
 
-/** The argument as text of the record. */
+/** The argument as a text of the record. */
 export function textArgument(call: Call, i: number): StringValue {
   const value: Value = call.args[i];
   if (value.kind === 'string') return value;
@@ -29,7 +29,7 @@ export function textArgument(call: Call, i: number): StringValue {
   return call.fail(`argument ${i + 1} is ${describe(value)}, not text`, i);
 }
 
-/** `x ?? "default"`: the bytes of whichever is there. */
+/** `x ?? "default"`: the bytes of the one that is not missing. */
 export function replacedText(one: StringValue, other: StringValue): StringValue {
   return {
     kind: 'string',
@@ -42,7 +42,7 @@ export function replacedText(one: StringValue, other: StringValue): StringValue 
   };
 }
 
-const NO_NUMBER = 'is missing where the union holds nothing that is a number';
+const NO_NUMBER = 'is missing if the union holds no number';
 
 function predicate(name: string, doc: string, gives: number, helper: string): FunctionSpec {
   const signature = `${name}(text, "part")`;
@@ -71,11 +71,11 @@ function predicate(name: string, doc: string, gives: number, helper: string): Fu
 
 export const TEXTS: readonly FunctionSpec[] = [
   predicate('startsWith', 'Whether a text begins with a part', 0, '$starts'),
-  predicate('contains', 'Whether a part stands in a text', 1, '$contains'),
+  predicate('contains', 'Whether a text contains a part', 1, '$contains'),
   {
     name: 'length',
     signature: 'length(text)',
-    doc: 'Characters of a text, as Unicode counts them.',
+    doc: 'Number of characters (Unicode code points) of a text.',
     formula: 'number of code points',
     missing: STAYS,
     example: { expression: 'length(event.city)', gives: 6, given: { city: 'Zürich' } },
@@ -91,7 +91,7 @@ export const TEXTS: readonly FunctionSpec[] = [
   {
     name: 'trim',
     signature: 'trim(text)',
-    doc: 'The text without blanks, tabs and line ends at its edges: a text, for whatever takes one.',
+    doc: 'The text without spaces, tabs and line ends at both ends, as an argument for functions of text.',
     formula: 'text without U+0009 … U+000D and U+0020 at both ends',
     missing: 'Missing text stays missing.',
     example: { expression: 'ordinal(trim(event.carrier), ["AA", "DL"])', gives: 1, given: { carrier: ' DL\n' } },
@@ -112,24 +112,24 @@ export const TEXTS: readonly FunctionSpec[] = [
   {
     name: 'text',
     signature: 'text(union)',
-    doc: 'The text in a union of text and other types, for whatever takes one; of a text, the text.',
+    doc: 'The text in a union of text and other types, as an argument for functions of text; a text is unchanged.',
     formula: 'x where it is text',
-    missing: 'Missing where the union holds something else.',
+    missing: 'Missing if the union holds something else.',
     example: { expression: 'length(text(event.city))', gives: 6, given: { city: 'Zürich' } },
     build: (call) => {
       call.arity(1);
       const [value] = call.args;
       if (value.kind !== 'mixed') return textArgument(call, 0);
       if (value.text === undefined) return call.fail(`argument 1 is ${describe(value)} without text`, 0);
-      return { ...value.text, missing: [call.absence('is missing where the union holds no text')] };
+      return { ...value.text, missing: [call.absence('is missing if the union holds no text')] };
     },
   },
   {
     name: 'number',
     signature: 'number(text)',
-    doc: 'A text as a decimal number: sign, digits, point and exponent, nothing beside them. Read to 15 significant digits; what follows counts as 0. Of a union of numbers and other types, the number, or what the text in it spells.',
+    doc: 'A text as a decimal number: sign, digits, point and exponent, nothing else. Read to 15 significant digits; further ones count as 0. For a union of numbers and other types, the number, or the number that its text spells.',
     formula: 'the number that the text spells',
-    missing: `${STAYS} So does text that is no number, and what else a union may hold.`,
+    missing: `${STAYS} So does text that is not a number, and any other type in a union.`,
     example: { expression: 'number(event.price)', gives: -12.5, given: { price: '-12.5' } },
     more: [{ expression: 'number(event.price) ?? 0', gives: 0, given: { price: '12,5' } }],
     build: (call) => {
@@ -139,11 +139,11 @@ export const TEXTS: readonly FunctionSpec[] = [
       if (whole !== undefined && value.kind === 'mixed' && value.text === undefined)
         return { ...whole, missing: [call.absence(NO_NUMBER)] };
       const text = value.kind === 'mixed' ? (value.text as StringValue) : textArgument(call, 0);
-      const wrong = call.absence(value.kind === 'mixed' ? NO_NUMBER : 'is missing where the text is no number');
+      const wrong = call.absence(value.kind === 'mixed' ? NO_NUMBER : 'is missing if the text is not a number');
       return scalar(union(text.missing, [wrong]), (root) => {
         const { bytes, start, end } = text.place(root);
         const parts = root.program.scratch(2);
-        // Digits and exponent come back in a scratch vector: a fraction that a function returns is an object.
+        // Digits and exponent are returned in a scratch vector, because a fraction returned by a function is an object.
         const state = root.bind(`${start} < 0 ? 0 : $decimal(${bytes}, ${start}, ${end}, ${parts})`);
         const [digits, power] = [root.bind(`${parts}[0]`), root.bind(`${parts}[1]`)];
         const spells = `${power} < -300 ? ${digits} / 1e300 / Math.pow(10, -300 - ${power}) : ${power} < 0 ? ${digits} / Math.pow(10, -${power}) : ${digits} * Math.pow(10, ${power})`;
@@ -158,7 +158,7 @@ export const TEXTS: readonly FunctionSpec[] = [
 
 const blank = (c: string): string => `(${c} === 32 || (${c} >= 9 && ${c} <= 13))`;
 
-/** Set up for programs that use them. */
+/** Set up only for programs that use them. */
 export const TEXT_HELPERS: readonly string[] = [
   [
     'const $starts = (bytes, start, end, part) => {',

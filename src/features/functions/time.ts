@@ -3,8 +3,8 @@ import { type Call, elementwiseSpec, type FunctionSpec, pointwise } from './spec
 import { zoneShifts } from './zones.ts';
 
 /**
- * Parts of a wall clock reading given as milliseconds since 1970-01-01T00:00, read as if UTC.
- * Everything rounds down, because readings before 1970 are negative.
+ * Parts of a wall clock time, given as milliseconds since 1970-01-01T00:00 as if it were UTC.
+ * Everything rounds down, because times before 1970 are negative.
  */
 const DAY_MS = 86_400_000;
 
@@ -20,7 +20,7 @@ function part(name: string, doc: string, formula: string, gives: number, code: (
   return { ...spec, build };
 }
 
-/** By logical type: what a field counts in place of milliseconds, and how those are made of it. */
+/** By logical type: the unit that a field counts in place of milliseconds, and the conversion. */
 const OTHER_UNITS: Readonly<Record<string, readonly [string, string]>> = {
   date: ['days', '* 86400000'],
   'time-micros': ['microseconds', '/ 1000'],
@@ -30,7 +30,7 @@ const OTHER_UNITS: Readonly<Record<string, readonly [string, string]>> = {
   'local-timestamp-nanos': ['nanoseconds', '/ 1000000'],
 };
 
-/** A thousandth of a time is a time too: nothing but its type says that it is the wrong one. */
+/** Only the type tells a time in another unit from one in milliseconds: its number is a valid time, too. */
 function inMilliseconds(call: Call): void {
   const [value] = call.args;
   if (value?.kind !== 'number' || value.counts === undefined) return;
@@ -44,7 +44,7 @@ function inMilliseconds(call: Call): void {
 }
 
 const day = (ms: string): string => `Math.floor(${ms} / ${DAY_MS})`;
-/** Rest of x by n as floor modulo; x is whole, |x| < 2^52. */
+/** x modulo n, rounding down; x is whole, |x| < 2^52. */
 const rest = (x: string, n: number): string => `(${x} - ${n} * Math.floor(${x} / ${n}))`;
 
 export const TIME: readonly FunctionSpec[] = [
@@ -75,7 +75,7 @@ export const TIME: readonly FunctionSpec[] = [
   part('dayOfYear', 'Day of the year, 1 to 366.', 'proleptic Gregorian calendar', 201, (ms) => `$civil(${day(ms)}, 3)`),
   part(
     'daysInMonth',
-    'Days that the month has, 28 to 31.',
+    'Number of days in the month, 28 to 31.',
     'proleptic Gregorian calendar',
     31,
     (ms) => `$civil(${day(ms)}, 4)`,
@@ -90,7 +90,7 @@ export const TIME: readonly FunctionSpec[] = [
   {
     name: 'inZone',
     signature: 'inZone(ms, "Europe/Berlin")',
-    doc: 'A moment, milliseconds since 1970 in UTC, as the wall clock of a time zone shows it, for hour, dayOfWeek and the others. Zones are those of the IANA database, as the installed Node knows them; changes of the clock are known from 1900 to 2100, beyond them the nearest holds.',
+    doc: 'A moment, milliseconds since 1970 in UTC, as wall clock time of a time zone, for hour, dayOfWeek and the others. Zones are those of the IANA database in the installed Node; clock changes are known from 1900 to 2100, and outside those years the nearest offset applies.',
     formula: 'ms + offset of the zone at ms',
     missing: 'Missing stays missing.',
     example: { expression: 'hour(inZone(993924000000, "America/New_York"))', gives: 14 },
@@ -114,7 +114,7 @@ export const TIME: readonly FunctionSpec[] = [
 ];
 
 /**
- * Set up for programs that use it: day (part 0), month (1), year (2), day of the year (3) or days of the month (4) of a day
+ * Set up only for programs that use it: day (part 0), month (1), year (2), day of the year (3) or days of the month (4) of a day
  * number counted from 1970-01-01.
  * Years are counted from March, so that the leap day comes last; an era is 400 years, 146,097 days. NaN passes through.
  */

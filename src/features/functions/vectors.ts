@@ -8,14 +8,14 @@ export const VECTORS: readonly FunctionSpec[] = [
     signature: 'at(v, index)',
     doc: 'Element of a vector, counted from 0; v[index] is the same.',
     formula: 'v[index]',
-    missing: 'Missing where the index is missing, not whole or out of range.',
+    missing: 'Missing if the index is missing, not whole or out of range.',
     example: { expression: 'at([10, 20, 30], 1)', gives: 20 },
     build: (call) => {
       call.arity(2);
       const v = call.vector(0);
       const index = call.number(1);
       if (index.constant !== undefined) return element(v, call.integer(1, 0, v.width - 1));
-      const range = call.absence(`is missing where the index is none of 0 to ${v.width - 1}`);
+      const range = call.absence(`is missing if the index is not one of 0 to ${v.width - 1}`);
       return scalar(union(v.missing, index.missing, [range]), (root) => {
         const whole = root.bind(`${read(index, root, 0)} | 0`);
         const inside = root.bind(`${whole} === ${read(index, root, 0)} && ${whole} >= 0 && ${whole} < ${v.width}`);
@@ -27,7 +27,7 @@ export const VECTORS: readonly FunctionSpec[] = [
   {
     name: 'window',
     signature: 'window(v, centre, from, to)',
-    doc: 'Elements around a centre, bounds included; v is a circle, so the element after the last is the first. from and to are constants.',
+    doc: 'Elements around a centre, bounds included; v is circular, so the element after the last is the first. from and to are constants.',
     formula: 'v[(centre + k) mod width] for k = from … to',
     missing: 'A centre that is missing or not whole gives missing throughout.',
     example: { expression: 'window([1, 2, 3, 4], 0, -1, 1)', gives: [4, 1, 2] },
@@ -63,7 +63,7 @@ export const VECTORS: readonly FunctionSpec[] = [
   ),
   folded(
     'deviation',
-    'Standard deviation of the elements, with all of them in the divisor.',
+    'Population standard deviation of the elements: the divisor is their number.',
     '√(Σ (v[k] - mean)² / width)',
     ['deviation([2, 4, 4, 4, 5, 5, 7, 9])', 2],
     (given, root) => {
@@ -79,9 +79,9 @@ export const VECTORS: readonly FunctionSpec[] = [
   {
     name: 'count',
     signature: 'count(v)',
-    doc: 'How many elements are there, not missing.',
+    doc: 'Number of elements that are not missing.',
     formula: '#{k : v[k] is not missing}',
-    missing: 'Never missing: a vector that is missing has 0.',
+    missing: 'Never missing: a missing vector has 0.',
     example: { expression: 'count([1, 0 / 0, 3])', gives: 2 },
     build: (call) => {
       call.arity(1);
@@ -92,7 +92,7 @@ export const VECTORS: readonly FunctionSpec[] = [
   {
     name: 'dot',
     signature: 'dot(v, w)',
-    doc: 'Product of two vectors, as of two embeddings.',
+    doc: 'Dot product of two vectors, such as embeddings.',
     formula: 'Σ v[k] · w[k]',
     missing: 'A missing element gives missing.',
     example: { expression: 'dot([1, 2, 3], [4, 5, 6])', gives: 32 },
@@ -106,7 +106,7 @@ export const VECTORS: readonly FunctionSpec[] = [
   },
 ];
 
-/** A number made of all elements of one vector. */
+/** A number computed from all elements of one vector. */
 function folded(
   name: string,
   doc: string,
@@ -124,7 +124,7 @@ function folded(
   return { name, signature: `${name}(v)`, doc, formula, missing, example: { expression, gives }, build };
 }
 
-/** One element at a known place. */
+/** One element at a known position. */
 export function element(v: NumericValue, k: number): NumericValue {
   return scalar(v.missing, (root) => v.code(root, k));
 }
@@ -153,7 +153,7 @@ export function vectorOf(values: readonly NumericValue[]): NumericValue {
   return known === undefined ? value : { ...value, constants: known };
 }
 
-/** A variable that went through all elements. */
+/** A variable that is updated with each element in turn. */
 export function fold(
   v: NumericValue,
   root: Block,

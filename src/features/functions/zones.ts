@@ -1,4 +1,4 @@
-/** From this moment on, the zone's wall clock is ahead of UTC by the offset. */
+/** From this time on, the zone's wall clock is ahead of UTC by the offset. */
 export interface ZoneShift {
   readonly fromMs: number;
   readonly offsetMs: number;
@@ -6,7 +6,7 @@ export interface ZoneShift {
 
 const FROM_MS = Date.UTC(1900, 0, 1);
 const TO_MS = Date.UTC(2101, 0, 1);
-/** Two changes of the clock nearer to each other than this, which cancel, are not seen. */
+/** Two clock changes closer together than this that cancel each other are not found. */
 const STEP_MS = 14 * 86_400_000;
 
 /** Every change of a zone's offset from 1900 to 2100, found by bisection; undefined for a zone that the runtime does not know. */
@@ -35,13 +35,13 @@ export function zoneShifts(zone: string): readonly ZoneShift[] | undefined {
     }
     offset = offsetAt(after);
     shifts.push({ fromMs: after, offsetMs: offset });
-    // Another change within the same step is found from here.
+    // Another change within the same step is found in the next round.
     low = after - STEP_MS;
   }
   return shifts;
 }
 
-/** `2001, GMT-04:00` → milliseconds; `GMT` alone is UTC. Old offsets have seconds. */
+/** `2001, GMT-04:00` → milliseconds; `GMT` alone is UTC. Old offsets include seconds. */
 function offsetOf(text: string): number {
   const [, sign, hours, minutes, seconds] = /GMT(?:([+-])(\d+):(\d+)(?::(\d+))?)?$/.exec(text) ?? [];
   if (hours === undefined) return 0;

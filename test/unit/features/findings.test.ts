@@ -121,7 +121,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['event.image[1.5]', /unknown width/],
   ['event.pair[3]', /whole number from 0 to 1, not 3/],
   ['event.a[0]', /argument 1 is a number, not a vector/],
-  ['event.pair + route.n ?? 0', /vector of 4 does not go with one of 2/],
+  ['event.pair + route.n ?? 0', /vector of 4 cannot be combined with one of 2/],
   ['[1, event.pair]', /element of a vector is a vector of 2/],
   ['[]', /no elements/],
   ['log1p()', /takes 1 argument, not 0/],

@@ -15,13 +15,13 @@ function first(expression: string): string {
 }
 
 const WRONG: readonly (readonly [string, RegExp])[] = [
-  ['ordinal(event.name, ["a", "a"])', /^21 ordinal: "a" stands in the list twice \| write ordinal\(/],
+  ['ordinal(event.name, ["a", "a"])', /^21 ordinal: "a" is in the list twice \| write ordinal\(/],
   ['ordinal(event.name, [1, 2])', /^9 ordinal: argument 1 is text, not a number/],
   ['ordinal(event.a, ["a"])', /^9 ordinal: argument 1 is a number, and the list holds texts/],
   ['ordinal(event.name, "a")', /^21 ordinal: argument 2 is text, not a vector/],
   ['ordinal(event.a, [1, event.a])', /argument 2 must be a list of constants/],
   ['ordinal(event.name, ["a", 1])', /^27 a list holds texts and something else \| write texts alone/],
-  ['table(event.a, [1, 2], [3])', /^24 table: 1 values do not go with 2 of x/],
+  ['table(event.a, [1, 2], [3])', /^24 table: 1 values for 2 keys: both lists must be equally long/],
   ['table(event.a, [1], [3], event.a)', /argument 4 must be a constant/],
   ['oneHot(event.v, [1, 2])', /takes one value, not a vector: see multiHot/],
   ['oneHot(event.name, 3)', /argument 1 is text, not a number/],
@@ -34,12 +34,12 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['cross(oneHot(event.a, 60000), oneHot(event.a, 2))', /60000 × 2 columns are more than 65536/],
   ['polynomial(event.v, 0)', /argument 2 must be a whole number from 1 to 16, not 0/],
   ['polynomial(oneHot(event.a, 400), 3)', /degree 3 of 400 elements makes more than 65536 columns/],
-  ['bins(event.a, [1, 1])', /^15 bins: 1 does not lie above 1: the list must rise/],
+  ['bins(event.a, [1, 1])', /^15 bins: 1 is not above 1: the list must rise/],
   ['interpolate(event.a, [1, 2], [3])', /argument 3 has fewer than 2 elements/],
   ['quantile(event.a, [2, 1])', /the quantiles must not fall/],
   ['robust(event.a, 1, 0)', /the range must be above 0/],
-  ['cast(event.a, "int31")', /"int31" is none of int8, int16/],
-  ['cast(event.a, "uint64")', /"uint64" is none of/],
+  ['cast(event.a, "int31")', /"int31" is not a type: write int8, int16/],
+  ['cast(event.a, "uint64")', /"uint64" is not a type/],
   ['inZone(event.a, "Europe/Berlim")', /there is no time zone "Europe\/Berlim"/],
   ['inZone(event.a, event.name)', /argument 2 is text, not a string in quotes/],
   ['contains(event.a, "x")', /argument 1 is a number, not text/],
@@ -49,10 +49,10 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['event.name ?? 1', /argument 2 is a number, not text/],
   ['["a", "b"]', /an input takes numbers, not a list of texts/],
   ['select(1, 2)', /takes 3 or more arguments/],
-  ['select(1, 2, 3, 4)', /ends with a value for when no test is true/],
-  ['take(event.v, [3])', /3 is no place in a vector of 3/],
+  ['select(1, 2, 3, 4)', /needs a last value, for when no test is true/],
+  ['take(event.v, [3])', /3 is not an index of a vector of 3/],
   ['topK(event.v, 4)', /argument 2 must be a whole number from 1 to 3, not 4/],
-  ['dot(event.v, [1, 2])', /a vector of 2 does not go with one of 3/],
+  ['dot(event.v, [1, 2])', /a vector of 2 cannot be combined with one of 3/],
   ['haversine(1, 2, 3)', /takes 4 arguments, not 3 \| write haversine\(lat1, lon1, lat2, lon2\)/],
 ];
 
@@ -61,11 +61,11 @@ for (const [expression, wanted] of WRONG) {
 }
 
 const ABSENT: readonly (readonly [string, RegExp])[] = [
-  ['ordinal(event.a, [1, 2])', /is missing where the value is none of the list \| write ordinal\(…\) \?\? DEFAULT/],
-  ['number(event.name ?? "1")', /is missing where the text is no number/],
-  ['within(event.a, 0, 1)', /is missing where the value lies outside the bounds/],
-  ['choose(event.a, 1, 2)', /is missing where the index is none of 0 to 1/],
-  ['cast(event.a, "int8")', /is missing where the value is out of the range of int8/],
+  ['ordinal(event.a, [1, 2])', /is missing if the value is not in the list \| write ordinal\(…\) \?\? DEFAULT/],
+  ['number(event.name ?? "1")', /is missing if the text is not a number/],
+  ['within(event.a, 0, 1)', /is missing if the value is outside the bounds/],
+  ['choose(event.a, 1, 2)', /is missing if the index is not one of 0 to 1/],
+  ['cast(event.a, "int8")', /is missing if the value is out of the range of int8/],
   ['oneHot(event.name, ["a"])', /event.name can be null/],
 ];
 
