@@ -5,8 +5,8 @@ import { program } from './commands/program.ts';
 import { EXIT } from './kernel/errors.ts';
 import { createSystemClock } from './kernel/system-clock.ts';
 
-// V8 lets a small heap grow by a quarter (cause) → it was marked whole for every 7 MB that outlived a frame, a twentieth of
-// all CPU, with pauses of tens of ms (effect) → it may hold three times what is alive, some 100 MB in a run (guard).
+// V8 lets a small heap grow by only a quarter (cause) → the heap was marked for every 7 MB that outlived a frame, which took a twentieth
+// of all CPU, in pauses of tens of ms (effect) → it may grow to three times the live data, about 100 MB in a run (guard).
 setFlagsFromString('--heap-growing-percent=200');
 
 // ONNX Runtime sends telemetry about each process, its machine and its models, and leaves a file per process in the temporary folder
@@ -16,13 +16,13 @@ process.env.ORT_DISABLE_TELEMETRY ??= '1';
 // The only place that reads the environment, the clock, randomness and the process; everything else is given them.
 let outputLost = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`| head`) closes the pipe: that is no failure, and nobody is left to be told.
+  // A reader that has seen enough (`| head`) closes the pipe: not a failure, and nobody is left to be told.
   if (error.code === 'EPIPE' || outputLost) return;
   outputLost = true;
   process.exitCode ||= EXIT.failed;
   process.stderr.write(`sluice: cannot write standard output: ${error.message}\n`);
 });
-// Nobody is left to tell that there is nobody left to tell.
+// With standard error gone too, there is nobody left to tell.
 process.stderr.on('error', () => undefined);
 
 let threads = 0;

@@ -1,6 +1,6 @@
 /**
- * One Bigtable table in memory, with the mutations and filters that Sluice's client asks for; others are refused.
- * Keys and qualifiers are latin1 strings, one char a byte, so that string order is byte order. Old cells stay until `dropBefore`.
+ * One Bigtable table in memory, with the mutations and filters that Sluice's client uses; others are refused.
+ * Keys and qualifiers are latin1 strings, one char per byte, so that string order is byte order. Old cells stay until `dropBefore`.
  */
 export interface Cell {
   readonly family: string;
@@ -14,7 +14,7 @@ export interface Mutation {
 }
 
 export interface RowFilter {
-  /** Which one it is. */
+  /** The filter that was refused. */
   readonly filter?: string;
   readonly blockAllFilter?: boolean;
   readonly chain?: { readonly filters: readonly RowFilter[] };
@@ -25,14 +25,14 @@ export interface RowFilter {
 
 export class Table {
   readonly families: Record<string, object>;
-  /** Key → cells, ordered by family and qualifier, and from new to old. */
+  /** Key → cells, ordered by family and qualifier, newest first. */
   readonly #rows = new Map<string, readonly Cell[]>();
 
   constructor(families: Readonly<Record<string, object>>) {
     this.families = { ...families };
   }
 
-  /** Applies all or nothing; returns what is wrong. */
+  /** Applies all mutations or none; returns what is wrong. */
   mutate(rowKey: Buffer, mutations: readonly Mutation[]): string | undefined {
     const key = rowKey.toString('latin1');
     let cells = this.#rows.get(key) ?? [];
@@ -41,14 +41,14 @@ export class Table {
       const { familyName: family, columnQualifier: name, timestampMicros, value } = setCell;
       if (!Object.hasOwn(this.families, family)) return `unknown family "${family}"`;
       if (timestampMicros < 0 || timestampMicros % 1000 !== 0) return `invalid timestamp ${timestampMicros}`;
-      // The value is a slice of the request, which would otherwise live as long as this cell.
+      // The value is a view of the request, which would otherwise live as long as this cell.
       const cell = { family, qualifier: name.toString('latin1'), timestampMicros, value: Buffer.from(value) };
       cells = [...cells.filter((old) => compare(old, cell) !== 0), cell].sort(compare);
     }
     this.#rows.set(key, cells);
   }
 
-  /** Takes away what was written before a time. */
+  /** Removes cells written before a time. */
   dropBefore(timestampMicros: number): void {
     for (const [key, cells] of this.#rows) {
       const left = cells.filter((cell) => cell.timestampMicros >= timestampMicros);
@@ -57,7 +57,7 @@ export class Table {
     }
   }
 
-  /** Of the rows asked for, or all if none is, what is there and passes. Throws for a filter not valid or not here. */
+  /** Existing rows among those requested, or all rows if none is, with the cells that pass. Throws for an invalid or unknown filter. */
   read(rowKeys: readonly Buffer[], filter: RowFilter | null): { key: string; cells: readonly Cell[] }[] {
     const predicates = compile(filter);
     const keys = rowKeys.length === 0 ? this.#rows.keys() : new Set(rowKeys.map((key) => key.toString('latin1')));
@@ -75,7 +75,7 @@ function compare(a: Cell, b: Cell): number {
 
 type Predicate = (cell: Cell, index: number, cells: readonly Cell[]) => boolean;
 
-/** What cells have to pass, one after another. */
+/** The predicates that a cell must pass, in order. */
 function compile(filter: RowFilter | null): Predicate[] {
   if (filter?.filter === undefined) return [];
   if (filter.blockAllFilter) return [() => false];

@@ -1,9 +1,9 @@
 /**
- * A look-alike of Bigtable on its real wire protocol (gRPC), in memory: development and tests only.
+ * An imitation of Bigtable with its real wire protocol (gRPC), in memory, for development and tests only.
  *
- * Promise: the calls that Sluice makes answer as Google's emulator does, with several rows a message as the real service
- * sends them: ReadRows by keys, MutateRows, and making tables and families. All other calls are UNIMPLEMENTED.
- * Limits: no instances, permissions or app profiles (every name is taken as it comes); an answer is made at once, whole.
+ * Promise: the calls that Sluice makes answer as Google's emulator does, but with several rows per message, as the real service
+ * sends them: ReadRows by keys, MutateRows, and creating tables and families. All other calls are UNIMPLEMENTED.
+ * Limits: no instances, permissions or app profiles (every name is accepted); each answer is computed at once, as a whole.
  */
 import { createRequire } from 'node:module';
 import * as grpc from '@grpc/grpc-js';
@@ -12,20 +12,20 @@ import { type Cell, type Mutation, type RowFilter, sameColumn, Table } from './b
 
 export interface BigtableOptions {
   readonly port?: number; // 0 (the default) lets the system choose
-  /** A message is sent when it holds this much. */
+  /** A message is sent when it reaches this size. */
   readonly messageBytes?: number;
   /** Longer values are sent in parts. */
   readonly partBytes?: number;
-  /** What is to go wrong with a read; asked once a call. */
+  /** The fault to inject into a read; called once per call. */
   readonly onRead?: (request: ReadRowsRequest) => ReadFault | undefined;
 }
 
 export interface ReadFault {
-  /** Rows to send before the rest of the fault; without code and stall the stream then ends well, inside a row. */
+  /** Rows to send before the rest of the fault; without code and stall the stream then ends normally, in the middle of a row. */
   readonly afterRows?: number;
   /** gRPC status to end with. */
   readonly code?: number;
-  /** Neither sends more nor ends. */
+  /** Neither send more nor end. */
   readonly stall?: boolean;
 }
 
@@ -36,9 +36,9 @@ export interface ReadRowsRequest {
 }
 
 export interface Bigtable {
-  /** As in BIGTABLE_EMULATOR_HOST. */
+  /** Host and port, in the form of BIGTABLE_EMULATOR_HOST. */
   readonly host: string;
-  /** Takes away the cells of a table, by its last name in whatever instance, that were written before a time. */
+  /** Removes cells written before a time from the table with this id, in whatever instance. */
   dropBefore(tableId: string, timestampMs: number): void;
   close(): Promise<void>;
 }
@@ -132,7 +132,7 @@ export async function createBigtable(options: BigtableOptions = {}): Promise<Big
   };
 }
 
-/** A row as it is sent; what did not change since the chunk before is left out. */
+/** The chunks of a row; what equals the previous chunk is left out. */
 function* chunksOf(key: string, cells: readonly Cell[], partBytes: number) {
   for (const [i, cell] of cells.entries()) {
     const { family, qualifier, timestampMicros, value } = cell;
@@ -167,7 +167,7 @@ function unary<Request>(answer: (request: Request) => Promise<object>) {
 
 function streaming<Request>(answer: (call: Stream<Request>) => Promise<void>) {
   return (call: Stream<Request>): void => {
-    // What is not an answer of Bigtable's own is a request that cannot be understood: a filter, say.
+    // Any error that is not Bigtable's own comes from an unintelligible request, such as a bad filter.
     const invalid = { code: grpc.status.INVALID_ARGUMENT };
     answer(call).catch((error) => call.emit('error', { ...invalid, details: error.message, ...error }));
   };

@@ -1,7 +1,7 @@
 /**
- * A schema registry in this process, for development and tests: the part of Confluent's REST interface that
- * serializers and command-line tools call. In memory, gone at `close`. It hands out ids and versions and checks that
- * Avro and JSON schemas are JSON, but not that versions are compatible, and it says so: its level is NONE.
+ * A schema registry in this process, for development and tests: the part of Confluent's REST API that serializers and command-line tools
+ * use. In memory, gone after `close`. It assigns ids and versions, and checks that Avro and JSON schemas are valid JSON. It does
+ * not check compatibility, and reports its level as NONE.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -13,13 +13,13 @@ export type RegistryOptions = {
   readonly port?: number;
   readonly hooks?: { onRequest?(method: string, path: string): RegistryFault | undefined };
 };
-/** What shall go wrong with one request: an answer with this status instead of the work, a delay before it. */
+/** The fault to inject into a request: this status instead of the work, or a delay before it. */
 export type RegistryFault = { readonly status?: number; readonly delayMs?: number };
 export type Reference = { readonly name: string; readonly subject: string; readonly version: number };
 export type SchemaInput = { readonly schema: string; readonly schemaType?: string; readonly references?: Reference[] };
 export type Registry = {
   readonly url: string;
-  /** Registers like a POST would and returns the id; throws on a schema that is not valid. */
+  /** Registers like a POST and returns the id; throws if the schema is invalid. */
   register(subject: string, schema: string | SchemaInput): number;
   close(): Promise<void>;
 };
@@ -42,7 +42,7 @@ export async function createRegistry({ port = 0, hooks }: RegistryOptions = {}):
         response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' });
         response.end(JSON.stringify(body));
       },
-      (error) => response.destroy(error), // the client hung up in the middle of its request
+      (error) => response.destroy(error), // the client hung up during its request
     );
   });
   server.listen(port, '127.0.0.1');
@@ -93,10 +93,10 @@ function route(store: Store, method: string, path: string, body: unknown): Answe
 class Store {
   readonly subjects = new Map<string, Stored[]>();
   readonly byId = new Map<number, Stored>();
-  /** Equal schemas share an id, whatever their subjects and spacing. */
+  /** Equal schemas share an id, whatever their subject and formatting. */
   readonly #byContent = new Map<string, Stored>();
 
-  /** Null where the schema is not valid. */
+  /** Null for an invalid schema. */
   register(subject: string, input: unknown): Stored | null {
     const shown = normalize(input);
     if (shown === null) return null;
@@ -115,7 +115,7 @@ class Store {
   }
 }
 
-/** A schema as the registry shows it, in one spelling; what is usual, Avro without references, goes unsaid. */
+/** A schema as the registry returns it, in a normal form; defaults (Avro, no references) are omitted. */
 function normalize(input: unknown): object | null {
   const { schema, schemaType = 'AVRO', references = [] } = (input ?? {}) as Partial<SchemaInput>;
   const parsed = typeof schema === 'string' && schemaType !== 'PROTOBUF' ? parseJson(schema) : schema;
@@ -127,7 +127,7 @@ function normalize(input: unknown): object | null {
   };
 }
 
-/** Null for what is not JSON: neither a schema nor a request is ever the literal null. */
+/** Null for invalid JSON: no schema or request is ever the literal null. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -2,35 +2,34 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Histogram, Telemetry } from '../ports/telemetry.ts';
 
 export interface StageTimers {
-  /** Position of a stage in the list that the timers were made with; throws for one that is not in it. */
+  /** Index of a stage in the list given at construction; throws for an unknown stage. */
   indexOf(stage: string): number;
   /** Work of `ms` that has just ended. */
   add(stage: number, ms: number): void;
-  /** Work begins; several may overlap. Returns what `leave` wants back. */
+  /** Work begins; several pieces may overlap. Returns the argument for `leave`. */
   enter(stage: number): number;
   leave(stage: number, enteredAtMs: number): void;
   /** Share of the last seconds, 0 to 1, in which the stage worked. */
   ratio(stage: number): number;
-  /** The stage with the highest ratio; empty when none works. */
+  /** The stage with the highest ratio; empty if none works. */
   bottleneck(): string;
 }
 
 const SLOT_MS = 1000;
-/** Whole slots that are looked back on, besides the one that is being filled. */
+/** Number of completed slots in the window, besides the current one. */
 const WINDOW_SLOTS = 5;
 const RING = WINDOW_SLOTS + 1;
 const IDLE_RATIO = 0.005;
 
 /**
- * How busy each stage is: time spent, in a ring of one-second slots a stage, without allocation.
- *
- * A stage that overlaps with itself (reads in parallel) counts as busy while at least one of them runs, if it uses
- * `enter` and `leave`; `add` adds up, and the ratio is cut at 1.
+ * How busy each stage is: working time in a ring of one-second slots per stage, without allocation.
+ * A stage that overlaps with itself (parallel reads) counts as busy while at least one piece of work runs, if it uses `enter` and
+ * `leave`; times given to `add` are summed, and the ratio is capped at 1.
  */
 export function createStageTimers(telemetry: Telemetry, clock: Clock, stages: readonly string[]): StageTimers {
   const count = stages.length;
   const seconds: Histogram[] = stages.map((stage) => telemetry.histogram('sluice_stage_seconds', { stage }));
-  /** Milliseconds of work by stage × slot, and which second each slot stands for. */
+  /** Milliseconds of work by stage × slot, and the second that each slot stands for. */
   const worked = new Float64Array(count * RING);
   const second = new Float64Array(RING).fill(-1);
   const active = new Int32Array(count);

@@ -6,8 +6,8 @@ import { WAITS } from '../kernel/waits.ts';
  * Every metric that Sluice has, in one table: a name, label or label value that is not here does not exist.
  * The names are a contract with dashboards and alerts (deploy/): append, never rename.
  *
- * Labels are for what an operator chooses or the program enumerates. Never a key, an offset or the text of an error:
- * each would make series without end, and every series costs memory here and time in every scrape.
+ * Labels hold what an operator chooses or the program enumerates, never a key, an offset or the text of an error:
+ * those would create series without end, and every series costs memory here and time in every scrape.
  */
 export interface MetricSpec {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -15,11 +15,11 @@ export interface MetricSpec {
   readonly labels: Readonly<Record<string, LabelSpec>>;
   /** Histograms: upper bounds of the buckets, ascending; the last, infinite one is implied. */
   readonly buckets?: readonly number[];
-  /** Series of this metric at most; what comes later is counted in one series labelled `overflow`. */
+  /** Maximum number of series; further ones are counted together in one labelled `overflow`. */
   readonly maxSeries: number;
 }
 
-/** The values a label may have, or `any` where they come from a topology, a broker or another table. */
+/** Allowed values of a label, or `any` if they come from a topology, a broker or another table. */
 export type LabelSpec = 'any' | readonly string[];
 
 export type MetricTable = Readonly<Record<string, MetricSpec>>;
@@ -32,7 +32,7 @@ const WORK_SECONDS = [
 const RESIDENCE_SECONDS = [
   1e-3, 2e-3, 5e-3, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ] as const;
-/** As above, and on to a day: a backlog is old. */
+/** The same, extended to a day, because a backlog is old. */
 const AGE_SECONDS = [...RESIDENCE_SECONDS, 300, 3600, 86_400] as const;
 const FEATURE_AGE_SECONDS = [
   1, 10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 172_800, 604_800, 2_592_000, 7_776_000,

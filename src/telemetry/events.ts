@@ -1,18 +1,18 @@
 import type { LogLevel } from '../ports/telemetry.ts';
 
 /**
- * Every event that Sluice tells people about, in one table. Messages are constant, so that lines can be counted;
- * what differs from one to the next is in the fields, which are data about the work, never payloads or secrets.
+ * Every event that Sluice reports to people, in one table. Messages are constant, so that lines can be counted; what varies is in the
+ * fields, which describe the work and never contain payloads or secrets.
  */
 export interface EventSpec {
   readonly component: string;
   readonly level: LogLevel;
   readonly message: string;
-  /** At most one line in this time; the rest is counted and told with the next line. */
+  /** At most one line in this time; further ones are counted and reported with the next line. */
   readonly everyMs?: number;
-  /** The limit holds for each value of this field apart. */
+  /** The limit applies to each value of this field separately. */
   readonly per?: string;
-  /** A field that is added up over the lines that were held back. */
+  /** A field that is summed over the suppressed lines. */
   readonly sum?: string;
 }
 

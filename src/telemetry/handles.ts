@@ -1,7 +1,7 @@
 import type { Counter, Histogram } from '../ports/telemetry.ts';
 import { quantileOf } from './quantile.ts';
 
-/** One slot of an array that all counters share: adding is one array write, without a heap number. */
+/** One slot of an array shared by all counters: adding is one array write, without a heap number. */
 export class CounterHandle implements Counter {
   private readonly values: Float64Array;
   private readonly slot: number;
@@ -20,7 +20,7 @@ export class CounterHandle implements Counter {
   }
 }
 
-/** `counts` has one entry a bucket, the infinite one last; `totals` is [count, sum]. */
+/** `counts` has one entry per bucket, the infinite one last; `totals` is [count, sum]. */
 export class HistogramHandle implements Histogram {
   readonly bounds: Float64Array;
   readonly counts: Float64Array;
@@ -35,7 +35,7 @@ export class HistogramHandle implements Histogram {
     this.observeMany(value, 1);
   }
 
-  /** NaN, an age that is not known, is not an observation: it would turn the sum into NaN for good. */
+  /** NaN, an unknown age, is not observed: it would turn the sum into NaN for good. */
   observeMany(value: number, n: number): void {
     if (Number.isNaN(value)) return;
     const { bounds } = this;

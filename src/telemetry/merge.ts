@@ -1,16 +1,16 @@
 import { METRICS, type MetricSpec } from './catalogue.ts';
 import type { Family, HistogramSeries, MetricStore, Series } from './metrics.ts';
 
-/** What one of several pipelines counted: a snapshot that can be sent to another thread. */
+/** The metrics of one of several pipelines: a snapshot that can be sent to another thread. */
 export type Share = readonly { readonly name: string; readonly series: readonly Series[] }[];
 
 /**
- * Of these gauges the highest is told: shares of time, ages, what is on or off, and what holds for each. Others are amounts (records, bytes, calls),
- * which add up; so do counters and the buckets of histograms. By their endings, so that a new metric has a rule.
+ * These gauges are merged by maximum: ratios, ages, flags, and values that apply to each pipeline. Other gauges are amounts (records,
+ * bytes, calls) and are summed, like counters and histograms. Matched by ending, so that every new metric has a rule.
  */
 const TELLS_HIGHEST = /_(seconds|ratio|step|device|placement|info|up|ready|waiting|batch_limit_rows)$/;
 
-/** What a store has counted, without what is the catalogue's, and without series that are still empty. */
+/** The metrics of a store, without catalogue data and empty series. */
 export function shareOf(store: Pick<MetricStore, 'snapshot'>): Share {
   return store
     .snapshot()
@@ -18,7 +18,7 @@ export function shareOf(store: Pick<MetricStore, 'snapshot'>): Share {
     .map(({ name, series }) => ({ name, series }));
 }
 
-/** One page of several shares, in the order of the catalogue. Metrics that have no series anywhere are there too. */
+/** Merges shares, in the order of the catalogue. Metrics without any series are included. */
 export function merge(shares: readonly Share[]): Family[] {
   const merged = new Map<string, Map<string, Series>>();
   for (const share of shares) {

@@ -6,17 +6,17 @@ import { EVENTS, type EventTable } from './events.ts';
 import { CounterHandle, HistogramHandle } from './handles.ts';
 import { createSuppression, type Fields } from './suppression.ts';
 
-/** What was counted, for those who show it: the exposition, the display, tests. */
+/** Read access to the metrics, for the exposition, the display and tests. */
 export interface MetricStore extends Telemetry {
-  /** All metrics, in catalogue order, also those that have no series yet: what is not there could as well be misspelt. Arrays are the live ones: read them at once, do not keep them. */
+  /** All metrics in catalogue order, even those without series, which would look misspelt if absent. Arrays are live: do not keep them. */
   snapshot(): readonly Family[];
   /** The series of one metric. */
   series(name: string): readonly Series[];
-  /** Called before every snapshot, for figures that are fetched from elsewhere. */
+  /** Called before every snapshot, to update figures that come from elsewhere. */
   beforeSnapshot(hook: () => void): void;
-  /** Called with every event, those too whose lines are held back. */
+  /** Called for every event, even if its line is suppressed. */
   onEvent(listener: (name: string, fields: Fields) => void): void;
-  /** Tells what is still held back of rate-limited events; for the end of the program. */
+  /** Logs what is still suppressed of rate-limited events; for the end of the program. */
   flush(): void;
 }
 
@@ -38,7 +38,7 @@ export interface HistogramSeries {
   readonly kind: 'histogram';
   readonly labels: Labels;
   readonly bounds: Float64Array;
-  /** One entry a bucket, not cumulative, the infinite one last. */
+  /** One entry per bucket, not cumulative, the infinite one last. */
   readonly counts: Float64Array;
   readonly count: number;
   readonly sum: number;
@@ -50,7 +50,7 @@ export interface TelemetryDeps {
 }
 
 export interface TelemetryOptions {
-  /** Series altogether. A scrape is paid for by the same loop that moves records. */
+  /** Maximum number of series in total. Scrapes run on the loop that moves records. */
   readonly maxSeries?: number;
   /** Added to the catalogue. */
   readonly metrics?: MetricTable;
@@ -69,7 +69,7 @@ interface Metric {
   readonly bounds: Float64Array;
   readonly entries: Map<string, Entry>;
   overflow: Entry | undefined;
-  /** Gauges beyond the budget, by their labels: of these the highest is told, as whoever watches a gauge watches for. */
+  /** Gauges beyond the limit, by labels: the highest is reported, because that is what alerts look at. */
   readonly beyond: Map<string, () => number>;
 }
 
@@ -78,10 +78,9 @@ const MAX_LABEL_LENGTH = 256;
 
 /**
  * Counters and histograms in typed arrays. Handles are resolved when a stage is made; using one is an array write.
- *
- * Promise: a name, label or label value that the catalogue does not know throws when the handle is made; memory is
- * bounded by `maxSeries`, and what is beyond it is still counted, in one series a metric whose labels say `overflow`
- * (a gauge beyond it is not read). Limit: counters are doubles, exact up to 2^53.
+ * Promise: a name, label or label value that the catalogue does not know throws when the handle is made. Memory is bounded by
+ * `maxSeries`; what exceeds it is still counted, in one series per metric whose labels say `overflow` (of gauges, the highest is
+ * reported). Limit: counters are doubles, exact up to 2^53.
  */
 export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions = {}): MetricStore {
   const { clock, log } = deps;
@@ -150,10 +149,10 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
     if (line !== undefined) write(name, line);
   }
 
-  /** Whatever is worth a warning is a number too: nothing is retried, dropped, reset or made do with in silence. */
+  /** Every warning is also a metric: nothing is retried, dropped, reset or worked around in silence. */
   function count(event: string): void {
     const metric = metrics.get('sluice_events_total');
-    // A test's own catalogue may have none; the overflow event itself must not ask for another series.
+    // A test's own catalogue may lack it; the overflow event itself must not create another series.
     if (metric === undefined || event === 'series-overflow') return;
     counterOf(resolve(metric, { event })).add(1);
   }
@@ -163,7 +162,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
     log.log(level, message, { ...fields, component, event: name });
   }
 
-  // Made first: it must not itself depend on the budget.
+  // Made first, because it must not depend on the limit itself.
   const overflowed = counterOf(resolve(metricOf('sluice_series_overflow_total', 'counter'), {}));
 
   return {
@@ -203,7 +202,7 @@ export function createTelemetry(deps: TelemetryDeps, options: TelemetryOptions =
   };
 }
 
-/** A gauge that is NaN is not known, hence absent: one NaN would spoil every sum over its metric. */
+/** A NaN gauge is unknown and therefore absent: one NaN would spoil every sum over its metric. */
 function seriesOf(metric: Metric): Series[] {
   const shown: Series[] = [];
   const entries =
@@ -254,7 +253,7 @@ function broken(what: string): SluiceError {
   return new SluiceError('invariant-broken', `${what}; see src/telemetry for the catalogue`);
 }
 
-/** NaN where there is none. */
+/** NaN if there is none. */
 function highest(readers: Iterable<() => number>): number {
   let most = Number.NaN;
   for (const read of readers) {

@@ -1,7 +1,7 @@
 /**
- * Estimate of quantile `q` (0..1) from bucket counts: linear interpolation inside the bucket that holds it, as Prometheus'
+ * Estimates quantile `q` (0..1) from bucket counts by linear interpolation within the bucket that holds it, as Prometheus'
  * `histogram_quantile` does. The first bucket begins at 0; a quantile in the last, infinite bucket is the highest bound.
- * NaN when nothing was counted.
+ * NaN if nothing was counted.
  */
 export function quantileOf(bounds: ArrayLike<number>, counts: ArrayLike<number>, q: number): number {
   let total = 0;

@@ -3,9 +3,9 @@ import type { EventSpec } from './events.ts';
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Suppression {
-  /** The fields to write, with what was held back before; undefined when this line is held back too. */
+  /** The fields to write, including what was suppressed before; undefined if this line is suppressed too. */
   admit(name: string, spec: EventSpec, fields: Fields, nowMs: number): Fields | undefined;
-  /** Writes one line for everything held back whose time is over; all of it when `nowMs` is infinite. */
+  /** Writes one line for each event whose window is over and that has suppressed lines; for all of them if `nowMs` is infinite. */
   release(nowMs: number, write: (name: string, fields: Fields) => void): void;
 }
 
@@ -18,12 +18,12 @@ interface Held {
   last: Fields;
 }
 
-/** Event × value of its `per` field, at most; the rest share one window an event. */
+/** Maximum number of windows, one per event × value of its `per` field; beyond it, an event has one shared window. */
 const MAX_KEYS = 256;
 
 /**
- * Holds back repetitions of rate-limited events and says how many they were (`suppressed`), so that a flood of
- * bad records cannot become a flood of lines. The first line of a kind is never held back.
+ * Suppresses repetitions of rate-limited events and reports their number (`suppressed`), so that a flood of bad records cannot become
+ * a flood of lines. The first line of a kind is never suppressed.
  */
 export function createSuppression(): Suppression {
   const held = new Map<string, Held>();
@@ -48,7 +48,7 @@ export function createSuppression(): Suppression {
     entry.untilMs = untilMs;
   }
 
-  /** `told` of the held lines are told by the line itself. */
+  /** `told`: how many of the suppressed lines this line itself reports. */
   function merged(entry: Held, fields: Fields, sum: number, told: number): Fields {
     const suppressed = entry.lines - told;
     const extra: Record<string, unknown> = {};

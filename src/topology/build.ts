@@ -23,7 +23,7 @@ export interface ResolvedFiles {
 
 const RUN_TIMEOUT_MS = 10_000;
 
-/** A judged topology file in the program's words and units, deeply frozen. */
+/** Converts a checked topology file to the program's terms and units, deeply frozen. */
 export function buildTopology(
   file: string,
   parsed: TopologyFile,
@@ -120,13 +120,13 @@ function buildSecondLevel({ ttl, negativeTtl, timeout }: SecondLevelFile): Secon
   return { ttlMs: ttl, negativeTtlMs: negativeTtl, timeoutMs: timeout };
 }
 
-/** Its key is fields with one character between; store-rules.ts has seen to it. */
+/** Its key is fields separated by one character; store-rules.ts has checked that. */
 function buildFeast(key: string, feast: NonNullable<TopologyFile['enrich'][number]['feast']>): FeastEntity {
   const joinKeys = Object.entries(feast.joinKeys).map(([name, type]) => ({ name, type }));
   return { joinKeys, separator: separatorOf(key) ?? '', keyVersion: feast.keyVersion };
 }
 
-/** `late_share` or `n[96]`; `offset` is where its first number lies in the row of its entry. */
+/** Parses `late_share` or `n[96]`; `offset` is where its first number is in the row of its entry. */
 function buildColumn(text: string, offset: number): ColumnSpec {
   const [, name, width] = VIEW_COLUMN.exec(text) ?? [];
   return { name, kind: width === undefined ? 'number' : 'vector', width: Number(width ?? 1), offset };

@@ -8,12 +8,12 @@ type ConnectionsFile = TopologyFile['connections'];
 type KafkaFile = NonNullable<ConnectionsFile['kafka']>;
 type SslFile = KafkaFile['ssl'];
 
-/** Gives what a key holds as a secret; one that came out of a file is read again there. */
+/** Wraps the value of a key as a secret; one that came from a file is read again from there. */
 type Hide = (path: string, text: string | undefined) => Secret;
 
 /**
- * The connections of a file, in the program's words. From here on what is secret is a `Secret`; what is lacking is an empty one,
- * which the rules of connection-rules.ts refuse.
+ * Converts the connections of a file to the program's terms. From here on secrets are `Secret`s; a missing one is empty, which the rules
+ * of connection-rules.ts refuse.
  */
 export function buildConnections(
   { kafka, registry, bigtable, redis, files: featureFiles }: ConnectionsFile,
@@ -68,7 +68,7 @@ function buildSasl(sasl: NonNullable<KafkaFile['sasl']>, hide: Hide, resolve: (p
   };
 }
 
-/** Credentials in the URL are taken out of it: a URL is shown in every message. */
+/** Credentials are removed from the URL, because messages show it. */
 function buildRegistry(
   { url, username, password, token, ssl }: NonNullable<ConnectionsFile['registry']>,
   hide: Hide,
@@ -88,7 +88,7 @@ function buildRegistry(
   return { ...rest, ...registryAt(url) };
 }
 
-/** A registry by its URL alone, which may have a user in it. */
+/** A registry given only by its URL, which may contain a login. */
 export function registryAt(given: string): Pick<RegistryConnection, 'url' | 'login'> {
   const { url, user } = withoutUser(given);
   if (user === undefined) return { url };

@@ -16,7 +16,7 @@ const LOOP_BACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 const PASSWORD_KEYS = ['username', 'password'] as const;
 const TOKEN_KEYS = ['token', 'tokenEndpoint', 'tokenEndpointCa', 'clientId', 'clientSecret', 'scope'] as const;
 
-/** What keys of `connections` may hold together: nothing secret goes over an open line, and certificates are what they are said to be. */
+/** Which keys of `connections` may be combined: no secret goes over an unencrypted line, and certificates are valid. */
 export function checkConnections(file: ConnectionsFile, built: Connections, yaml: YamlDocument): CheckFinding[] {
   const findings: CheckFinding[] = [];
   const report: Report = (path, message, remedy, severity) => findings.push(yaml.at(path, message, remedy, severity));
@@ -127,7 +127,7 @@ function isOpen(url: string): boolean {
   return url.startsWith('http:') && !LOOP_BACK.test(/^http:\/\/([^/?#]*?)(:\d+)?([/?#]|$)/.exec(url)?.[1] ?? '');
 }
 
-/** What can be told without a peer: that the files are there, are PEM, and fit together. Dates are the doctor's. */
+/** Checks without a peer: the files exist, are PEM, and fit together. The doctor checks dates. */
 function checkTls(tls: TlsSettings, at: Path, report: Report): void {
   const { ca, cert, key, passphrase } = tls;
   if ((cert === undefined) !== (key === undefined)) {

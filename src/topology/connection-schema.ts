@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { said, shown, strict } from '../documents/zod-findings.ts';
 import { choice, duration, flag, matching, text } from './leaves.ts';
 
-/** The `connections` of a topology: where the services are, and who we are to them. What may go together is in connection-rules.ts. */
+/** The `connections` of a topology: where the services are, and how we log in to them. connection-rules.ts checks combinations. */
 
 const URL_PATTERN = /^https?:\/\/[^\s/?#]+\S*$/;
 const BROKERS_PATTERN = /^\s*[^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*$/;
 
-/** A text that no message shows. */
+/** Text that messages never show. */
 export function secret(what: string, example: string) {
   const remedy = `write ${what} by reference, for example ${example}`;
   return z
@@ -15,7 +15,7 @@ export function secret(what: string, example: string) {
     .min(1, { error: said('is empty', remedy) });
 }
 
-/** Somebody may have written a password into it. */
+/** It may contain a password. */
 function url(example: string) {
   const remedy = `write an http or https address, for example ${example}`;
   return z.string({ error: () => said('is not an http or https address', remedy) }).regex(URL_PATTERN, {

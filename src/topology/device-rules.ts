@@ -4,7 +4,7 @@ import type { TopologyFile } from './schema.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
-/** What `model.device` and `model.deviceIds` need from the keys beside them. Whether the machine has such devices is found out when the model is loaded. */
+/** Checks `model.device` and `model.deviceIds` against other keys. Whether the machine has the devices shows when the model is loaded. */
 export function checkDevices(file: TopologyFile, report: Report): void {
   const { model } = file;
   if (model.device === 'webgpu' && model.isolation === 'none') checkWebGpu(file, report);
@@ -38,8 +38,8 @@ export function checkDevices(file: TopologyFile, report: Report): void {
 }
 
 /**
- * ONNX Runtime 1.30 has one WebGPU context a process, and sessions that run on it from two threads at once corrupt memory (cause:
- * microsoft/onnxruntime#32561) → the process crashes, mostly (effect) → one thread per process (guard).
+ * ONNX Runtime 1.30 has one WebGPU context per process, and sessions that use it from two threads at once corrupt memory
+ * (microsoft/onnxruntime#32561; cause) → the process usually crashes (effect) → only one thread per process may use it (guard).
  */
 function checkWebGpu({ model, onOverload }: TopologyFile, report: Report): void {
   const { sessions, placement } = model;

@@ -3,13 +3,13 @@ import type { CheckFinding } from '../documents/finding.ts';
 import { NotUtf8Error, readText } from '../documents/text-file.ts';
 import { dotted, type Path, type YamlDocument } from '../documents/yaml-document.ts';
 
-/** Variables by name. An empty one counts as unset where there is a default, as in a shell. */
+/** Variables by name. Where there is a default, an empty variable counts as unset, as in a shell. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
 const BODY = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 const FILE = 'file:';
-/** Keys whose values are text, whatever they look like: a password of digits is none of numbers. */
+/** Keys whose values are always text: a password of digits must not become a number. */
 const TEXT_KEYS: ReadonlySet<unknown> = new Set([
   'username',
   'password',
@@ -22,17 +22,17 @@ const NUMBER = /^-?\d+(?:\.\d+)?$/;
 
 export interface Interpolated {
   readonly findings: readonly CheckFinding[];
-  /** Values that are one `${file:PATH}` and nothing else, by their dotted path: how to read the file again. */
+  /** Values that are a single `${file:PATH}`, by dotted path: how to read the file again. */
   readonly files: ReadonlyMap<string, () => string>;
-  /** What came out of files: nobody is to see it. */
+  /** Texts that came from files, which must never be shown. */
   readonly secrets: readonly string[];
 }
 
 /**
  * Replaces `${NAME}` and `${NAME:-default}` in every string value of a parsed document, and under `connections` `${file:PATH}`
  * by the text of a file, without line breaks at its end; `$${` is a literal `${`.
- * It runs after parsing, so a variable's text can never add keys or change the document's structure.
- * A plain (unquoted) value that is one variable and nothing else may become a number or a boolean; what a file holds stays text.
+ * Runs after parsing, so the text of a variable cannot add keys or change the structure of the document.
+ * A plain (unquoted) value that is a single variable may become a number or a boolean; the content of a file stays text.
  */
 export function interpolate(
   yaml: YamlDocument,
@@ -109,7 +109,7 @@ function typed(text: string): string | number | boolean {
   return NUMBER.test(text) ? Number(text) : text;
 }
 
-/** Steps from the document's root to a node, out of what `visit` passes: ancestors, and the index in the last one. */
+/** Path from the document's root to a node, given what `visit` passes: the ancestors, and the index in the last one. */
 function pathOf(ancestors: readonly unknown[], key: unknown): Path {
   const path: (string | number)[] = [];
   ancestors.forEach((ancestor, depth) => {

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { topologySchema } from './schema.ts';
 
 /**
- * The JSON Schema of the topology file, for editors. A value that is no free text may be a `${NAME}` reference too:
- * references are replaced before the file is judged, so an editor must not complain of them.
+ * The JSON Schema of the topology file, for editors. Values other than free text may also be a `${NAME}` reference: references are
+ * replaced before the file is checked, so editors must accept them.
  */
 export function topologyJsonSchema(): string {
   const schema = z.toJSONSchema(topologySchema, {
     io: 'input',
     target: 'draft-07',
     override: ({ jsonSchema, path }) => {
-      // A refused key: completion must not offer it.
+      // Completion must not offer a key that is refused.
       for (const [key, property] of Object.entries(jsonSchema.properties ?? {})) {
         if (typeof property === 'object' && property.not !== undefined) delete jsonSchema.properties?.[key];
       }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { missingOr, said, shown } from '../documents/zod-findings.ts';
 import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts';
 
-/** The smallest pieces of the topology's schema: each says what is wrong with a value, and the remedy. */
+/** The smallest pieces of the topology's schema: each says what is wrong with a value, and how to correct it. */
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
@@ -22,7 +22,7 @@ export function matching(pattern: RegExp, what: string, example: string) {
 
 export const topic = () => matching(TOPIC, 'a topic name (letters, digits, . _ -; at most 249)', 'flights.departed');
 
-/** A name that expressions and fields can say. */
+/** A name that can be used in expressions and as a field. */
 export const identifier = (what: string, example: string) =>
   matching(NAME, `${what} (letters, digits, _; not starting with a digit)`, example);
 
@@ -111,7 +111,7 @@ export function autoOr(number: ReturnType<typeof count>, example: string) {
   });
 }
 
-/** One of `values`; those in `later` are known words that Sluice does not do yet, and say so. */
+/** One of `values`; those in `later` are recognised, with the message that Sluice does not support them yet. */
 export function choice<const Values extends readonly [string, ...string[]]>(
   values: Values,
   later: readonly string[] = [],

@@ -3,19 +3,18 @@ import { moduleDocument } from '../documents/module-document.ts';
 import { ModuleOverdue, runModule } from '../documents/run-module.ts';
 import { hideWritten, parseYaml, type YamlDocument } from '../documents/yaml-document.ts';
 
-/** Files that are run for their topology, in place of being parsed. */
+/** Files that are executed for their topology instead of parsed. */
 export const MODULE = /\.[cm]?[jt]s$/;
 
 const EXPORTED = 'topology';
 const HELPER = 'sluice/topology';
-/** Wherever Sluice is installed, the file gets the helper of the Sluice that reads it. */
+/** The module gets this helper of the Sluice that reads it, wherever Sluice is installed. */
 const OWN_HELPER = new URL(import.meta.url.endsWith('.ts') ? './define.ts' : './define.js', import.meta.url).href;
 
 /**
- * A topology written as a module, `export const topology = defineTopology({ … })`: run anew at each call, with the modules of its
- * own that it imports. Never throws for what a person wrote: what the module throws is in `errors`. Limits: types are taken
- * away, not checked; a module that waits (`await` at its top level) is refused, as is one inside node_modules, and one that is not
- * through within `timeoutMs`.
+ * Loads a topology written as a module, `export const topology = defineTopology({ … })`. It is executed anew at each call, together with
+ * the modules it imports. Never throws for a user's mistake: what the module throws is in `errors`. Limits: types are removed, not
+ * checked; refused are a module with `await` at its top level, one inside node_modules, and one that runs longer than `timeoutMs`.
  */
 export function loadModule(file: string, text: string, { timeoutMs }: { timeoutMs?: number } = {}): YamlDocument {
   const failed = (message: string, remedy: string, line = 1, column = 1): YamlDocument => {
@@ -51,7 +50,7 @@ function explain(thrown: unknown, file: string): Explained {
   const error: NodeJS.ErrnoException = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code, message, stack = '' } = error;
   const [first] = message.split('\n');
-  // The first line of a stack that is in the file: `…/hello.ts:3:9`, or `…/hello.ts:3` of a syntax error.
+  // The first line of the stack in this file: `…/hello.ts:3:9`, or `…/hello.ts:3` for a syntax error.
   const [, line, column] = /^(?:\?[^:\s]*)?:(\d+)(?::(\d+))?/.exec(stack.split(basename(file))[1] ?? '') ?? [];
   const place = line === undefined ? {} : { line: Number(line), column: Number(column ?? 1) };
   switch (code) {

@@ -18,10 +18,10 @@ import { type TopologyFile, topologySchema } from './schema.ts';
 const EMPTY =
   'write topology, source, model, flow, output and deadLetter; `sluice init` makes one of a schema and a model';
 
-/** Where everything stands in the files, for findings of later checks. */
+/** Places of everything in the files, for the findings of later checks. */
 export interface TopologySource {
   readonly yaml: YamlDocument;
-  /** The .avsc of source.value and of output.value. */
+  /** The .avsc files of source.value and of output.value. */
   readonly sourceSchema: YamlDocument;
   readonly outputSchema: YamlDocument;
 }
@@ -37,11 +37,9 @@ export type LoadedTopology =
   | { readonly ok: false; readonly findings: readonly CheckFinding[] };
 
 /**
- * Reads a topology file: parsed (or run, where it is TypeScript), interpolated, judged and frozen. Reads it and the .avsc files
- * that it names, nothing else;
- * never throws for what a person wrote. All that is wrong is reported together, as far as one fault does not hide another.
- *
- * Paths in the file are looked up beside the topology file first, then from the current directory.
+ * Loads a topology file: parses it (or executes it, if TypeScript), interpolates, checks and freezes it. Reads only it and the .avsc
+ * files that it names. Never throws for a user's mistake: all mistakes are reported together, as far as one does not hide another.
+ * Paths in the file are resolved against the folder of the topology file first, then against the current directory.
  */
 export function loadTopology(file: string, env: Environment): LoadedTopology {
   let text: string;
@@ -80,7 +78,7 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   };
 }
 
-/** A file of Sluice's that is no topology, by its keys: a page of keys that it lacks would say nothing of it. */
+/** Recognises another kind of Sluice file by its keys: a list of missing topology keys would not help. */
 function otherKind(value: unknown): readonly [message: string, remedy: string] | undefined {
   if (typeof value !== 'object' || value === null || 'topology' in value) return undefined;
   if ('bundle' in value && 'inputs' in value)
@@ -100,7 +98,7 @@ function missingFolder(files: Connections['files'], yaml: YamlDocument): CheckFi
   return [yaml.at(['connections', 'files', 'folder'], `"${files.folder}" is not there`, remedy)];
 }
 
-/** Where a path written in a topology leads: beside the topology file if something is there, else as it stands. */
+/** Resolves a path written in a topology: beside the topology file if it exists there, otherwise unchanged. */
 function resolvePath(topologyFile: string, path: string): string {
   if (isAbsolute(path)) return path;
   const beside = join(dirname(topologyFile), path);
@@ -126,7 +124,7 @@ function readFormat(
   }
   const schema = parseJson(schemaFile, text, findings);
   if (schema === undefined) return undefined;
-  // JSON is YAML too, as far as places go.
+  // The YAML parser keeps positions, and JSON is YAML.
   const document = parseYaml(schemaFile, text);
   if (kind === 'json') return { format: { kind, schemaFile, schema }, document };
   const { wire = 'plain', ids = [] } = value;

@@ -1,6 +1,6 @@
 import type { TopologyFile } from './schema.ts';
 
-/** An entry of enrich or of details, in the words of enrich. */
+/** An entry of enrich, or one of details converted to that form. */
 export type LookUpEntry = TopologyFile['enrich'][number];
 
 export interface PlacedLookUp {
@@ -10,7 +10,7 @@ export interface PlacedLookUp {
   readonly entry: LookUpEntry;
 }
 
-/** Every entry that reads a store, with its place in the file: what holds for one list holds for the other. */
+/** Every entry that reads a store, with its place in the file: the same rules apply to both lists. */
 export function lookUpsIn({ enrich, details }: Pick<TopologyFile, 'enrich' | 'details'>): readonly PlacedLookUp[] {
   return [
     ...enrich.map((entry, i) => ({ list: 'enrich' as const, i, entry })),
@@ -18,7 +18,7 @@ export function lookUpsIn({ enrich, details }: Pick<TopologyFile, 'enrich' | 'de
   ];
 }
 
-/** What details write as null is what the bundle may impute. */
+/** `null` in details corresponds to `impute` in enrich. */
 export function asEnrich(entry: TopologyFile['details'][number]): LookUpEntry {
   return { ...entry, onMissing: entry.onMissing ?? 'impute' };
 }

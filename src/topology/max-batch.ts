@@ -1,11 +1,11 @@
 import type { TopologyFile } from './schema.ts';
 
-/** What a batch gains beyond this is less than its row costs elsewhere. */
+/** A larger batch saves less per row than the row costs elsewhere. */
 const ENOUGH = 2_048;
 
 /**
- * Rows per run at most, as the topology says; else what is enough, no more than may be in flight, and half of the larger
- * batches that `onOverload` names.
+ * Maximum rows per run: as configured; otherwise enough rows, but no more than may be in flight, nor more than half of the larger
+ * batches of `onOverload`.
  */
 export function maxBatchOf({ flow, onOverload }: TopologyFile): number {
   if (flow.maxBatch !== undefined) return flow.maxBatch;

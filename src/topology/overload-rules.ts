@@ -7,8 +7,8 @@ import { formatDuration } from './units.ts';
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
 /**
- * What the steps of `onOverload` need from the rest of the topology. A step that could never do anything, or that would
- * turn an outage into dead letters or drops, is an error here.
+ * What the steps of `onOverload` need from the rest of the topology. A step that could have no effect, or that would turn an outage
+ * into dead letters or drops, is an error.
  */
 export function checkOverload(file: TopologyFile, report: Report): void {
   const { onOverload: steps, flow, model } = file;

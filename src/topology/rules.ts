@@ -8,11 +8,11 @@ import type { TopologyFile } from './schema.ts';
 import { checkStores } from './store-rules.ts';
 import { formatDuration } from './units.ts';
 
-/** What two keys of a topology may hold together. Every pair that cannot work is an error here, never repaired later. */
+/** Rules between keys of a topology. Every combination that cannot work is an error here, never repaired later. */
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
-/** The key of `connections` for each store, and what may stand there. */
+/** The key of `connections` for each store, and its possible content. */
 const STORE_KEYS = {
   bigtable: ['bigtable', '{ project: …, instance: … }'],
   redis: ['redis', '{ url: "redis://localhost:6379" }'],
@@ -237,7 +237,7 @@ function checkModel({ model }: TopologyFile, report: Report): void {
   }
 }
 
-/** Where the model runs is said once. */
+/** Placement may be given in one way only. */
 function checkPlacement({ model }: TopologyFile, report: Report): void {
   if (model.isolation === 'process' && model.placement !== 'auto') {
     report(
@@ -257,7 +257,7 @@ function checkPlacement({ model }: TopologyFile, report: Report): void {
   }
 }
 
-/** Whether the fields exist is for the contract check, which has the schemas at hand. */
+/** Whether the fields exist is checked with the contract, which has the schemas. */
 function checkKey(key: string, path: Path, report: Report): void {
   const remedy = 'name a field in braces, for example "{id}"';
   let fields = 0;

@@ -22,8 +22,8 @@ import {
 import { filesSchema, redisSchema, secondLevelSchema } from './store-connections.ts';
 
 /**
- * The topology file, as one schema: the type of the parsed file, the JSON Schema for editors and the reference page.
- * It says what each key may hold; what two keys may hold together is in rules.ts.
+ * The topology file as one schema: source of the type of the parsed file, the JSON Schema for editors and the reference page.
+ * It says what each key may hold; rules between keys are in rules.ts.
  */
 
 const BIGTABLE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,49}$/;

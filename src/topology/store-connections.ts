@@ -6,13 +6,13 @@ import type { RedisConnection } from '../plan/topology.ts';
 import { secret, tls } from './connection-schema.ts';
 import { choice, count, duration, flag, matching, text } from './leaves.ts';
 
-/** `connections` of stores beside Bigtable: what may be written, and what the program makes of it. */
+/** `connections` of stores other than Bigtable: their schema, and its conversion to the program's terms. */
 
 const NODES_PATTERN = /^\s*[^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*$/;
 const URL_PATTERN = /^rediss?:\/\/[^\s/]+(\/\d{0,3})?$/;
 const DEFAULT_PORT = 6_379;
 
-/** It may hold a password: what was written is not shown. */
+/** It may contain a password, so messages never show it. */
 function redisUrl() {
   const remedy = 'write redis://HOST:PORT or rediss://HOST:PORT (TLS), for example "redis://localhost:6379"';
   return z
@@ -26,7 +26,7 @@ function redisUrl() {
     });
 }
 
-/** What URL takes, with a login that can be decoded. */
+/** Whether it is a valid URL whose login can be decoded. */
 function isAddress(url: string): boolean {
   try {
     const { username, password } = new URL(url);
@@ -55,7 +55,7 @@ export const filesSchema = strict({
   ),
 });
 
-/** Rows of a feature cache that other processes share. */
+/** Rows of a feature cache shared with other processes. */
 export const secondLevelSchema = strict({
   connection: choice(['redis'], ['memcached', 'hazelcast', 'memorystore'])
     .describe('which of connections')
@@ -75,10 +75,10 @@ export type SecondLevelFile = z.infer<typeof secondLevelSchema>;
 
 export type RedisFile = z.infer<typeof redisSchema>;
 
-/** Gives what a key of `connections.redis` holds as a secret. */
+/** Wraps the value of a key of `connections.redis` as a secret. */
 export type HideRedis = (key: 'username' | 'password', text: string) => Secret;
 
-/** Credentials in the URL are taken out of it: addresses are shown in messages. */
+/** Credentials are removed from the URL, because messages show addresses. */
 export function buildRedis(file: RedisFile, ssl: TlsSettings | undefined, hide: HideRedis): RedisConnection {
   const at = file.url === undefined ? undefined : new URL(file.url);
   const nodes =

@@ -11,7 +11,7 @@ import { formatDuration } from './units.ts';
 
 type Report = (path: Path, message: string, remedy: string, severity?: CheckFinding['severity']) => void;
 
-/** What a look-up's layout, its views and the numbers in its cells may say together. */
+/** Which layouts, views and number encodings of a look-up may be combined. */
 export function checkStores(file: TopologyFile, report: Report): void {
   const { redis } = file.connections;
   if (redis !== undefined) checkRedis(redis, report);
@@ -140,7 +140,7 @@ function partsOf(key: string): readonly KeyPart[] {
   try {
     return parseKeyTemplate(key, () => 0).parts;
   } catch (error) {
-    // What is no template is said where templates are checked.
+    // An invalid template is reported where templates are checked.
     if (error instanceof SluiceError) return [];
     throw error;
   }
@@ -150,7 +150,7 @@ function fieldsOf(key: string): number {
   return partsOf(key).filter((part) => 'slot' in part).length;
 }
 
-/** The one character between the fields of a key, empty where there is one field; undefined: it is made otherwise. */
+/** The character between the fields of a key, empty for a single field; undefined if the key is built in another way. */
 export function separatorOf(key: string): string | undefined {
   const parts = partsOf(key);
   const texts = parts.flatMap((part) => ('text' in part ? [part.text.toString('utf8')] : []));

@@ -28,7 +28,7 @@ function scaled(match: RegExpExecArray | null, units: Readonly<Record<string, nu
   return Number.isSafeInteger(whole) && Math.abs(value - whole) < 1e-6 ? whole : undefined;
 }
 
-/** As people write it, in the largest unit that keeps it whole. */
+/** As people write it, in the largest unit that divides it evenly. */
 export function formatDuration(ms: number): string {
   const [unit, each] = Object.entries(MS_PER_UNIT).findLast(([, size]) => ms % size === 0) ?? ['ms', 1];
   return `${ms / each}${unit}`;

@@ -1,4 +1,4 @@
-/** The calls about the cluster: Metadata, and topics made, described and deleted. */
+/** Calls about the cluster: Metadata, and creating, describing and deleting topics. */
 import type { Cluster } from './cluster.ts';
 import { ERROR, mirror } from './protocol.ts';
 import { type Call, HOST } from './server.ts';
@@ -47,7 +47,7 @@ export function deleteTopics(call: Call, cluster: Cluster): void {
   });
 }
 
-/** Answers with what was set when the topic was made, and nothing about brokers. */
+/** Answers with the configuration set when the topic was created; knows nothing about brokers. */
 export function describeConfigs(call: Call, cluster: Cluster): void {
   const { r, w } = call;
   mirror(call, () => {

@@ -29,13 +29,13 @@ export function produce(call: Call, cluster: Cluster): void {
   });
   w.i32(0); // throttle time
   call.silent = acks === 0;
-  // Without a response the only way to say that something failed is to hang up, as Kafka does.
+  // Without a response, hanging up is the only way to report a failure; Kafka does the same.
   if (call.silent && failure) throw new Error(`a Produce call that asked for no answer failed with error ${failure}`);
 }
 
 type Wanted = { readonly partition: number; readonly offset: number; readonly maxBytes: number };
 
-/** Answers at once, or when as many bytes are there as were asked for, something else has to be said, or time is up. */
+/** Answers at once, or when the requested number of bytes is there, something else must be reported, or the time is up. */
 export async function fetch(call: Call, cluster: Cluster): Promise<void> {
   const { r, w } = call;
   r.i32(); // replica id
@@ -71,7 +71,7 @@ export async function fetch(call: Call, cluster: Cluster): Promise<void> {
   w.i16(ERROR.none).i32(0); // session id
   w.array(topics, ({ name, wanted }) =>
     w.str(name).array(wanted, (each) => {
-      // The first batch goes out whatever its size, or a reader could stand before it for ever.
+      // The first batch is sent whatever its size; otherwise a reader could be stuck before it for ever.
       left -= answerFetch(call, cluster.led(call, name, each.partition), each, committed, left, left === maxBytes);
     }),
   );

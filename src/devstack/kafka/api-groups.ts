@@ -1,4 +1,4 @@
-/** The calls of consumer groups: finding the coordinator, membership, offsets, and a look from outside. */
+/** Calls of consumer groups: finding the coordinator, membership, offsets, and inspection from outside. */
 import { randomUUID } from 'node:crypto';
 import type { Cluster } from './cluster.ts';
 import type { Group } from './group.ts';
@@ -39,7 +39,7 @@ export function joinGroup(call: Call, cluster: Cluster): Promise<void> {
   });
 }
 
-/** Copied: what a group keeps must not hold on to the request it came in. */
+/** Copied, because what a group keeps must not retain the request's buffer. */
 function namedBytes({ r }: Call): Map<string, Buffer> {
   return new Map(r.array(() => [r.str(), Buffer.from(r.blob())]));
 }

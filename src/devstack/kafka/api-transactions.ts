@@ -1,10 +1,10 @@
-/** The calls of transactions, and of the producer ids that they and idempotent producers need. */
+/** Calls of transactions, and for the producer ids that they and idempotent producers need. */
 import type { Cluster } from './cluster.ts';
 import { ERROR, mirrorPartitions } from './protocol.ts';
 import type { Call } from './server.ts';
 import type { Epoch } from './transactions.ts';
 
-/** Without a transactional id, a new producer id for an idempotent producer. */
+/** Without a transactional id: a new producer id for an idempotent producer. */
 export function initProducerId(call: Call, cluster: Cluster): void {
   const { r, w } = call;
   const id = r.nullableStr();
@@ -20,7 +20,7 @@ export function initProducerId(call: Call, cluster: Cluster): void {
 
 const readEpoch = ({ r }: Call): Epoch => ({ id: r.str(), producerId: r.i64(), producerEpoch: r.i16() });
 
-/** All of them or none. */
+/** Adds all partitions or none. */
 export function addPartitionsToTxn(call: Call, cluster: Cluster): void {
   const { r, w } = call;
   const epoch = readEpoch(call);
@@ -52,7 +52,7 @@ export function endTxn(call: Call, cluster: Cluster): void {
   call.w.i16(cluster.refusal(call, epoch.id) || cluster.transactions.end(epoch, committed));
 }
 
-/** In the versions that are announced nothing is said of the member, so that anyone with the epoch may. */
+/** The announced versions do not name the member, so anyone with the epoch may commit. */
 export function txnOffsetCommit(call: Call, cluster: Cluster): void {
   const { r, w } = call;
   const id = r.str();

@@ -1,6 +1,6 @@
 /**
- * A record batch (magic 2) seen from outside. The broker stores it as it came and rewrites only its base offset, which
- * the checksum leaves out. Only a search by time looks at single records.
+ * A record batch (magic 2) seen from outside. The broker stores it as received and rewrites only its base offset, which
+ * the checksum does not cover. Only a search by time looks at single records.
  */
 import { crc32c } from './crc32c.ts';
 import { ERROR } from './protocol.ts';
@@ -10,7 +10,7 @@ const CODEC_BITS = 7;
 const TRANSACTIONAL_BIT = 16;
 const CONTROL_BIT = 32;
 
-/** The error code for what a client wants appended: exactly one whole, undamaged batch. */
+/** The error code for an append: the data must be exactly one complete, undamaged batch. */
 export function checkBatch(batch: Buffer, maxBytes: number): number {
   if (batch.length < HEADER_BYTES) return ERROR.corruptMessage;
   const size = 12 + batch.readInt32BE(8);
@@ -24,7 +24,7 @@ export function checkBatch(batch: Buffer, maxBytes: number): number {
 
 export type Found = { readonly offset: number; readonly timestampMs: number };
 
-/** How many offsets the batch takes. */
+/** Number of offsets that the batch takes. */
 export const recordSpan = (batch: Buffer): number => batch.readInt32BE(23) + 1;
 export const baseOffset = (batch: Buffer): number => Number(batch.readBigInt64BE(0));
 export const isTransactional = (batch: Buffer): boolean => (batch.readInt16BE(21) & TRANSACTIONAL_BIT) !== 0;
@@ -36,7 +36,7 @@ export const baseSequence = (batch: Buffer): number => batch.readInt32BE(53);
 
 /**
  * Offset and timestamp of the first record at or after `timestampMs`, from `startOffset` on; null if there is none.
- * Inside a compressed batch nothing is seen: then its first record is the answer, which is never too late.
+ * A compressed batch is not searched: its first record is the answer, which may be too early but never too late.
  */
 export function firstAtOrAfter(batch: Buffer, timestampMs: number, startOffset: number): Found | null {
   const [firstOffset, baseMs] = [baseOffset(batch), Number(batch.readBigInt64BE(27))];

@@ -1,7 +1,7 @@
 /**
- * A Kafka broker in this process, for development and tests: the real wire protocol over 127.0.0.1, any number of
- * nodes with a port each over one shared log. Everything is in memory and gone at `close`. There are no replicas,
- * TLS or authentication; consumer groups are of the classic protocol; record batches are version 2.
+ * A Kafka broker in this process, for development and tests: the real wire protocol on 127.0.0.1, any number of nodes, each with its
+ * own port, over one shared log. Everything is in memory and is gone after `close`. There are no replicas, TLS or authentication;
+ * consumer groups use the classic protocol; record batches are version 2.
  */
 import { dispatch } from './calls.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
@@ -9,9 +9,9 @@ import { ERROR } from './protocol.ts';
 import { type After, type Call, HOST, type Hooks, listen } from './server.ts';
 
 export type BrokerOptions = Partial<ClusterOptions> & {
-  /** How many nodes; their ids count from 1. */
+  /** Number of nodes; their ids count from 1. */
   readonly brokers?: number;
-  /** Port of the first node, the others following; 0 (the default) lets the system choose. */
+  /** Port of the first node, with the others following; 0 (the default) lets the system choose. */
   readonly port?: number;
   readonly hooks?: Hooks;
   readonly log?: (line: string) => void;
@@ -21,16 +21,16 @@ export type EmbeddedBroker = {
   /** host:port of each node. */
   readonly brokers: string[];
   createTopic(name: string, options?: { partitions?: number }): void;
-  /** The stored record batches of a partition, a buffer each: also what is open or aborted, and the markers of transactions. */
+  /** The stored record batches of a partition, one buffer each, including open and aborted ones and transaction markers. */
   read(topic: string, partition: number): Buffer[];
-  /** Those that readers of committed records see. */
+  /** The batches that readers of committed records see. */
   committed(topic: string, partition: number): Buffer[];
   /** Log end offset of each partition. */
   endOffsets(topic: string): number[];
   /** Committed offsets by topic and partition. */
   groupOffsets(groupId: string): Record<string, Record<number, number>>;
   moveLeader(topic: string, partition: number, nodeId: number): void;
-  /** Of a group, or of a transactional id. */
+  /** For a group or a transactional id. */
   moveCoordinator(name: string, nodeId: number): void;
   close(): Promise<void>;
 };

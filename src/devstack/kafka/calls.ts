@@ -1,4 +1,4 @@
-/** Which calls this broker answers, in which versions, and by what. */
+/** The calls that this broker answers: versions and handlers. */
 import * as admin from './api-admin.ts';
 import * as data from './api-data.ts';
 import * as groups from './api-groups.ts';
@@ -13,10 +13,10 @@ const API_VERSIONS = 18;
 const PRODUCE = 0;
 
 /**
- * API key → lowest and highest version that are announced, and the handler. Clients take the highest version they share
- * with a broker, so only that one is served: the highest that kafkajs 2.2.4 and librdkafka 2.0 both speak, none of them
- * flexible. The lower ones are announced because librdkafka infers from them what a broker can do: without Produce 0
- * it leaves batches uncompressed, without the first versions of the group calls it has no groups.
+ * API key → lowest and highest announced version, and the handler. Clients choose the highest version they share with a broker, so only
+ * that one is implemented: the highest that both kafkajs 2.2.4 and librdkafka 2.0 speak, none of them flexible. Lower ones are
+ * announced because librdkafka infers a broker's features from them: without Produce 0 it does not compress batches, without the
+ * first versions of the group calls it has no groups.
  */
 // biome-ignore format: a table
 const CALLS: ReadonlyMap<number, readonly [min: number, max: number, handler: Handler]> = new Map([
@@ -44,11 +44,11 @@ const CALLS: ReadonlyMap<number, readonly [min: number, max: number, handler: Ha
   [32, [1, 2, admin.describeConfigs]],
 ]);
 
-/** Throws for a call that is not in the table: the connection is then closed. */
+/** Throws for a call that is not in the table, which closes the connection. */
 export function dispatch(call: Call, cluster: Cluster): void | Promise<void> {
   const { apiKey, apiVersion, clientId, w } = call;
   const [, served, handler] = CALLS.get(apiKey) ?? [0, -1, apiVersions];
-  // ApiVersions is answered in any version: it is how a client learns what there is.
+  // ApiVersions is answered in any version, because clients use it to find out the versions.
   if (apiKey !== API_VERSIONS && apiVersion !== served)
     throw new Error(
       `client "${clientId}" sent call ${apiKey} in version ${apiVersion}, which this broker does not know`,

@@ -1,4 +1,4 @@
-/** What all nodes share: topics with their leaders, groups with their coordinators, the numbers handed out. */
+/** State shared by all nodes: topics with their leaders, groups with their coordinators, and counters for new ids. */
 import { crc32c } from './crc32c.ts';
 import { Group } from './group.ts';
 import { PartitionLog } from './partition-log.ts';
@@ -8,10 +8,10 @@ import { Transactions } from './transactions.ts';
 
 export type Topic = { readonly partitions: readonly PartitionLog[]; readonly configs: ReadonlyMap<string, string> };
 export type ClusterOptions = {
-  /** Largest record batch, unless the topic has its own `max.message.bytes`. */
+  /** Largest record batch, unless the topic sets its own `max.message.bytes`. */
   readonly maxMessageBytes: number;
   readonly after: After;
-  /** Calls by their keys that are not announced, as those of a broker that is older. */
+  /** Keys of calls that are not announced, to imitate an older broker. */
   readonly without: readonly number[];
 };
 
@@ -53,7 +53,7 @@ export class Cluster {
     for (const look of this.watchers) look();
   };
 
-  /** The log, if the node that was asked leads it; else the error code. */
+  /** The log, if the called node leads it; otherwise the error code. */
   led(call: Call, topic: string, partition: number): PartitionLog | number {
     if (call.fault !== ERROR.none) return call.fault;
     const log = this.topics.get(topic)?.partitions[partition];
@@ -61,7 +61,7 @@ export class Cluster {
     return log.leaderId === call.nodeId ? log : ERROR.notLeaderOrFollower;
   }
 
-  /** Of a group, or of a transactional id. */
+  /** For a group or a transactional id. */
   coordinatorOf(name: string): Server {
     const index = crc32c(Buffer.from(name)) % this.nodes.length;
     return this.nodes.find(({ id }) => id === this.#coordinators.get(name)) ?? this.nodes[index];
@@ -72,20 +72,20 @@ export class Cluster {
     this.groups.get(name)?.sendAway(ERROR.notCoordinator);
   }
 
-  /** Why this node does not coordinate what has this name: an injected error, or that another one does; or 0. */
+  /** Why this node does not act as coordinator for this name: an injected error, or another node is the coordinator; 0 if it does. */
   refusal(call: Call, name: string): number {
     if (call.fault !== ERROR.none) return call.fault;
     return this.coordinatorOf(name).id === call.nodeId ? ERROR.none : ERROR.notCoordinator;
   }
 
-  /** The group, or the error code. */
+  /** The group, or an error code. */
   coordinated(call: Call, groupId: string): Group | number {
     if (call.fault !== ERROR.none) return call.fault;
     if (groupId === '') return ERROR.invalidGroupId;
     return this.refusal(call, groupId) || this.group(groupId);
   }
 
-  /** Made if need be. */
+  /** Created if necessary. */
   group(groupId: string): Group {
     const group = this.groups.get(groupId) ?? new Group(this.options.after);
     this.groups.set(groupId, group);

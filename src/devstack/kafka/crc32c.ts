@@ -1,6 +1,6 @@
 /**
- * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), the checksum of Kafka record batches; the one in node:zlib
- * has another polynomial. A byte a step, which is fast enough for what passes through a demo or a test.
+ * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), the checksum of Kafka record batches; node:zlib offers only another
+ * polynomial. It processes one byte per step, which is fast enough for a demo or a test.
  */
 const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;

@@ -5,8 +5,8 @@
  *     ▲                     ▲ └──nobody left──▶ Empty                       │                               │
  *     └─────────────────────┴───join, leave, session expiry, sync deadline──┴───────────────────────────────┘
  *
- * Methods return an error code; 0 from `join` and `sync` means that the callback is told, now or later.
- * There are no static members: group instance ids are not looked at.
+ * Methods return an error code; 0 from `join` and `sync` means that the callback is called, now or later.
+ * There are no static members: group instance ids are ignored.
  */
 import { Offsets } from './offsets.ts';
 import { ERROR } from './protocol.ts';
@@ -14,7 +14,7 @@ import type { After, Timer } from './server.ts';
 
 type OnJoined = (errorCode: number, group?: Group) => void;
 type OnSynced = (errorCode: number, assignment?: Buffer) => void;
-/** What a client says of itself when it joins; protocols (assignors) in its order of preference. */
+/** What a client sends when it joins; protocols (assignors) in order of preference. */
 type Profile = {
   readonly id: string;
   readonly clientId: string;
@@ -41,7 +41,7 @@ export class Group {
   leaderId = '';
   readonly members = new Map<string, Member>();
   readonly offsets = new Offsets();
-  /** Ids handed out whose owners have still to join with them; a rebalance waits for them. */
+  /** Ids handed out to clients that have yet to join with them; a rebalance waits for them. */
   readonly #promised = new Map<string, Timer>();
   #deadline: Timer | undefined;
   readonly #after: After;
@@ -50,7 +50,7 @@ export class Group {
     this.#after = after;
   }
 
-  /** A new client, with an id just made for it, is told that id and must come back with it. */
+  /** A new client is given a new id, and must join again with it. */
   join(isNew: boolean, profile: Profile, onJoined: OnJoined): number {
     const { id } = profile;
     const member = this.members.get(id);
@@ -108,14 +108,14 @@ export class Group {
     return ERROR.none;
   }
 
-  /** Whether this sender may commit: a member of this generation, or anyone while the group has no members. */
+  /** Whether the sender may commit: a member of this generation, or anyone if the group has no members. */
   checkCommit(memberId: string, generation: number): number {
     if (generation < 0 && this.state === 'Empty') return ERROR.none;
     const tooEarly = this.state === 'CompletingRebalance';
     return this.#hear(memberId, generation) || (tooEarly ? ERROR.rebalanceInProgress : ERROR.none);
   }
 
-  /** Gives everyone who waits this answer, as a coordinator that moves does. */
+  /** Sends this answer to all waiting members, as a coordinator that moves does. */
   sendAway(errorCode: number): void {
     for (const member of this.members.values()) this.#answerJoin(member, errorCode);
     this.#answerSyncs(errorCode);
@@ -127,7 +127,7 @@ export class Group {
     for (const member of this.members.values()) member.session?.cancel();
   }
 
-  /** Checks who speaks, and takes it as a sign of life. */
+  /** Checks the sender, and counts the request as a sign of life. */
   #hear(memberId: string, generation: number): number {
     const member = this.members.get(memberId);
     if (!member) return ERROR.unknownMemberId;
@@ -146,7 +146,7 @@ export class Group {
     this.#deadline?.cancel();
     this.#deadline = atDeadline && this.#after(Math.max(0, ...timeoutsMs), atDeadline);
   }
-  /** Calls all members to join again, or goes on waiting for them. */
+  /** Makes all members join again, or continues to wait for them. */
   #rebalance(): void {
     this.#answerSyncs(ERROR.rebalanceInProgress);
     if (this.state !== 'PreparingRebalance') this.#enter('PreparingRebalance', () => this.#complete());
@@ -188,7 +188,7 @@ export class Group {
   #alive(member: Member): void {
     member.session?.cancel();
     member.session = this.#after(member.profile.sessionTimeoutMs, () => {
-      if (!member.onJoined && !member.onSynced) this.leave(member.profile.id); // who waits for us cannot send heartbeats
+      if (!member.onJoined && !member.onSynced) this.leave(member.profile.id); // Members that wait for us cannot send heartbeats.
     });
   }
   #remove(memberId: string): void {
@@ -200,5 +200,5 @@ export class Group {
   }
 }
 
-/** All that a client supports, in one string. */
+/** The protocols a client supports, as one string. */
 const fingerprint = ({ protocols }: Profile): string => JSON.stringify([...protocols]);

@@ -1,12 +1,12 @@
 /**
- * The control batch that ends what one producer wrote to one partition in a transaction. Its time is that of the last batch
- * before it, as a broker without a clock has no other; readers do not look at it.
+ * The control batch that ends a producer's transaction in one partition. Its timestamp is that of the batch before it, because the
+ * broker has no clock; readers ignore it.
  */
 import { crc32c } from './crc32c.ts';
 
 const TRANSACTIONAL_CONTROL = 0x30;
 const NO_SEQUENCE = -1;
-/** One record: its key is a version and what became of the transaction, its value a version and the coordinator's epoch. */
+/** One record: the key is a version and the outcome of the transaction, the value a version and the coordinator's epoch. */
 const RECORD = Buffer.from([32, 0, 0, 0, 8, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0]);
 const HEADER_BYTES = 61;
 const COMMITTED_AT = HEADER_BYTES + 8;

@@ -1,6 +1,6 @@
 /**
- * The committed offsets of a group, and those that wait for the end of their transaction. Of two the one written last counts:
- * an offset that is committed by itself behind that of a transaction stays, when the transaction ends.
+ * Committed offsets of a group, and offsets that wait for the end of their transaction. The later write wins: an offset
+ * committed after a transaction's offset was sent still stands when the transaction ends.
  */
 export type Committed = { readonly offset: number; readonly metadata: string };
 type Placed = Committed & { readonly order: number };

@@ -1,4 +1,4 @@
-/** The log of one partition, in memory: batches as they came. Nothing is dropped but by `truncateBefore`. */
+/** The log of one partition, in memory: batches as received. Only `truncateBefore` removes anything. */
 import {
   baseOffset,
   checkBatch,
@@ -20,10 +20,10 @@ const EARLIEST = -2;
 
 export class PartitionLog {
   startOffset = 0;
-  /** Offset of the next record; also the high watermark, as the only copy is here. */
+  /** Offset of the next record; also the high watermark, because there are no replicas. */
   endOffset = 0;
   leaderId: number;
-  /** What is left, from the batch that holds the start offset. */
+  /** The remaining batches, from the one that holds the start offset. */
   readonly batches: Buffer[] = [];
   readonly #producers = new Producers();
   readonly #stability = new Stability();
@@ -34,12 +34,12 @@ export class PartitionLog {
     this.#changed = changed;
   }
 
-  /** Readers of committed records are served up to here. */
+  /** The end for readers of committed records. */
   get stableOffset(): number {
     return Math.max(this.startOffset, this.#stability.stableOffset(this.endOffset));
   }
 
-  /** Where the batch went, or an error code; `transaction` says whether one that belongs to a transaction may be written. */
+  /** Where the batch was appended, or an error code; `transaction`: whether a batch of a transaction may be written. */
   append(
     received: Buffer,
     maxBytes: number,
@@ -53,7 +53,7 @@ export class PartitionLog {
     const { startOffset, endOffset: offset } = this;
     if (producerId(received) >= 0) {
       const earlier = this.#producers.check(received);
-      // As in Kafka a time in the answer, on a topic that keeps the client's times, betrays that nothing was written.
+      // As in Kafka: on a topic with client timestamps, a timestamp in the answer shows that nothing was written.
       if (typeof earlier !== 'number') return { ...earlier, startOffset };
       if (earlier !== ERROR.none) return earlier;
       this.#producers.appended(received, offset);
@@ -63,7 +63,7 @@ export class PartitionLog {
     return { offset, timestampMs: -1, startOffset };
   }
 
-  /** Ends what a producer wrote in its transaction, for all that a marker says. */
+  /** Ends a producer's transaction with a marker. */
   end(id: number, epoch: number, committed: boolean): void {
     this.#producers.ended(id, epoch);
     this.#stability.ended(id, this.endOffset, committed);
@@ -89,7 +89,7 @@ export class PartitionLog {
     return to - from === 1 ? this.batches[from] : Buffer.concat(this.batches.slice(from, to));
   }
 
-  /** How many bytes a reader at `offset` has in front of it below `end`, counted until there are `enough`. */
+  /** Bytes available to a reader at `offset` below `end`, counted up to `enough`. */
   bytesFrom(offset: number, end: number, enough: number): number {
     let bytes = 0;
     for (let i = this.#indexOf(offset); i < this.batches.length && bytes < enough; i++) {
@@ -99,7 +99,7 @@ export class PartitionLog {
     return bytes;
   }
 
-  /** Of which transactions a reader has to leave out what it finds in `[from, below)`. */
+  /** The aborted transactions whose records a reader of `[from, below)` must skip. */
   aborted(from: number, below: number): Aborted[] {
     return this.#stability.aborted(from, below);
   }
@@ -113,7 +113,7 @@ export class PartitionLog {
     });
   }
 
-  /** The first record at or after a time that lies below `end`, or null; or one of the two ends. */
+  /** The first record at or after a time below `end`, or null; or one of the two ends. */
   find(timestampMs: number, end: number): Found | null {
     if (timestampMs === LATEST) return { offset: end, timestampMs: -1 };
     if (timestampMs === EARLIEST) return { offset: this.startOffset, timestampMs: -1 };
@@ -134,7 +134,7 @@ export class PartitionLog {
     this.#changed();
   }
 
-  /** Index of the batch that holds `offset`; one past the last at the end. */
+  /** Index of the batch that holds `offset`; one past the last if it is the end. */
   #indexOf(offset: number): number {
     let [low, high] = [0, this.batches.length];
     while (low < high) {

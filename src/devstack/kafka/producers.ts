@@ -1,6 +1,6 @@
 /**
- * What one partition remembers of idempotent producers: the epoch and the last five batches of each, enough to
- * recognise every retry a client with five requests in flight can make. A producer it has never seen may start anywhere.
+ * What one partition remembers of idempotent producers: the epoch and last five batches of each, which suffice to recognise
+ * any retry by a client with five requests in flight. An unknown producer may start with any sequence number.
  */
 import { baseSequence, type Found, maxTimestamp, producerEpoch, producerId, recordSpan } from './batch.ts';
 import { ERROR } from './protocol.ts';
@@ -13,7 +13,7 @@ type Written = Found & { readonly first: number; readonly last: number };
 export class Producers {
   readonly #byId = new Map<number, { readonly epoch: number; readonly batches: Written[] }>();
 
-  /** Where `batch` already lies, if it is a repetition; else an error code: 0 if it may be appended. */
+  /** Where `batch` already is, if it is a repetition; otherwise an error code, 0 if it may be appended. */
   check(batch: Buffer): Found | number {
     const known = this.#byId.get(producerId(batch));
     if (!known) return ERROR.none;
@@ -36,7 +36,7 @@ export class Producers {
     this.#byId.set(producerId(batch), { epoch, batches });
   }
 
-  /** A transaction of this producer has ended under an epoch: an older one is refused from here on. */
+  /** A transaction of this producer ended with this epoch: older epochs are refused from here on. */
   ended(id: number, epoch: number): void {
     const known = this.#byId.get(id);
     if (known === undefined || epoch > known.epoch) this.#byId.set(id, { epoch, batches: [] });

@@ -1,4 +1,4 @@
-/** Error codes of the Kafka protocol, and the shape that most of its responses have. */
+/** Error codes of the Kafka protocol, and the structure common to most of its responses. */
 import type { Call } from './server.ts';
 
 // biome-ignore format: a table
@@ -19,7 +19,7 @@ export function mirror({ r, w }: Call, item: () => void): void {
   for (let i = 0; i < items; i++) item();
 }
 
-/** The same for topics and their partitions, each level written under its name or number. */
+/** The same for topics and their partitions; writes each level's name or number first. */
 export function mirrorPartitions(call: Call, item: (topic: string, partition: number) => void): void {
   const { r, w } = call;
   mirror(call, () => {

@@ -1,6 +1,6 @@
 /**
- * One node: a listening socket, its connections, requests cut out of their bytes. As in Kafka, a connection has one
- * request in work and is answered in order: a waiting fetch or join holds up what was sent behind it.
+ * One node: a listening socket, its connections, and the requests in their byte streams. As in Kafka, a connection handles one
+ * request at a time, in order: a waiting fetch or join delays the requests behind it.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -13,9 +13,9 @@ export type RequestInfo = {
   readonly clientId: string;
   readonly nodeId: number;
 };
-/** What shall go wrong with one request. With both of the last two the work is done, then the connection closes. */
+/** The fault to inject into a request. If the last two are both set, the work is done and then the connection is closed. */
 export type Fault = {
-  /** Wait before the work is done. */
+  /** Delay before the work. */
   readonly delayMs?: number;
   /** Answer with this code, do nothing: Produce, Fetch, ListOffsets and all calls of groups and transactions. */
   readonly errorCode?: number;
@@ -24,7 +24,7 @@ export type Fault = {
   /** Do nothing, hang up. */
   readonly closeConnection?: boolean;
 };
-/** One request on its way through a handler, which reads as much of `r` as it needs and writes the body to `w`. */
+/** One request on its way through a handler, which reads what it needs from `r` and writes the body to `w`. */
 export type Call = RequestInfo & {
   readonly r: Reader;
   readonly w: Writer;
@@ -44,7 +44,7 @@ export type ServerOptions = {
   readonly after: After;
   readonly handle: (call: Call) => void | Promise<void>;
   readonly hooks?: Hooks;
-  /** Hears why a connection was closed on a client. */
+  /** Called with the reason when a client's connection is closed. */
   readonly log: (line: string) => void;
 };
 export type Server = { readonly id: number; readonly port: number; close(): Promise<void> };
@@ -80,7 +80,7 @@ function serve(socket: Socket, { nodeId, after, handle, hooks, log }: ServerOpti
     log(`node ${nodeId} closed a connection: ${why}`);
     socket.destroy();
   };
-  /** Cuts requests out of what has arrived; bytes are copied only if a request came in several chunks. */
+  /** Extracts requests from the received bytes; copies them only if a request arrived in several chunks. */
   const receive = (chunk: Buffer): void => {
     chunks.push(chunk);
     bytes += chunk.length;

@@ -1,13 +1,13 @@
 /**
- * What readers of committed records have to know of one partition: where the first open transaction begins, up to which
- * they are served, and where aborted ones lie, which they leave out themselves.
+ * What readers of committed records need to know about a partition: where the first open transaction begins, which is as far as they
+ * may read, and where the aborted ones are, which they skip themselves.
  */
 export type Aborted = { readonly producerId: number; readonly first: number; readonly marker: number };
 
 export class Stability {
   /** First offset of the open transaction of each producer. */
   readonly #open = new Map<number, number>();
-  /** In the order of their ends, as Kafka names them. */
+  /** In order of their ends, as in Kafka. */
   readonly #aborted: Aborted[] = [];
 
   wrote(producerId: number, offset: number): void {
@@ -29,7 +29,7 @@ export class Stability {
     return Math.min(end, ...this.#open.values());
   }
 
-  /** Those of which something lies in `[from, below)`. */
+  /** Aborted transactions with records in `[from, below)`. */
   aborted(from: number, below: number): Aborted[] {
     return this.#aborted.filter(({ first, marker }) => marker >= from && first < below);
   }

@@ -1,11 +1,11 @@
 /**
- * The transaction coordinator: one state a transactional id.
+ * The transaction coordinator: one state per transactional id.
  *
  *   Empty ──first partition or group──▶ Ongoing ──EndTxn──▶ Committed, Aborted ──first partition or group──▶ Ongoing
  *                                          └──time-out, or a new epoch: aborted under an epoch of its own──▶ Aborted
  *
- * As all is in one process, a transaction ends in one turn of the loop, markers and offsets together: CONCURRENT_TRANSACTIONS is
- * never the answer, and a transaction cannot be found half-ended. Errors are those of the versions that are announced (calls.ts).
+ * In one process, a transaction ends within one turn of the event loop, markers and offsets together. So CONCURRENT_TRANSACTIONS is
+ * never returned, and no half-ended transaction is ever visible. Errors are those of the announced versions (calls.ts).
  */
 import type { Offsets } from './offsets.ts';
 import type { PartitionLog } from './partition-log.ts';
@@ -24,9 +24,9 @@ type Transaction = {
   timer?: Timer;
 };
 
-/** `transaction.max.timeout.ms` of Kafka. */
+/** Kafka's `transaction.max.timeout.ms`. */
 const MAX_TIMEOUT_MS = 900_000;
-/** An epoch is an int16; the last one is left to the coordinator, which aborts under it. */
+/** An epoch is an int16; the last one is reserved for the coordinator's own abort. */
 const LAST_EPOCH = 0x7ffe;
 
 export class Transactions {
@@ -39,7 +39,7 @@ export class Transactions {
     this.#newProducerId = newProducerId;
   }
 
-  /** A new epoch: older ones are refused from here on, and what they left open is aborted. */
+  /** Begins a new epoch: older ones are refused from here on, and their open transaction is aborted. */
   begin(id: string, timeoutMs: number): Epoch | number {
     if (id === '') return ERROR.invalidRequest;
     if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) return ERROR.invalidTransactionTimeout;
@@ -60,7 +60,7 @@ export class Transactions {
     return { id, producerId: known.producerId, producerEpoch: known.producerEpoch };
   }
 
-  /** Takes partitions, or a group, into the transaction, and begins it where there is none. */
+  /** Adds partitions or a group to the transaction, beginning one if there is none. */
   add(epoch: Epoch, logs: readonly PartitionLog[], groups: readonly Offsets[]): number {
     const found = this.#of(epoch);
     if (typeof found === 'number') return found;
@@ -73,7 +73,7 @@ export class Transactions {
     return ERROR.none;
   }
 
-  /** Whether this epoch may write here: only where its open transaction has been told of it. */
+  /** Whether this epoch may write here: only if its open transaction includes it. */
   check(epoch: Epoch, where: PartitionLog | Offsets): number {
     const found = this.#of(epoch);
     if (typeof found === 'number') return found;
@@ -86,7 +86,7 @@ export class Transactions {
     if (typeof found === 'number') return found;
     const outcome = committed ? 'Committed' : 'Aborted';
     if (found.state === 'Ongoing') this.#end(found, committed);
-    // Said again, because the answer was lost: it is so.
+    // Repeated because the answer was lost: already done.
     return found.state === outcome ? ERROR.none : ERROR.invalidTransactionState;
   }
 
@@ -100,7 +100,7 @@ export class Transactions {
     return found.producerEpoch === producerEpoch ? found : ERROR.invalidProducerEpoch;
   }
 
-  /** Nobody has asked for it: an epoch of its own, so that whoever is still writing is refused from here on. */
+  /** Aborts without a request, under a new epoch, so that the old producer is refused from here on. */
   #abort(transaction: Transaction): void {
     transaction.producerEpoch++;
     this.#end(transaction, false);
@@ -110,7 +110,7 @@ export class Transactions {
     const { producerId, producerEpoch, logs, groups, timer } = transaction;
     timer?.cancel();
     transaction.state = committed ? 'Committed' : 'Aborted';
-    // The offsets first: who reads an output because of a marker finds what was committed with it.
+    // Offsets first: whoever reads an output after the marker also finds the offsets committed with it.
     for (const group of groups) group.ended(producerId, committed);
     for (const log of logs) log.end(producerId, producerEpoch, committed);
     groups.clear();

@@ -1,7 +1,7 @@
 /**
- * The primitive types of the Kafka protocol: a reader over one request, a writer of one response.
- * 64-bit integers are plain numbers: exact to 2^53, far beyond what memory holds.
- * The reader throws RangeError on a request that ends early or announces more than it holds.
+ * The primitive types of the Kafka protocol: a reader of one request, a writer of one response.
+ * 64-bit integers are plain numbers, exact to 2^53.
+ * The reader throws RangeError if a request ends early or claims to hold more than it does.
  */
 export class Reader {
   readonly #bytes: Buffer;
@@ -30,14 +30,14 @@ export class Reader {
   str(): string {
     return this.nullableStr() ?? '';
   }
-  /** A view into the request, not a copy; empty where the client sent null. */
+  /** A view of the request, not a copy; empty for null. */
   blob(): Buffer {
     const length = Math.max(0, this.i32());
     return this.#bytes.subarray(this.#skip(length), this.#at);
   }
   nullableArray<T>(item: () => T): T[] | null {
     const count = this.i32();
-    // A count is read before what it counts: a wild one would allocate gigabytes, so it may not exceed the bytes left.
+    // A wild count must not allocate gigabytes, so it may not exceed the number of bytes left.
     if (count > this.#bytes.length - this.#at) throw new RangeError(`array of ${count} items in a shorter request`);
     return count < 0 ? null : Array.from({ length: count }, item);
   }
@@ -54,7 +54,7 @@ export class Reader {
 }
 
 export class Writer {
-  /** The first becomes the length of all others. */
+  /** The first piece becomes the total length. */
   readonly #pieces: Buffer[] = [Buffer.alloc(4)];
 
   i8(value: number): this {
@@ -84,7 +84,7 @@ export class Writer {
     for (const value of items) item(value);
     return this;
   }
-  /** The whole response, its length in front. */
+  /** The whole response, preceded by its length. */
   finish(): Buffer {
     const response = Buffer.concat(this.#pieces);
     response.writeInt32BE(response.length - 4);

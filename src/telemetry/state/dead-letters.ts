@@ -3,7 +3,7 @@ import { type Reason, STAGE_OF_REASON } from '../../kernel/fate.ts';
 import type { MetricStore } from '../metrics.ts';
 import type { DeadLetterState } from './state.ts';
 
-/** A dead letter as its event tells it; can be sent to another thread. */
+/** A dead letter as reported by its event; can be sent to another thread. */
 export interface Letter {
   readonly atMs: number;
   readonly reason: string;
@@ -13,7 +13,7 @@ export interface Letter {
 
 const KEPT = 50;
 
-/** Keeps the last dead letters: address and reason, nothing of what is in them. */
+/** Keeps the place and reason of the latest dead letters, nothing of their content. */
 export function keepLetters({
   clock,
   telemetry,
@@ -31,7 +31,7 @@ export function keepLetters({
   return () => [...ring.slice(next), ...ring.slice(0, next)];
 }
 
-/** The last of several rings, the newest first. */
+/** The latest of several rings, newest first. */
 export function newest(rings: readonly (readonly Letter[])[]): DeadLetterState[] {
   return rings
     .flatMap((ring) => ring.toReversed())

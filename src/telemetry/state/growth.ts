@@ -2,7 +2,7 @@ import { EVENTS, type EventTable } from '../events.ts';
 import { perSecond, type Reading } from './reading.ts';
 import type { EventState, Figure, Tally } from './state.ts';
 
-/** When each series of some counters last grew, seen from reading to reading. */
+/** When each series of some counters last grew, from one reading to the next. */
 export class Growth {
   private readonly known = new Map<string, { total: number; lastAtMs: Figure }>();
   private readonly names: readonly string[];
@@ -34,7 +34,7 @@ function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
   return `${name} ${Object.values(labels).join('\u0000')}`;
 }
 
-/** The series of a counter that ever counted, the largest first; `what` and `reason` are its first and its last label. */
+/** Non-zero series of a counter, largest first; `what` is its first label, `reason` its last. */
 export function tallies(name: string, now: Reading, before: Reading, growth: Growth): Tally[] {
   const elapsedMs = now.atMonotonicMs - before.atMonotonicMs;
   const earlier = new Map(before.series(name).map(({ labels, value }) => [keyOf(name, labels), value]));
@@ -54,7 +54,7 @@ export function tallies(name: string, now: Reading, before: Reading, growth: Gro
     .sort((a, b) => b.total - a.total);
 }
 
-/** Warnings and errors, the latest first. */
+/** Warnings and errors, latest first. */
 export function eventStates(now: Reading, growth: Growth): EventState[] {
   const table: EventTable = EVENTS;
   return now

@@ -5,7 +5,7 @@ const POINT_MS = 5_000;
 /** Ten minutes. */
 export const POINTS = 120;
 
-/** The last ten minutes, a point every five seconds: each holds a reading against the one before it. */
+/** The last ten minutes, one point per five seconds, each the difference between two readings. */
 export class History {
   private readonly points: PointState[] = [];
   private mark: Reading | undefined;
@@ -17,7 +17,7 @@ export class History {
       return;
     }
     const elapsedMs = reading.atMonotonicMs - mark.atMonotonicMs;
-    // A tick comes a little late, never early: half a reading's time of grace keeps points from sliding.
+    // Readings come slightly late, never early: half an interval of tolerance keeps points from drifting.
     if (elapsedMs < POINT_MS - 500) return;
     const rate = (name: string, label?: string, value?: string): number | null =>
       perSecond(reading.sum(name, label, value), mark.sum(name, label, value), elapsedMs);

@@ -1,26 +1,26 @@
 import type { Reading } from './reading.ts';
 import type { Figure, LagState, PartitionState } from './state.ts';
 
-/** A partition with lag of which nothing is taken in for so long is told apart. */
+/** A partition with lag is stuck if nothing was taken from it for this long. */
 export const STUCK_MS = 10_000;
-/** So long after a partition was first seen, it is known how its lag goes: the gauge has no figure before five seconds. */
+/** Time after a partition appears before its trend is known: the gauge has no value for five seconds. */
 const KNOWN_MS = 6_000;
-/** Lag is looked at every so often, not at the instant of a reading. */
+/** Lag is sampled at intervals, not at the instant of a reading. */
 const TOLERANCE_MS = 300;
 
 interface Seen {
   records: Figure;
-  /** Wall time of the last record that was handed over; null before the first. */
+  /** Wall time of the last record handed over; null before the first. */
   handedOverMs: Figure;
   movedAtMs: number;
-  /** First seen with this owner. */
+  /** When this owner was first seen with it. */
   readonly sinceMs: number;
 }
 
 /**
- * Lag by partition, how long it takes at the present rate, and which of them stand still: there are records, and none was taken in.
- * Seen from reading to reading: lag that grew less than its seconds, or shrank, has moved. Limit: records of one and the same timestamp that come as fast as they
- * are taken look as if they stood still.
+ * Lag by partition, the time to catch up at the present rate, and which partitions stand still: records wait and none was taken.
+ * Derived from consecutive readings: lag that grew by less than the elapsed time, or shrank, has moved. Limit: records that all have
+ * the same timestamp and arrive as fast as they are taken look as if they stood still.
  */
 export class Partitions {
   private seen = new Map<string, Seen>();

@@ -3,13 +3,13 @@ import type { HistogramSeries, ValueSeries } from '../metrics.ts';
 import { quantileOf } from '../quantile.ts';
 import type { Figure } from './state.ts';
 
-/** The metrics at one instant, of which one can be held against an earlier one. */
+/** All metrics at one instant, for comparison with an earlier reading. */
 export class Reading {
   readonly atMonotonicMs: number;
   private readonly values = new Map<string, readonly ValueSeries[]>();
   private readonly histograms = new Map<string, readonly HistogramSeries[]>();
 
-  /** Arrays of a store are live: what is held is a copy. */
+  /** The arrays of a store are live, so they are copied. */
   constructor(share: Share, atMonotonicMs: number) {
     this.atMonotonicMs = atMonotonicMs;
     for (const { name, series } of share) {
@@ -28,7 +28,7 @@ export class Reading {
     return this.values.get(name) ?? [];
   }
 
-  /** Of the series that carry the label; null where there is none. */
+  /** Sum of the series with the label; null if there are none. */
   sum(name: string, label?: string, value?: string): Figure {
     let sum: Figure = null;
     for (const one of this.series(name)) {
@@ -45,7 +45,7 @@ export class Reading {
     return most;
   }
 
-  /** All series together, or those with the label. */
+  /** Sum of all series, or of those with the label. */
   spread(name: string, label?: string, value?: string): Spread {
     const found = (this.histograms.get(name) ?? []).filter(
       ({ labels }) => label === undefined || labels[label] === value,
@@ -63,7 +63,7 @@ export class Reading {
   }
 }
 
-/** What a histogram has counted, or has in some time. */
+/** What a histogram counted, in total or in some period. */
 export interface Spread {
   readonly bounds: ArrayLike<number>;
   readonly counts: Float64Array;
@@ -73,7 +73,7 @@ export interface Spread {
 
 const NOTHING: Spread = { bounds: [], counts: new Float64Array(1), count: 0, sum: 0 };
 
-/** What was added from `before` to `after`; a process that began anew counts from zero. */
+/** What was added from `before` to `after`; a restarted process counts from zero. */
 export function added(after: Spread, before: Spread): Spread {
   if (before.counts.length !== after.counts.length || before.count > after.count) return after;
   return {
@@ -96,7 +96,7 @@ export function figure(value: number): Figure {
   return Number.isFinite(value) ? value : null;
 }
 
-/** Growth a second; null without time between. A counter that was not there counted nothing. */
+/** Growth per second; null if no time passed. A counter that was absent counts as zero. */
 export function perSecond(after: Figure, before: Figure, elapsedMs: number): Figure {
   if (after === null || !(elapsedMs > 0)) return null;
   return Math.max(0, ((after - (before ?? 0)) * 1000) / elapsedMs);

@@ -7,7 +7,7 @@ import { added, figure, mean, perSecond, quantile, type Reading } from './readin
 import { pathState } from './stages.ts';
 import type { CacheState, HealthState, ModelState, Quantiles, RecordsState, State } from './state.ts';
 
-/** Rates and quantiles are over so many readings. */
+/** Number of readings that rates and quantiles cover. */
 const WINDOW = 5;
 
 const TOLD = [
@@ -18,10 +18,10 @@ const TOLD = [
   'sluice_events_total',
 ] as const;
 
-/** What a pipeline tells of `State`; the rest is the process's. */
+/** The part of `State` that comes from a pipeline; the rest is the process's. */
 export type Seen = Omit<State, 'version' | 'atMs' | 'topology' | 'process' | 'instances' | 'instance'>;
 
-/** One pipeline, or several together, from reading to reading. */
+/** One pipeline, or several together, over the last readings. */
 export class Recent {
   private readonly readings: Reading[] = [];
   private readonly history = new History();
@@ -85,7 +85,7 @@ export class Recent {
     };
   }
 
-  /** Of the process that this is a part of. */
+  /** For the process as a whole. */
   cpuRatio(): number | null {
     const now = this.readings.at(-1);
     const before = this.readings[0];
@@ -153,7 +153,7 @@ function cacheStates(now: Reading, before: Reading): CacheState[] {
   };
   return views.flatMap((view) => {
     const total = asked(now, view);
-    // A view without a cache has counters too.
+    // A view without a cache has these counters too.
     if (total.all === 0) return [];
     const earlier = asked(before, view);
     const all = total.all - earlier.all;
@@ -165,7 +165,7 @@ function cacheStates(now: Reading, before: Reading): CacheState[] {
   });
 }
 
-/** What was bypassed was looked for and not found, too. */
+/** Bypassed look-ups count as misses. */
 function secondLevelState(now: Reading, before: Reading, view: string): CacheState['secondLevel'] {
   const ups = now.series('sluice_second_level_up');
   const asked = (reading: Reading) => {

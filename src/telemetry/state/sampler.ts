@@ -5,16 +5,16 @@ import { Reading } from './reading.ts';
 import { Recent } from './recent.ts';
 import type { HealthState, InstanceState, ProcessState, State, StateQuery } from './state.ts';
 
-/** What there is of one pipeline at an instant. */
+/** One pipeline's data at an instant. */
 export interface Part {
-  /** Empty where there is one pipeline only. */
+  /** Empty if there is only one pipeline. */
   readonly instance: string;
   readonly share: Share;
   readonly health: HealthState;
   readonly letters: readonly Letter[];
 }
 
-/** Everything at an instant: what belongs to the process alone, and a part a pipeline. */
+/** All data at an instant: the process's own, and one part per pipeline. */
 export interface Parts {
   readonly process: Share;
   readonly parts: readonly Part[];
@@ -23,12 +23,12 @@ export interface Parts {
 
 export interface SamplerDeps {
   readonly clock: Clock;
-  /** May be rejected: the next one is asked for all the same. */
+  /** May reject: the next reading is taken all the same. */
   readonly read: () => Promise<Parts>;
 }
 
 export interface Sampler {
-  /** Undefined when there is no such instance. */
+  /** Undefined if there is no such instance. */
   state(query?: StateQuery): State | undefined;
   close(): void;
 }
@@ -37,8 +37,9 @@ const EVERY_MS = 1_000;
 const ALL = '';
 
 /**
- * Reads the metrics once a second, whether somebody looks or not, and keeps what it takes to tell rates and the last ten minutes:
- * who opens the console after something happened still sees it. `about` is read at every question: `sluice dev` may rename it. Memory is bounded: six readings and 120 points a pipeline.
+ * Reads the metrics once a second, whether or not anyone looks, and keeps enough for rates and the last ten minutes, so that a console
+ * opened after an incident still shows it. `about` is read on each request: `sluice dev` may rename it. Memory is bounded: six
+ * readings and 120 points per pipeline.
  */
 export function createSampler({ clock, read }: SamplerDeps, about: { readonly topology: string }): Sampler {
   const pipelines = new Map<string, Recent>([[ALL, new Recent()]]);
@@ -71,7 +72,7 @@ export function createSampler({ clock, read }: SamplerDeps, about: { readonly to
   }
 
   async function tick(): Promise<void> {
-    // A reading that fails leaves the state as it is: its time tells how old it is.
+    // After a failed reading the state stays as it is; its time shows its age.
     await read().then(take, () => undefined);
     if (!closed) timer = clock.after(EVERY_MS, () => void tick());
   }

@@ -1,7 +1,7 @@
 import { added, figure, mean, perSecond, type Reading } from './reading.ts';
 import type { PathState, StageState } from './state.ts';
 
-/** The path as it is told everywhere, in its order; `batcher` is part of infer; without details in the topology there is no such stage. */
+/** The stages of the path in order, as shown everywhere; `batcher` is part of infer; `details` is left out if the topology has none. */
 export const PATH = [
   'source',
   'decode',
@@ -15,7 +15,7 @@ export const PATH = [
   'commit',
 ] as const;
 
-/** Below this share of the time a stage stands in nobody's way. */
+/** A stage busy for less than this share of the time is no bottleneck. */
 const IDLE_RATIO = 0.005;
 
 export function pathState(now: Reading, before: Reading): PathState {
@@ -48,7 +48,7 @@ function stageState(stage: string, now: Reading, before: Reading): StageState {
   };
 }
 
-/** Records that came in are those that settled and those in flight; commit is through with what has settled. */
+/** Records that came in are those settled plus those in flight; commit has processed those settled. */
 function throughOf(stage: string, reading: Reading): number | null {
   const settled = reading.sum('sluice_records_total');
   if (stage === 'commit') return settled;

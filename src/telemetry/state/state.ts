@@ -1,18 +1,18 @@
 /**
- * What `GET /api/state` answers: one pipeline, or several together, as its operators see it. All of it is derived from the metrics
- * of the catalogue, health, and the addresses of dead letters. Figures that are not known are null. `version` grows when a
- * field changes its meaning or goes; fields may be added without.
+ * The answer to `GET /api/state`: one pipeline, or several together, as operators see it. All of it is derived from the metrics of the
+ * catalogue, health, and the places of dead letters. Unknown figures are null. `version` increases when a field changes its
+ * meaning or is removed; added fields do not change it.
  */
 export interface State {
   readonly version: 1;
-  /** Milliseconds since 1970, as all `…AtMs`. */
+  /** Milliseconds since 1970, as in all `…AtMs`. */
   readonly atMs: number;
   readonly topology: string;
   /** Of the process, whatever `instance` is. */
   readonly process: ProcessState;
-  /** With --instances: each; empty with one pipeline. */
+  /** With --instances: one entry each; empty with one pipeline. */
   readonly instances: readonly InstanceState[];
-  /** Whose figures follow: of all together (''), or of one instance. */
+  /** Whose figures follow: all together (''), or one instance. */
   readonly instance: string;
   readonly health: HealthState;
   readonly model: ModelState;
@@ -25,7 +25,7 @@ export interface State {
   readonly caches: readonly CacheState[];
   readonly deadLetters: { readonly byReason: readonly Tally[]; readonly recent: readonly DeadLetterState[] };
   readonly degraded: readonly Tally[];
-  /** Steps of onOverload that are in force. */
+  /** Steps of onOverload in force. */
   readonly overload: readonly string[];
   readonly retries: readonly Tally[];
   readonly pauses: readonly Tally[];
@@ -35,19 +35,19 @@ export interface State {
 }
 
 export interface StateQuery {
-  /** All together, if not given. */
+  /** Default: all together. */
   readonly instance?: string;
-  /** Only points of the history after this. */
+  /** Return only points of the history after this time. */
   readonly afterMs?: number;
 }
 
-/** Not known: null, as JSON has no NaN. */
+/** Null if unknown, because JSON has no NaN. */
 export type Figure = number | null;
 
 export interface ProcessState {
   readonly startedAtMs: Figure;
   readonly residentBytes: Figure;
-  /** Of one core. */
+  /** In cores. */
   readonly cpuRatio: Figure;
 }
 
@@ -81,13 +81,13 @@ export interface PathState {
 
 export interface StageState {
   readonly stage: string;
-  /** Records that it was through with. */
+  /** Records that it finished. */
   readonly recordsPerSecond: Figure;
-  /** Records in it: waiting, or worked on. */
+  /** Records in it, waiting or being processed. */
   readonly heldRecords: Figure;
   /** Share of the last seconds in which it worked. */
   readonly busyRatio: Figure;
-  /** Of one frame, batch or call. */
+  /** Per frame, batch or call. */
   readonly meanSeconds: Figure;
 }
 
@@ -108,7 +108,7 @@ export interface CreditState {
   readonly limitBytes: Figure;
 }
 
-/** In seconds, over the last seconds; null where nothing settled in them. */
+/** In seconds, over the last seconds; null if nothing settled in them. */
 export interface Quantiles {
   readonly p50: Figure;
   readonly p99: Figure;
@@ -117,9 +117,9 @@ export interface Quantiles {
 export interface LagState {
   readonly records: Figure;
   readonly seconds: Figure;
-  /** Until all are caught up: the longest of `partitions`; null where one of them never is, or it is not known. */
+  /** Time until all are caught up: the longest of `partitions`; null if that is never or unknown for any of them. */
   readonly drainSeconds: Figure;
-  /** Of one of them at least. */
+  /** True for at least one of them. */
   readonly neverDrains: boolean;
   readonly partitions: readonly PartitionState[];
 }
@@ -129,33 +129,33 @@ export interface PartitionState {
   readonly partition: number;
   readonly records: Figure;
   readonly seconds: Figure;
-  /** Until it is caught up, going on as in the last minute, as `sluice_lag_drain_seconds` says; null: never, or not known yet. */
+  /** Time until caught up at the rate of the last minute, as `sluice_lag_drain_seconds`; null: never, or not known yet. */
   readonly drainSeconds: Figure;
-  /** Its lag does not shrink: going on like this it is never caught up. */
+  /** Its lag does not shrink: at this rate it never catches up. */
   readonly neverDrains: boolean;
-  /** It has lag, and no record of it was taken in for so long; 0 when one was lately, or there is none to take. */
+  /** How long it has had lag without a record being taken; 0 if one was taken lately, or none is waiting. */
   readonly stillSeconds: number;
-  /** Still for so long that somebody should look. */
+  /** Still for so long that somebody should look into it. */
   readonly stuck: boolean;
 }
 
 export interface CacheState {
   readonly view: string;
   readonly requestsPerSecond: Figure;
-  /** Over the last seconds; since the start where there were no requests in them. */
+  /** Over the last seconds; since the start if they had no requests. */
   readonly hitRatio: Figure;
-  /** Of what was not in memory: what Redis had; and whether it is asked. Undefined where there is no second level. */
+  /** Share of the misses in memory that Redis answered, and whether it is in use. Undefined if there is no second level. */
   readonly secondLevel?: { readonly hitRatio: Figure; readonly up: boolean };
 }
 
-/** A series of a counter. */
+/** One series of a counter. */
 export interface Tally {
-  /** The values of its labels. */
+  /** Its label values. */
   readonly what: string;
   readonly reason: string;
   readonly total: number;
   readonly perSecond: Figure;
-  /** When it last grew; null when it never did. */
+  /** When it last grew; null if never. */
   readonly lastAtMs: Figure;
 }
 
@@ -170,23 +170,23 @@ export interface EventState {
 export interface DeadLetterState {
   readonly atMs: number;
   readonly reason: string;
-  /** The stage that gave it up. */
+  /** The stage that dead-lettered it. */
   readonly stage: string;
   readonly topic: string;
   readonly partition: number;
-  /** As text: it may be larger than a number tells apart. */
+  /** Text, because it may exceed the exact range of a number. */
   readonly offset: string;
 }
 
 export interface HistoryState {
   readonly everyMs: number;
-  /** Upper bounds of the buckets that `counts` of a point count in; one more bucket has no bound. */
+  /** Upper bounds of the buckets in `counts` of a point; one more bucket is unbounded. */
   readonly bounds: {
     readonly residence: readonly number[];
     readonly age: readonly number[];
     readonly rows: readonly number[];
   };
-  /** Oldest first; those after `?after=` only. */
+  /** Oldest first; with `?after=`, only those after it. */
   readonly points: readonly PointState[];
 }
 
@@ -202,8 +202,8 @@ export interface PointState {
   readonly rows: SpreadState;
 }
 
-/** What was observed in the time of one point. */
+/** Observations in the period of one point. */
 export interface SpreadState extends Quantiles {
-  /** A bucket each, not cumulative; without the zeros at the end. */
+  /** One entry per bucket, not cumulative, without trailing zeros. */
   readonly counts: readonly number[];
 }
