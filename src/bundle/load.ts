@@ -56,7 +56,7 @@ export function loadBundle(path: string): LoadedBundle {
     parseYaml(join(place.folder, entry), '').at(
       [],
       reason,
-      'put a copy of the file in its place: a bundle is whole by itself',
+      'put a copy of the file in its place: a bundle must be self-contained',
     ),
   );
   const names = new Set([...files, ...refused].map((entry) => entry.path));
@@ -100,14 +100,10 @@ function checkNames(
 ): void {
   if (name !== place.name)
     findings.push(
-      yaml.at(
-        ['bundle'],
-        `"${name}" lies in a folder named ${place.name}`,
-        `write ${place.name}, or rename the folder`,
-      ),
+      yaml.at(['bundle'], `"${name}" is in a folder named ${place.name}`, `write ${place.name}, or rename the folder`),
     );
   if (version !== place.version) {
-    const message = `${version} lies in a folder named ${place.version}`;
+    const message = `${version} is in a folder named ${place.version}`;
     findings.push(yaml.at(['version'], message, `write ${place.version}, or rename the folder`));
   }
 }

@@ -16,7 +16,7 @@ const VERSION = /^\d+$/;
 export function locateBundle(path: string): BundlePlace | { readonly problem: string } {
   if (!isDirectory(path)) {
     const there = VERSION.test(basename(path)) && isDirectory(dirname(path)) ? versionsIn(dirname(path)) : [];
-    const versions = there.length === 0 ? '' : `; versions that are there: ${there.reverse().join(', ')}`;
+    const versions = there.length === 0 ? '' : `; existing versions: ${there.reverse().join(', ')}`;
     return { problem: `there is no folder ${path}${versions}` };
   }
   if (readdirSync(path).includes('bundle.yaml')) return placeOf(path);

@@ -48,16 +48,16 @@ export const bundleSchema = strict({
       missingOr(issue.input, `${shown(issue.input)} is not a version`, 'write the name of its folder, for example 1'),
   }),
   model: file('model.onnx'),
-  let: mapOf(name('a name'), expression, 'write NAME: EXPRESSION a line, or leave let out').optional(),
+  let: mapOf(name('a name'), expression, 'write one NAME: EXPRESSION per line, or omit let').optional(),
   inputs: mapOf(
     z.string().min(1),
-    mapOf(name('a line'), line, 'write NAME: EXPRESSION a line, in tensor order'),
+    mapOf(name('a line'), line, 'write one NAME: EXPRESSION per line, in tensor order'),
     "write the ONNX input's name, and below it NAME: EXPRESSION a line",
   ),
   prediction: mapOf(
     name('a prediction'),
     expression,
-    'write NAME: EXPRESSION a line, for example probability: probability[0]',
+    'write one NAME: EXPRESSION per line, for example probability: probability[0]',
   ),
   golden: file('golden.jsonl').optional(),
 });

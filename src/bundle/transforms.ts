@@ -24,8 +24,8 @@ function loadFile(
   present: ReadonlySet<string>,
 ): ReadonlyMap<string, Transform> | BrokenFile {
   const remedy = 'name a .ts or .js file of the bundle, such as "./transforms.ts"';
-  if (!FILE.test(file) || file.includes('..')) return { problem: 'is no name of a module in the bundle', remedy };
-  if (!present.has(file.slice(2))) return { problem: `is not there, in ${folder}`, remedy };
+  if (!FILE.test(file) || file.includes('..')) return { problem: 'is not the name of a module in the bundle', remedy };
+  if (!present.has(file.slice(2))) return { problem: `is not in ${folder}`, remedy };
   try {
     const exported = Object.entries(runModule(join(folder, file), { within: folder }));
     return new Map(exported.filter((entry): entry is [string, Transform] => isTransform(entry[1])));

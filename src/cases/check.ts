@@ -32,7 +32,7 @@ export function checkCases(file: CasesFile, yaml: YamlDocument, plan: Plan): Che
     const fate = names.find((name) => name === 'deadLetter' || name === 'dropped');
     if (fate !== undefined && names.length > 1)
       findings.push(
-        yaml.at([...at, 'expect'], `${fate} stands beside others`, `a record has one fate: leave the others out`),
+        yaml.at([...at, 'expect'], `${fate} is not the only expectation`, `a record has one fate: remove the others`),
       );
     if (fate !== undefined) return;
     for (const name of names) {
@@ -143,7 +143,7 @@ function familiesOf(
 
 function unknown({ yaml, findings }: Scope, path: Path, what: string, known: readonly string[]): void {
   const hint = didYouMean(String(path.at(-1)), known);
-  const remedy = known.length === 0 ? 'leave it out: the topology looks nothing up' : `read here: ${known.join(', ')}`;
+  const remedy = known.length === 0 ? 'remove it: the topology has no look-ups' : `read here: ${known.join(', ')}`;
   findings.push(yaml.atKey(path, `the topology reads no ${what}${hint}`, remedy));
 }
 
@@ -165,7 +165,7 @@ function noNumbersBeyondJson(value: unknown, path: Path, yaml: YamlDocument, fin
       yaml.at(path, `${value} cannot be written in JSON, which cases are read as`, 'write null, or a number'),
     );
   else if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
-    findings.push(yaml.at(path, 'is a whole number beyond what can be kept exactly', 'write one below 2^53'));
+    findings.push(yaml.at(path, 'is a whole number too large to be exact', 'write one below 2^53'));
   else if (typeof value === 'object' && value !== null)
     for (const [key, each] of Object.entries(value))
       noNumbersBeyondJson(each, [...path, Array.isArray(value) ? Number(key) : key], yaml, findings);

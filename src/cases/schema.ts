@@ -65,7 +65,7 @@ const tolerance = z
     error: ({ input }) => said(`${shown(input)} is not a tolerance`, 'write how far off a number may be, 1e-5'),
   })
   .meta({ type: 'number', minimum: 0 })
-  .describe('how far off a number may be, absolute')
+  .describe('largest absolute error of a number')
   .optional();
 
 const plain = z
@@ -135,7 +135,7 @@ export const casesSchema = strict({
   features,
   ages,
   cases: list(one, 'cases', '[{ name: an unknown route, event: { … }, expect: { probability: 0.53 } }]').describe(
-    'each a record, and what must become of it',
+    'each a record and its expected outcome',
   ),
 });
 

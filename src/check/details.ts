@@ -52,7 +52,7 @@ export function compileDetails(
       );
     }
     if (predictions[slot].kind === 'vector') {
-      const message = `{${name}} is a vector of ${predictions[slot].width}, which makes no key`;
+      const message = `{${name}} is a vector of ${predictions[slot].width}, which cannot be part of a key`;
       return report(message, 'name a prediction that is a label or one whole number, for example its argMax(…)');
     }
     return -1 - slot;

@@ -15,7 +15,7 @@ export interface RecordSchema {
 
 const WHOLE = 'a value needs an Avro record schema: { "type": "record", "name": …, "fields": […] }';
 const ONE_FIELD =
-  'correct the type of this field: { "name": …, "type": "double" }, or ["null", "double"] where it may be missing';
+  'correct the type of this field: { "name": …, "type": "double" }, or ["null", "double"] if it may be missing';
 
 /** Reads a schema; one that is not an Avro record becomes a finding in its file. */
 export function readRecordSchema(
@@ -29,7 +29,7 @@ export function readRecordSchema(
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const path = placeIn(schema, message);
-    const remedy = / is a second field /.test(message) ? 'rename one of the two, or take it out' : ONE_FIELD;
+    const remedy = / is a second field /.test(message) ? 'rename or remove one of the two' : ONE_FIELD;
     findings.push(document.at(path, message, path.length > 0 ? remedy : WHOLE));
     return undefined;
   }

@@ -44,7 +44,7 @@ export function eventMisfit(
   }
   if (!isNullable(from) || isNullable(to)) return undefined;
   return {
-    message: `${name} may be null, and the field (${where}) allows none: such records would dead-letter`,
+    message: `${name} may be null, and the field (${where}) does not allow null: such records would be dead-lettered`,
     remedy: `declare the field as ["null", ${quoted(to)}], or map a value that is never null`,
   };
 }
@@ -74,7 +74,7 @@ export function predictionMisfit(
     const unknown = symbols && prediction.labels?.find((label) => !symbols.includes(label));
     if (symbols !== undefined && unknown === undefined) return undefined;
     if (unknown !== undefined) {
-      const message = `${name} may be "${unknown}", which is no symbol of ${describe(to)} (${where})`;
+      const message = `${name} may be "${unknown}", which is not a symbol of ${describe(to)} (${where})`;
       return { message, remedy: `add "${unknown}" to the symbols of the enum, or declare the field as string` };
     }
     return { message: `${name} is a label, and ${field}`, remedy: 'declare the field as string' };
@@ -112,7 +112,7 @@ export function detailMisfit(
   }
   if (!nullable || isNullable(to)) return undefined;
   return {
-    message: `${name} is null where no row is found, and the field (${where}) allows none: such records would dead-letter`,
+    message: `${name} is null if no row is found, and the field (${where}) does not allow null: such records would be dead-lettered`,
     remedy: `declare the field as ["null", ${quoted(to)}], or write onMissing: dead-letter (and no onStale: missing)`,
   };
 }

@@ -45,10 +45,10 @@ export function compileKey(
     if (values.every((branch) => serves(branch, 'string'))) return wants.slotOf(field, 'string');
     if (values.every((branch) => serves(branch, 'long'))) return wants.slotOf(field, 'long');
     return report(
-      `{${field}} is ${describe(known.type)}, which makes no key`,
+      `{${field}} is ${describe(known.type)}, which cannot be part of a key`,
       recordIn(known.type) === undefined
         ? 'use fields that are string, enum, int or long'
-        : `${insteadOf(known.type)}; string, enum, int and long make keys`,
+        : `${insteadOf(known.type)}; keys are made of string, enum, int and long`,
     );
   }
 
@@ -66,5 +66,5 @@ export function compileKey(
 
 const notKnownYet: OwnSlot = (name, report) =>
   name.startsWith('prediction.')
-    ? report(`{${name}} is known after the model only`, 'use fields of the event, or look it up under details')
+    ? report(`{${name}} is known only after the model`, 'use fields of the event, or look it up under details')
     : undefined;

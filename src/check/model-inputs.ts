@@ -92,7 +92,7 @@ function batchProblem({ name, shape }: TensorSpec, maxBatch: number): Problem | 
     };
   if (!isFixed(batch) || (batch === 1 && maxBatch === 1)) return undefined;
   return {
-    message: `the model's input "${name}" takes exactly ${batch} rows a run`,
+    message: `the model's input "${name}" takes exactly ${batch} rows per run`,
     remedy: `${FREE_AXIS}${batch === 1 ? ', or write flow.maxBatch: 1' : ''}`,
   };
 }
@@ -106,7 +106,7 @@ function fitShape(input: BundleInput, width: number, tensor: TensorSpec): readon
     if (!fits)
       return {
         message: `shape ${shapeText(stated)} does not fit the model's ${wanted}`,
-        remedy: 'write the axes behind the first',
+        remedy: 'write the axes after the first',
       };
     if (product(stated) !== width)
       return {
@@ -120,7 +120,7 @@ function fitShape(input: BundleInput, width: number, tensor: TensorSpec): readon
     const fixed = axes as number[];
     if (product(fixed) === width) return fixed;
     return {
-      message: `the lines give ${width} values a row, and the model wants ${product(fixed)} (${wanted})`,
+      message: `the lines give ${width} values per row, and the model wants ${product(fixed)} (${wanted})`,
       remedy: `add or remove lines until they give ${product(fixed)}`,
     };
   }

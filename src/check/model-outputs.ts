@@ -45,7 +45,7 @@ export function readableOutputs(
   return { refs, refused };
 }
 
-const FREE = `${FREE_AXIS}, of its output too; or write flow.maxBatch: 1, so that no batch is tried and split`;
+const FREE = `${FREE_AXIS}, and for its output too; or write flow.maxBatch: 1, so that no batch is tried and split`;
 
 /**
  * Often the declared shape is only that of the export example, and the computed one has the rows of the batch: then nothing is
@@ -55,7 +55,7 @@ function splitProblem(shape: TensorSpec['shape']): string | undefined {
   const [batch] = shape;
   if (!isFixed(batch)) return undefined;
   const rows = batch === 1 ? 'one row' : `${batch} rows`;
-  return `declares ${rows} a run (${shapeText(shape)}), whatever goes in: if that is so, batches of another size fail, are run again in halves down to single rows, and gain nothing`;
+  return `declares ${rows} per run (${shapeText(shape)}), whatever the input: if that is true, batches of another size fail, are run again in halves down to single rows, and gain nothing`;
 }
 
 /** Why an output cannot be read as numbers per row, and the remedy; undefined if it can. */
@@ -64,18 +64,18 @@ export function problemOf({ dtype, type, shape }: TensorSpec): { what: string; r
     return { what: `has values of ${type}`, remedy: `export it as ${READABLE.join(', ')}` };
   if (dtype === 'other' || dtype === 'string')
     return {
-      what: dtype === 'string' ? 'holds strings' : 'is no numeric tensor',
+      what: dtype === 'string' ? 'holds strings' : 'is not a numeric tensor',
       remedy: 'use an output of numbers; export scikit-learn classifiers with options={"zipmap": False}',
     };
   if (!READABLE.includes(dtype))
     return { what: `has values of ${dtype}`, remedy: `export it as ${READABLE.join(', ')}` };
   const [batch, ...axes] = shape;
   if (batch === undefined)
-    return { what: 'is one value a run, not one a row', remedy: 'export it with the batch as first axis' };
+    return { what: 'has one value per run, not one per row', remedy: 'export it with the batch as first axis' };
   if (!axes.every(isFixed))
     return {
       what: `leaves its width open (${shapeText(shape)})`,
-      remedy: 'export it with fixed axes behind the first',
+      remedy: 'export it with fixed axes after the first',
     };
   return undefined;
 }

@@ -139,7 +139,7 @@ function resolveDetail(
     const known = details.map(({ name }) => name);
     if (known.length === 0)
       return {
-        message: `details.${view}.${column} is read by nothing`,
+        message: `no entry of details reads details.${view}.${column}`,
         remedy: 'add an entry under details: with that view and column',
       };
     const hint = didYouMean(`details.${view}.${column}`, known);

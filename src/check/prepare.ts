@@ -102,7 +102,7 @@ function readGolden(bundle: Bundle, findings: CheckFinding[]): readonly GoldenRe
 
 function withoutGolden(file: string): CheckFinding {
   const message = 'no golden records: nothing proves this bundle';
-  const remedy = 'write records from the pipeline that trained the model, a line each';
+  const remedy = 'write records from the pipeline that trained the model, one per line';
   return {
     code: 'golden-missing',
     severity: 'warning',

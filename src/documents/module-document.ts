@@ -77,7 +77,7 @@ function* unsaid(value: unknown, path: Path, above: Set<unknown>): Generator<{ p
     return;
   }
   if (typeof value !== 'object') return yield { path, what: `a ${typeof value}` };
-  if (above.has(value)) return yield { path, what: 'an object within itself' };
+  if (above.has(value)) return yield { path, what: 'an object that contains itself' };
   const prototype = Object.getPrototypeOf(value);
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
   if (!Array.isArray(value) && !isPlain)

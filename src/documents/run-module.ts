@@ -53,7 +53,7 @@ export function runModule(
       if (Object.hasOwn(helpers, specifier)) return { url: helpers[specifier], shortCircuit: true };
       const found = next(specifier, context);
       if (allowed !== undefined && !found.url.startsWith(allowed)) {
-        throw new Error(`it imports ${specifier}, which lies outside of the folder`);
+        throw new Error(`it imports ${specifier}, which is outside the folder`);
       }
       if (!found.url.startsWith('file:') || found.url.includes('/node_modules/')) return found;
       const own = new URL(found.url);

@@ -27,7 +27,7 @@ export function readText(file: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     // Text in another 8-bit encoding has no zero byte, and nearly every other format has one.
-    if (bytes.includes(0)) throw new NotUtf8Error('is no text: another kind of file', 1);
+    if (bytes.includes(0)) throw new NotUtf8Error('is not a text file', 1);
     const line = firstWrongLine(bytes);
     throw new NotUtf8Error(`is not UTF-8: line ${line} holds bytes of another encoding`, line);
   }

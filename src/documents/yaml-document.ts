@@ -170,11 +170,11 @@ function brokenBy({ errors, warnings }: Document, text: string): { offset: numbe
   const [first] = [...errors.filter(({ code }) => code !== 'DUPLICATE_KEY'), ...warnings];
   const found = twice.map(({ pos: [offset] }) => {
     const key = /^["']?[\w.-]+["']?/.exec(text.slice(offset))?.[0] ?? 'this key';
-    return { offset, message: `the key ${key} is there twice`, remedy: 'keep one of the two' };
+    return { offset, message: `the key ${key} occurs twice`, remedy: 'keep one of the two' };
   });
   if (first === undefined) return found;
   if (first.code === 'MULTIPLE_DOCS') {
-    const remedy = 'a file holds one document: take this line out, or put what follows into a file of its own';
+    const remedy = 'a file holds one document: remove this line, or put what follows it into a file of its own';
     return [...found, { offset: first.pos[0], message: 'a second document begins', remedy }];
   }
   const hint = REPAIRS[first.code];
@@ -184,7 +184,7 @@ function brokenBy({ errors, warnings }: Document, text: string): { offset: numbe
 
 const REPAIRS: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY:
-    'a colon with a blank behind it begins a map; put a value that holds one, such as x ? 1 : 2, in quotes',
+    'a colon followed by a space begins a map; put a value that contains one, such as x ? 1 : 2, in quotes',
   TAB_AS_INDENT: 'indent with spaces',
   BAD_INDENT: 'indent it as its neighbours, or close the bracket, brace or quote that is open above it',
   MISSING_CHAR: 'write what is missing, here or where the value begins',

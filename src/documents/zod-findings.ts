@@ -63,5 +63,5 @@ function findingsOf(issue: z.core.$ZodIssue, yaml: YamlDocument): CheckFinding[]
 
 function split(text: string): [string, string] {
   const [message, ...rest] = text.split('\n');
-  return [message, rest.length === 0 ? 'see docs for what may stand here' : rest.join(' ')];
+  return [message, rest.length === 0 ? 'see docs/reference for what is allowed here' : rest.join(' ')];
 }

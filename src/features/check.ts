@@ -74,11 +74,11 @@ export class Checker {
   isNewName(line: Line, taken: (name: string) => boolean): boolean {
     const { name } = line;
     if (name === 'true' || name === 'false' || name === 'null' || name === 'this') {
-      this.error(line, `${name} is a word of its own in expressions`, 'use another name');
+      this.error(line, `${name} is a reserved word in expressions`, 'use another name');
       return false;
     }
     if (!/^[A-Za-z_$][\w$]*$/.test(name)) {
-      this.error(line, `${JSON.stringify(name)} is no name`, 'use letters, digits and _');
+      this.error(line, `${JSON.stringify(name)} is not a valid name`, 'use letters, digits and _');
       return false;
     }
     if (!taken(name)) return true;
@@ -190,14 +190,14 @@ function absent(what: string, word: string, known: readonly string[], at: number
   const member = known.find((name) => name.endsWith(`.${word}`));
   const meant = member === undefined ? didYouMean(word, known) : `did you mean ${member}? `;
   const all =
-    known.length > MOST_LISTED ? 'docs/reference/expressions.md has them all' : `known are ${known.join(', ')}`;
+    known.length > MOST_LISTED ? 'docs/reference/expressions.md lists them all' : `known are ${known.join(', ')}`;
   const remedy = `${meant}${all}${makable}`;
   return new ExpressionError(at, `there is no ${what}`, remedy);
 }
 
 function textOf(item: Expr): string {
   if (item.kind === 'text') return item.value;
-  throw new ExpressionError(item.at, 'a list holds texts and something else', 'write texts alone: ["a", "b"]');
+  throw new ExpressionError(item.at, 'the list mixes texts with other values', 'write only texts: ["a", "b"]');
 }
 
 /** The same value, with its absences located at this use of it. */

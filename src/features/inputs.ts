@@ -83,13 +83,13 @@ function typeInput(checker: Checker, input: InputProgram): readonly TypedLine[] 
   const seen = new Set<string>();
   for (const line of input.lines) {
     const value = checker.check(line);
-    if (seen.has(line.name)) checker.error(line, `the line ${line.name} stands there twice`, 'use another name');
+    if (seen.has(line.name)) checker.error(line, `two lines are named ${line.name}`, 'use another name');
     seen.add(line.name);
     if (value === undefined) continue;
     if (!isNumeric(value)) {
       const remedy =
         value.kind === 'mixed'
-          ? `write number(…) ?? DEFAULT: number(…) and text(…) take their part of a union`
+          ? `write number(…) ?? DEFAULT: number(…) and text(…) take the values of their type from a union`
           : 'compare text with ==, turn views into columns, use labels in predictions';
       checker.error(line, `an input takes numbers, not ${describe(value)}`, remedy);
       continue;

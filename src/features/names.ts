@@ -51,7 +51,11 @@ export class InputNames implements Names {
     }
     if (field.kind === 'none') {
       const type = field.avroType ?? 'of another type';
-      throw new ExpressionError(at, `event.${name} is ${type}, which no expression reads`, field.instead ?? INSTEAD);
+      throw new ExpressionError(
+        at,
+        `event.${name} is ${type}, which expressions cannot read`,
+        field.instead ?? INSTEAD,
+      );
     }
     if (field.kind === 'vector' && field.width === 0) {
       throw new ExpressionError(at, `event.${name} is a vector of unknown width`, `write event.${name}[WIDTH]`);
@@ -163,7 +167,7 @@ function nullable(what: string): Absence {
   return {
     what,
     severity: 'warning',
-    message: 'can be null and has no ??: such records dead-letter as feature-not-finite',
+    message: 'can be null and has no ??: such records are dead-lettered as feature-not-finite',
     remedy: `write ${what} ?? DEFAULT`,
     lineIndex: 0,
     at: 0,

@@ -44,7 +44,7 @@ export class OutputNames implements Names {
     const value = this.name(of.name);
     if (value?.kind !== 'number') return undefined;
     if (index === 0) return value;
-    throw new ExpressionError(of.at, `${of.name} has one value a row`, `write ${of.name} or ${of.name}[0]`);
+    throw new ExpressionError(of.at, `${of.name} has one value per row`, `write ${of.name} or ${of.name}[0]`);
   }
 
   known(): readonly string[] {

@@ -233,7 +233,7 @@ function literal(node: Node, at: number): Expr {
   if (typeof value === 'boolean') return { kind: 'number', at, value: value ? 1 : 0 };
   if (typeof value === 'number' && Number.isFinite(value)) return { kind: 'number', at, value };
   if (value === null)
-    throw new ExpressionError(at, 'null is no value', 'test with missing(x), replace with x ?? DEFAULT');
+    throw new ExpressionError(at, 'null cannot be used as a value', 'test with missing(x), replace with x ?? DEFAULT');
   throw new ExpressionError(at, `${String(node.raw)} is not a finite number`, 'write a finite number');
 }
 
@@ -251,7 +251,7 @@ function member(node: Node, at: number, depth: number): Expr {
   const inEvent = object.type === 'MemberExpression' && pathInEvent(object.object as Node) !== undefined;
   throw new ExpressionError(
     at,
-    `.${name} can only follow a name${inEvent ? ': of a list only numbers are read' : ''}`,
+    `.${name} can only follow a name${inEvent ? ': only numbers can be read from a list' : ''}`,
     inEvent
       ? 'have the producer write what the model needs as a list of numbers, or as fields of a record'
       : 'write event.FIELD or VIEW.COLUMN',

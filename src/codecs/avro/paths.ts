@@ -117,7 +117,7 @@ export function insteadOf(type: AvroType): string {
   if (has('record'))
     return 'of a union of several records nothing is read: have the producer give each a field of its own';
   if (has('array'))
-    return 'of a list only numbers are read, all of it: have the producer write what the model needs as a list of numbers, or as fields of a record';
+    return 'a list can be read only as a whole, and only if it holds numbers: have the producer write what the model needs as a list of numbers, or as fields of a record';
   if (has('map')) return 'of a map nothing is read: have the producer write what the model needs as fields of a record';
   return 'name the field itself, without what follows the dot';
 }

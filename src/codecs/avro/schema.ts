@@ -153,7 +153,7 @@ class SchemaParser {
       if (seen.has(key)) throw this.bad(path, `has ${key} twice`);
       seen.add(key);
     }
-    if (branches.length === 0) throw this.bad(path, 'is a union of nothing');
+    if (branches.length === 0) throw this.bad(path, 'is an empty union');
     return Object.freeze({ type: 'union', branches: Object.freeze(branches) });
   }
 
@@ -222,7 +222,7 @@ class SchemaParser {
     }
     const space = text(schema.namespace) ?? namespace;
     if (space !== '' && !space.split('.').every((part) => NAME.test(part))) {
-      throw this.bad(path, `has a namespace "${space}" that is not one`);
+      throw this.bad(path, `has the invalid namespace "${space}"`);
     }
     const full = short.includes('.') || space === '' ? short : `${space}.${short}`;
     if (PRIMITIVES.has(full)) throw this.bad(path, `takes the name of a primitive type, "${full}"`);
@@ -234,7 +234,8 @@ class SchemaParser {
     if (!Array.isArray(json)) throw this.bad(path, 'is not a list of names');
     const seen = new Set<string>();
     for (const name of json as unknown[]) {
-      if (typeof name !== 'string' || !NAME.test(name)) throw this.bad(path, `has ${JSON.stringify(name)}, not a name`);
+      if (typeof name !== 'string' || !NAME.test(name))
+        throw this.bad(path, `has the invalid name ${JSON.stringify(name)}`);
       if (seen.has(name)) throw this.bad(path, `has "${name}" twice`);
       seen.add(name);
     }

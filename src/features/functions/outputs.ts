@@ -93,8 +93,7 @@ export const OUTPUTS: readonly FunctionSpec[] = [
     example: { expression: 'band(0.2, "low", 0.2, "medium", 0.5, "high")', gives: 'medium' },
     build: (call) => {
       call.arity(2, Number.POSITIVE_INFINITY);
-      if (call.args.length % 2 !== 0)
-        call.fail('takes x, then names with a bound between every two: band(x, "low", 0.5, "high")');
+      if (call.args.length % 2 !== 0) call.fail('takes x, then names with a bound between every two');
       const x = call.number(0);
       const labels: string[] = [];
       const bounds: number[] = [];

@@ -138,7 +138,7 @@ test('a version that is not there is answered with those that are, in order', ()
   withFiles({ 'toy/2/a.txt': '', 'toy/10/a.txt': '', 'toy/notes/a.txt': '' }, (models) => {
     const loaded = loadBundle(join(models, 'toy/3'));
     assert.ok(!loaded.ok && loaded.absent);
-    assert.match(loaded.findings[0].message, /there is no folder .*; versions that are there: 2, 10$/);
+    assert.match(loaded.findings[0].message, /there is no folder .*; existing versions: 2, 10$/);
   });
 });
 

@@ -40,19 +40,19 @@ test('what a file imports of its own goes with it', () => {
 });
 
 const WRONG: readonly (readonly [string, Readonly<Record<string, string>>, string, RegExp])[] = [
-  ['a file that is not there', {}, 'use("./own.ts", "f", 1)', /^5 use: .\/own.ts is not there, in .* \| name a .ts or/],
-  ['a path out of the bundle', {}, 'use("../own.ts", "f", 1)', /is no name of a module in the bundle/],
+  ['a file that is not there', {}, 'use("./own.ts", "f", 1)', /^5 use: .\/own.ts is not in .* \| name a .ts or/],
+  ['a path out of the bundle', {}, 'use("../own.ts", "f", 1)', /is not the name of a module in the bundle/],
   [
     'a name that is not exported',
     { 'own.ts': TWICE },
     'use("./own.ts", "half", 1)',
-    /^17 use: .* no transform half; its are: twice \| export const NAME/,
+    /^17 use: .* no transform half; it exports: twice \| export const NAME/,
   ],
   [
     'an export that is no transform',
     { 'own.ts': 'export const f = (x) => x;' },
     'use("./own.ts", "f", 1)',
-    /no transform f; its are: none/,
+    /no transform f; it exports: none/,
   ],
   ['too many values', { 'own.ts': TWICE }, 'use("./own.ts", "twice", 1, 2)', /twice takes 1 values, not 2/],
   [
@@ -77,7 +77,7 @@ const WRONG: readonly (readonly [string, Readonly<Record<string, string>>, strin
     'an import from outside',
     { 'own.ts': 'import "node:fs";' },
     'use("./own.ts", "f", 1)',
-    /it imports node:fs, which lies outside of the folder/,
+    /it imports node:fs, which is outside the folder/,
   ],
   ['an import of a package', { 'own.ts': 'import "zod";' }, 'use("./own.ts", "f", 1)', /failed when it was run: .*zod/],
   ['text as a value', { 'own.ts': TWICE }, 'use("./own.ts", "twice", "a")', /argument 3 is text, not a number/],

@@ -157,9 +157,9 @@ test('the shape of a row follows from the model, or is stated where the model le
 test('a shape that does not fit is refused, and what is open must be stated', async () => {
   for (const [change, message] of [
     [input(['N', 2, 'M']), 'inputs.features: the model leaves axes of a row open ([N, 2, M])'],
-    [input(['N', 5]), 'inputs.features: the lines give 4 values a row, and the model wants 5 ([N, 5])'],
+    [input(['N', 5]), 'inputs.features: the lines give 4 values per row, and the model wants 5 ([N, 5])'],
     [input([]), 'inputs.features: the model\'s input "features" has no axis for the batch'],
-    [input([8, 4]), 'inputs.features: the model\'s input "features" takes exactly 8 rows a run'],
+    [input([8, 4]), 'inputs.features: the model\'s input "features" takes exactly 8 rows per run'],
     [input(['N', 4], 'string'), 'inputs.features: the model wants string values for "features"'],
     [stated('[4]', ['N', 2, 'M']), "inputs.features.shape: shape [4] does not fit the model's [N, 2, M]"],
     [stated('[2, 3]', ['N', 2, 'M']), 'inputs.features.shape: shape [2, 3] holds 6 values, and the lines give 4'],
@@ -179,16 +179,16 @@ test('an output that declares the rows of a run is warned of where batches are l
   const warned = async (change: Change) => {
     const { plan, findings } = await prepared(change);
     assert.ok(plan, formatFindings(findings));
-    return findings.filter(({ message }) => message.includes('a run'));
+    return findings.filter(({ message }) => message.includes('per run'));
   };
   const [one, ...more] = await warned(fixed(1));
   assert.deepEqual([one.severity, one.code, one.path, more], ['warning', 'model-mismatch', 'prediction.score', []]);
   assert.match(
     one.message,
-    /declares one row a run \(\[1, \d+\]\), whatever goes in: if that is so, batches of another size fail/,
+    /declares one row per run \(\[1, \d+\]\), whatever the input: if that is true, batches of another size fail/,
   );
   assert.match(one.remedy, /dynamic_axes=.*flow\.maxBatch: 1/);
-  assert.match((await warned(fixed(8)))[0].message, /declares 8 rows a run/);
+  assert.match((await warned(fixed(8)))[0].message, /declares 8 rows per run/);
   assert.deepEqual(await warned({}), []);
   const single = edited('topology.yaml', 'deadLetter:', 'flow: { maxBatch: 1 }\ndeadLetter:');
   assert.deepEqual(await warned({ ...fixed(1), ...single }), []);

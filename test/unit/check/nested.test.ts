@@ -90,7 +90,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['event.customer.age', /^warning .* event\.customer\.age can be null and has no \?\?/],
   [
     'event.customer',
-    /event\.customer is null \| record Customer, which no expression reads → name a field of the record: id, age/,
+    /event\.customer is null \| record Customer, which expressions cannot read → name a field of the record: id, age/,
   ],
   [
     'event.customer.age.years',
@@ -98,13 +98,13 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ],
   [
     'event.customer.orders.zip',
-    /is array of record Address, in which .* → of a list only numbers are read, all of it: have the producer/,
+    /is array of record Address, in which .* → a list can be read only as a whole, and only if it holds numbers: have the producer/,
   ],
   [
     'event.customer.labels.vip',
     /is map of string, in which .* → of a map nothing is read: have the producer write .* as fields of a record/,
   ],
-  ['event.customer.orders[0].zip', /\.zip can only follow a name: of a list only numbers are read/],
+  ['event.customer.orders[0].zip', /\.zip can only follow a name: only numbers can be read from a list/],
   ['event.customer.address.scores', /is a vector of unknown width → write event\.customer\.address\.scores\[WIDTH\]/],
 ];
 
@@ -154,7 +154,7 @@ test('a field of a record that may be absent may be null: the output has to allo
   });
   assert.match(
     texts.map(({ text }) => text).join('\n'),
-    /output\.fields\.note: event\.customer\.id may be null, and the field \(.*output\.avsc:9:5\) allows none/,
+    /output\.fields\.note: event\.customer\.id may be null, and the field \(.*output\.avsc:9:5\) does not allow null/,
   );
 });
 

@@ -89,7 +89,7 @@ test('the rows of the larger batches must fit the model too', async () => {
     return prepare(join(folder, 'topology.yaml'), { env: {}, runtime });
   });
   assert.equal(found.plan, undefined);
-  assert.match(formatFindings(found.findings), /takes exactly 1 rows a run/);
+  assert.match(formatFindings(found.findings), /takes exactly 1 rows per run/);
 });
 
 test('check replays the golden records of both', async () => {

@@ -159,8 +159,8 @@ test('a broken let is reported where it is, and not again where it is used', () 
 test('a name means one thing', () => {
   assert.match(brief('1', { route: '1' })[0], /route is taken/);
   assert.match(brief('1', { event: '1' })[0], /event is taken/);
-  assert.match(brief('1', { 'a-b': '1' })[0], /"a-b" is no name/);
-  assert.match(brief('1', { null: '1' })[0], /null is a word of its own in expressions/);
+  assert.match(brief('1', { 'a-b': '1' })[0], /"a-b" is not a valid name/);
+  assert.match(brief('1', { null: '1' })[0], /null is a reserved word in expressions/);
   const twice = compileInputs({
     let: [...linesOf({ p: '1' }), ...linesOf({ p: '2' })],
     inputs: [{ name: 'x', dtype: 'float32', lines: linesOf({ x: 'p' }) }],

@@ -20,7 +20,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['ordinal(event.a, ["a"])', /^9 ordinal: argument 1 is a number, and the list holds texts/],
   ['ordinal(event.name, "a")', /^21 ordinal: argument 2 is text, not a vector/],
   ['ordinal(event.a, [1, event.a])', /argument 2 must be a list of constants/],
-  ['ordinal(event.name, ["a", 1])', /^27 a list holds texts and something else \| write texts alone/],
+  ['ordinal(event.name, ["a", 1])', /^27 the list mixes texts with other values \| write only texts/],
   ['table(event.a, [1, 2], [3])', /^24 table: 1 values for 2 keys: both lists must be equally long/],
   ['table(event.a, [1], [3], event.a)', /argument 4 must be a constant/],
   ['oneHot(event.v, [1, 2])', /takes one value, not a vector: see multiHot/],

@@ -74,7 +74,11 @@ const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['1 + this', 4, /this/],
   ['this.constructor', 0, /only follow a name|this/],
   ['a.b.c', 0, /only follow a name/],
-  ['1 + event.depots[0].queue', 4, /\.queue can only .*: of a list only numbers .* as fields of a record/],
+  [
+    '1 + event.depots[0].queue',
+    4,
+    /\.queue can only .*: only numbers can be read from a list .* as fields of a record/,
+  ],
   ['event.depot?.queue', 0, /\?\./],
   ['route.agg.share', 0, /\.share can only follow a name write event\.FIELD or VIEW\.COLUMN/],
   ['x.y(1)', 0, /only named functions/],

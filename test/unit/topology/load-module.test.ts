@@ -71,7 +71,7 @@ test('what a topology cannot hold is refused, not dropped', () => {
   assert.match(wrong('date.ts', swap('maxBatch: new Date(0) as never')).says, /flow\.maxBatch: is a Date/);
   assert.match(
     wrong('loop.ts', 'const a = {};\na.a = a;\nexport const topology = a;').says,
-    /^3:1 a: is an object within itself/,
+    /^3:1 a: is an object that contains itself/,
   );
 });
 

@@ -39,7 +39,7 @@ test('what is no schema is refused, with the place', () => {
     [record({ type: 'array' }), /f0\.items/],
     [record(['int', 'int']), /f0 has int twice/],
     [record(['int', ['null']]), /union inside a union/],
-    [record([]), /union of nothing/],
+    [record([]), /is an empty union/],
     [record({ type: 'enum', name: 'E', symbols: ['A', 'A'] }), /"A" twice/],
     [record({ type: 'enum', name: 'E', symbols: ['not-a-name'] }), /not-a-name/],
     [record({ type: 'enum', name: 'E', symbols: ['A'], default: 'B' }), /no symbol "B"/],

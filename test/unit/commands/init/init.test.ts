@@ -191,7 +191,10 @@ test('an output that cannot be read is named, beside those that can', async () =
     nodes: [...one.nodes, all, text],
   });
   assert.equal(code, 0);
-  assert.match(bundle, /# all is one value a run, not one a row: export .*\n {2}# text holds strings: .*\n {2}y: y\n/);
+  assert.match(
+    bundle,
+    /# all has one value per run, not one per row: export .*\n {2}# text holds strings: .*\n {2}y: y\n/,
+  );
   assert.match(stderr, /^Left out of the predictions: text holds strings: .*options=\{"zipmap": False\}$/m);
 });
 
