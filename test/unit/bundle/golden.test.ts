@@ -15,7 +15,7 @@ function goldenOf(text: string) {
   }
 }
 
-test('records come with their line; features may be null, tolerance has a default', () => {
+test('records have their line number; features may be null, tolerance has a default', () => {
   const golden = goldenOf(
     [
       '{"event":{"id":1},"features":{"a":null,"b":{"x":1,"v":[1,2]}},"expected":{"p":0.5,"band":"low"},"tolerance":0.01}',
@@ -39,7 +39,7 @@ test('records come with their line; features may be null, tolerance has a defaul
   });
 });
 
-test('every line that is wrong is reported with its place, and none is passed over', () => {
+test('every wrong line is reported with its place', () => {
   const golden = goldenOf(
     [
       '{"event":{},"expected":{"p":1}}',
@@ -66,7 +66,7 @@ test('every line that is wrong is reported with its place, and none is passed ov
   );
 });
 
-test('a file that is not there is a finding', () => {
+test('a file that does not exist is a finding', () => {
   const golden = loadGolden('models/none/golden.jsonl');
   assert.ok(!golden.ok);
   assert.match(golden.findings[0].message, /cannot be read/);

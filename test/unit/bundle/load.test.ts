@@ -41,7 +41,7 @@ function findingsAt(path: string) {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-test('NAME leads to its highest version, as a number; NAME/VERSION to that one', () => {
+test('NAME is resolved to its numerically highest version; NAME/VERSION to that one', () => {
   const version = (n: string) => ({
     [`toy/${n}/bundle.yaml`]: YAML.replace('version: 1', `version: ${n}`),
     [`toy/${n}/model.onnx`]: n,
@@ -53,7 +53,7 @@ test('NAME leads to its highest version, as a number; NAME/VERSION to that one',
   });
 });
 
-test('the digest is the sha256 over PATH and SHA256 of every file, by the bytes of the path', () => {
+test('the digest is the sha256 over PATH and SHA256 of every file, sorted by the bytes of the path', () => {
   const files = {
     'B.txt': 'b',
     'a.txt': '',
@@ -74,7 +74,7 @@ test('the digest is the sha256 over PATH and SHA256 of every file, by the bytes 
   });
 });
 
-test('links and what is no file are refused, wherever they are', () => {
+test('links and anything that is not a regular file are refused anywhere', () => {
   withFiles(
     { 'toy/1/bundle.yaml': YAML, 'toy/1/model.onnx': 'm', 'toy/1/sub/weights': 'w', outside: 'o' },
     (models) => {
@@ -95,7 +95,7 @@ test('links and what is no file are refused, wherever they are', () => {
   );
 });
 
-test('order is the order of the file, for names that look like numbers too; places are those of the text', () => {
+test('order is that of the file, even for names that look like numbers; places are those of the text', () => {
   const yaml = `bundle: toy
 version: 1
 model: model.onnx
@@ -134,7 +134,7 @@ prediction:
   });
 });
 
-test('a version that is not there is answered with those that are, in order', () => {
+test('for a version that does not exist, the existing ones are listed, in order', () => {
   withFiles({ 'toy/2/a.txt': '', 'toy/10/a.txt': '', 'toy/notes/a.txt': '' }, (models) => {
     const loaded = loadBundle(join(models, 'toy/3'));
     assert.ok(!loaded.ok && loaded.absent);
@@ -142,7 +142,7 @@ test('a version that is not there is answered with those that are, in order', ()
   });
 });
 
-test('a path without a bundle says so, and is marked absent', () => {
+test('a path without a bundle is reported as such, and marked absent', () => {
   withFiles({ 'toy/readme.txt': '' }, (models) => {
     for (const [path, message] of [
       ['none', /there is no folder/],

@@ -28,20 +28,20 @@ function finding(files: Readonly<Record<string, string>>, expression: string): s
   return `${findings[0].column} ${findings[0].message} | ${findings[0].remedy}`;
 }
 
-test('a function of the bundle is called with its values, wherever it stands', () => {
+test('a function of the bundle is called with its values, anywhere in an expression', () => {
   const expression = '[1, 1 + use("./own.ts", "twice", 3 < 4 ? use("./own.ts", "twice", 5) : 0)]';
   assert.deepEqual(evaluate({ x: expression }, { transforms: load({ 'own.ts': TWICE }, expression) }).rows, [[1, 21]]);
 });
 
-test('what a file imports of its own goes with it', () => {
+test('a file may import other files of the bundle', () => {
   const files = { 'own.ts': `export { twice } from './other.ts';`, 'other.ts': TWICE };
   const expression = 'use("./own.ts", "twice", 4)';
   assert.deepEqual(evaluate({ x: expression }, { transforms: load(files, expression) }).rows, [[8]]);
 });
 
 const WRONG: readonly (readonly [string, Readonly<Record<string, string>>, string, RegExp])[] = [
-  ['a file that is not there', {}, 'use("./own.ts", "f", 1)', /^5 use: .\/own.ts is not in .* \| name a .ts or/],
-  ['a path out of the bundle', {}, 'use("../own.ts", "f", 1)', /is not the name of a module in the bundle/],
+  ['a file that does not exist', {}, 'use("./own.ts", "f", 1)', /^5 use: .\/own.ts is not in .* \| name a .ts or/],
+  ['a path that leaves the bundle', {}, 'use("../own.ts", "f", 1)', /is not the name of a module in the bundle/],
   [
     'a name that is not exported',
     { 'own.ts': TWICE },
@@ -87,7 +87,7 @@ for (const [what, files, expression, wanted] of WRONG) {
   test(`says where and why: ${what}`, () => assert.match(finding(files, expression), wanted));
 }
 
-test('a bundle brings its functions along; an edited file is read anew', () => {
+test('a bundle includes its functions; an edited file is read again', () => {
   const folder = join(root, 'models/hello/1');
   mkdirSync(join(root, 'models/hello'), { recursive: true });
   cpSync(new URL('../../../models/hello/1', import.meta.url), folder, { recursive: true });

@@ -13,8 +13,8 @@ test('the committed JSON Schema is up to date (npm run schema)', () => {
 });
 
 for (const name of ['hello', 'flight-delay']) {
-  test(`the cases of ${name} fit it`, () => {
-    // NaN is a number to an editor, and none to this validator.
+  test(`the cases of ${name} fit the JSON Schema`, () => {
+    // NaN is a number for an editor, but not for this validator.
     const text = readFileSync(new URL(`${name}.cases.yaml`, folder), 'utf8').replaceAll(/\.(nan|inf)\b/g, '1');
     const cases = parse(text);
     assert.ok(validate(cases), JSON.stringify(validate.errors));

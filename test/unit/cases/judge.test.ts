@@ -10,7 +10,7 @@ const off = (value: Plain, got: unknown, tolerance = 0) =>
     { fate: 'published', fields: { p: got } },
   );
 
-test('a number is right within its tolerance, bounds included, and said to be off by how much otherwise', () => {
+test('a number is right within its tolerance, bounds included; otherwise the difference is reported', () => {
   assert.deepEqual(off(0.5, 0.75, 0.25), []);
   assert.deepEqual(off(0.5, 0.75, 0.125), [{ field: 'p', expected: '0.5 ± 0.125', got: '0.75', off: 0.25 }]);
   assert.deepEqual(off(Number.NaN, Number.NaN), []);
@@ -18,13 +18,13 @@ test('a number is right within its tolerance, bounds included, and said to be of
   assert.equal(off(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY).length, 0);
 });
 
-test('a list is right when all of it is; its worst entry says how far off it is', () => {
+test('a list is right if every entry is; the largest difference is reported', () => {
   assert.deepEqual(off([1, 2], [1, 2.25], 0.25), []);
   assert.equal(off([1, 2, 3], [1.5, 2, 1], 0.25)[0].off, 2);
   assert.equal(off([1, 2], [1], 10)[0].off, undefined);
 });
 
-test('texts, nulls and kinds are the same or not', () => {
+test('texts, nulls and kinds must be equal', () => {
   assert.deepEqual(off('low', 'low'), []);
   assert.deepEqual(off('low', 'high'), [{ field: 'p', expected: '"low"', got: '"high"', off: undefined }]);
   assert.deepEqual(off(null, null), []);
@@ -32,7 +32,7 @@ test('texts, nulls and kinds are the same or not', () => {
   assert.equal(off(1, undefined)[0].got, 'nothing');
 });
 
-test('another fate or reason is one difference, whatever the fields', () => {
+test('another fate or reason is a single difference, whatever the fields', () => {
   const dead: Outcome = { fate: 'dead-lettered', reason: 'decode-failed', stage: 'decode' };
   assert.deepEqual(differences({ fate: 'dead-lettered', reason: 'decode-failed' }, dead), []);
   assert.deepEqual(differences({ fate: 'dead-lettered', reason: 'model-failed' }, dead), [

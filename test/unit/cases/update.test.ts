@@ -12,7 +12,7 @@ function updated(text: string, ...outcomes: readonly (Outcome | undefined)[]): s
   return updatedCases(text, updates, ['p', 'band']);
 }
 
-test('values are replaced where they stand; comments, spacing and what was not expected stay', () => {
+test('values are replaced in place; comments, spacing and everything not expected stay', () => {
   const text = `# head
 cases:
   - name:   a     # of two
@@ -33,7 +33,7 @@ cases:
   assert.equal(updated(text, undefined, undefined), text);
 });
 
-test('another fate takes the place of the whole expectation', () => {
+test('another fate replaces the whole expectation', () => {
   const text =
     'cases:\n  - name: a\n    expect:\n      p: 1\n      band: low\n    event: null\n  - name: b\n    expect: { dropped: true }\n';
   assert.equal(
@@ -42,7 +42,7 @@ test('another fate takes the place of the whole expectation', () => {
   );
 });
 
-test('where nothing was expected a line is added in the style of the case, behind comments of its last line', () => {
+test('if nothing was expected, a line is added in the style of the case, after comments of its last line', () => {
   const text = `cases:
   - name: a
     event:

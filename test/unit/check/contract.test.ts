@@ -45,7 +45,7 @@ const edited = (file: FileName, from: string, to: string) => ({
   files: { [file]: FILES[file].replace(from, () => to) },
 });
 
-test('columns are wanted once each: the bundle keeps its slots, keys and output fields come behind', async () => {
+test('each column is wanted once: the bundle keeps its slots; keys and output fields follow', async () => {
   const plan = await planned();
   assert.deepEqual(plan.wants, [
     { field: 'amount', kind: 'number', width: 1 },
@@ -63,7 +63,7 @@ test('columns are wanted once each: the bundle keeps its slots, keys and output 
   assert.deepEqual(plan.predictions.fetches, ['probability']);
 });
 
-test('entries with the same table and key share one read, laid out anew', async () => {
+test('entries with the same table and key share one read, with a new layout', async () => {
   const { reads } = await planned();
   assert.equal(reads.length, 1);
   const [read] = reads;
@@ -124,7 +124,7 @@ test('a vector may be passed through with the width that the bundle reads it in'
   assert.deepEqual(outputFields[1], { name: 'note', source: { from: 'event', slot: 0 } });
 });
 
-test('a whole number by construction may become a long', async () => {
+test('an expression that always gives a whole number may become a long', async () => {
   const files = {
     [BUNDLE]: FILES[BUNDLE].replace('score: probability[0]', 'score: probability[0]\n  best: argMax(probability)'),
     'topology.yaml': FILES['topology.yaml'].replace('event.id\n', 'prediction.best\n'),
@@ -141,7 +141,7 @@ const stated = (shape: string, model: readonly (number | string)[]): Change => (
   ...input(model),
 });
 
-test('the shape of a row follows from the model, or is stated where the model leaves it open', async () => {
+test('the shape of a row follows from the model, or is stated if the model leaves it open', async () => {
   for (const [change, rowShape] of [
     [input(['N', 4]), [4]],
     [input([-1, 2, 2]), [2, 2]],
@@ -154,7 +154,7 @@ test('the shape of a row follows from the model, or is stated where the model le
   }
 });
 
-test('a shape that does not fit is refused, and what is open must be stated', async () => {
+test('a shape that does not fit is refused, and open axes must be stated', async () => {
   for (const [change, message] of [
     [input(['N', 2, 'M']), 'inputs.features: the model leaves axes of a row open ([N, 2, M])'],
     [input(['N', 5]), 'inputs.features: the lines give 4 values per row, and the model wants 5 ([N, 5])'],
@@ -167,12 +167,12 @@ test('a shape that does not fit is refused, and what is open must be stated', as
     assert.deepEqual(await messages(change), [message]);
 });
 
-test('a model that takes one row a run is served where maxBatch is 1', async () => {
+test('a model that takes one row per run is accepted if maxBatch is 1', async () => {
   const one = edited('topology.yaml', 'deadLetter:', 'flow: { maxBatch: 1 }\ndeadLetter:');
   assert.deepEqual((await planned({ ...one, ...input([1, 4]) })).feeds[0].rowShape, [4]);
 });
 
-test('an output that declares the rows of a run is warned of where batches are larger, with what to do', async () => {
+test('an output that declares fewer rows per run than a batch may have is a warning with a remedy', async () => {
   const fixed = (rows: number): Change => ({
     outputs: SIGNATURE.outputs.map((each) => ({ ...each, shape: [rows, ...each.shape.slice(1)] })),
   });
@@ -201,7 +201,7 @@ test('an input of the model that nothing fills is an error', async () => {
   ]);
 });
 
-test('outputs that cannot be fetched are no matter where no prediction names them', async () => {
+test('outputs that cannot be fetched do not matter if no prediction names them', async () => {
   assert.ok((await planned()).predictions.fetches.every((name) => name !== 'zipmap' && name !== 'open'));
 });
 

@@ -34,7 +34,7 @@ test('row 20: the bound is the sum of its terms, and each limit is in exactly on
   };
   grows('in flight, bytes', 4 * MIB, memoryBound(flow(1_000, 2 * MIB), LIMITS));
   grows('model', 6 * MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, modelBytes: 2 * MIB }));
-  // Twice, and as many batches more as it can hold of one record each, up to one a record.
+  // Two copies, plus as many more batches as fit with one record each, at most one for each fetched record.
   const batches = 100_000 - Math.ceil((4 * MIB) / 68);
   grows('fetches', 8 * MIB + 320 * batches, memoryBound(flow(1_000, MIB), { ...LIMITS, fetchMaxBytes: 8 * MIB }));
   grows('requests', MIB, memoryBound(flow(1_000, MIB), { ...LIMITS, requestBytes: 17 * MIB }));
@@ -45,7 +45,7 @@ test('row 20: the bound is the sum of its terms, and each limit is in exactly on
   grows('in flight, records', term(base, 'in flight, records'), twice);
 });
 
-test('a message a record costs what it takes, a batch at a time columns', () => {
+test('the stock client costs a message per record, the columnar one columns for a batch at a time', () => {
   const fetches = (client: 'columnar' | 'stock', fetchMaxRecords: number): number => {
     const plan = testPlan();
     const kafka = { brokers: [], clientId: 'c', sessionTimeoutMs: 1, client };
@@ -56,7 +56,7 @@ test('a message a record costs what it takes, a batch at a time columns', () => 
   assert.equal(fetches('stock', 100_000) - fetches('columnar', 100_000), 100_000 * 480);
 });
 
-/** Of all typed arrays below, each buffer once. */
+/** Bytes of all typed arrays inside, each buffer once. */
 function bytesOf(object: object, seen = new Set<object>()): number {
   let bytes = 0;
   for (const part of Object.values(object)) {
@@ -69,7 +69,7 @@ function bytesOf(object: object, seen = new Set<object>()): number {
   return bytes;
 }
 
-test('a cache costs its rows, and what it costs is said', () => {
+test('a cache costs its rows, and the bound lists that', () => {
   const cache = { entries: 10_000, ttlMs: 1, negativeTtlMs: 1 };
   const plan = testPlan({ enriched: true, read: { cache } });
   const bound = memoryBound(plan, LIMITS);
@@ -86,7 +86,7 @@ test('a cache costs its rows, and what it costs is said', () => {
   assert.match(formatMemory(bound), /^memory at most \d+ MiB\n {2}base +256 MiB {2}program/);
 });
 
-test('a second level costs what waits and what is asked for, where there is one', () => {
+test('a second level, if there is one, costs its queue and its pending look-ups', () => {
   const cache = { entries: 10, ttlMs: 1, negativeTtlMs: 1 };
   const secondLevel = { ttlMs: 1, negativeTtlMs: 1, timeoutMs: 1 };
   const limits = { ...LIMITS, secondLevel: { queuedBytes: 1_000_000, keys: 1_000 } };
@@ -97,7 +97,7 @@ test('a second level costs what waits and what is asked for, where there is one'
   assert.ok(bytes > 2_400_000 && bytes < 3_000_000, `${bytes}`);
 });
 
-test('a model costs what it takes where it runs', () => {
+test('the cost of a model depends on where it runs', () => {
   const model = (settings: object): number => {
     const plan = testPlan();
     const topology = { ...plan.topology, model: { ...plan.topology.model, ...settings } };

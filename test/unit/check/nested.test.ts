@@ -8,7 +8,7 @@ import { formatFindings } from '../../../src/documents/finding.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { FILES, type FileName, SIGNATURE, writeSample } from './sample.ts';
 
-/** The sample with a customer inside of the event, read by bundle, keys and output. */
+/** The sample with a customer record in the event, read by bundle, keys and output. */
 const EVENT = `{
   "type": "record",
   "name": "Event",
@@ -68,7 +68,7 @@ async function planned(): Promise<Plan> {
   return plan;
 }
 
-test('expressions, keys and output fields read records inside of the event, each path once', async () => {
+test('expressions, keys and output fields read nested records, each path once', async () => {
   const plan = await planned();
   assert.deepEqual(
     plan.wants.map(({ field, kind }) => `${field} ${kind}`),
@@ -80,7 +80,7 @@ test('expressions, keys and output fields read records inside of the event, each
   assert.match(summary, / {2}note +string \| null +event\.billing\.zip\n/);
 });
 
-/** What is written in place of `event.customer.age ?? 40`, and what is said of it. */
+/** What is written in place of `event.customer.age ?? 40`, and the finding. */
 const WRONG: readonly (readonly [string, RegExp])[] = [
   [
     'event.customer.agee ?? 40',
@@ -146,7 +146,7 @@ test('says what is wrong in keys and output fields', async () => {
   );
 });
 
-test('a field of a record that may be absent may be null: the output has to allow it', async () => {
+test('a field of a nullable record may be null, so the output must allow null', async () => {
   const { texts } = await prepared({
     ...NESTED,
     'topology.yaml': (NESTED['topology.yaml'] ?? '').replace('event.billing.zip', 'event.customer.id'),
@@ -158,7 +158,7 @@ test('a field of a record that may be absent may be null: the output has to allo
   );
 });
 
-test('a default that is none is found where it stands, also in a record that is defined elsewhere', async () => {
+test('an invalid default is found at its place, even in a record that is defined elsewhere', async () => {
   const { texts } = await prepared({
     ...NESTED,
     'event.avsc': EVENT.replace(
@@ -170,7 +170,7 @@ test('a default that is none is found where it stands, also in a record that is 
   assert.match(texts[0].text, /the default of field "zip", 7, is not null \| string/);
 });
 
-test('a field of a schema stands where its record is defined', () => {
+test('the place of a field is in the definition of its record', () => {
   const schema: unknown = JSON.parse(EVENT);
   assert.deepEqual(pathInSchema(schema, ['customer', 'age']), ['fields', 3, 'type', 1, 'fields', 1]);
   assert.deepEqual(pathInSchema(schema, ['billing', 'scores']), [

@@ -1,4 +1,4 @@
-/** What fields that go on whole take in a frame, against the term of the bound: bytes are counted, of records that are large or made to grow. */
+/** Bytes that fields passed on whole take in a frame, compared with their term of the bound, for large records and for ones made to grow. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -15,7 +15,7 @@ import { testPlan } from '../../fixtures/plan.ts';
 import { RandomAvro } from '../codecs/random-avro.ts';
 import { columnsFor, mulberry32, oracle } from '../codecs/support.ts';
 
-/** A column is at least that long, and has room for one decimal more than it holds. */
+/** Least length of a column, which also has room for one more decimal than it holds. */
 const LEAST_BYTES = 2 * 1_024;
 const LIMITS: MemoryLimits = {
   ...{ brokers: 1, fetchMaxBytes: 1, inflatedMaxBytes: 1, fetchMaxRecords: 1 },
@@ -24,7 +24,7 @@ const LIMITS: MemoryLimits = {
 
 const one = (type: unknown): object => ({ type: 'record', name: 'E', fields: [{ name: 'x', type }] });
 
-/** Bytes that the columns of a frame of these values have, and that are used of them. */
+/** Allocated and used bytes of the columns of a frame with these values. */
 function held(schema: object, decoder: ValueDecoder, values: readonly Buffer[]): { bytes: number; used: number } {
   const wants = wholeWants(schema);
   const arena = Buffer.concat(values);
@@ -42,7 +42,7 @@ function held(schema: object, decoder: ValueDecoder, values: readonly Buffer[]):
   };
 }
 
-/** The term for one byte in flight, of a plan that passes on fields of this schema. */
+/** The term for one byte in flight, for a plan that passes on fields of this schema. */
 function termOf(schema: object, kind: 'avro' | 'json', bytes: number, records = 1): number {
   const plan = testPlan({ flow: { maxInFlight: { records, bytes } } });
   const value =
@@ -54,7 +54,7 @@ function termOf(schema: object, kind: 'avro' | 'json', bytes: number, records = 
   return terms.find(({ name }) => name === 'passed on whole')?.bytes ?? 0;
 }
 
-test('large records of Avro take no more than the term says, of whatever they are made', () => {
+test('large Avro records take no more than the term says, for any type', () => {
   const filled = (length: number) => 'x'.repeat(length);
   const cases: readonly (readonly [unknown, (n: number) => unknown])[] = [
     ['string', (n) => filled(100_000 + 37 * n)],
@@ -87,8 +87,8 @@ const DEFAULTS = {
 };
 
 for (const [what, type, text] of [
-  ['doubles of a digit', { type: 'array', items: 'double' }, (n: number) => `[${'0,'.repeat(n)}0]`],
-  ['floats of a digit', { type: 'array', items: ['null', 'float'] }, (n: number) => `[${'7,'.repeat(n)}7]`],
+  ['one-digit doubles', { type: 'array', items: 'double' }, (n: number) => `[${'0,'.repeat(n)}0]`],
+  ['one-digit floats', { type: 'array', items: ['null', 'float'] }, (n: number) => `[${'7,'.repeat(n)}7]`],
   ['longs with an exponent', { type: 'array', items: 'long' }, (n: number) => `[${'9e15,'.repeat(n)}1]`],
   [
     'decimals of a hundred digits',
@@ -108,7 +108,7 @@ for (const [what, type, text] of [
   ],
   ['long text', 'string', (n: number) => `"${'x'.repeat(n)}"`],
 ] as const) {
-  test(`JSON that gets longer, ${what}: the term has room for it, and not much more`, () => {
+  test(`JSON that grows, ${what}: the term covers it, and is not much larger`, () => {
     const schema = one(type);
     const values = [40_000, 10_000, 3].map((n) => Buffer.from(`{"x":${text(n)}}`));
     const inFlight = values.reduce((sum, { length }) => sum + length, 0);
@@ -119,7 +119,7 @@ for (const [what, type, text] of [
   });
 }
 
-test('no value gets longer than its type says', () => {
+test('no value grows more than the bound for its type', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const avro = new RandomAvro(mulberry32(seed));
@@ -140,7 +140,7 @@ test('no value gets longer than its type says', () => {
   );
 });
 
-test('what stands for a field that a record lacks is a part of what a record costs, and no type takes more than an entry may', () => {
+test('defaults of absent fields count as part of a record’s cost, and no type takes more than an entry may', () => {
   const costs = (text: string): number => {
     const plan = testPlan({ flow: { maxInFlight: { records: 1_000, bytes: 1 } } });
     const schema = { type: 'record', name: 'E', fields: [{ name: 'x', type: 'string', default: text }] };

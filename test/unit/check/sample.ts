@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TensorSpec } from '../../../src/ports/model.ts';
 
-/** Four files that fit together; tests break one of them. */
+/** Four files that fit together; each test breaks one of them. */
 export const FILES = {
   'topology.yaml': `topology: sample
 connections:
@@ -87,7 +87,7 @@ export const SIGNATURE: { inputs: readonly TensorSpec[]; outputs: readonly Tenso
   ],
 };
 
-/** Writes FILES, some of them replaced, to a folder of their own. */
+/** Writes FILES, some of them replaced, to a temporary folder. */
 export function writeSample(changed: Partial<Record<FileName, string>> = {}): { folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-check-'));
   mkdirSync(join(folder, 'models/sample/1'), { recursive: true });

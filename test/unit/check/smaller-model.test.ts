@@ -9,14 +9,14 @@ import type { Plan } from '../../../src/plan/plan.ts';
 import { FILES, SIGNATURE, writeSample } from './sample.ts';
 
 const BUNDLE = FILES['models/sample/1/bundle.yaml'];
-/** It wants an event field that the model does not, before all others. */
+/** Its first want is an event field that the model does not need. */
 const SMALL = BUNDLE.replace('bundle: sample', 'bundle: small').replace(
   '    late: late\n    amount: event.amount ?? 0\n',
   '    amount: event.amount ?? 0\n    late: late\n',
 );
 const GOLDEN = `${BUNDLE}golden: golden.jsonl\n`;
 
-/** The sample with a ladder that names models/small, which is `bundle`; nothing is there without one. */
+/** The sample with a ladder that names models/small, which contains `bundle`; by default it does not exist. */
 async function withSmall<T>(
   bundle: string | undefined,
   use: (topology: string, folder: string) => Promise<T>,
@@ -45,7 +45,7 @@ const prepared = (bundle: string | undefined, ladder?: string): Promise<Prepared
     ladder,
   );
 
-test('both bundles are compiled against one topology: the reads are the same, the columns each its own', async () => {
+test('both bundles are compiled against one topology: they share the reads, and each has its own columns', async () => {
   const { plan, findings } = await prepared(SMALL);
   assert.ok(plan?.smaller, formatFindings(findings));
   assert.equal(plan.bundle.name, 'sample');
@@ -56,7 +56,7 @@ test('both bundles are compiled against one topology: the reads are the same, th
   assert.notDeepEqual(plan.smaller.inputs.columnNames, plan.inputs.columnNames);
 });
 
-test('a smaller model that is not there, or the same, is the mistake of the line that names it', async () => {
+test('a smaller model that does not exist, or is the same model, is a mistake in the line that names it', async () => {
   const absent = await prepared(undefined);
   const [{ file, path, line }] = absent.findings;
   assert.deepEqual([absent.plan, file, path, line], [undefined, 'topology.yaml', 'onOverload.smallerModel', 29]);
@@ -65,7 +65,7 @@ test('a smaller model that is not there, or the same, is the mistake of the line
   assert.match(formatFindings(same.findings), /onOverload\.smallerModel.*is the same bundle as model\.bundle/s);
 });
 
-test('what does not fit is found in the bundle that it is in; what is wrong with the topology is told once', async () => {
+test('mistakes in a bundle are reported in that bundle; mistakes in the topology are reported once', async () => {
   const broken = await prepared(SMALL.replace('event.amount ?? 0', 'event.amuont ?? 0'));
   assert.equal(broken.plan, undefined);
   assert.deepEqual(
@@ -77,7 +77,7 @@ test('what does not fit is found in the bundle that it is in; what is wrong with
   assert.match(formatFindings(without.findings), /output\.fields\.band.*the bundle predicts no "band".*models\/small/s);
 });
 
-test('the rows of the larger batches must fit the model too', async () => {
+test('larger batches must fit the model too', async () => {
   const fixed = SIGNATURE.inputs.map((input) => ({ ...input, shape: [1, 4] }));
   const runtime = { inspect: async () => ({ ...SIGNATURE, inputs: fixed }) };
   const found = await withSmall(undefined, async (topology, folder) => {
@@ -92,7 +92,7 @@ test('the rows of the larger batches must fit the model too', async () => {
   assert.match(formatFindings(found.findings), /takes exactly 1 rows per run/);
 });
 
-test('check replays the golden records of both', async () => {
+test('check replays the golden records of both bundles', async () => {
   const golden =
     '{"event":{"id":1,"tags":[],"curve":[]},"features":{},"expected":{"score":0.1,"band":"low"},"tolerance":0.1}\n';
   const replayed: string[] = [];

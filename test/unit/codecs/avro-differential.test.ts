@@ -8,7 +8,7 @@ import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { expected, RandomAvro, type RandomSchema } from './random-avro.ts';
 import { columnsFor, decodeOne, mulberry32, oracle } from './support.ts';
 
-/** Wants for the fields that can be columns; vectors as wide as the first value says. */
+/** Wants for the fields that can be columns; the first value gives the width of a vector. */
 function wantsOf(schema: RandomSchema, value: Record<string, unknown>): ColumnWant[] {
   return fieldsOf(schema).flatMap((field): ColumnWant[] => {
     if (field.kind === 'other') return [];

@@ -63,7 +63,7 @@ interface Scene {
   readonly columns: readonly Column[];
 }
 
-/** One decoder over two arenas, so that a value can stand in the middle of one and at the very end of the other. */
+/** One decoder over two arenas, so that a value can lie in the middle of one and at the very end of the other. */
 function scenes(writer: unknown, wants: readonly ColumnWant[], maxBytes: number): Scene[] {
   const decoder = compileAvroDecoder({ writer, wants });
   return [Buffer.alloc(maxBytes + 40), Buffer.alloc(maxBytes + 16).subarray(16)].map((arena) => {
@@ -72,7 +72,7 @@ function scenes(writer: unknown, wants: readonly ColumnWant[], maxBytes: number)
   });
 }
 
-/** Decodes a value in both arenas into entry `k`; they must agree. True: it was taken. */
+/** Decodes a value in both arenas into entry `k`; they must agree. True: accepted. */
 function same([middle, last]: readonly Scene[], value: Buffer, k: number): boolean {
   middle.arena.fill(k);
   middle.arena.set(value, 7);
@@ -108,7 +108,7 @@ function damage(value: Buffer, below: (limit: number) => number): Buffer {
   return mutant;
 }
 
-test('damaged bytes never throw, and what stands around a value never matters', () => {
+test('damaged bytes never throw, and bytes around a value never matter', () => {
   const avro = new RandomAvro(mulberry32(4_711));
   const below = (limit: number): number => avro.below(limit);
   let taken = 0;
@@ -153,7 +153,7 @@ function refuses(type: unknown, bytes: number[], wanted?: ColumnWant): void {
 const HUGE = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
 const HUGE_NEGATIVE = [0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
 
-test('counts are not believed: more items than bytes, and items without bytes', () => {
+test('false counts are refused: more items than bytes, and items without bytes', () => {
   refuses({ type: 'array', items: 'float' }, [...HUGE, 0, 0, 0, 0, 0]);
   refuses({ type: 'array', items: 'float' }, [...HUGE, 0, 0, 0, 0, 0], want('f', 'vector', 1));
   refuses({ type: 'array', items: 'null' }, [...HUGE, 0]);
@@ -166,7 +166,7 @@ test('counts are not believed: more items than bytes, and items without bytes', 
   refuses('bytes', [1, 65]);
 });
 
-test('records whose expansion is exponential cost what their bytes cost', () => {
+test('records whose expansion is exponential take time in proportion to their bytes', () => {
   let type: unknown = { type: 'record', name: 'L0', fields: [{ name: 'a', type: 'null' }] };
   for (let level = 1; level < 40; level++) {
     type = {

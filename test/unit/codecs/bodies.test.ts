@@ -9,7 +9,7 @@ import { DROPPED, OPEN } from '../../../src/kernel/fate.ts';
 import { RecordSlab } from '../../../src/kernel/record-slab.ts';
 import { longs, numbers, strings } from './support.ts';
 
-test('bodies of many records are what a value a call makes of them, keys, long values and refusals too', () => {
+test('bodies written in one call equal those written value by value, including keys, long values and refusals', () => {
   const schema = {
     type: 'record',
     name: 'R',

@@ -25,7 +25,7 @@ function decimalField(logical: object): object {
   return { type: 'record', name: 'E', fields: [{ name: 'x', type: logical }] };
 }
 
-test('a decimal is the nearest double as far as the page says, and near it beyond', () => {
+test('a decimal is the nearest double within the documented range, and near it beyond', () => {
   fc.assert(
     fc.property(unscaled, fc.nat(38), fc.boolean(), (value, scale, isFixed) => {
       const logical = { logicalType: 'decimal', precision: 60, scale };
@@ -42,7 +42,7 @@ test('a decimal is the nearest double as far as the page says, and near it beyon
   );
 });
 
-test('digits become bytes and bytes digits, as BigInt has it', () => {
+test('decimal digits and bytes convert to each other as with BigInt', () => {
   const [bytes, text] = [Buffer.alloc(MAX_DECIMAL_BYTES + 2), Buffer.alloc(MAX_DECIMAL_TEXT + 64)];
   fc.assert(
     fc.property(unscaled, fc.integer({ min: 1, max: 45 }), fc.nat(45), fc.nat(3), (value, precision, places, zeros) => {
@@ -107,7 +107,7 @@ test('digits become bytes and bytes digits, as BigInt has it', () => {
   }
 });
 
-test('a decimal of more digits than there is room for is refused, never another number', () => {
+test('a decimal with more digits than the limit is refused, never another number', () => {
   const bytes = Buffer.alloc(MAX_DECIMAL_BYTES + 8);
   const put = (digits: string, scale = 0): Buffer | undefined => {
     bytes.fill(0xee);
@@ -135,14 +135,14 @@ test('a decimal of more digits than there is room for is refused, never another 
   assert.deepEqual(put(`0.${'0'.repeat(648)}1`, 649), Buffer.from([1]));
 });
 
-test('a scale beyond all digits is zeros', () => {
+test('a scale larger than the number of digits is filled with zeros', () => {
   const scale = MAX_DECIMAL_TEXT + 100;
   const text = Buffer.alloc(MAX_DECIMAL_TEXT + scale);
   const end = writeDecimal(text, 0, Buffer.from([0xf9]), 0, 1, scale);
   assert.equal(text.toString('latin1', 0, end), `-0.${'0'.repeat(scale - 1)}7`);
 });
 
-test('decimals of large fixed types have room, wherever they come to lie', () => {
+test('decimals of large fixed types have room at any position', () => {
   const money = { type: 'fixed', name: 'M', size: 3_000, logicalType: 'decimal', precision: 600, scale: 2 };
   const schema = decimalField({ type: 'array', items: money });
   const wants = [want('x', 'raw')];
@@ -159,7 +159,7 @@ test('decimals of large fixed types have room, wherever they come to lie', () =>
   }
 });
 
-test('a fixed of any size comes out of Avro as its digits, as far as there are no more than can be said', () => {
+test('a fixed of any size is written as its digits, up to the limit of digits', () => {
   const size = 3_000;
   const money = { type: 'fixed', name: 'M', size, logicalType: 'decimal', precision: 7_000, scale: 2 };
   const schema = decimalField(money);
@@ -195,7 +195,7 @@ function read(text: string, logicalType: string, type?: string): number | undefi
   return readTime(Buffer.from(`"${text}"`), 1, Buffer.byteLength(text) + 1, kind, into, 0) ? into[0] : undefined;
 }
 
-test('times are what Date says of them', () => {
+test('times agree with Date', () => {
   const date = fc.date({
     min: new Date('0000-01-01T00:00:00Z'),
     max: new Date('9999-12-31T23:59:59.999Z'),
@@ -226,7 +226,7 @@ test('times are what Date says of them', () => {
   assert.equal(read('12:30:00.5', 'time-micros'), 45_000_500_000);
 });
 
-test('what is no time is refused, not guessed', () => {
+test('text that is not a time is refused, not guessed', () => {
   for (const wrong of [
     ...['2024-02-30', '2023-02-29', '2024-13-01', '2024-00-10', '24-01-01', '2024-1-1', '20240101', '2024-01-01Z'],
   ])
@@ -246,7 +246,7 @@ test('what is no time is refused, not guessed', () => {
   assert.equal(time('date'), undefined);
 });
 
-test('JSON has decimals and times as numbers or as text', () => {
+test('decimals and times in JSON may be numbers or text', () => {
   const schema = {
     type: 'record',
     name: 'E',
@@ -270,7 +270,7 @@ test('JSON has decimals and times as numbers or as text', () => {
     assert.equal(of(wrong), undefined, wrong);
 });
 
-test('of a union of times text is the one that it is of, in any order, as a number and whole', () => {
+test('in a union of times, text is the type that it fits, in any order of branches, as a number and as a whole value', () => {
   const date = { type: 'int', logicalType: 'date' };
   const moment = { type: 'long', logicalType: 'timestamp-millis' };
   const clock = { type: 'int', logicalType: 'time-millis' };

@@ -41,7 +41,7 @@ const avro =
   (options: EncoderOptions): ValueEncoder =>
     compileAvroEncoder({ ...options, prefix });
 
-/** What an encoder writes for record `i`; undefined: it refused, and left the slab as it was. */
+/** What an encoder writes for record `i`; undefined: it refused, and left the slab unchanged. */
 function encode(encoder: ValueEncoder, i: number, events: Column[], predictions: Column[] = []): Buffer | undefined {
   const slab = new RecordSlab(1, 8);
   slab.append(0, Buffer.from('before'), null, null);
@@ -54,7 +54,7 @@ function encode(encoder: ValueEncoder, i: number, events: Column[], predictions:
   return Buffer.from(slab.arena.subarray(start, slab.used));
 }
 
-/** One field `f` of this type, from one column, as Avro (decoded by the oracle) and as JSON; undefined where both refuse. */
+/** One field `f` of this type, from one column, as Avro (decoded by the oracle) and as JSON; undefined: both refuse. */
 function both(type: unknown, column: Column, i = 0): { avro: unknown; json: string } | undefined {
   const schema = { type: 'record', name: 'R', fields: [{ name: 'f', type }] };
   const source: Record<string, FieldSource> = { f: { from: 'event', slot: 0 } };
@@ -77,7 +77,7 @@ const SOURCES: Record<string, FieldSource> = {
   model: { from: 'constant', value: 'abc"é' },
 };
 
-test('a prediction as Avro behind its prefix, and as JSON in the order of the schema', () => {
+test('a prediction as Avro after its prefix, and as JSON in the order of the schema', () => {
   const events = [longs(2_497_811n, 2n ** 62n)];
   const predictions = [numbers(0.1070476, 0.5), labels(['low', 'high'], 1, 0)];
   const prefix = Buffer.from([0, 0, 0, 0, 9]);
@@ -96,7 +96,7 @@ test('a prediction as Avro behind its prefix, and as JSON in the order of the sc
   );
 });
 
-test('a missing value is null where the type allows it, and refused where it does not', () => {
+test('a missing value is null if the type allows it, and refused otherwise', () => {
   const missing: [unknown, Column][] = [
     ['double', numbers(Number.NaN)],
     ['long', longs(null)],
@@ -139,7 +139,7 @@ test('numbers fit their type or are refused', () => {
   assert.deepEqual(both(['null', 'int', 'double'], numbers(3)), { avro: { double: 3 }, json: '3' });
 });
 
-test('longs keep every bit; narrower types take them only where they fit', () => {
+test('longs keep every bit; narrower types accept them only if they fit', () => {
   const edge = [
     0n,
     -1n,
@@ -166,7 +166,7 @@ test('longs keep every bit; narrower types take them only where they fit', () =>
   );
 });
 
-test('text of any kind and length is written as it is', () => {
+test('text of any kind and length is written unchanged', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.string({ maxLength: 5 })), (text) => {
       assert.deepEqual(both('string', strings(text)), { avro: text, json: JSON.stringify(text) });
@@ -187,7 +187,7 @@ test('symbols of an enum, from text and from labels', () => {
   assert.equal(both(level, strings('HIG')), undefined);
 });
 
-test('vectors are written where each number fits the type of the items, and refused where one does not', () => {
+test('vectors are written if every number fits the item type, and refused otherwise', () => {
   const column = vectors(2, [0.1, -2], [1e39, 0], [Number.NaN, 0]);
   assert.deepEqual(both({ type: 'array', items: 'float' }, column), { avro: [Math.fround(0.1), -2], json: '[0.1,-2]' });
   assert.equal(both({ type: 'array', items: 'float' }, column, 1), undefined);
@@ -197,7 +197,7 @@ test('vectors are written where each number fits the type of the items, and refu
   assert.deepEqual(both({ type: 'array', items: 'double' }, vectors(0, [])), { avro: [], json: '[]' });
 });
 
-test('fields that nothing fills are written as their default', () => {
+test('fields without a source are written as their default', () => {
   const schema = {
     type: 'record',
     name: 'R',
@@ -250,7 +250,7 @@ test('fields that nothing fills are written as their default', () => {
   });
 });
 
-test('what does not fit the schema at all is a broken contract, said when it is compiled', () => {
+test('an output that can never fit the schema is a broken contract, reported on compilation', () => {
   const one = (type: unknown): unknown => ({ type: 'record', name: 'R', fields: [{ name: 'f', type }] });
   const from: FieldSource = { from: 'event', slot: 0 };
   const cases: [unknown, Record<string, FieldSource>, Column[], RegExp][] = [

@@ -1,7 +1,7 @@
 import { RandomAvro, type RandomSchema } from './random-avro.ts';
 
 /**
- * A reader's schema made of a writer's: fields in another order, added with a default, left out, renamed with an alias; types
+ * A reader's schema made from a writer's: fields in another order, added with a default, left out, renamed with an alias; types
  * promoted, made nullable, made wider unions; enums with more symbols, or fewer and a default. At every depth.
  */
 export class EvolvingAvro extends RandomAvro {
@@ -9,7 +9,7 @@ export class EvolvingAvro extends RandomAvro {
     return this.changed(schema as unknown as Json) as unknown as RandomSchema;
   }
 
-  /** avsc loses the sign of longs beyond 2^53 where it promotes them. */
+  /** avsc loses the sign of longs beyond 2^53 when it promotes them. */
   protected override primitive(type: string): unknown {
     return type === 'long' ? BigInt(this.below(2 ** 50)) - 2n ** 49n : super.primitive(type);
   }
@@ -29,7 +29,7 @@ export class EvolvingAvro extends RandomAvro {
 
   private evolve(type: unknown): unknown {
     if (Array.isArray(type)) {
-      // A branch that is a name refers to a record, which may not be made anew.
+      // A branch that is a name refers to a record, which must not be defined again.
       const branches = type.map((branch) => (typeof branch === 'string' ? branch : this.evolve(branch)));
       if (branches.some(Array.isArray)) return type;
       return this.below(3) === 0 && !branches.includes('bytes') ? [...branches, 'bytes'] : branches;

@@ -37,7 +37,7 @@ function float32Columns(schema: unknown, count: number, arena: Buffer, before?: 
   return columns;
 }
 
-/** What both kinds of column say of one value, each between two that it must not touch; undefined: refused. */
+/** One value in both kinds of column, each between two values that must not change; undefined: refused. */
 function bothWays(decoder: ValueDecoder, schema: unknown, value: Buffer): unknown {
   const arena = Buffer.concat([Buffer.from([0xff, 0x80, 0x02]), value, Buffer.from([0x02, 0x00])]);
   const answers = [columnsFor(WANTS, 3, arena), float32Columns(schema, 3, arena)].map((columns) => {
@@ -58,7 +58,7 @@ const long = (value: number): Buffer => avsc.Type.forSchema('long').toBuffer(val
 const A = long(3);
 const Z = long(9);
 
-/** Blocks of so many items each; negative: with its size. */
+/** Blocks with these numbers of items; negative: the block states its size. */
 function blocks(...counts: number[]): Buffer {
   let at = 0;
   const parts = counts.flatMap((count) => {
@@ -70,7 +70,7 @@ function blocks(...counts: number[]): Buffer {
   return Buffer.concat([...parts, long(0)]);
 }
 
-test('a vector of floats is the same in a float32 column, however it lies in blocks', () => {
+test('a vector of floats is the same in a float32 column, however it is cut into blocks', () => {
   const schema = record({ type: 'array', items: 'float' });
   const decoder = compileAvroDecoder({ writer: schema, wants: WANTS });
   for (const counts of [[40], [-40], [10, 30], [30, -10], [-30, 10], [1, 1, 38], [26, 14]]) {
@@ -120,7 +120,7 @@ test('nulls, defaults and promoted items are the same in a float32 column', () =
   assert.deepEqual(bothWays(promoted, floats, value), [items.map(Math.fround), 9]);
 });
 
-test('numbers of JSON are the same in a float32 column', () => {
+test('numbers from JSON are the same in a float32 column', () => {
   const schema = record(['null', { type: 'array', items: 'float' }], { default: null });
   const decoder = compileJsonDecoder({ schema, wants: WANTS });
   const json = (v: unknown): Buffer => Buffer.from(JSON.stringify({ a: 1, v, z: 2 }));
@@ -132,7 +132,7 @@ test('numbers of JSON are the same in a float32 column', () => {
   assert.deepEqual(bothWays(decoder, schema, twice), [null, 2], 'the null behind a value takes it back');
 });
 
-test('memory that is used again has nothing of what it held', () => {
+test('reused memory keeps nothing of its old content', () => {
   const schema = record(['null', { type: 'array', items: 'float' }], { default: null });
   const decoder = compileAvroDecoder({ writer: schema, wants: WANTS });
   const reused = new ReusedColumns(WANTS, 1, float32Wants(schema, WANTS));
@@ -146,7 +146,7 @@ test('memory that is used again has nothing of what it held', () => {
   assert.deepEqual(seen, [FLOATS, FLOATS.map(() => Number.NaN)]);
 });
 
-test('only what can hold nothing but float32 is kept as such', () => {
+test('only types that can hold nothing but float32 get float32 columns', () => {
   const holds = (type: unknown): boolean => holdsFloat32(record(type), 'v');
   assert.ok(holds({ type: 'array', items: 'float' }));
   assert.ok(holds(['null', 'bytes', { type: 'array', items: 'float' }]));

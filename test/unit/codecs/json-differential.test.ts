@@ -16,7 +16,7 @@ const SCHEMA = {
 };
 const WANTS = [want('a', 'number'), want('b', 'string'), want('c', 'long')];
 
-/** What JSON.parse makes of it: undefined where it is no object in UTF-8. */
+/** What JSON.parse makes of it; undefined: it is not an object in UTF-8. */
 function parsed(text: Buffer): Record<string, unknown> | undefined {
   if (!isUtf8(text)) return undefined;
   try {
@@ -30,7 +30,7 @@ function parsed(text: Buffer): Record<string, unknown> | undefined {
   }
 }
 
-test('damaged JSON is taken exactly where JSON.parse takes it, whatever stands around it', () => {
+test('damaged JSON is accepted exactly if JSON.parse accepts it, whatever bytes are around it', () => {
   const random = mulberry32(99);
   const below = (limit: number): number => Math.floor(random() * limit);
   const seeds = [
@@ -65,7 +65,7 @@ test('damaged JSON is taken exactly where JSON.parse takes it, whatever stands a
   assert.ok(taken > 40_000 && taken < 160_000, `${taken} taken`);
 });
 
-test('values are what JSON.parse says they are', () => {
+test('values are those that JSON.parse gives', () => {
   const decoder = compileJsonDecoder({ schema: SCHEMA, wants: WANTS });
   const event = fc.record(
     {
@@ -87,7 +87,7 @@ test('values are what JSON.parse says they are', () => {
   );
 });
 
-test('every way to write a number reads as JSON.parse reads it', () => {
+test('every notation of a number is read as by JSON.parse', () => {
   const digits = (max: number): fc.Arbitrary<string> =>
     fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: max }).map((list) => list.join(''));
   const number = fc

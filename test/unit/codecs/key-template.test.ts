@@ -22,7 +22,7 @@ test('a key is made of literal text and of fields; doubled braces stand for them
   assert.equal(key('{ band }', labels(['low', 'high'], 1)), 'high');
 });
 
-test('fields are asked for by name', () => {
+test('fields are looked up by name', () => {
   const asked: string[] = [];
   const template = parseKeyTemplate('{a}-{b}-{a}', (field) => asked.push(field) - 1);
   assert.deepEqual(asked, ['a', 'b', 'a']);
@@ -30,7 +30,7 @@ test('fields are asked for by name', () => {
   assert.equal(template.parts.length, 5);
 });
 
-test('what is no template is refused', () => {
+test('text that is not a template is refused', () => {
   for (const text of ['', '{', '}', 'a{b', 'a}b', '{}', '{ }', '{a{b}}']) {
     assert.throws(() => parseKeyTemplate(text, () => 0), { code: 'topology-invalid' }, text);
   }

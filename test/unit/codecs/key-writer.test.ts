@@ -28,7 +28,7 @@ const template = fc.array(fc.constantFrom('{a}', '{b}', '#', 'Zürich', '`$\\\n'
   maxLength: 5,
 });
 
-test('writes all keys of a frame as writeKey writes each, whatever the columns are of', () => {
+test('writes all keys of a frame as writeKey writes each, for any kinds of columns', () => {
   fc.assert(
     fc.property(
       template,

@@ -185,7 +185,7 @@ export function unwrap(value: unknown): unknown {
   return wrapped ? Object.values(value)[0] : value;
 }
 
-/** What a column should say of an oracle's value; undefined: the decoder should refuse it. */
+/** What a column should hold for an oracle's value; undefined: the decoder should refuse it. */
 export function expected(value: unknown, { kind, width }: ColumnWant): unknown {
   const plain = unwrap(value);
   if (plain === null) return null;

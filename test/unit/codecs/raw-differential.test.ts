@@ -8,19 +8,19 @@ import { EvolvingAvro } from './evolving-avro.ts';
 import type { RandomSchema } from './random-avro.ts';
 import { decodeOne, mulberry32, oracle } from './support.ts';
 
-/** Wants for every field, whole. */
+/** Wants for every field as a whole. */
 function rawWants(schema: RandomSchema): ColumnWant[] {
   return parseAvroRecord(schema).fields.map(({ name, type }) => ({ field: name, kind: 'raw', width: 1, type }));
 }
 
-/** Our fields one behind the other are a record of the reader's: Avro has nothing between them. */
+/** Our fields, concatenated, are a record of the reader's schema: Avro has nothing between fields. */
 function decoded(writer: RandomSchema, reader: RandomSchema, bytes: Buffer): Buffer | undefined {
   const wants = rawWants(reader);
   const parts = decodeOne(compileAvroDecoder({ writer, reader, wants }), wants, bytes);
   return parts && Buffer.concat(parts as Buffer[]);
 }
 
-test('what goes on whole under the schema that it was written with is the bytes that avsc writes', () => {
+test('a value passed on whole under its writer’s schema has the bytes that avsc writes', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const avro = new EvolvingAvro(mulberry32(seed));
@@ -32,7 +32,7 @@ test('what goes on whole under the schema that it was written with is the bytes 
   );
 });
 
-test('what goes on whole under another schema is what avsc resolves it to', () => {
+test('a value passed on whole under another schema is what avsc resolves it to', () => {
   let resolved = 0;
   let refused = 0;
   fc.assert(
@@ -46,11 +46,11 @@ test('what goes on whole under another schema is what avsc resolves it to', () =
       const bytes = from.toBuffer(value);
       let expected: unknown;
       try {
-        // Written once more: avsc leaves an int that it promotes to a float as it is.
+        // Written once more, because avsc leaves an int that it promotes to a float unchanged.
         expected = to.fromBuffer(to.toBuffer(to.fromBuffer(bytes, to.createResolver(from) as never)));
       } catch (error) {
         assert.ok(error instanceof Error);
-        // avsc refuses a schema where we refuse the record: whatever is refused, nothing else than that may come out.
+        // avsc refuses the schema where we refuse the record: if either refuses, there must be no output.
         refused++;
         return;
       }
@@ -92,7 +92,7 @@ test('damaged values are refused, or are values that avsc reads too', () => {
 const record = (name: string, fields: readonly object[]): object => ({ type: 'record', name, fields });
 const event = (type: unknown): RandomSchema => ({ type: 'record', name: 'E', fields: [{ name: 'x', type }] });
 
-test('in a union the branch of the same name comes first, whatever the order', () => {
+test('in a union the branch with the same name comes first, in any order of branches', () => {
   const [a, b] = [record('A', [{ name: 'n', type: 'int' }]), record('B', [{ name: 'n', type: 'int' }])];
   const [low, high] = ['Low', 'High'].map((name) => ({ type: 'enum', name, symbols: ['X', 'Y'] }));
   const [writer, reader] = [event([a, b, low, high]), event([high, b, 'null', low, a])];
@@ -102,13 +102,13 @@ test('in a union the branch of the same name comes first, whatever the order', (
   }
 });
 
-test('text that is not UTF-8 does not go on, in the same schema or another, as a value or as the key of a map', () => {
+test('text that is not UTF-8 is not passed on, under the same schema or another, as a value or as the key of a map', () => {
   const map = event({ type: 'map', values: 'int' });
   const list = event({ type: 'array', items: 'string' });
   const wider = [
     [map, event({ type: 'map', values: 'double' }), Buffer.from([2, 4, 0xc3, 0x28, 2, 0])],
     [list, event({ type: 'array', items: ['null', 'string'] }), Buffer.from([2, 4, 0xc3, 0x28, 0])],
-    // A block that states its length is looked at too.
+    // A block that states its length is checked too.
     [list, list, Buffer.from([1, 6, 4, 0xc3, 0x28, 0])],
   ] as const;
   for (const [writer, reader, bytes] of wider) {
@@ -120,7 +120,7 @@ test('text that is not UTF-8 does not go on, in the same schema or another, as a
   }
 });
 
-test('what comes out many times as long as its record is refused, whatever the default', () => {
+test('a value that grows to many times its record is refused, whatever the default', () => {
   const [writer, long] = [record('P', []), { name: 'd', type: 'string', default: 'x'.repeat(1_000) }];
   const list = (items: object): RandomSchema => event({ type: 'array', items });
   const bytes = (count: number): Buffer => oracle(list(writer)).toBuffer({ x: Array(count).fill({}) });

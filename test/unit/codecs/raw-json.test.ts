@@ -16,7 +16,7 @@ function rawWants(schema: RandomSchema): ColumnWant[] {
   return parseAvroRecord(schema).fields.map(({ name, type }) => ({ field: name, kind: 'raw', width: 1, type }));
 }
 
-/** A value through a decoder and out as JSON, every field whole; undefined: JSON has no way of writing it. */
+/** A value decoded and written as JSON, every field as a whole; undefined: JSON cannot express it. */
 function asJson(schema: RandomSchema, decoder: ValueDecoder, value: Buffer): Buffer | undefined {
   const wants = rawWants(schema);
   const columns = columnsFor(wants, 1, value);
@@ -27,7 +27,7 @@ function asJson(schema: RandomSchema, decoder: ValueDecoder, value: Buffer): Buf
   return fits ? Buffer.from(slab.arena.subarray(0, slab.used)) : undefined;
 }
 
-test('a value comes out of Avro as the JSON that it means, and goes through JSON again unchanged', () => {
+test('a value from Avro becomes the equivalent JSON, and passes through JSON again unchanged', () => {
   let written = 0;
   fc.assert(
     fc.property(fc.integer(), (seed) => {
@@ -75,7 +75,7 @@ test('damaged JSON is refused, or is a value of the schema that avsc reads too',
   assert.ok(read > 100, `${read} read`);
 });
 
-test('members in any order, absent ones, and ones that nobody knows', () => {
+test('members in any order, absent ones, and unknown ones', () => {
   const point = {
     type: 'record',
     name: 'P',

@@ -24,7 +24,7 @@ export function columnsFor(wants: readonly ColumnWant[], count: number, arena: B
   });
 }
 
-/** What entry `i` says, as a plain value; null: missing. */
+/** Entry `i` as a plain value; null: missing. */
 export function entry(column: Column, i: number): unknown {
   switch (column.kind) {
     case 'number':

@@ -28,14 +28,14 @@ test('a finding is printed with its place, path and message, the line with a car
   );
 });
 
-test('a warning says so; a finding about a whole file has neither path nor line', () => {
+test('a warning is marked as one; a finding about a whole file has neither path nor line', () => {
   const whole = { ...FINDING, severity: 'warning', path: '', excerpt: '' } as const;
   assert.equal(formatFindings([whole]), 'topologies/x.yaml:12:18 warning: 50 has no unit\n   write 50ms\n');
   assert.equal(hasErrors([whole]), false);
   assert.equal(hasErrors([whole, FINDING]), true);
 });
 
-test('the caret stands under its column behind tabs and far along a long line', () => {
+test('the caret is under its column after tabs and far along a long line', () => {
   const tabs = formatFindings([{ ...FINDING, excerpt: '\t\ta: b', column: 6 }]).split('\n');
   assert.equal(tabs[2], '      | \t\t   ^');
   const excerpt = `${'x'.repeat(500)}HERE${'y'.repeat(500)}`;
@@ -71,7 +71,7 @@ test('a near word is suggested, a far one is not', () => {
   assert.equal(didYouMean('xyz', []), '');
 });
 
-test('a document knows where its values and keys stand, and the nearest parent of what is not there', () => {
+test('a document gives the places of its values and keys, and for absent ones the nearest parent', () => {
   const yaml = parseYaml('x.yaml', 'a:\n  - b: 1\n    "c d": { e: 2 }\n');
   assert.deepEqual(yaml.locate(['a', 0, 'c d', 'e']), { line: 3, column: 17 });
   assert.deepEqual(yaml.locate(['a', 0, 'c d', 'none', 'x']), { line: 3, column: 12 });
@@ -80,7 +80,7 @@ test('a document knows where its values and keys stand, and the nearest parent o
   assert.deepEqual([line, column, path, excerpt], [3, 5, 'a[0].c d', '    "c d": { e: 2 }']);
 });
 
-test('keys that are there twice, aliases and broken YAML are errors with a place', () => {
+test('duplicate keys, aliases and broken YAML are errors with a place', () => {
   const places = (text: string) => parseYaml('x.yaml', text).errors.map(({ line, column }) => `${line}:${column}`);
   assert.deepEqual(places('a: 1\nb: 2\na: 3\n'), ['3:1']);
   assert.deepEqual(places('a: &x 1\nb: *x\n'), ['2:4']);

@@ -7,7 +7,7 @@ function excerpt(line: string): string {
   return parseYaml('x.yaml', line).atLine(1, 1, [], 'is wrong', 'mend it').excerpt;
 }
 
-test('what somebody wrote into a file in place of a reference is in no finding', () => {
+test('a secret written into a file in place of a reference appears in no finding', () => {
   for (const [line, shown] of [
     ['password: canary', 'password: ******'],
     ["const kafkaPassword = 'canary';", 'const kafkaPassword = ********;'],
@@ -27,7 +27,7 @@ test('what somebody wrote into a file in place of a reference is in no finding',
     assert.equal(excerpt(line), shown);
 });
 
-test('references and everything else stand as they are', () => {
+test('references and everything else are unchanged', () => {
   for (const line of [
     'password: "${A}"',
     'token: ${file:x}',

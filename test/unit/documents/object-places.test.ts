@@ -25,7 +25,7 @@ export const topology = defineTopology({
 export const other = { last: 1 };
 `;
 
-test('keys of a literal are found, through comments, texts, calls and spreads', () => {
+test('keys of a literal are found despite comments, strings, calls and spreads', () => {
   assert.equal(at(TEXT)?.[0], '{');
   assert.equal(at(TEXT, 'plain')?.slice(0, 5), '\'a, "');
   assert.equal(at(TEXT, 'quoted')?.[0], '`');
@@ -45,7 +45,7 @@ test('an export with a type, without a call, or of something else has a place', 
   assert.equal(at('nothing'), 'nothing');
 });
 
-test('any text whatever has places, within the text and soon', () => {
+test('any text can be read, and all places are inside the text', () => {
   const piece = fc.constantFrom(
     '{',
     '}',

@@ -14,7 +14,7 @@ function written(bytes: Buffer): string {
   return file;
 }
 
-test('text comes back as it stands there, without a byte order mark', () => {
+test('text is returned unchanged, without a byte order mark', () => {
   assert.equal(readText(written(Buffer.from('\ufeffgröße: 😀\r\n'))), 'größe: 😀\r\n');
   assert.equal(readText(written(Buffer.alloc(0))), '');
 });
@@ -27,7 +27,7 @@ test('text in another encoding is refused, with the line that shows it', () => {
   wrong(Buffer.from('\ufeffa: b', 'utf16le'), 1, /^is UTF-16/);
 });
 
-/** V8 says where JSON breaks for some faults, and shows the text around it for others. */
+/** For some faults V8 gives the place where JSON is broken, for others it shows the text around it. */
 const PLACES: readonly (readonly [text: string, line: number, column: number])[] = [
   ['// a comment\n{"a": 1}', 1, 1],
   ['{"a": 1,\n "b": nul}', 2, 10],
@@ -37,7 +37,7 @@ const PLACES: readonly (readonly [text: string, line: number, column: number])[]
 ];
 
 for (const [text, line, column] of PLACES) {
-  test(`says where ${JSON.stringify(text)} stops to be JSON`, () => {
+  test(`says where ${JSON.stringify(text)} is no longer JSON`, () => {
     let message = '';
     try {
       JSON.parse(text);

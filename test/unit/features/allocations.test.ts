@@ -7,10 +7,10 @@ import { compileInputs } from '../../../src/features/inputs.ts';
 import { emptyFrame, eventColumns, field, linesOf, scopeOf } from '../../fixtures/expressions.ts';
 import * as own from '../../fixtures/transforms.ts';
 
-/** No function makes an object a record: its example runs over a frame, again and again, while V8 reports its allocations. */
+/** No function makes an object per record: its example runs over a frame repeatedly while V8 reports its allocations. */
 const RECORDS = 4_000;
 const WARM_FRAMES = 6;
-/** Boxed numbers of code that is not optimised yet have 16 bytes. */
+/** Boxed numbers, from code that is not yet optimised, have 16 bytes. */
 const LEAST_OBJECT_BYTES = 24;
 const MOST_OBJECTS_A_RECORD = 0.1;
 
@@ -48,7 +48,7 @@ async function objectsARecord({ expression, given = {} }: Example): Promise<{ ra
   return { rate: total(seen, 'objects') / RECORDS, most: first?.where ?? '' };
 }
 
-test('no function makes an object a record', async () => {
+test('no function makes an object per record', async () => {
   const wasteful: string[] = [];
   for (const { name, one } of examples) {
     const { rate, most } = await objectsARecord(one);

@@ -31,7 +31,7 @@ test('a name stands for one function', () => {
   assert.equal(new Set(names).size, names.length);
 });
 
-/** The fields of the example as an event of their own. */
+/** The fields of the example as an event. */
 function givenOf({ given = {} }: Example): Given {
   const kindOf = (value: Plain) => (typeof value === 'number' ? 'number' : Array.isArray(value) ? 'vector' : 'string');
   const fields = Object.entries(given).map(([name, value]) => [name, field(kindOf(value), true)] as const);

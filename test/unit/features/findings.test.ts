@@ -29,7 +29,7 @@ function findingsOf(inputs: Record<string, string>, lets: Record<string, string>
   return compiled.findings;
 }
 
-/** One line: severity, what is said, and the column it points to. */
+/** One line: severity, message, and the column it points to. */
 function brief(expression: string, lets?: Record<string, string>): string[] {
   return findingsOf({ x: expression }, lets).map(({ severity, column, message }) => `${severity} ${column} ${message}`);
 }
@@ -56,7 +56,7 @@ test('a column of an imputed view needs ??', () => {
   }
 });
 
-test('every use without ?? is named, once a place', () => {
+test('every use without ?? is reported, once for each place', () => {
   assert.deepEqual(brief('route.share + route.share'), [
     `error 1 route.share ${NO_DEFAULT}`,
     `error 15 route.share ${NO_DEFAULT}`,
@@ -69,13 +69,13 @@ test('every use without ?? is named, once a place', () => {
   );
 });
 
-test('?? stands for the value it replaces only as far as its default goes', () => {
+test('?? covers only its left side, and its default may be missing itself', () => {
   assert.deepEqual(brief('route.share ?? sum(route.n)'), [`error 20 route.n ${NO_DEFAULT}`]);
   assert.deepEqual(brief('event.a > 0 ? route.share : 1'), [`error 15 route.share ${NO_DEFAULT}`]);
   assert.deepEqual(brief('(event.a > 0 ? route.share : 1) ?? 3'), []);
 });
 
-test('what an event leaves out is a warning: those records dead-letter', () => {
+test('a nullable event field without ?? is a warning: such records are dead-lettered', () => {
   assert.deepEqual(
     brief('event.maybe * 2').map((text) => text.slice(0, 40)),
     ['warning 1 event.maybe can be null and ha'],
@@ -89,7 +89,7 @@ test('what an event leaves out is a warning: those records dead-letter', () => {
   assert.match(brief('at(route.n, event.a)').join('\n'), /error 4 route\.n.*\nwarning 1 at/);
 });
 
-/** Expression and what the one error says. */
+/** Expression, and its only error. */
 const WRONG: readonly (readonly [string, RegExp])[] = [
   ['event.nothing', /there is no event\.nothing.*known are.*event\.a/],
   ['event.constructor', /there is no event\.constructor/],
@@ -170,7 +170,7 @@ test('a name means one thing', () => {
   assert.match(brief('later', { p: 'later', later: '1' })[0], /there is no later/);
 });
 
-test('columns count from the place of the line', () => {
+test('columns are counted from the start of the line in its file', () => {
   const compiled = compileInputs({
     let: [],
     inputs: [{ name: 'x', dtype: 'float32', lines: [{ name: 'x', expression: '1 + nowhere', line: 12, column: 30 }] }],
@@ -180,7 +180,7 @@ test('columns count from the place of the line', () => {
   assert.deepEqual([line, column], [12, 34]);
 });
 
-test('a row is not wider than a million values', () => {
+test('a row has at most a million values', () => {
   const lines = Object.fromEntries(Array.from({ length: 17 }, (_, k) => [`x${k}`, 'oneHot(event.a, 65536)']));
   assert.match(findingsOf(lines)[0].message, /wider than/);
 });

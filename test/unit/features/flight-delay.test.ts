@@ -54,7 +54,7 @@ const route = viewOf('route', 2, ['late_share', 'mean_delay', 'per_day']);
 const slots = viewOf('slots', 3, ['n[96]', 'l[96]']);
 const FAMILY: Readonly<Record<string, string>> = { origin: 'dep', dest: 'arr', route: 'agg', slots: 'slots' };
 
-/** The view's columns of a stored row, or undefined where row or family is absent. */
+/** The view's columns of a stored row; undefined if the row or family is absent. */
 function gather(view: ViewRef, row: FeatureRow | undefined): Float64Array | undefined {
   const cells = row?.[FAMILY[view.spec.name]];
   if (cells === undefined) return undefined;

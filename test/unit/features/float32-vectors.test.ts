@@ -57,7 +57,7 @@ const PROGRAMS: readonly Readonly<Record<string, string>>[] = [
   { v: `event.v[${WIDTH}] * 2` },
 ];
 
-test('rows are the same of a float32 column and of a float64 one', () => {
+test('rows from a float32 column equal those from a float64 one', () => {
   for (const lines of PROGRAMS) {
     for (const dtype of ['float32', 'float64'] as const) {
       const program = compile(lines, dtype);
@@ -77,7 +77,7 @@ test('rows are the same of a float32 column and of a float64 one', () => {
   }
 });
 
-test('records that are not finite dead-letter, and their rows are left out', () => {
+test('records with values that are not finite are dead-lettered and have no row', () => {
   const program = compile(PROGRAMS[0]);
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
     const frame = filled(program, spoilt(3, value), true);
@@ -91,7 +91,7 @@ test('records that are not finite dead-letter, and their rows are left out', () 
   }
 });
 
-test('so it is where there are so many that rows are judged together', () => {
+test('the same holds for so many rows that they are checked together', () => {
   const many: EventValues[] = Array.from({ length: 600 }, (_, i) => EVENTS[i % EVENTS.length]);
   many[1] = { a: 1, v: EVENTS[1].v.map((x, k) => (k === 0 ? Number.NaN : x)) };
   many[598] = { a: 1, v: EVENTS[1].v.map((x, k) => (k === WIDTH - 1 ? Number.NEGATIVE_INFINITY : x)) };
@@ -104,7 +104,7 @@ test('so it is where there are so many that rows are judged together', () => {
   }
 });
 
-test('a vector that is all of a row is not copied, unless there are gaps; the column stays as it is', () => {
+test('a vector that is a whole row is not copied, unless there are gaps; the column is unchanged', () => {
   const program = compile(PROGRAMS[0]);
   const asked: number[] = [];
   const lent: RowMemory = {

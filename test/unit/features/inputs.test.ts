@@ -18,7 +18,7 @@ import {
 
 const NOT_FINITE = reasonCode('feature-not-finite');
 
-test('rows are those of open records, in order, without a gap', () => {
+test('rows are those of open records, in order, without gaps', () => {
   const compiled = compileInputs({
     let: [],
     inputs: [{ name: 'x', dtype: 'float32', lines: linesOf({ a: 'event.a', b: '1 / event.a' }) }],
@@ -46,7 +46,7 @@ test('an empty frame has no rows', () => {
   assert.equal(frame.rows, 0);
 });
 
-/** dtype, value, what arrives; undefined: dead-letter. */
+/** dtype, value, stored value; undefined: dead-letter. */
 const CASTS: readonly (readonly [InputProgram['dtype'], number, number | bigint | undefined])[] = [
   ['float32', 0.1, Math.fround(0.1)],
   ['float32', 3.4e38, Math.fround(3.4e38)],
@@ -82,7 +82,7 @@ const CASTS: readonly (readonly [InputProgram['dtype'], number, number | bigint 
   ['int64', Number.NaN, undefined],
 ];
 
-test('one cast, at the end; what has no place in the type dead-letters', () => {
+test('values are cast once, at the end; those out of range are dead-lettered', () => {
   for (const [dtype, value, arrives] of CASTS) {
     const { frame } = evaluate(
       { a: 'event.a', one: '1' },
@@ -150,7 +150,7 @@ test('text is compared byte by byte', () => {
   assert.deepEqual(valuesOf('event.s == event.t', given('DEN', 'DEL')), [0]);
 });
 
-test('vectors of the event come as wide as said', () => {
+test('vectors of the event have the stated width', () => {
   const scope = scopeOf({ image: field('vector', true), pair: field('vector', false, 2) });
   const image = Array.from({ length: 784 }, (_, k) => k / 4);
   const { frame } = evaluate(
@@ -168,7 +168,7 @@ test('vectors of the event come as wide as said', () => {
   assert.deepEqual([...frame.inputs[0].subarray(0, 788)], [...image.map((x) => x * 2), 783 / 4, 1, 2, 1]);
 });
 
-test('a view that is not there is row 0, and missing', () => {
+test('an absent view is row 0, and missing', () => {
   const view = viewOf('view', 0, ['x', 'v[3]']);
   const reads = [featureRows(view.rowWidth, 1, [undefined, Float64Array.of(5, 1, Number.NaN, 3)])];
   const { rows } = evaluate(
@@ -209,7 +209,7 @@ test('time before 1970 rounds down', () => {
   }
 });
 
-test('nothing that a user wrote becomes code', () => {
+test('no user text becomes code', () => {
   const breakout = '"; globalThis.broken = 1; //\\u2028 globalThis.broken = 2; `$1`';
   const { rows, source } = evaluate(
     { 'x\u2028globalThis.broken = 3; /*': `(event.s == '${breakout}\u2029') ?? 0` },
@@ -222,7 +222,7 @@ test('nothing that a user wrote becomes code', () => {
   }
 });
 
-test('code grows with the text, not with what it stands for', () => {
+test('code grows with the text, not with its expansion', () => {
   const lets: Record<string, string> = { l0: 'event.a' };
   for (let k = 1; k <= 60; k++) lets[`l${k}`] = `l${k - 1} + l${k - 1}`;
   const doubled = evaluate({ x: 'l60' }, { let: lets, scope: scopeOf({ a: field('number') }), events: [{ a: 1 }] });

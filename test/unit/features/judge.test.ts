@@ -4,7 +4,7 @@ import { judge } from '../../../src/features/float32-vectors.ts';
 
 const MAX_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
 
-test('one value that is not finite is seen wherever it stands, and nothing else is taken for one', () => {
+test('one value that is not finite is found at any position, and finite ones never count as such', () => {
   for (const width of [1, 15, 16, 17, 48, 50]) {
     const values = new Float32Array(width + 4).fill(MAX_FLOAT32);
     for (const around of [Number.NaN, Number.POSITIVE_INFINITY]) {

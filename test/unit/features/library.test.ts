@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { compileInputs } from '../../../src/features/inputs.ts';
 import { evaluate, field, linesOf, scopeOf, valuesOf } from '../../fixtures/expressions.ts';
 
-/** Arguments that do not fit, as a person would hear of them; and where values lie that are easily got wrong. */
+/** Messages for arguments that do not fit, and values that are easily got wrong. */
 const scope = scopeOf({ a: field('number'), name: field('string', true), v: field('vector', false, 3) });
 
 function first(expression: string): string {
@@ -81,7 +81,7 @@ for (const [expression, wanted] of ABSENT) {
   });
 }
 
-test('a list has a name of its own, and is found by every member of it', () => {
+test('each list has a name of its own, and each of its members is found', () => {
   const carriers = Array.from({ length: 3000 }, (_, k) => `carrier-${k * k}`);
   const quoted = carriers.map((carrier) => JSON.stringify(carrier));
   const events = [...carriers, 'carrier-', ''].map((name) => ({ name }));
@@ -95,7 +95,7 @@ test('a list has a name of its own, and is found by every member of it', () => {
   );
 });
 
-test('a clock that is put back and forward is known to the second', () => {
+test('clock changes are found to the second', () => {
   // New York, 2001: forward on 1 April 07:00 UTC, back on 28 October 06:00 UTC.
   const offset = (at: string) => {
     const ms = Date.parse(at);
@@ -116,7 +116,7 @@ test('weeks belong to the year of their Thursday', () => {
   assert.equal(week('2020-12-31'), 53);
 });
 
-test('text is a number as a person would write one, or it is missing', () => {
+test('number(text) reads what a person would write as a number; anything else is missing', () => {
   const events = ['1', '+1.5', '-.5', '2.', '1e3', '1E-3', '123456789012345678', '0.000', '00012.50'].map((name) => ({
     name,
   }));
@@ -134,7 +134,7 @@ test('text is a number as a person would write one, or it is missing', () => {
   );
 });
 
-test('infinity is a number to what is level behind its last point, and to powers of 1', () => {
+test('infinity is valid for functions that are constant after their last point, and for powers of 1', () => {
   const events = [{ a: Number.POSITIVE_INFINITY }, { a: Number.NEGATIVE_INFINITY }, { a: 4 }, { a: 1e308 }];
   const { rows } = evaluate(
     { level: 'interpolate(event.a, [1, 2, 4], [10, 20, 40])', power: 'pow(-1, event.a)' },
@@ -148,7 +148,7 @@ test('infinity is a number to what is level behind its last point, and to powers
   ]);
 });
 
-test('a time that counts something else than milliseconds is refused where they are taken', () => {
+test('a time in another unit is refused by functions that take milliseconds', () => {
   const fields = {
     micros: { ...field('number'), logicalType: 'timestamp-micros' },
     day: { ...field('number'), logicalType: 'date' },

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { field, scopeOf, valuesOf } from '../../fixtures/expressions.ts';
 
-/** What scikit-learn, pandas, numpy and scipy give, kept by test/fixtures/parity/make.py. */
+/** Results of scikit-learn, pandas, numpy and scipy, recorded by test/fixtures/parity/make.py. */
 interface Case {
   readonly counterpart: string;
   readonly expression: string;
   readonly events: Readonly<Record<string, readonly (number | string | null)[]>>;
-  /** A row a record; null is missing. */
+  /** One row per record; null is missing. */
   readonly gives: readonly (readonly (number | null)[])[];
   /** Relative; absolute below 1. */
   readonly tolerance: number;

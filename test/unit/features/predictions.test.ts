@@ -7,7 +7,7 @@ import { DEAD_LETTERED, DROPPED, OPEN, reasonCode } from '../../../src/kernel/fa
 import { decide, type Frame } from '../../../src/kernel/frame.ts';
 import { emptyFrame, linesOf } from '../../fixtures/expressions.ts';
 
-/** Runs predictions over a frame whose records are the rows of `outputs`, one list of values a row and output. */
+/** Runs predictions over a frame whose records are the rows of `outputs`, one list of values for each row and output. */
 function predict(
   lines: Readonly<Record<string, string>>,
   outputs: Readonly<Record<string, readonly (readonly number[])[]>>,
@@ -42,7 +42,7 @@ const BANDS = {
   band: 'band(prediction.probability, "low", 0.2, "medium", 0.5, "high")',
 };
 
-test('the flight bundle: a probability and its band, a bound belonging to the name above it', () => {
+test('the flight bundle: a probability and its band; a value equal to a bound gets the name after it', () => {
   const { frame, program } = predict(BANDS, { probability: [[0], [0.19], [0.2], [0.49], [0.5], [1]] });
   assert.deepEqual(program.fetches, ['probability']);
   assert.deepEqual(program.predictions, [
@@ -54,7 +54,7 @@ test('the flight bundle: a probability and its band, a bound belonging to the na
   assert.deepEqual(labels(band), ['low', 'low', 'medium', 'medium', 'high', 'high']);
 });
 
-test('entries go by record, rows by recordOf; settled records are passed over', () => {
+test('entries are by record, rows by recordOf; settled records are skipped', () => {
   const { frame } = predict(BANDS, { probability: [[0.1], [0.3], [0.9], [0.7]] }, (prepared) => {
     prepared.rows = 3;
     prepared.recordOf = Int32Array.of(0, 2, 3);
@@ -72,7 +72,7 @@ test('an output of one value is a number with or without [0]', () => {
   assert.deepEqual(frame.predictions.map(numbers), [[0.25], [0.25], [0.75]]);
 });
 
-test('vectors come whole or by element, wide ones too', () => {
+test('vectors are available whole or by element, even wide ones', () => {
   const wide = Array.from({ length: 100 }, (_, k) => (k === 42 ? 9 : k / 100));
   const { frame, program } = predict(
     {
@@ -101,7 +101,7 @@ test('vectors come whole or by element, wide ones too', () => {
   assert.deepEqual(numbers(peak), [42, 42]);
 });
 
-test('an output that is used and not finite dead-letters; one that is not used does not', () => {
+test('a used output that is not finite dead-letters the record; an unused one does not', () => {
   const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const rows = [...bad.map((x) => [0.5, x]), [0.5, 0.5]];
   const first = predict({ p: 'scores[0]' }, { scores: rows });
@@ -120,7 +120,7 @@ test('an output that is used and not finite dead-letters; one that is not used d
   }
 });
 
-test('only outputs that are read are fetched, in the order of reading', () => {
+test('only outputs that are read are fetched, in order of first use', () => {
   const { frame, program } = predict(
     { second: 'b', first: 'a', named: 'output("dense/Softmax:0")' },
     { a: [[1]], b: [[2]], c: [[Number.NaN]], 'dense/Softmax:0': [[4]] },

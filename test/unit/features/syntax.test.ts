@@ -59,7 +59,7 @@ for (const [text, wanted] of READS) {
   test(`reads ${text}`, () => assert.equal(shape(parseExpression(text)), wanted));
 }
 
-/** Text, where the finding points, and a piece of its message or remedy. */
+/** Text, the column of the finding, and a part of its message or remedy. */
 const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ['', 0, /empty/],
   ['a ||', 4, /Expected expression/],
@@ -111,7 +111,7 @@ for (const [text, at, message] of REFUSED) {
   });
 }
 
-test('length and depth have limits, and the stack holds however deep the text', () => {
+test('length and depth are limited, and no text overflows the stack', () => {
   const most = 'a'.repeat(MAX_EXPRESSION_CHARS);
   assert.equal(parseExpression(most).kind, 'name');
   assert.throws(() => parseExpression(`${most}a`), /characters/);

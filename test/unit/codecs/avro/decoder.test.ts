@@ -27,7 +27,7 @@ function read(type: unknown, hex: string, kind: ColumnWant['kind'], width = 1): 
   )?.[0];
 }
 
-/** Field `f` as the writer's type wrote it, read as the reader's. */
+/** Field `f`, written as the writer's type, read as the reader's. */
 function resolve(written: unknown, reader: unknown, value: unknown, kind: ColumnWant['kind'], width = 1): unknown {
   const wants = [want('f', kind, width)];
   const writer = record({ type: written });
@@ -80,7 +80,7 @@ test('a field may be wanted as several kinds', () => {
   assert.deepEqual(decodeOne(decoder, wants, Buffer.from([0])), [null, null, null]);
 });
 
-test('a long of a union wanted as text and as number, in any order, is its own and never another field', () => {
+test('a long in a union wanted as text and as number, in any order, is never mixed up with another field', () => {
   const fields = (type: unknown): unknown =>
     record({ name: 'y', type: 'long' }, { name: 'x', type }, { name: 'z', type: 'long' });
   const written = Buffer.from([2 * 11, 2 * 42, 2 * 7]);
@@ -124,7 +124,7 @@ test('a vector of bytes that ends with the arena, but too early, is refused', ()
   }
 });
 
-test('what nobody wants is walked over: varints keep to their type, a block that says its size is believed', () => {
+test('unwanted values are skipped: varints are checked, the stated size of a block is trusted', () => {
   const accepts = (type: unknown, hex: string): boolean =>
     decodeOne(
       compileAvroDecoder({ writer: record({ type }), wants: [] }),
@@ -140,7 +140,7 @@ test('what nobody wants is walked over: varints keep to their type, a block that
   assert.ok(!accepts({ type: 'array', items: 'float' }, '01 06 000000 00'), 'three bytes are no float');
 });
 
-test('not a number is missing', () => {
+test('NaN is missing', () => {
   assert.equal(read('float', '0000c07f', 'number'), null);
   assert.equal(read('double', '000000000000f87f', 'number'), null);
 });
@@ -163,7 +163,7 @@ test('writer and reader: numbers are promoted, to float with its rounding', () =
   );
 });
 
-test('writer and reader: symbols that the reader lacks are its default, or refused', () => {
+test('writer and reader: symbols that the reader lacks become its default, or are refused', () => {
   const written = { type: 'enum', name: 'Level', symbols: ['LOW', 'HIGH', 'MAX'] };
   const known = { type: 'enum', name: 'Level', symbols: ['HIGH', 'LOW'] };
   assert.equal(resolve(written, known, 'LOW', 'string'), 'LOW');
@@ -195,7 +195,7 @@ test('writer and reader: a field under an alias, and defaults for one that the w
   assert.deepEqual(decodeOne(decoder, wants, Buffer.from([14])), [7, null, Math.fround(0.1), 'none', -3n, [1, 2], 'A']);
 });
 
-test('schemas that cannot be resolved are refused when they are compiled', () => {
+test('schemas that cannot be resolved are refused on compilation', () => {
   const compile = (writer: unknown, reader: unknown, kind: ColumnWant['kind'] = 'number', width = 1): unknown =>
     compileAvroDecoder({ writer, reader, wants: [want('f', kind, width)] });
   const incompatible = (message: RegExp): object => ({
@@ -242,7 +242,7 @@ test('decoders of two schemas may take turns over one frame', () => {
   );
 });
 
-test('a column of another kind is a mistake of the program, said when it is bound', () => {
+test('a column of another kind is a programming error, reported when it is bound', () => {
   const decoder = compileAvroDecoder({ writer: record({ type: 'int' }), wants: [want('f', 'number')] });
   assert.throws(() => decoder.bind(Buffer.alloc(1), []), { code: 'invariant-broken' });
 });

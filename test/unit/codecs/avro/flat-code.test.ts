@@ -4,7 +4,7 @@ import { afterEach, mock, test } from 'node:test';
 import { compileAvroDecoder } from '../../../../src/codecs/avro/decoder.ts';
 import { want } from '../support.ts';
 
-/** The code that reads the flights, as it was before a path could lead into a record: what is light pays nothing for what is not. */
+/** The code that reads the flights, as it was before paths into records: flat events must not pay for nested ones. */
 const FIXTURE = new URL('../../../fixtures/decoders/flight-departed.txt', import.meta.url);
 const SCHEMA = new URL('../../../../schemas/flight-departed.avsc', import.meta.url);
 
@@ -29,7 +29,7 @@ function codeOf(compile: () => void): string {
   return made[0];
 }
 
-test('a flat event is read by the code that it always was (SLUICE_UPDATE=1 writes it anew)', () => {
+test('the code for a flat event is unchanged (SLUICE_UPDATE=1 updates the file)', () => {
   const writer: unknown = JSON.parse(readFileSync(SCHEMA, 'utf8'));
   const wants = [
     want('departed_at', 'number'),
@@ -42,7 +42,7 @@ test('a flat event is read by the code that it always was (SLUICE_UPDATE=1 write
   assert.equal(code, readFileSync(FIXTURE, 'utf8'));
 });
 
-test('a nested one has no object, function or string a record: its statements stand where those of a field would', () => {
+test('a nested event makes no object, function or string per record: its statements are inline, like those of a field', () => {
   const inner = { type: 'record', name: 'In', fields: [{ name: 'a', type: 'double' }] };
   const of = (type: unknown) => ({ type: 'record', name: 'E', fields: [{ name: 'x', type }] });
   const flat = codeOf(() => compileAvroDecoder({ writer: of('double'), wants: [want('x', 'number')] }));

@@ -9,7 +9,7 @@ const record = (name: string, ...fields: object[]): object => ({ type: 'record',
 const field = (name: string, type: unknown, more: object = {}): object => ({ name, type, ...more });
 const event = (...fields: object[]): object => record('Event', ...fields);
 
-/** What columns say of a value that the writer wrote; undefined: refused. */
+/** What columns hold for a value that the writer wrote; undefined: refused. */
 function read(writer: object, value: object, wants: readonly ColumnWant[], reader: object = writer): unknown {
   return decodeOne(compileAvroDecoder({ writer, reader, wants }), wants, oracle(writer).toBuffer(value));
 }
@@ -17,7 +17,7 @@ function read(writer: object, value: object, wants: readonly ColumnWant[], reade
 const ADDRESS = record('Address', field('zip', 'string'), field('at', record('Point', field('lat', 'double'))));
 const CUSTOMER = record('Customer', field('name', 'string'), field('age', 'long'), field('address', ['null', ADDRESS]));
 
-test('fields of records inside of records are columns, beside those that stand around them', () => {
+test('fields of nested records are columns, beside those of the records around them', () => {
   const schema = event(field('id', 'long'), field('customer', CUSTOMER), field('amount', 'double'));
   const wants = [
     want('amount', 'number'),
@@ -33,7 +33,7 @@ test('fields of records inside of records are columns, beside those that stand a
   assert.deepEqual(read(schema, value(null), wants), [1.5, 36, 36n, null, null, 7n]);
 });
 
-test('a step that leads nowhere is a null of every kind, whatever stands there in place of the record', () => {
+test('a path that leads nowhere is null in every kind of column, whatever is in place of the record', () => {
   const inner = record(
     'Inner',
     field('n', 'long'),
@@ -59,7 +59,7 @@ test('a step that leads nowhere is a null of every kind, whatever stands there i
   }
 });
 
-test('a null inside of a record that may be absent is no null of a field that allows none', () => {
+test('a null in a nullable record does not count as null for a field that allows none', () => {
   const of = (type: unknown) => event(field('x', ['null', record('Inner', field('n', type))]));
   for (const kind of ['number', 'raw'] as const) {
     const wants = [{ ...want('x.n', kind), type: parseAvroRecord(event(field('f', ['null', 'int']))).fields[0].type }];
@@ -71,7 +71,7 @@ test('a null inside of a record that may be absent is no null of a field that al
   }
 });
 
-test('writers reorder, add, leave out, rename and widen fields of inner records', () => {
+test('writers may reorder, add, omit, rename and widen fields of nested records', () => {
   const writer = event(
     field('customer', record('Kunde', field('extra', 'string'), field('alter', 'int'), field('name', 'string'))),
   );
@@ -97,7 +97,7 @@ test('writers reorder, add, leave out, rename and widen fields of inner records'
   assert.deepEqual(read(writer, value, wants, reader), ['HIGH', 36, 'Ada', null]);
 });
 
-test('what a writer lacks is the default, of the field, of a record around it, of a field that the default leaves out', () => {
+test('a field that the writer lacks is the default: of the field, of a record around it, or of a field that such a default omits', () => {
   const inner = record('Inner', field('a', 'string', { default: 'own' }), field('b', 'int'));
   const of = (fallback: unknown, type: unknown = inner) =>
     event(field('n', 'int'), field('x', type, { default: fallback }));
@@ -132,7 +132,7 @@ test('a default of each branch, and symbols beside it, have their own text', () 
   assert.deepEqual(read(apart, { x: { B: {} } }, zip, given), ['given']);
 });
 
-test('of the records in a writer’s union that of the name is read, and no other taken for it', () => {
+test('in a writer’s union of records, the one with the reader’s name is read, and no other', () => {
   const inner = (name: string) => record(name, field('n', 'int'));
   const wants = [want('x.n', 'number')];
   const writer = event(field('x', ['null', inner('Customer'), inner('Company')]));
@@ -144,7 +144,7 @@ test('of the records in a writer’s union that of the name is read, and no othe
     assert.deepEqual(read(writer, { x: { [name]: { n: 3 } } }, wants, reader('Party')), [3], name);
 });
 
-test('a null where the reader allows none is refused', () => {
+test('a null is refused if the reader does not allow it', () => {
   const inner = record('Inner', field('n', 'int'));
   const wants = [want('x.n', 'number')];
   const [writer, reader] = [event(field('x', ['null', inner])), event(field('x', inner))];
@@ -182,7 +182,7 @@ test('a named type is read wherever it is used, and a recursive one as deep as t
   assert.deepEqual(read(schema, value(1, 2), wants), [2, 1, null, 1]);
 });
 
-test('what is read of a value does not change how deep it may be', () => {
+test('the depth limit of a value does not depend on which fields are read', () => {
   const tree = record('Tree', field('n', 'int'), field('next', ['null', 'Tree']));
   const schema = event(field('t', tree));
   const { type } = parseAvroRecord(schema).fields[0];
@@ -201,7 +201,7 @@ test('what is read of a value does not change how deep it may be', () => {
   assert.deepEqual(accepted(65), [false, false, false, false]);
 });
 
-test('of a record, and of fields in it, at once: whole, and each by itself', () => {
+test('a record can be read as a whole and by its fields at the same time', () => {
   const schema = event(field('x', record('Inner', field('a', 'long'), field('b', 'string'))), field('y', 'long'));
   const { type } = parseAvroRecord(schema).fields[0];
   const wants = [{ ...want('x', 'raw'), type }, want('x.b', 'string'), want('x.a', 'long'), want('x.a', 'number')];
@@ -210,7 +210,7 @@ test('of a record, and of fields in it, at once: whole, and each by itself', () 
   assert.deepEqual(read(schema, { x: { a: 5n, b: 'é' }, y: 8n }, all), [raw, 'é', 5n, 5, 8]);
 });
 
-test('what cannot be read says the whole path', () => {
+test('errors about unreadable fields give the whole path', () => {
   const reader = event(field('x', record('Inner', field('a', record('Deep', field('n', 'int'))))));
   const wants = [want('x.a.n', 'number')];
   const refused = (writer: object, said: RegExp) =>
@@ -226,7 +226,7 @@ test('what cannot be read says the whole path', () => {
   wrong('x.a', /field "x\.a" of Event is record Deep, which cannot be read as a number/);
 });
 
-test('a writer whose unions multiply is refused, not written out without end', () => {
+test('a writer whose unions multiply is refused, so that code generation ends', () => {
   const names = Array.from({ length: 20 }, (_, k) => `R${k}`);
   const many = record(
     'R0',

@@ -33,7 +33,7 @@ test('names are resolved in their namespaces, and a recursive type is one object
   assert.ok(Object.isFrozen(schema) && Object.isFrozen(schema.fields) && Object.isFrozen(schema.fields[0]));
 });
 
-test('what is no schema is refused, with the place', () => {
+test('JSON that is not a schema is refused, with the place', () => {
   const bad: [unknown, RegExp][] = [
     [record('strnig'), /R?.*f0.*strnig/],
     [record({ type: 'array' }), /f0\.items/],
@@ -75,18 +75,18 @@ test('what is no schema is refused, with the place', () => {
   assert.throws(() => parseAvroSchema(record('strnig'), 'schema-incompatible'), { code: 'schema-incompatible' });
 });
 
-test('a schema that nests without end is refused, not walked', () => {
+test('an endlessly nested schema is refused, not walked', () => {
   let schema: unknown = 'int';
   for (let level = 0; level < 50_000; level++) schema = { type: 'array', items: schema };
   assert.throws(() => parseAvroSchema(schema), /64 levels/);
 });
 
-test('what avsc takes for a schema, we take', () => {
+test('every schema that avsc accepts is accepted', () => {
   const avro = new RandomAvro(mulberry32(8));
   for (let round = 0; round < 500; round++) parseAvroRecord(avro.schema());
 });
 
-test('fieldsOf says what each field can be a column of', () => {
+test('fieldsOf gives the kind of column that each field can be', () => {
   const summaries = fieldsOf(
     record(
       'int',

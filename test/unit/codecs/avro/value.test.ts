@@ -42,7 +42,7 @@ const VALUE = {
   inner: { x: { string: 'y' } },
 };
 
-test('every type comes as a person would write it', () => {
+test('every type becomes what a person would write', () => {
   const bytes = written(SENSOR, VALUE);
   const seen = {
     ...{ id: 9, name: 'näh', state: 'OFF', ok: true, share: 0.1, level: 0.25, raw: '0x00ff', mac: '0x0102' },
@@ -52,19 +52,19 @@ test('every type comes as a person would write it', () => {
   assert.deepEqual(read(SENSOR, Buffer.concat([Buffer.alloc(5), bytes]), 5), seen);
 });
 
-test('what no JSON number can say is said as text', () => {
+test('numbers that JSON cannot express become text', () => {
   assert.equal(read('long', written('long', 9_223_372_036_854_775_807n)), '9223372036854775807');
   assert.equal(read('long', written('long', -9_007_199_254_740_993n)), '-9007199254740993');
   assert.equal(read('double', written('double', Number.NaN)), 'NaN');
   assert.equal(read('float', written('float', Number.NEGATIVE_INFINITY)), '-Infinity');
 });
 
-test('a field named as a part of every object is a field', () => {
+test('a field named like a property of every object is a field', () => {
   const schema = { type: 'record', name: 'R', fields: [{ name: '__proto__', type: 'int' }] };
   assert.deepEqual(Object.entries(read(schema, Buffer.from([2])) as object), [['__proto__', 1]]);
 });
 
-test('bytes that end early, go on or say what cannot be are no value', () => {
+test('bytes that end early, go on too long or are invalid are not a value', () => {
   const bytes = written(SENSOR, VALUE);
   for (let end = 0; end < bytes.length; end++) assert.equal(read(SENSOR, bytes.subarray(0, end)), undefined, `${end}`);
   assert.equal(read(SENSOR, Buffer.concat([bytes, Buffer.alloc(1)])), undefined);
@@ -73,7 +73,7 @@ test('bytes that end early, go on or say what cannot be are no value', () => {
   assert.equal(read('string', Buffer.from([2, 0xff])), undefined);
 });
 
-test('lists of nothing in lists do not multiply', () => {
+test('nested lists of nulls do not multiply', () => {
   const nulls = { type: 'array', items: { type: 'array', items: 'null' } };
   const block = written({ type: 'array', items: 'null' }, new Array(60_000).fill(null));
   assert.equal(read(nulls, Buffer.concat([Buffer.from([4]), block, block, Buffer.from([0])])), undefined);
@@ -85,7 +85,7 @@ test('lists of nothing in lists do not multiply', () => {
   assert.equal(read(deep, Buffer.alloc(1_000, 2)), undefined);
 });
 
-test('what avsc writes is read whole, whatever the schema; other bytes never throw', () => {
+test('everything that avsc writes is read, for any schema; other bytes never throw', () => {
   const random = mulberry32(11);
   const avro = new RandomAvro(random);
   for (let round = 0; round < 500; round++) {
@@ -110,7 +110,7 @@ test('a float32 has as many digits as it needs', () => {
   );
 });
 
-test('decimals are numbers, or their digits where a number has not as many', () => {
+test('decimals are numbers, or their digits if a number cannot hold them all', () => {
   const schema = {
     type: 'record',
     name: 'Sale',

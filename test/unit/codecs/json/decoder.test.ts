@@ -21,7 +21,7 @@ const SCHEMA = {
   ],
 };
 
-/** The wanted fields of one JSON text; `id` is filled in where it is not wanted. */
+/** The wanted fields of one JSON text; `id` is filled in if it is not wanted. */
 function decode(text: string | Buffer, ...wants: ColumnWant[]): unknown[] | undefined {
   return decodeOne(compileJsonDecoder({ schema: SCHEMA, wants }), wants, Buffer.from(text));
 }
@@ -32,7 +32,7 @@ test('wanted fields become columns, in any order and with any white space; other
   assert.deepEqual(decode(text, ...wants), [-7n, -7, 'ATL', 300]);
 });
 
-test('absent fields are their default, or null where the type allows it; others are refused', () => {
+test('absent fields are their default, or null if the type allows it; others are refused', () => {
   const wants = [
     want('origin', 'string'),
     want('distance', 'number'),
@@ -47,7 +47,7 @@ test('absent fields are their default, or null where the type allows it; others 
   assert.equal(decode('{}', want('id', 'long')), undefined);
 });
 
-test('null is for types that have it', () => {
+test('null is accepted only for types that allow it', () => {
   const nullable = [
     want('origin', 'string'),
     want('distance', 'number'),
@@ -61,7 +61,7 @@ test('null is for types that have it', () => {
   assert.equal(decode('{"level":null}', want('level', 'string')), undefined);
 });
 
-test('a value of another type is refused where it is wanted, and skipped where it is not', () => {
+test('a value of another type is refused if it is wanted, and skipped if not', () => {
   for (const value of ['"7"', 'true', '[7]', '{"long":7}', '7.5', '9007199254740993', '1e999']) {
     assert.equal(decode(`{"id":${value}}`, want('id', 'number')), undefined, value);
     assert.deepEqual(decode(`{"id":${value}}`), []);
@@ -74,7 +74,7 @@ test('a value of another type is refused where it is wanted, and skipped where i
   assert.equal(decode('{"share":true}', want('share', 'number')), undefined);
 });
 
-test('numbers keep to the range of their type', () => {
+test('numbers outside the range of their type are refused', () => {
   const distance = want('distance', 'number');
   assert.deepEqual(decode('{"distance":2147483647}', distance), [2147483647]);
   assert.deepEqual(decode('{"distance":-2147483648}', distance), [-2147483648]);
@@ -125,7 +125,7 @@ test('text with escapes is resolved, next to text without', () => {
   }
 });
 
-test('a column with resolved text leaves the arena and its other entries as they are', () => {
+test('resolving text leaves the arena and the column’s other entries unchanged', () => {
   const wants = [want('origin', 'string'), want('level', 'string')];
   const texts = ['{"origin":"A"}', '{"origin":"\\u0042","level":"LOW"}', '{"origin":"C\\n"}', '{"origin":"D"}'];
   const arena = Buffer.from(texts.join(''));
@@ -148,14 +148,14 @@ test('a column with resolved text leaves the arena and its other entries as they
   assert.deepEqual(arena, before);
 });
 
-test('a member given twice counts with its last value', () => {
+test('if a member occurs twice, its last value counts', () => {
   const wants = [want('origin', 'string'), want('distance', 'number'), want('raw', 'vector', 1), want('id', 'long')];
   const text = '{"id":1,"origin":"A","distance":1,"raw":[1],"id":2,"origin":null,"distance":null,"raw":null}';
   assert.deepEqual(decode(text, ...wants), [null, null, null, 2n]);
   assert.deepEqual(decode('{"origin":null,"origin":"B"}', want('origin', 'string')), ['B']);
 });
 
-test('vectors are arrays of exactly as many numbers of the item type', () => {
+test('vectors are arrays of exactly the wanted width, of numbers of the item type', () => {
   assert.deepEqual(decode('{"image":[ 0.1 , -2e1 ]}', want('image', 'vector', 2)), [[Math.fround(0.1), -20]]);
   assert.deepEqual(decode('{"image":[]}', want('image', 'vector', 2)), undefined);
   assert.deepEqual(decode('{"raw":[1.5,2]}', want('raw', 'vector', 2)), [[1.5, 2]]);
@@ -164,13 +164,13 @@ test('vectors are arrays of exactly as many numbers of the item type', () => {
   }
 });
 
-test('bytes that are not UTF-8 are refused, wherever they stand', () => {
+test('bytes that are not UTF-8 are refused anywhere', () => {
   const bad = Buffer.concat([Buffer.from('{"x":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]);
   assert.equal(decode(bad), undefined);
   assert.deepEqual(decode('{"x":"é","origin":"Zürich"}', want('origin', 'string')), ['Zürich']);
 });
 
-test('nesting ends at 64 levels, the object itself among them', () => {
+test('nesting is limited to 64 levels, including the object itself', () => {
   const nested = (levels: number): string => `{"x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
   assert.deepEqual(decode(nested(64)), []);
   assert.equal(decode(nested(65)), undefined);

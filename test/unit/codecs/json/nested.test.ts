@@ -31,9 +31,9 @@ function read(json: string, wants: readonly ColumnWant[] = WANTS, schema: object
 const CASES: readonly (readonly [what: string, customer: string, expected: unknown])[] = [
   ['all of it', '{"age":36,"name":"Ada","address":{"zip":"10115","lat":52.5}}', [36, 'Ada', '10115', 52.5]],
   ['in any order, beside others', '{"x":[{}],"address":{"lat":1,"y":{}},"age":3}', [3, 'nobody', '-', 1]],
-  ['null where a record may stand', 'null', [null, null, null, null]],
-  ['null further in', '{"age":36,"address":null}', [36, 'nobody', null, null]],
-  ['absent further in', '{"age":36}', [36, 'nobody', null, null]],
+  ['null in place of the record', 'null', [null, null, null, null]],
+  ['null in place of the inner record', '{"age":36,"address":null}', [36, 'nobody', null, null]],
+  ['inner record absent', '{"age":36}', [36, 'nobody', null, null]],
   ['another branch in place of the record', '{"age":36,"address":true}', [36, 'nobody', null, null]],
   ['escapes in a name and in text', '{"a\\u0067e":36,"name":"A\\u0064a"}', [36, 'Ada', null, null]],
   ['a member twice: the last counts', '{"age":1,"name":"B","age":36,"name":"Ada"}', [36, 'Ada', null, null]],
@@ -42,24 +42,24 @@ const CASES: readonly (readonly [what: string, customer: string, expected: unkno
     '{"age":1,"address":{"zip":"1","lat":2},"address":{}}',
     [1, 'nobody', '-', null],
   ],
-  ['a null behind a record', '{"age":1,"address":{"lat":2},"address":null}', [1, 'nobody', null, null]],
+  ['a null after a record', '{"age":1,"address":{"lat":2},"address":null}', [1, 'nobody', null, null]],
   ['a value of the wrong type', '{"age":"36"}', undefined],
-  ['a field that has to be there', '{"name":"Ada"}', undefined],
-  ['no record', '36', undefined],
-  ['text where none of the branches is one', '{"age":36,"address":"there"}', undefined],
+  ['a required field is absent', '{"name":"Ada"}', undefined],
+  ['not a record', '36', undefined],
+  ['text, which none of the branches is', '{"age":36,"address":"there"}', undefined],
   ['a list', '[]', undefined],
-  ['broken off', '{"age":36', undefined],
+  ['cut short', '{"age":36', undefined],
 ];
 
 for (const [what, customer, expected] of CASES) {
-  test(`a record inside of an event: ${what}`, () => {
+  test(`a nested record in an event: ${what}`, () => {
     const all = expected === undefined ? undefined : [1.5, ...(expected as unknown[])];
     assert.deepEqual(read(`{"id":1,"customer":${customer},"amount":1.5}`), all);
     assert.deepEqual(read(`{"customer":${customer} , "amount":1.5,"id":1}`), all);
   });
 }
 
-test('a record that is absent is its default, or null; where it can be neither, the event is none', () => {
+test('an absent record is its default, or null; if it can be neither, the event is refused', () => {
   assert.deepEqual(read('{"amount":1}'), [1, null, null, null, null]);
   const with_ = (more: object): object => record('Event', field('customer', CUSTOMER, more), field('amount', 'double'));
   assert.equal(read('{"amount":1}', WANTS, with_({})), undefined);
@@ -68,7 +68,7 @@ test('a record that is absent is its default, or null; where it can be neither, 
   assert.deepEqual(read('{"amount":1}', WANTS, with_({ default: fallback })), [1, 5, 'nobody', '-', null]);
 });
 
-test('a field goes on whole from inside of a record, with a null where the record is none', () => {
+test('a field of a nested record is passed on whole, as null if the record is not one', () => {
   const of = (type: unknown): object => record('Event', field('in', ['null', record('In', field('x', type))]));
   const whole = (type: unknown): ColumnWant => ({
     ...want('in.x', 'raw'),

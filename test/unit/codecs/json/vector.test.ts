@@ -5,7 +5,7 @@ import { JsonCursor } from '../../../../src/codecs/json/scan.ts';
 import { readItems } from '../../../../src/codecs/json/vector.ts';
 import { mulberry32 } from '../support.ts';
 
-/** The items of the text between the brackets, with bytes behind it that are digits too; undefined: refused. */
+/** The items of the text between the brackets, with digits after it in memory; undefined: refused. */
 function read(text: string, width: number, types = DOUBLE): number[] | undefined {
   const bytes = Buffer.from(`7${text}]12345678`);
   const cursor = new JsonCursor(bytes);
@@ -26,7 +26,7 @@ function parsed(text: string): number[] | undefined {
   }
 }
 
-/** Numbers of every length before and behind the point, with signs, zeros and exponents; some are none. */
+/** Numbers of every length before and after the point, with signs, zeros and exponents; some are invalid. */
 function randomNumber(random: () => number): string {
   const digits = (most: number): string =>
     Array.from({ length: Math.floor(random() * (most + 1)) }, () => Math.floor(random() * 10)).join('');
@@ -37,7 +37,7 @@ function randomNumber(random: () => number): string {
   return `${random() < 0.3 ? '-' : ''}${whole}${fraction}${exponent}`;
 }
 
-test('numbers are those that JSON.parse reads, to the last bit, or none', () => {
+test('numbers are read as by JSON.parse, to the last bit, or refused', () => {
   const random = mulberry32(11);
   for (let turn = 0; turn < 20_000; turn++) {
     const text = randomNumber(random);
@@ -53,7 +53,7 @@ test('numbers are those that JSON.parse reads, to the last bit, or none', () => 
   }
 });
 
-test('what is no number, or not so many, is refused', () => {
+test('other values than numbers, and another count of them, are refused', () => {
   for (const text of [
     '',
     '-',
@@ -83,7 +83,7 @@ test('what is no number, or not so many, is refused', () => {
   assert.deepEqual(read('1.0', 1, INT), [1]);
 });
 
-test('a value cut anywhere is refused, whatever stands behind it', () => {
+test('a value cut anywhere is refused, whatever follows it', () => {
   const text = '0.123456,12345.5,0.25]';
   for (let length = 0; length < text.length; length++) {
     const bytes = Buffer.from(text);
