@@ -1,10 +1,10 @@
 /**
- * What the path allocates on the JavaScript heap, a record: `node bench/allocations.ts [records]`.
+ * What the path allocates on the JavaScript heap per record: `node bench/allocations.ts [records]`.
  *
- * Drives the assembled path over a million records while V8 samples every allocation that it makes (interval of one byte:
- * nothing is estimated but what V8 folds together), collected ones too. Anything made once a record shows as one object a
- * record or more; what is made once a frame of 512, a batch or a chunk shows as hundredths. Memory of typed arrays lies
- * outside the heap and is not in the figures: it is the frame's columns. Reports, and never fails.
+ * Drives the assembled path over a million records while V8 samples every allocation that it makes (an interval of one byte:
+ * only allocations that V8 folds together are estimated), including those collected meanwhile. Anything made per record shows as one object a
+ * record or more; what is made per frame of 512, batch or chunk shows as hundredths. Memory of typed arrays, the frame's columns, is
+ * outside the heap and not in the figures. Only reports, never fails.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { createPathBench, feedOf, readFlights } from './in-process.ts';
@@ -39,7 +39,7 @@ await bench.run(feed, {
   },
 });
 const plainMs = performance.now() - startedMs;
-// What the observer has not been told yet comes with a turn of the loop.
+// Entries that the observer has not received yet arrive with the next turn of the loop.
 await new Promise((resolve) => setTimeout(resolve, 50));
 const plain = `${collections} collections, ${collectionMs.toFixed(0)} ms of ${plainMs.toFixed(0)} ms`;
 

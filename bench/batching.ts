@@ -3,12 +3,12 @@ import { type Arrivals, type Executor, type Outcome, play, type Rule } from './b
 import { readOptions, refuse } from './harness/options.ts';
 
 /**
- * The batcher as it is shipped, nothing set but the budget, against fixed sizes and delays: `node bench/batching.ts`.
+ * The batcher as shipped, with nothing set but the budget, against fixed sizes and delays: `node bench/batching.ts`.
  *
- * A simulation by events, without a clock: the same figures on every machine. For each load it plays the policy, "greedy"
- * (whatever waits, at once) and a grid of fixed rules, and prints of the grid what turned out best: for latency the rule
- * with the lowest p99, for the machine the least busy one that misses no more than one row in a thousand (or, where none
- * does, the one that misses least). `--all` plays more loads; a word, only the executors whose name begins with it.
+ * An event simulation without a clock: the same figures on every machine. For each load it plays the policy, "greedy"
+ * (takes whatever waits, at once) and a grid of fixed rules, and prints the two best of the grid: for latency, the rule
+ * with the lowest p99; for the machine, the least busy rule that misses at most one row in a thousand (or, if none
+ * does, the one that misses least). `--all` plays more loads; a name, only the executors that begin with it.
  */
 const USAGE = `node bench/batching.ts [--all] [EXECUTOR]
 
@@ -28,10 +28,10 @@ const LOADS = all ? [0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95] : [0.3, 0.6, 0.8, 0.95]
 const SIZES = [1, 8, 32, 64, 128, 256, 512, 1024];
 const DELAYS_MS = [0, 1, 2, 5, 10, 20];
 const DURATION_MS = 12_000;
-/** Learning is part of it, but for the start. */
+/** Learning counts, except at the start. */
 const COUNT_FROM_MS = 3_000;
 const MISSES_ALLOWED = 0.001;
-/** Watts of a core that runs and of one that waits, for what a million rows cost. */
+/** Watts of a busy core and of an idle one, for the energy of a million rows. */
 const BUSY_WATTS = 10;
 const IDLE_WATTS = 3;
 
@@ -43,7 +43,7 @@ interface Best {
 function grid(executor: Executor, arrivals: Arrivals, perMs: number): Best[] {
   const found: Best[] = [];
   for (const size of SIZES) {
-    // What cannot keep up has no p99, and a size that is full at once no delay.
+    // A rule that cannot keep up has no p99; a size that is full at once has no delay.
     if ((executor.runMs(size) / size) * perMs > 1) continue;
     for (const delayMs of DELAYS_MS) {
       if (delayMs > executor.budgetMs || (size === 1 && delayMs > 0)) continue;

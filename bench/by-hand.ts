@@ -1,7 +1,7 @@
 /**
- * The example as one would write it without Sluice: an object a record, feature objects in a Map, one tensor a batch, an object
- * a prediction. It does less: no offsets, order, headers, keys, bounds, schema ids or dead letters. What it predicts is
- * compared with the expected predictions before it is measured.
+ * The example as one would write it without Sluice: an object per record, feature objects in a Map, one tensor per batch, an object
+ * per prediction. It does less: no offsets, order, headers, keys, bounds, schema ids or dead letters. Its predictions are
+ * compared with the expected ones before it is measured.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -118,7 +118,7 @@ function lines(text: Buffer): string[] {
   return text.toString('utf8').trimEnd().split('\n');
 }
 
-/** A peer that predicts something else would be no peer. */
+/** A comparison is only fair if the predictions are the same. */
 async function compare(byHand: ByHand, format: 'avro' | 'json', decode: (value: Buffer) => Risk): Promise<void> {
   const read = (file: string): string[] => lines(readFileSync(`examples/flight-delay/${file}`));
   const flights = read('events-500.jsonl').map((line) => JSON.parse(line) as Flight);

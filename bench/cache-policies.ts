@@ -1,12 +1,12 @@
 import { murmur2 } from '../src/kernel/bytes/murmur2.ts';
 import { FeatureCache } from '../src/stages/features/cache.ts';
 
-/** Caches of keys 0..keys-1 that hold `entries` of them: each answers whether it had a key, and has it from then on. */
+/** Caches of keys 0..keys-1 with room for `entries` of them: each answers whether it had a key, and holds it from then on. */
 export type LookUp = (key: number) => boolean;
 
 const NEVER = { expiresAtMs: Number.POSITIVE_INFINITY, refreshAtMs: Number.POSITIVE_INFINITY };
 
-/** The real one. */
+/** The shipped cache. */
 export function featureCache(entries: number): LookUp {
   const cache = new FeatureCache({ entries, rowWidth: 1, views: 1 });
   const row = Float64Array.of(1);
@@ -18,7 +18,7 @@ export function featureCache(entries: number): LookUp {
   };
 }
 
-/** The least recently used key leaves. */
+/** Evicts the least recently used key. */
 export function lru(entries: number): LookUp {
   const kept = new Map<number, true>();
   return (key) => {
@@ -29,7 +29,7 @@ export function lru(entries: number): LookUp {
   };
 }
 
-/** One bit an entry; a hand goes round, clears it, and evicts where it is clear (Corbató, 1968). */
+/** One bit per entry; a hand goes round, clears set bits, and evicts where the bit is clear (Corbató, 1968). */
 export function clock(entries: number, keys: number): LookUp {
   const place = new Int32Array(keys).fill(-1);
   const held = new Int32Array(entries).fill(-1);

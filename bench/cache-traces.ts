@@ -1,9 +1,9 @@
 import { seeded } from '../test/fixtures/random.ts';
 
 /**
- * Traces of keys for measurements of caches: what is asked for, one number a look-up. The same settings give the same trace.
- * Keys 0..keys-1 are popular by Zipf's law with exponent `skew`; `scan`: one look-up in ten goes through keys that are asked
- * for once; `shift`: every 400,000 look-ups other keys are the popular ones.
+ * Traces of keys for measuring caches, one number per look-up. The same settings give the same trace.
+ * Keys 0..keys-1 are popular by Zipf's law with exponent `skew`; `scan`: one look-up in ten takes the next of keys that are asked
+ * for once; `shift`: every 400,000 look-ups, other keys become the popular ones.
  */
 export interface TraceSettings {
   readonly keys: number;
@@ -63,7 +63,7 @@ export function hitRatio(trace: Int32Array, from: number, lookUp: (key: number) 
   return hits / (trace.length - from);
 }
 
-/** What a cache would answer that had the most popular keys of the whole trace from the beginning, and no others. */
+/** The hit ratio of a cache that holds the most popular keys of the whole trace from the beginning, and no others. */
 export function staticOptimum(trace: Int32Array, keys: number, entries: number, from: number): number {
   const counts = new Int32Array(keys);
   for (const key of trace) counts[key]++;

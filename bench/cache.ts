@@ -1,9 +1,9 @@
 /**
- * Feature cache: hit ratios against other policies and the static optimum, and what a look-up costs.
+ * Feature cache: hit ratios against other policies and the static optimum, and the cost of a look-up.
  *
  *   node bench/cache.ts
  *
- * Ratios depend on the seed alone. Costs are of the process's own processor time, best of several rounds.
+ * Ratios depend on the seed alone. Costs are the process's own processor time, best of several rounds.
  */
 import { murmur2 } from '../src/kernel/bytes/murmur2.ts';
 import { FeatureCache } from '../src/stages/features/cache.ts';
@@ -30,7 +30,7 @@ function ratios(): void {
       const trace = traceOf(settings);
       for (const size of [0.001, 0.01, 0.1]) {
         const entries = KEYS * size;
-        // A cache that is being filled says nothing of the policy; one that has to learn anew does.
+        // Look-ups while the cache fills say nothing about the policy; those after a shift do.
         const from = kind === 'shift' ? 0 : LOOK_UPS / 5;
         const cells = [staticOptimum(trace, keysOf(settings), entries, from)];
         for (const make of Object.values(policies)) cells.push(hitRatio(trace, from, make(entries, keysOf(settings))));
@@ -45,7 +45,7 @@ const FRAME_ROWS = 512;
 const ROW_WIDTH = 15;
 const VIEWS = 3;
 
-/** A warm cache, keys in one buffer and 512 at a time as a frame has them, popular by Zipf and not by where they lie. */
+/** A warm cache; keys in one buffer, 512 at a time as in a frame; popularity by Zipf, independent of where a key lies. */
 function costs(keys: number): void {
   const random = new Int32Array(keys).map((_, k) => Math.imul(k, 0x9e3779b1));
   const scattered = [...random.keys()].sort((a, b) => random[a] - random[b]);

@@ -8,7 +8,7 @@ import { type Column, labelColumn, longColumn, numberColumn, stringColumn } from
 import { RecordSlab } from '../src/kernel/record-slab.ts';
 
 /**
- * What a record costs in the codecs, against avsc and JSON.parse on the same bytes in the same process: `node bench/codecs.ts`.
+ * CPU per record in the codecs, against avsc and JSON.parse on the same bytes in the same process: `node bench/codecs.ts`.
  * The ratios carry over to other machines, the nanoseconds do not.
  */
 
@@ -58,7 +58,7 @@ const flights = Array.from({ length: COUNT }, (_, i) => ({
   distance: i % 20 === 0 ? null : 1_542 - i,
 }));
 
-/** Median nanoseconds a record, once the code is warm. */
+/** Median nanoseconds per record, once the code is warm. */
 function measure(frame: () => void): number {
   const times: number[] = [];
   for (let repeat = 0; repeat < REPEATS; repeat++) {

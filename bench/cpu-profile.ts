@@ -23,7 +23,7 @@ const GROUPS: readonly (readonly [RegExp, string])[] = [
 
 /**
  * Shares of a profile that `node --cpu-prof` left in a folder, by origin and by function; idle time left out.
- * A profiler books native work on whoever called it: socket reads and copies show as Node, a model's run as built-in.
+ * A profiler attributes native work to its caller: socket reads and copies show as Node, a model's run as built-in.
  */
 export function readProfile(folder: string): { readonly groups: string[]; readonly functions: string[] } {
   const [file] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));

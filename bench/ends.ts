@@ -19,7 +19,7 @@ export interface Drive {
   readonly records: number;
   /** 512 if not given. */
   readonly frameRecords?: number;
-  /** These go first, and are settled before `onWarm` is called and the others follow: caches are full then. */
+  /** These go first, to fill the caches; once they are settled, `onWarm` is called and the others follow. */
   readonly warmUp?: number;
   readonly onWarm?: (telemetry: MetricStore) => unknown;
 }
@@ -27,7 +27,7 @@ export interface Drive {
 export interface EndsDeps {
   readonly credit: Credit;
   readonly telemetry: MetricStore;
-  /** That the records are said to come from. */
+  /** Named as the origin of the records. */
   readonly topic: string;
 }
 
@@ -40,8 +40,8 @@ export interface Ends {
 }
 
 /**
- * A source and a sink that make nothing a record: frames of the same records share their bytes and ranges, and what each of
- * them has for itself is filled natively; rows are counted.
+ * A source and a sink that allocate nothing per record: frames of the same records share their bytes and ranges, and what differs
+ * between frames is filled natively; rows are counted.
  */
 export function createEnds(deps: EndsDeps, feed: Feed, drive: Drive): Ends {
   const { credit, telemetry, topic } = deps;
@@ -58,7 +58,7 @@ export function createEnds(deps: EndsDeps, feed: Feed, drive: Drive): Ends {
   let sent = 0;
   let turn = 0;
 
-  /** Frames that others are made of, by the feed's position that they begin at; whole ones only. */
+  /** Template frames by the position in the feed where they begin; whole ones only. */
   const patterns = new Map<number, Frame>();
   const whole = Math.max(1, Math.floor(feed.values.length / frameRecords));
 
@@ -104,7 +104,7 @@ export function createEnds(deps: EndsDeps, feed: Feed, drive: Drive): Ends {
   async function feedTo(end: number, listener: SourceListener): Promise<void> {
     for (; sent < end; turn++) {
       const count = Math.min(frameRecords, end - sent);
-      // Whole frames of the feed in turn, so that patterns are few.
+      // Whole frames of the feed in turn, so that there are few templates.
       const pattern = patternAt((turn % whole) * frameRecords, count);
       if (!credit.tryTake(count, pattern.bytes)) await credit.take(count, pattern.bytes);
       sent += count;

@@ -1,10 +1,10 @@
 /**
- * What the enriched workload costs a record, without a broker: `node bench/enriched-path.ts [records] [frameRecords]`.
+ * CPU per record of the enriched workload, without a broker: `node bench/enriched-path.ts [records] [frameRecords]`.
  *
- * One key a record, three views, 100,000 keys by Zipf's law, all of them that are asked for in the cache by then: the real plan,
+ * One key a record, three views, 100,000 keys by Zipf's law, every key asked for already in the cache: the real plan,
  * codecs and ONNX session between a source of ready-made frames and a sink that acknowledges at once. CPU of the process (all
- * its threads), the best of some rounds. The store behind the cache answers from an array. Then decode, enrich and preprocess
- * alone, one after the other on frames in memory. Reports, and never fails. `--stages`: these alone.
+ * its threads), best of several rounds. The store behind the cache answers from an array. Then decode, enrich and preprocess
+ * alone, one after the other on frames in memory; `--stages` measures only these. Only reports, never fails.
  */
 import { createOnnxRuntime } from '../src/adapters/onnx/runtime.ts';
 import { assemble } from '../src/assemble.ts';
@@ -41,7 +41,7 @@ const runtime = createOnnxRuntime({ telemetry: quiet() });
 const plan = await preparePlan(workload.topology, runtime, { env: {}, stderr: process.stderr });
 const { feeds, predictions, bundle, topology } = plan;
 const loaded = await runtime.load({ file: bundle.modelFile, device: 'cpu', feeds, fetches: predictions.fetches });
-// A path closes its world at the end; this one serves the next round too.
+// A path closes its world at the end; this one is kept open for the next round.
 const session: ModelSession = { ...loaded, close: async () => undefined };
 const encoder = compileAvroEncoder({
   schema: topology.output.value.schema,
@@ -118,7 +118,7 @@ async function run(): Promise<{ readonly cpu: number; readonly stages: string }>
   };
 }
 
-/** CPU of the process, µs a record, the least of the rounds for each. */
+/** CPU of the process, µs a record; for each, the round with the least. */
 async function stagesAlone(): Promise<string> {
   const conditions = new Conditions();
   const schemas = { writerSchema: async () => topology.source.value.schema, idFor: async () => OUTPUT_SCHEMA_ID };
@@ -160,7 +160,7 @@ async function stagesAlone(): Promise<string> {
   return `stages alone, µs CPU a record: ${each.join('  ')}; ${(rows / frames.length).toFixed(0)} keys a frame`;
 }
 
-/** Of all threads: the system counts that of one by ticks of its clock, too coarse for a frame. */
+/** Of all threads: the system accounts a single thread in clock ticks, too coarse for a frame. */
 function cpuUs(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
@@ -179,7 +179,7 @@ function framesOf({ keys, values }: Feed): Frame[] {
   return frames;
 }
 
-/** Every row is there, written some minutes ago. */
+/** Every row exists, written some minutes ago. */
 function storeOf(keys: number): FeatureStore {
   const table = Float32Array.from(featureTable(keys));
   return {

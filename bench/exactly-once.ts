@@ -1,6 +1,6 @@
 /**
  * What exactly-once delivery costs against at-least-once, on real Kafka: the same backlog, drained in turns, and the time that
- * records spend in Sluice at a rate that neither finds hard. Ratios within a run carry over to other machines; figures do not.
+ * records spend in Sluice at a rate that is easy for both. Ratios within a run carry over to other machines; figures do not.
  *
  *   node bench/exactly-once.ts [--records 200000] [--rounds 2]
  */
@@ -18,7 +18,7 @@ The same backlog with delivery at least once and exactly once, in turns, and the
 Kafka, which is started as the integration tests do.
 
   --records N   the backlog (200000)
-  --rounds N    each delivery's turns (2)`;
+  --rounds N    rounds of each delivery (2)`;
 const { options } = readOptions(USAGE, {
   records: { type: 'string', default: '200000' },
   rounds: { type: 'string', default: '2' },

@@ -9,10 +9,10 @@ import type { Frame } from '../src/kernel/frame.ts';
 import { batchOf } from '../test/fixtures/kafka/batches.ts';
 
 /**
- * What a record costs from the bytes of a fetch to a frame: `node bench/fetch.ts`. `columns` is the path of the source; `messages`
- * goes by one message a record, as everybody else reads with the client; `stock` is the client's own decoder, to messages only.
- * µs of processor time a record, the least of several rounds, collections of garbage included; each in a process of its own, so
- * that none pays for what another one left behind. The ratios carry over to other machines.
+ * CPU per record from the bytes of a fetch to a frame: `node bench/fetch.ts`. `columns` is the path of the source; `messages`
+ * makes one message per record, as other users of the client read; `stock` is the client's own decoder, up to messages only.
+ * µs of processor time a record, the least of several rounds, garbage collection included; each in a process of its own, so
+ * that none pays for another's garbage. The ratios carry over to other machines.
  */
 const RECORDS = 20_000;
 const RUNS = 5;
@@ -44,7 +44,7 @@ async function fetchOf(recordsABatch: number, options: { readonly compression?: 
   return Buffer.concat(batches);
 }
 
-/** All that a fetch holds: the bounds of one response are not the matter here. */
+/** The whole fetch: the bounds on one response are not measured here. */
 const budget = () => ({ ...freshBudget(), records: 10 * RECORDS });
 
 function toFrames(messages: readonly FetchedMessage[]): number {

@@ -1,7 +1,7 @@
 /**
  * The assembled path without a broker, for measurements: the real plan, codecs, feature files and ONNX session between a
- * source that makes frames of ready-made values and a sink that acknowledges at once. What the two ends cost is small and
- * a frame's, not a record's, so what is left is the path's own.
+ * source that makes frames of ready-made values and a sink that acknowledges at once. The two ends cost
+ * little, and per frame rather than per record, so the figures are those of the path itself.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,7 +48,7 @@ export function readFlights(limit = Number.POSITIVE_INFINITY): Flight[] {
 
 export interface Variant {
   readonly format: 'avro' | 'json';
-  /** `shipped`: as in the repository (the route is cached); `all`: every look-up; `none`: every look-up goes to the store. */
+  /** `shipped`: as in the repository (the route is cached); `all`: every look-up is cached; `none`: every look-up goes to the store. */
   readonly cache: 'shipped' | 'all' | 'none';
   /** In place of the topology's 256. */
   readonly maxBatch?: number;
@@ -85,7 +85,7 @@ export interface PathBench {
   readonly plan: Plan;
   readonly session: ModelSession;
   readonly store: FeatureStore;
-  /** Drives records through a path made anew; resolves when all are settled. */
+  /** Drives records through a new path; resolves when all are settled. */
   run(feed: Feed, drive: Drive): Promise<Settled>;
   close(): Promise<void>;
 }
@@ -113,7 +113,7 @@ export async function createLightBench(variant: LightVariant = {}): Promise<Path
   }, 'avro');
 }
 
-/** Wide vectors through a small network: bytes moved weigh as much as the model. */
+/** Wide vectors through a small network: moving bytes costs as much as the model. */
 export async function createVectorBench(format: Variant['format']): Promise<PathBench> {
   return benchOf((dir) => {
     const file = join(dir, 'vectors.yaml');
@@ -139,7 +139,7 @@ async function benchOf(write: (folder: string) => string, format: Variant['forma
   rmSync(dir, { recursive: true });
   const files = createFeatureFiles({ folder: FEATURES, reads: plan.reads });
   await files.open([...new Set(plan.reads.map(({ table }) => table))]);
-  // A path closes its world at the end; these two serve the next one too.
+  // A path closes its world at the end; these two are kept open for the next one.
   const session: ModelSession = { ...loaded, close: async () => undefined };
   const store: FeatureStore = { ...files, close: async () => undefined };
   const shape = {

@@ -1,9 +1,9 @@
 /**
  * What a model in a process of its own costs: `node bench/isolation.ts`.
  *
- * The transport alone (the same bytes there, a number a row back) over a pipe with raw bytes, as src/adapters/onnx/wire.ts does
- * it, and over the channel of `fork` with structured clones; then whole runs on this thread and in a process; then how long
- * a killed process is away. Rounds take turns; medians.
+ * The transport alone (the same bytes out, one number per row back) over a pipe with raw bytes, as src/adapters/onnx/wire.ts does
+ * it, and over the channel of `fork` with structured clones; then whole runs on this thread and in a process; then how long it takes
+ * until a killed process answers again. Variants take turns; medians.
  */
 import { fork, spawn } from 'node:child_process';
 import { readSync, rmSync, writeSync } from 'node:fs';

@@ -1,13 +1,13 @@
 /**
- * CPU a record with a broker: `node bench/kafka.ts [--records N] [--rounds N] [--embedded] [--profile]`.
+ * CPU per record with a broker: `node bench/kafka.ts [--records N] [--rounds N] [--embedded] [--profile]`.
  *
  * Fills a topic with flights, then lets processes drain it, taking turns, each kept to one core (taskset, where there is one):
  * `sluice run` on the shipped topology with a cache for each of its three look-ups, and the stock client alone, which copies
- * the topic and does nothing else. CPU is read between the first tenth and the last twentieth, so that starting and
- * compiling are not in it. The ratio carries over to other machines, the microseconds do not.
+ * the topic and does nothing else. CPU is read between the first tenth and the last twentieth, which leaves out starting and
+ * compiling. The ratio carries over to other machines, the microseconds do not.
  *
  * Starts Kafka and Bigtable as the integration tests do, or uses those that KAFKA_BROKERS, SCHEMA_REGISTRY_URL and
- * BIGTABLE_EMULATOR_HOST name. Reports, and fails only where a process does.
+ * BIGTABLE_EMULATOR_HOST name. Only reports; fails only if a process does.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,9 +28,9 @@ const USAGE = `node bench/kafka.ts [--records N] [--rounds N] [--embedded] [--pr
 The shipped topology, drained, and the stock client that only copies, in turns: CPU a record.
 
   --records N   the backlog (300000)
-  --rounds N    the best of so many counts (3)
+  --rounds N    rounds; the best one counts (3)
   --embedded    the embedded broker in place of Apache Kafka
-  --profile     where Sluice's time goes`;
+  --profile     also show where Sluice's time goes`;
 const { options } = readOptions(USAGE, {
   records: { type: 'string', default: '300000' },
   rounds: { type: 'string', default: '3' },
@@ -77,7 +77,7 @@ async function prepare(): Promise<void> {
   await upstream.close();
 }
 
-/** The shipped topology, cached throughout, with topics and a group of this round. */
+/** The shipped topology with a cache for every look-up, and with topics and a group of this round. */
 async function topologyOf(round: number): Promise<string> {
   const yaml = variantOf(readFileSync(TOPOLOGY, 'utf8'), { format: 'avro', cache: 'all' })
     .replaceAll('flights.departed', INPUT)
@@ -102,7 +102,7 @@ async function drainWithSluice(round: number, nodeFlags: readonly string[]): Pro
     child.once('error', reject);
     child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`sluice ended with ${code}\n${said}`))));
   });
-  // Whoever waits below finds out by the metrics that stay away.
+  // The wait below notices, because metrics stop coming.
   ended.catch(() => undefined);
   let first: Reading | undefined;
   let last: Reading | undefined;
@@ -130,7 +130,7 @@ interface Reading {
   readonly cpuSeconds: number;
 }
 
-/** One page: records and CPU of one moment. */
+/** Records and CPU of one moment, from one metrics page. */
 async function read(url: string): Promise<Reading | undefined> {
   const page = await fetch(`${url}/metrics`)
     .then((response) => response.text())
@@ -187,7 +187,7 @@ function report(found: Readonly<Record<string, readonly number[]>>): void {
   console.log(`sluice : stock client, headers   ×${(least('sluice') / least('stock client, headers')).toFixed(2)}`);
 }
 
-/** Once more with a profiler, which costs something itself: shares, not costs. */
+/** Once more with a profiler, which has a cost of its own: so shares, not costs. */
 async function profile(round: number): Promise<void> {
   await drainWithSluice(round, ['--cpu-prof', `--cpu-prof-dir=${dir}`]);
   const { groups, functions } = readProfile(dir);

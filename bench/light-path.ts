@@ -1,7 +1,7 @@
 /**
- * What the light job costs a record, without a broker: `node bench/light-path.ts [records] [frameRecords] [maxBatch]`.
- * CPU of the process (all its threads), the best of some rounds, which alone repeats on a machine that others use; the two
- * ends cost a frame's work only. Reports, and never fails.
+ * CPU per record of the light workload, without a broker: `node bench/light-path.ts [records] [frameRecords] [maxBatch]`.
+ * CPU of the process (all its threads), the best of several rounds, because on a shared machine only the best is repeatable; the two
+ * ends cost work per frame only. Only reports, never fails.
  */
 import { createLightBench, SCHEMA_ID } from './in-process.ts';
 import { lightFeed } from './light.ts';

@@ -11,7 +11,7 @@ const DEVICES = 1_000;
 export interface LightVariant {
   /** Rows a model run at most, in place of the default. */
   readonly maxBatch?: number;
-  /** `input`: as in the workload, the key of the input; `template`: made of the field that it also holds. */
+  /** `input`: the key of the input, as in the workload; `template`: made from the same field of the event. */
   readonly key?: 'input' | 'template';
 }
 
@@ -32,7 +32,7 @@ export function lightFeed(records: number, schemaId: number): Feed {
   const keys: Buffer[] = [];
   const values: Buffer[] = [];
   for (let i = 0; i < records; i++) {
-    // Scattered, and the same every time.
+    // Scattered, and the same in every run.
     const device = `device-${String(Math.imul(i, 0x9e3779b1) >>> 0)
       .padStart(10, '0')
       .slice(-6, -3)}${i % DEVICES}`;

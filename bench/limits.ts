@@ -1,9 +1,9 @@
 /**
- * How near the limit: `node bench/limits.ts --help`.
+ * How close Sluice comes to the limit: `node bench/limits.ts --help`.
  *
- * The limit is put together from parts that nobody can leave out, each measured alone in the same run and on the same core: the
+ * The limit is the sum of the parts that no program can leave out, each measured alone in the same run and on the same core: the
  * same topic copied by Sluice's own source and sink (records in, acknowledged records out), the decode stage on frames in
- * memory, the model at its best batch size. η is their sum over what `sluice run` takes; the rest is gathering, filling rows,
+ * memory, the model at its best batch size. η is their sum divided by the cost of `sluice run`; the rest is gathering, filling rows,
  * encoding, order and offsets. The copied values are larger than predictions where the input is large, which flatters η.
  */
 import { execFile } from 'node:child_process';
@@ -23,7 +23,7 @@ Measures the parts that nobody can leave out, each alone: the topic copied, the 
 Their sum over what sluice run takes is η. Starts Kafka as the integration tests do; some minutes.
 
   --workload W   ${[...WORKLOADS.keys()].join(', ')} (light)
-  --rounds N     the best of so many counts (3)
+  --rounds N     rounds; the best one counts (3)
   --records N    the backlog; each workload has its own`;
 const { options } = readOptions(USAGE, {
   workload: { type: 'string', default: 'light' },

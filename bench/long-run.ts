@@ -1,8 +1,8 @@
 /**
- * What stays as it is over many records, and what a second instance costs: `node bench/long-run.ts --help`.
+ * Whether cost and memory stay constant over many records, and what a second instance costs: `node bench/long-run.ts --help`.
  *
  * The light workload on real Kafka, drained from end to end by one instance, by two in one process, and by two processes. Resident
- * memory is read along the way, from outside; CPU is that of all processes, from a third of the records on.
+ * memory is read from outside during the run; CPU is that of all processes, after the first third of the records.
  */
 import { CONTESTANTS } from './harness/contestants.ts';
 import { drainByFleet } from './harness/fleet.ts';
@@ -17,7 +17,7 @@ const USAGE = `node bench/long-run.ts [--records N]
 Drains light records with one instance, with two in one process (run --instances 2), and with two processes. Prints resident memory at
 every fifth of the way and CPU a record. All of Sluice has one core, the broker the other. Some minutes, and 300 bytes of disk a record.
 
-  --records N   of each way (10,000,000)`;
+  --records N   records for each setup (10,000,000)`;
 const WAYS = [
   { name: 'one instance', processes: 1, instances: 1 },
   { name: 'two instances, one process', processes: 1, instances: 2 },

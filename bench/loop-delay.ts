@@ -1,4 +1,4 @@
-/** How late a loop is: as it was, and by its own doing. */
+/** How late an event loop is: in total, and by its own work. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const SAMPLE_MS = 1;
@@ -9,14 +9,14 @@ export interface Lateness {
   readonly maxMs: number;
 }
 
-/** Node's own sampler, begun. */
+/** Node's own sampler, started. */
 export function startSampler(): ReturnType<typeof monitorEventLoopDelay> {
   const loop = monitorEventLoopDelay({ resolution: SAMPLE_MS });
   loop.enable();
   return loop;
 }
 
-/** The loop of a process that does nothing: what the machine itself is late by. */
+/** The loop of a process that does nothing: how late the machine itself is. */
 export async function idle(seconds: number): Promise<Lateness> {
   const loop = startSampler();
   await new Promise((resolve) => setTimeout(resolve, 1_000 * seconds));
@@ -24,15 +24,15 @@ export async function idle(seconds: number): Promise<Lateness> {
   return lateness(loop);
 }
 
-/** Node records the time between two ticks of its timer: an idle loop would look as late as the timer is long. */
+/** Node records the time between two ticks of its timer, so an idle loop looks late by one period. */
 export function lateness(loop: ReturnType<typeof monitorEventLoopDelay>): Lateness {
   const late = (ns: number): number => Math.max(0, ns / 1e6 - SAMPLE_MS);
   return { p50Ms: late(loop.percentile(50)), p99Ms: late(loop.percentile(99)), maxMs: late(loop.max) };
 }
 
 /**
- * CPU that this thread takes between two ticks of a timer, ms, 99 in 100: how late a loop is by its own doing. What other
- * threads and programs take away in between is not in it, so it holds on a machine that is busy too.
+ * CPU that this thread takes between two ticks of a timer, ms, p99: how late the loop is by its own work. Time taken by other
+ * threads and programs is not in it, so it is valid on a busy machine too.
  */
 export function startTurns(): () => number {
   const turns: number[] = [];

@@ -16,7 +16,7 @@ export interface RoundsOptions {
   readonly frameRecords: number;
 }
 
-/** Drives the path again and again: the cheapest round alone repeats on a machine that others use. */
+/** Drives the path several times: on a shared machine only the cheapest round is repeatable. */
 export async function pathRounds(bench: PathBench, feed: Feed, options: RoundsOptions): Promise<Rounds> {
   const { rounds, records, ...drive } = options;
   const costs: number[] = [];

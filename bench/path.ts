@@ -1,10 +1,10 @@
 /**
- * What the path costs a record, without a broker: `node bench/path.ts [records]`.
+ * CPU per record of the path, without a broker: `node bench/path.ts [records]`.
  *
  * CPU of a process (all its threads) a record: the assembled path over Avro and JSON, with every look-up answered by the
  * cache or by the store, and beside it the same job written by hand with avsc, Map and ONNX Runtime. Each variant has
- * processes of its own, as in production, and they take turns; the best round of each is reported, because whatever else the
- * machine does only adds. The ratios carry over to other machines, the microseconds do not. Reports, and never fails.
+ * processes of its own, as in production, and they take turns; the best round of each is reported, because other work on the
+ * machine can only add. The ratios carry over to other machines, the microseconds do not. Only reports, never fails.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -128,7 +128,7 @@ function report(found: ReadonlyMap<string, Round>): void {
   console.log(`JSON : Avro              ×${ratio('Sluice, JSON, cached', 'Sluice, Avro, cached')}`);
   console.log(`as shipped : cached      ×${ratio('Sluice, Avro, as shipped', 'Sluice, Avro, cached')}`);
   console.log(`not cached : cached      ×${ratio('Sluice, Avro, not cached', 'Sluice, Avro, cached')}`);
-  console.log('\nµs a record within each stage; time, not CPU: a stage that waits counts for as long as it waits');
+  console.log('\nµs a record within each stage (wall time, not CPU: waiting counts)');
   for (const [name, { stages }] of found) {
     const shown = Object.entries(stages).map(([stage, us]) => `${stage} ${us.toFixed(2)}`);
     if (shown.length > 0) console.log(`${name.padEnd(26)} ${shown.join('  ')}`);

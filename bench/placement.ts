@@ -1,10 +1,10 @@
 /**
- * Where the model runs, and what the loop notices of it: `node bench/placement.ts [--core N] [--load 0.85] [--seconds 8] [--rounds 2]`.
+ * Where the model runs, and how late that makes the event loop: `node bench/placement.ts [--core N] [--load 0.85] [--seconds 8] [--rounds 2]`.
  *
- * The heavy workload (a 1-D CNN, 0.15 ms a row, Avro records of 8 KB) through the assembled path without a broker, on one core where
- * taskset is to be had, in a process of its own each time. First a flood, for what a record costs in all; then
- * records come at `--load` of that, at the times they are meant to, and Node's own sampler says how late the loop is: as late as a heartbeat, an acknowledgement
- * or a scrape would be. Rounds take turns; the round of the least p99 is shown, because other work only adds.
+ * The heavy workload (a 1-D CNN, 0.15 ms a row, Avro records of 8 KB) through the assembled path without a broker, on one core if
+ * taskset is available, each time in a process of its own. First a flood, for the total cost of a record; then
+ * records come at `--load` of that rate, at their intended times, and Node's own sampler says how late the loop is: as late as a heartbeat, an acknowledgement
+ * or a scrape would be. Variants take turns; the round with the lowest p99 is shown, because other work can only add.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ const POOL = 64;
 /** More than any machine can take. */
 const FLOOD = 50_000;
 const WARM_MS = 3_000;
-/** … and no more than this, records a second. */
+/** … but no more than this, records a second. */
 const QUIET = 4_000;
 const TICK_MS = 2;
 /** As a source cuts them: 256 KiB. */
@@ -56,10 +56,10 @@ const USAGE = `node bench/placement.ts [--core N] [--load SHARE] [--seconds N] [
 
 The heavy model inline and in a thread, at a share of what the machine can do: how late the loop and the records are.
 
-  --core N       keeps each run to this core, where taskset is to be had
-  --load SHARE   of the rate that a flood comes to (0.85)
-  --seconds N    a run (8)
-  --rounds N     the best of so many counts (2)`;
+  --core N       pins each run to this core, if taskset is available
+  --load SHARE   share of the rate that a flood reaches (0.85)
+  --seconds N    length of a run (8)
+  --rounds N     rounds; the best one counts (2)`;
 const { options: args } = readOptions(USAGE, {
   core: { type: 'string' },
   load: { type: 'string', default: '0.85' },
@@ -117,7 +117,7 @@ async function measure(model: string, perSecond: number, seconds: number): Promi
   let result: Measured | undefined;
   const batches = telemetry.histogram('sluice_batch_rows');
 
-  /** All that is due goes as one frame; what is late stays due. At half the rate first, until the code is compiled. */
+  /** Everything due goes as one frame; late records stay due. At half the rate first, until the code is compiled. */
   async function feed(listener: SourceListener): Promise<void> {
     let sent = 0;
     async function pace(rate: number, forMs: number): Promise<void> {

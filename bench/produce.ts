@@ -11,20 +11,20 @@ import { startServices } from '../test/integration/services.ts';
 import { positive, readOptions } from './harness/options.ts';
 
 /**
- * What a record costs from the rows of a slab to the bytes of a Produce request: our writer, and the client's encoder, on the same
+ * CPU per record from the rows of a slab to the bytes of a Produce request: our writer, and the client's encoder, on the same
  * rows in the same process: `node bench/produce.ts [--rows 1000] [--value 24] [--no-headers]`. CPU time, best of several rounds.
  *
- * With `--kafka` also through the sink to a real broker and back to the acknowledgement: socket, client and all, four partitions at a
+ * With `--kafka`, also through the sink to a real broker and back to the acknowledgement, including socket and client: four partitions at a
  * time, ours and the stock client in turns.
  */
 const USAGE = `node bench/produce.ts [--rows N] [--value BYTES] [--no-headers] [--kafka]
 
 CPU a record from the rows of a slab to the bytes of a Produce request, by Sluice's writer and by the client's.
 
-  --rows N        rows a request (1000)
-  --value BYTES   of each value (24)
+  --rows N        rows per request (1000)
+  --value BYTES   size of each value (24)
   --no-headers    without the two headers
-  --kafka         also to a real broker and back to the acknowledgement; it is started, as the integration tests do`;
+  --kafka         also to a real broker and back to the acknowledgement; starts one, as the integration tests do`;
 const { options } = readOptions(USAGE, {
   rows: { type: 'string', default: '1000' },
   value: { type: 'string', default: '24' },

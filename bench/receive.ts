@@ -5,8 +5,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { openSocket, takeResponsesWhole } from '../src/adapters/kafka/client/sockets.ts';
 
 /**
- * What a megabyte of responses costs from the socket to the client's decoder, with sockets of the client and with ours, in one
- * run: `node bench/receive.ts`. Processor time of this process; the broker is a child that sends zeros.
+ * CPU per megabyte of responses from the socket to the client's decoder, with the client's sockets and with ours, in one
+ * run: `node bench/receive.ts`. Processor time of this process; the broker is a child process that sends zeros.
  */
 const MEBI = 1 << 20;
 const ROUNDS = 8;

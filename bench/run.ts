@@ -1,8 +1,8 @@
 /**
- * Sluice beside other ways to do the same: `npm run bench -- --help` says how to ask.
+ * Sluice beside other ways to do the same job; usage: `npm run bench -- --help`.
  *
- * Real Kafka on this machine; contestants on one core, broker and generator on another, where there are two. Progress goes to
- * stderr, tables to stdout. Reports, and fails only where Sluice does; a peer that cannot run is left out with a line.
+ * Real Kafka on this machine; contestants on one core, broker and generator on another, if there are two. Progress goes to
+ * stderr, tables to stdout. Only reports, and fails only if Sluice does; a peer that cannot run is left out with a line that says why.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
@@ -38,18 +38,18 @@ scripts of the integration tests), and prints tables of ratios. Microseconds are
 
 Options:
   --quick          light, drained, one round, beside kafkajs-batch
-  --workload A,B   light, if not given; see below
-  --peers A,B      all that can run here, if not given
-  --mode A,B       drain, if not given
-  --batch N        rows a model run of the peers that batch; each workload has its own
-  --rounds N       each contestant's turns (3)
-  --records N      the backlog; each workload has its own
-  --rate N         records a second of paced mode; each workload has its own
-  --load A,B       paced at these shares, %, of the rate at which each contestant itself drained (drains first)
-  --seconds N      how long paced mode goes on (20)
-  --json           JSON in place of tables
-  --svg FILE       a chart of the first workload
-  --guard          compares with bench/guard.json
+  --workload A,B   workloads, see below (light)
+  --peers A,B      peers to compare with (all that can run here)
+  --mode A,B       modes, see below (drain)
+  --batch N        rows per model run of the peers that batch (the workload's own)
+  --rounds N       rounds of each contestant (3)
+  --records N      size of the backlog (the workload's own)
+  --rate N         records a second in paced mode (the workload's own)
+  --load A,B       paced mode at these shares, %, of the rate at which each contestant drained (drains first)
+  --seconds N      length of paced mode (20)
+  --json           JSON instead of tables
+  --svg FILE       write a chart of the first workload
+  --guard          compare with bench/guard.json
 
 Workloads:
 ${listed([...WORKLOADS.values()].map(({ name, what }) => [name, what] as const))}

@@ -23,7 +23,7 @@ export interface Allocations {
 /** Functions of this project, generated ones included, as `where` shows them. */
 export const OWN_CODE = / src\/|<generated>/;
 
-/** Every allocation on the heap between now and the call of what this resolves with, those collected meanwhile too. */
+/** Samples every heap allocation until the function that this resolves with is called, including those collected meanwhile. */
 export async function startSampling(leastBytes = 0): Promise<() => Promise<Allocations[]>> {
   const session = new Session();
   session.connect();
@@ -44,8 +44,8 @@ export function total(rows: readonly Allocations[], of: 'bytes' | 'objects'): nu
 }
 
 /**
- * Most bytes first. Counts are exact with a sampling interval of one byte only. Numbers that V8 boxes (16 bytes) are
- * left out with `leastBytes` above that: code that is not yet optimised boxes what the same code optimised does not.
+ * Most bytes first. Counts are exact only with a sampling interval of one byte. `leastBytes` above 16 leaves out numbers that V8
+ * boxes (16 bytes): code that is not yet optimised boxes numbers that the optimised code does not.
  */
 function byFunction(profile: AllocationProfile, leastBytes: number): Allocations[] {
   const places = new Map<number, string>();
@@ -70,7 +70,7 @@ function byFunction(profile: AllocationProfile, leastBytes: number): Allocations
   return [...found.values()].sort((one, other) => other.bytes - one.bytes);
 }
 
-/** Built-ins have no file: they are shown with who called them. */
+/** Built-ins have no file: they are shown with their caller. */
 function placeOf({ callFrame }: ProfileNode, caller: string): string {
   const { functionName, url, lineNumber } = callFrame;
   const name = functionName === '' ? '(anonymous)' : functionName;

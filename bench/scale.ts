@@ -1,8 +1,8 @@
 /**
- * What more instances bring: `node bench/scale.ts --help`.
+ * What more instances gain: `node bench/scale.ts --help`.
  *
- * One backlog on real Kafka, drained by 1, 2 and 4 processes, members of one group. As many cores as there are limit it: on two, with one of
- * them the broker's, it shows what an instance more costs, not what it brings; the head of the table says which cores are whose.
+ * One backlog on real Kafka, drained by 1, 2 and 4 processes, members of one group. The number of cores limits what it shows: on two, with one of
+ * them the broker's, it shows what another instance costs, not what it gains; the head of the table says which cores are whose.
  */
 import { availableParallelism } from 'node:os';
 import { CONTESTANTS } from './harness/contestants.ts';
@@ -19,10 +19,10 @@ const USAGE = `node bench/scale.ts [--records N] [--workload NAME] [--ways 1,2,4
 Drains a backlog with 1, 2 and 4 instances, a process each, and prints rate, rate beside that of the first way, CPU a record and
 resident memory. The input has ${PARTITIONS} partitions, so that more than ${PARTITIONS} instances have nothing more to do.
 
-  --records N           of the backlog (4,000,000 of light; a workload's own number of others)
+  --records N           size of the backlog (4,000,000 for light; the workload's own for others)
   --workload NAME       ${[...WORKLOADS.keys()].join(', ')} (light)
   --ways LIST           numbers of instances, in this order (1,2,4)
-  --threads             instances in one process (run --instances N) in place of a process each
+  --threads             instances in one process (run --instances N) instead of a process each
   --cores LIST          cores that all instances share, as taskset names them (0; all but the last two of a larger machine)
   --harness-cores LIST  cores of broker and harness (1; the last two of a larger machine)`;
 

@@ -1,10 +1,10 @@
 /**
- * The second level of the feature cache: what a look into Redis takes and costs, by how many rows a frame lacks, and what a
- * frame waits for while Redis hangs. Needs redis-server; it is started here, on the loopback.
+ * The second level of the feature cache: time and CPU of a look-up in Redis, by the number of rows that a frame lacks, and how long
+ * a frame waits while Redis hangs. Needs redis-server, and starts it on the loopback.
  *
  *   node bench/second-level.ts
  *
- * Rows of 15 numbers and one view. Times are of the whole look with the rows copied; costs are of the process's own processor time.
+ * Rows of 15 numbers and one view. Times are those of the whole look-up, copying the rows included; costs are the process's own processor time.
  */
 import { createRedisSharedCache } from '../src/adapters/redis/shared-cache.ts';
 import { createSystemClock } from '../src/kernel/system-clock.ts';

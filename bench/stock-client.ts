@@ -2,7 +2,7 @@
  * The stock client alone, as a child of bench/kafka.ts: `node bench/stock-client.ts BROKERS FROM TO RECORDS plain|headers`.
  * Consumes a topic in batches and produces the same keys and values, with the settings and chunk size of Sluice's sink;
  * `headers` adds headers as large as those that Sluice's outputs carry. Prints the µs of CPU a record between the first tenth
- * and the last twentieth, when everything is warm and nothing waits for more records.
+ * and the last twentieth, when everything is warm and nothing waits for records.
  */
 import { randomUUID } from 'node:crypto';
 import { type IHeaders, Kafka, logLevel } from 'kafkajs';

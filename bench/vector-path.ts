@@ -1,7 +1,7 @@
 /**
- * What wide vectors cost a record, without a broker: `node bench/vector-path.ts [avro|json] [records] [frameBytes]`.
- * CPU of the process (all its threads), the best of some rounds, and where the time goes by stage; the two ends cost a frame's
- * work only. With `--cpu-prof` in front of the file, a profile of it. Reports, and never fails.
+ * CPU per record of wide vectors, without a broker: `node bench/vector-path.ts [avro|json] [records] [frameBytes]`.
+ * CPU of the process (all its threads), the best of several rounds, and the time within each stage; the two ends cost work per
+ * frame only. `node --cpu-prof bench/vector-path.ts` also writes a profile. Only reports, never fails.
  */
 import { createVectorBench } from './in-process.ts';
 import { pathRounds } from './path-rounds.ts';

@@ -1,4 +1,4 @@
-/** The vector workloads for benches without a broker: 784 floats a record, as Avro (3 KB) or JSON (8 KB), of their own records. */
+/** The vector workloads for benches without a broker: 784 floats a record, as Avro (3 KB) or JSON (8 KB), with records of their own. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Feed } from './ends.ts';

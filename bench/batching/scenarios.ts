@@ -1,7 +1,7 @@
 import { seeded } from '../../test/fixtures/random.ts';
 import { type Arrivals, type Executor, normal } from './simulation.ts';
 
-/** What arrives, and what it is run by. Sizes up to 1,024 rows; `line` takes a + c·b. */
+/** Arrival patterns and executors. Sizes up to 1,024 rows; `line` takes a + c·b. */
 export const MAX_BATCH = 1024;
 
 function line(name: string, fixedMs: number, perRowMs: number, budgetMs: number): Executor {
@@ -21,7 +21,7 @@ export const EXECUTORS: readonly Executor[] = [
   },
 ];
 
-/** Rows a ms at most, without noise, in runs of which two fit into the budget: who just misses one has to wait for it. */
+/** Highest rows per ms, without noise, in runs of which two fit into the budget: a row that just misses one waits for it. */
 export function capacityPerMs({ runMs, budgetMs }: Executor): number {
   let best = 0;
   for (let rows = 1; rows <= MAX_BATCH && 2 * runMs(rows) <= budgetMs; rows++)
@@ -32,10 +32,10 @@ export function capacityPerMs({ runMs, budgetMs }: Executor): number {
 export const PATTERNS = ['poisson', 'burst', 'chunked'] as const;
 export type Pattern = (typeof PATTERNS)[number];
 
-/** A burst: so long in each second, at so many times the mean rate. */
+/** A burst: its length in each second, and its multiple of the mean rate. */
 const BURST_MS = 200;
 const BURST_FACTOR = 1.5;
-/** A fetch brings what came to one of four partitions since the one before, so many ms ago, give or take. */
+/** A fetch brings what reached one of four partitions since its last fetch, about this many ms ago. */
 const FETCH_MS = 10;
 const PARTITIONS = 4;
 
@@ -60,7 +60,7 @@ export function arrivalsOf(pattern: Pattern, perMs: number, durationMs: number, 
       dueMs[partition] = at + FETCH_MS * (0.6 + 0.8 * random());
     }
   } else {
-    // Rows that come within a small step come at once: fewer events, the same counts.
+    // Rows within a small step arrive together: fewer events, the same counts.
     const stepMs = Math.min(1, Math.max(0.05, 0.5 / perMs));
     for (let at = 0; at < durationMs; at += stepMs) {
       const inBurst = at % 1_000 < BURST_MS;

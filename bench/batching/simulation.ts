@@ -4,15 +4,15 @@ import { nextBatch } from '../../src/batching/policy.ts';
 import { seeded } from '../../test/fixtures/random.ts';
 
 /**
- * One executor, a queue of rows, and a rule that says when a batch leaves: by events, without a clock. The rule of Sluice is
- * the shipped code, with its own model of the executor, learned in the run; a fixed rule has a size and a delay.
+ * One executor, a queue of rows, and a rule that says when a batch leaves; simulated by events, without a clock. Sluice's rule is
+ * the shipped code, with its own model of the executor, learned during the run; a fixed rule has a size and a delay.
  *
- * Promise: the same seed gives the same run, and rules that are compared see the same arrivals and the same standstills.
- * Limits: rows of one arrival count as come at once; the time that deciding takes is none.
+ * Promise: the same seed gives the same run, and rules that are compared see the same arrivals and the same stalls.
+ * Limits: rows of one arrival come at the same moment; deciding takes no time.
  */
 export interface Executor {
   readonly name: string;
-  /** What a run of so many rows takes without noise, ms. */
+  /** Time of a run of this many rows without noise, ms. */
   readonly runMs: (rows: number) => number;
   /** For waiting and running together, ms. */
   readonly budgetMs: number;
@@ -26,7 +26,7 @@ export interface Arrivals {
 export interface Outcome {
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Share of rows that were done after the budget. */
+  /** Share of rows that finished after the budget. */
   readonly misses: number;
   /** Share of the time in which the executor ran. */
   readonly busy: number;
@@ -42,14 +42,14 @@ export interface Play {
   readonly rule: Rule;
   readonly seed: number;
   readonly maxBatch: number;
-  /** Rows that came before are run, and not counted. */
+  /** Rows that arrive earlier are run but not counted. */
   readonly countFromMs: number;
-  /** From here on a run takes so many times as long. */
+  /** From this time on, a run takes this many times as long. */
   readonly slower?: { readonly fromMs: number; readonly factor: number };
 }
 
 const NOISE = 0.12;
-/** Every so often, on average, the machine stands still for so long. */
+/** The machine stalls this long, at this mean interval. */
 const STALL_EVERY_MS = 1_500;
 const STALL_MS = 6;
 

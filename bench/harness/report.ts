@@ -43,7 +43,7 @@ export function tables({ workload, rows }: Result): string {
 function drainTable(rows: readonly Row[]): string[] {
   const sluice = bestDrain(rows.find(({ contestant }) => contestant.name === 'sluice'));
   const lines = [
-    '| drain | CPU, µs a record | × Sluice | records/s | × Sluice | peak RSS, MiB | spread of the rounds |',
+    '| drain | CPU, µs a record | CPU × Sluice | records/s | rate × Sluice | peak RSS, MiB | CPU, least – most of the rounds |',
     '|---|---|---|---|---|---|---|',
   ];
   for (const row of rows) {
@@ -68,7 +68,7 @@ function drainTable(rows: readonly Row[]): string[] {
 
 function pacedTable(rows: readonly Row[]): string[] {
   const lines = [
-    '| paced | records/s | p50, ms | p99, ms | p99.9, ms | misses | CPU, µs a record | peak RSS, MiB | loop delay p99, ms | generator late, ms |',
+    '| paced | records/s | p50, ms | p99, ms | p99.9, ms | misses | CPU, µs a record | peak RSS, MiB | loop delay p99, ms | generator late at worst, ms |',
     '|---|---|---|---|---|---|---|---|---|---|',
   ];
   for (const row of rows) {
