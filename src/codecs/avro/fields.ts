@@ -22,7 +22,7 @@ const PARTS = ['number', 'string'] as const;
 
 type ScalarKind = 'number' | 'long' | 'string' | 'vector';
 
-/** The fields of a schema (parsed JSON) in order. Throws `contract-broken` where it is not a record schema. */
+/** The fields of a schema (parsed JSON) in order. Throws `contract-broken` if it is not a record schema. */
 export function fieldsOf(schema: unknown): readonly FieldSummary[] {
   return parseAvroRecord(schema).fields.map(summaryOf);
 }

@@ -111,7 +111,7 @@ export const MATH: readonly FunctionSpec[] = [
   ),
   two(
     'floorDiv(x, n)',
-    'Whole quotient, rounded down, never towards 0.',
+    'Whole quotient, rounded down, not towards 0.',
     '⌊x/n⌋',
     ['floorDiv(-1, 60000)', -1],
     (x, n) => `Math.floor(${x} / ${n})`,

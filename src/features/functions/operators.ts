@@ -89,7 +89,7 @@ export const SAME_HELPER = [
 
 const isTrue = (x: string): string => `(${x} === ${x} && ${x} !== 0)`;
 
-const LOGIC = 'Any number but 0 is true.';
+const LOGIC = 'Any number except 0 is true.';
 
 /** Operators, by their names in the syntax tree; `u-` is the sign before a number. */
 export const OPERATORS: readonly FunctionSpec[] = [
@@ -108,7 +108,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
     {
       name: '&&',
       signature: 'x && y',
-      doc: `Both: 1 or 0. ${LOGIC}`,
+      doc: `Whether both sides are true: 1 or 0. ${LOGIC}`,
       formula: 'x ∧ y',
       missing: '0 if one side is 0; otherwise a missing side gives missing.',
       example: { expression: '0 && 0 / 0', gives: 0 },
@@ -120,7 +120,7 @@ export const OPERATORS: readonly FunctionSpec[] = [
     {
       name: '||',
       signature: 'x || y',
-      doc: `At least one of both: 1 or 0. ${LOGIC}`,
+      doc: `Whether at least one side is true: 1 or 0. ${LOGIC}`,
       formula: 'x ∨ y',
       missing: '1 if one side is true; otherwise a missing side gives missing.',
       example: { expression: '0 / 0 || 1', gives: 1 },

@@ -113,7 +113,7 @@ export const TEXTS: readonly FunctionSpec[] = [
     name: 'text',
     signature: 'text(union)',
     doc: 'The text in a union of text and other types, as an argument for functions of text; a text is unchanged.',
-    formula: 'x where it is text',
+    formula: 'x if it is text',
     missing: 'Missing if the union holds something else.',
     example: { expression: 'length(text(event.city))', gives: 6, given: { city: 'Zürich' } },
     build: (call) => {

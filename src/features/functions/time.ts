@@ -48,7 +48,9 @@ const day = (ms: string): string => `Math.floor(${ms} / ${DAY_MS})`;
 const rest = (x: string, n: number): string => `(${x} - ${n} * Math.floor(${x} / ${n}))`;
 
 export const TIME: readonly FunctionSpec[] = [
-  part('dayOfWeek', 'Monday 0 to Sunday 6.', '(⌊ms / 86400000⌋ + 3) mod 7', 6, (ms) => rest(`(${day(ms)} + 3)`, 7)),
+  part('dayOfWeek', 'Day of the week, Monday 0 to Sunday 6.', '(⌊ms / 86400000⌋ + 3) mod 7', 6, (ms) =>
+    rest(`(${day(ms)} + 3)`, 7),
+  ),
   part('hour', 'Hour of the day, 0 to 23.', '⌊ms / 3600000⌋ mod 24', 20, (ms) =>
     rest(`Math.floor(${ms} / 3600000)`, 24),
   ),
@@ -63,7 +65,7 @@ export const TIME: readonly FunctionSpec[] = [
   ),
   part(
     'isWeekend',
-    'Whether it is Saturday or Sunday: 1 or 0.',
+    'Whether the day is Saturday or Sunday: 1 or 0.',
     '1 if dayOfWeek ≥ 5, else 0',
     1,
     (ms) => `Math.floor((${rest(`(${day(ms)} + 3)`, 7)}) / 5)`,
