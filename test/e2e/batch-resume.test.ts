@@ -185,6 +185,9 @@ for (const [name, input, dead] of [
       said.push(stderr);
       assert.equal(bySource(await readTopic(stack.env.KAFKA_BROKERS, name)).size, published);
     }
-    assert.match(said[0], /^going on behind .* what the broker was sent and had not appended by now comes twice$/m);
+    assert.match(
+      said[0],
+      /^resuming after .* records that the broker had received but not yet appended are published twice$/m,
+    );
   });
 }

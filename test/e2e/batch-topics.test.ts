@@ -129,13 +129,13 @@ test('a job of every night that resumes hears that there is nothing left, and wh
     sender.send({ topic: 'nightly', messages: lines.slice(0, count).map((value) => ({ value, partition: 1 })) });
   await send(20);
   assert.match((await batch(options)).stderr, /^20 predictions in /);
-  assert.match((await batch(options)).stderr, /nightly\.jsonl is whole, .*\.jsonl\n20 predictions in /);
+  assert.match((await batch(options)).stderr, /nightly\.jsonl is complete, .*\.jsonl\n20 predictions in /);
   await send(7);
   const { stderr } = await batch(options);
   await sender.disconnect();
   assert.match(
     stderr,
-    /is whole, and nothing is left to do .*; topic nightly has 7 offsets more by now, which another batch reads\n20 /,
+    /is complete, and nothing is left to do .*; topic nightly has 7 offsets more by now, for another batch\n20 /,
   );
 });
 
@@ -258,7 +258,7 @@ test('what does not go together, or is not there, is wrong usage or a failure th
     [{ input: EVENTS, output: 'kafka:hello.flights' }, 2, /is the input of .*; give another topic/],
     [{ 'dead-letters': 'kafka:x' }, 2, /dead letters of a batch go to a file; give --dead-letters FILE/],
     [{ from: 'soon' }, 2, /--from: "soon" is none of: earliest, /],
-    [{ from: 'latest' }, 2, /--from latest: a batch ends where the topic ends when it begins/],
+    [{ from: 'latest' }, 2, /--from latest: a batch reads up to the end that the topic has at the start/],
     [{ to: 'earliest' }, 2, /--to earliest: there is nothing before that/],
     [{ from: '20', to: '10' }, 2, /--from 20 is not before --to 10; correct --from or --to \(--to is not included\)/],
     [{ from: '0:20', to: '0:10' }, 2, /of hello\.flights\/0, --from is offset 20 and --to is offset 10; correct/],

@@ -160,6 +160,6 @@ test('what was deleted before it was read is no part of a batch, and --resume sa
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /cannot go on: offsets 5 to 19 of purged\/1 are still to be read, and it holds offsets 10 to 19; leave out --resume/,
+    /cannot resume: offsets 5 to 19 of purged\/1 are still to be read, but it holds offsets 10 to 19; leave out --resume/,
   );
 });

@@ -21,7 +21,7 @@ export async function answeredSince(
     if (from > end) {
       throw new SluiceError(
         'usage-invalid',
-        `topic "${topic}" is not the one that this batch began to write to: partition ${partition} ends at offset ${end}, and went to ${from}; leave out --resume to begin anew`,
+        `topic "${topic}" is not the one that this batch wrote to: partition ${partition} ends at offset ${end}, but had reached ${from}; leave out --resume to start over`,
       );
     }
     await look.log.read(topic, partition, { from: Math.max(start, from), to: end }, ({ headers }) => {

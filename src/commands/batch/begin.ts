@@ -50,7 +50,7 @@ export async function begin(
   // A finished batch may be followed by another, for example with the next night's input.
   const other = found?.whole === true ? difference(found.identity, identity) : undefined;
   if (other !== undefined)
-    tell(`${endText(output)} is whole, and the ${other} is another one; begun anew`, options, io);
+    tell(`${endText(output)} is complete, and the ${other} has changed; starting over`, options, io);
   const saved = other === undefined ? found : undefined;
   if (output.kind === 'topic' && plan.topology.flow.delivery === 'exactly-once') {
     tell(
@@ -67,11 +67,11 @@ export async function begin(
     const ranges = new Map(Object.entries(saved.ranges ?? {}).map(([k, range]) => [Number(k), range]));
     const done = counted(settledOf(saved.counts), 'record');
     if (isDone(saved, options.limit)) {
-      const anew = `to score again leave out --resume, or remove ${place.file}${output.kind === 'file' ? ` and ${output.file}` : ''}`;
+      const anew = `to score it again, leave out --resume, or remove ${place.file}${output.kind === 'file' ? ` and ${output.file}` : ''}`;
       const behind = extents && (options.to ?? 'latest') === 'latest' ? offsetsBehind(saved, extents) : 0;
-      const more = `; topic ${saved.name} has ${counted(behind, 'offset')} more by now, which another batch reads`;
+      const more = `; topic ${saved.name} has ${counted(behind, 'offset')} more by now, for another batch`;
       tell(
-        `${endText(output)} is whole, and nothing is left to do (${done} are done, by ${place.file}); ${anew}${behind > 0 ? more : ''}`,
+        `${endText(output)} is complete, and nothing is left to do (${done} done, according to ${place.file}); ${anew}${behind > 0 ? more : ''}`,
         options,
         io,
       );
@@ -79,12 +79,12 @@ export async function begin(
     }
     const going = { ...saved, limit: limitOf(options), whole: false };
     if (look === undefined || output.kind === 'file') {
-      tell(`going on behind ${done} that are done, by ${place.file}`, options, io);
+      tell(`resuming after ${done}, according to ${place.file}`, options, io);
       return { place, nothingLeft: false, bookmark: going, ranges, answered: undefined };
     }
     const { answered, count } = await answeredSince(look, output.topic, saved, plan.bundle.label);
     tell(
-      `going on behind ${done} that are done, by ${place.file}, and ${count} behind it that ${endText(output)} has; what the broker was sent and had not appended by now comes twice`,
+      `resuming after ${done}, according to ${place.file}, and ${count} after that already in ${endText(output)}; records that the broker had received but not yet appended are published twice`,
       options,
       io,
     );
@@ -92,7 +92,7 @@ export async function begin(
     return { place, nothingLeft: false, bookmark: { ...going, counts }, ranges, answered };
   }
   if ('file' in place && !options.resume && leftBehind(place.file)) {
-    tell(`${place.file} is of a run that did not end; begun anew (--resume would have gone on)`, options, io);
+    tell(`${place.file} is from an unfinished run; starting over (--resume would have continued it)`, options, io);
   }
   const ranges =
     look && input.kind === 'topic' ? await rangesOf(options, input.topic, look, io.clock.wallMs()) : new Map();

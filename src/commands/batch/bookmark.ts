@@ -87,7 +87,7 @@ export function readBookmark(file: string): Bookmark | undefined {
   if (found !== undefined) return found;
   throw new SluiceError(
     'file-invalid',
-    `${file} is no bookmark that this version of batch wrote; remove it, and leave out --resume to begin anew`,
+    `${file} is not a bookmark of this version of batch; remove it, and leave out --resume to start over`,
   );
 }
 

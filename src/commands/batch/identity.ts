@@ -49,7 +49,7 @@ export function checkIdentity(was: Identity, is: Identity, { file, what }: { fil
   if (name === undefined) return;
   throw new SluiceError(
     'usage-invalid',
-    `cannot go on with ${what}: the ${name} was (${was[name] ?? 'none'}) when it was begun, and is (${is[name] ?? 'none'}), by ${file}; bring the old one back, or leave out --resume to begin anew`,
+    `cannot resume ${what}: the ${name} was (${was[name] ?? 'none'}) when the batch began, and is now (${is[name] ?? 'none'}), according to ${file}; restore the old one, or leave out --resume to start over`,
   );
 }
 

@@ -19,7 +19,9 @@ export async function rangesOf(
   const first = parseBound('--from', from ?? 'earliest', nowMs);
   const last = parseBound('--to', to ?? 'latest', nowMs);
   if (first.kind === 'latest') {
-    throw nothing('--from latest: a batch ends where the topic ends when it begins, and there is nothing behind that');
+    throw nothing(
+      '--from latest: a batch reads up to the end that the topic has at the start, so there would be nothing to read',
+    );
   }
   if (last.kind === 'earliest') throw nothing('--to earliest: there is nothing before that');
   const extents = new Map((await look.extents(topic)).entries());

@@ -22,7 +22,7 @@ export function savedBookmark(place: BookmarkPlace, { resume, output }: ResumeOp
   if (size === 0) return undefined;
   throw new SluiceError(
     'usage-invalid',
-    `--resume: ${output.file} has no ${place.file} beside it: it is whole, or no batch wrote it; leave out --resume to write it anew`,
+    `--resume: ${output.file} has no ${place.file} beside it: it is complete, or no batch wrote it; leave out --resume to write it again`,
   );
 }
 
@@ -51,10 +51,10 @@ export function checkResume(saved: Bookmark, is: Identity, file: string, options
     if (path === undefined || bytes === 0) continue;
     const size = statSync(path, { throwIfNoEntry: false })?.size;
     if (size !== undefined && size >= bytes) continue;
-    const has = size === undefined ? 'is not there any more' : `has ${size} bytes`;
+    const has = size === undefined ? 'no longer exists' : `has ${size} bytes`;
     throw new SluiceError(
       'usage-invalid',
-      `cannot go on with ${what}: ${path} ${has}, and the batch had written ${bytes}, by ${file}; bring it back, or leave out --resume to begin anew`,
+      `cannot resume ${what}: ${path} ${has}, but the batch had written ${bytes} bytes, according to ${file}; restore it, or leave out --resume to start over`,
     );
   }
 }
@@ -65,10 +65,10 @@ export function checkRest(saved: Bookmark, topic: string, extents: readonly Exte
     const next = saved.next[partition];
     const extent = extents[Number(partition)];
     if (next >= to || (extent !== undefined && next >= extent.start && to <= extent.end)) continue;
-    const there = extent === undefined ? 'is not there any more' : extentText(extent);
+    const there = extent === undefined ? 'no longer exists' : extentText(extent);
     throw new SluiceError(
       'usage-invalid',
-      `cannot go on: offsets ${next} to ${to - 1} of ${topic}/${partition} are still to be read, and it ${there}; leave out --resume to begin anew with what there is`,
+      `cannot resume: offsets ${next} to ${to - 1} of ${topic}/${partition} are still to be read, but it ${there}; leave out --resume to start over with what there is`,
     );
   }
 }

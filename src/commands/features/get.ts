@@ -60,7 +60,7 @@ export async function featuresGet(options: FeaturesGetOptions, io: Io): Promise<
     );
   }
   if ((options.keys.length === 0) === (options.event === undefined)) {
-    throw new SluiceError('usage-invalid', 'give row keys, such as ORD#LGA, or --event FILE to make them of events');
+    throw new SluiceError('usage-invalid', 'give row keys, such as ORD#LGA, or --event FILE to make them from events');
   }
   const reads = chosen(loaded, options);
   const store = storeOf(loaded, reads, options, io);

@@ -220,8 +220,8 @@ function say(made: Made, bundleFile: string, { json }: InitOptions, { stdout, st
   if (!ready) {
     stderr.write(`\n${formatFindings(findings)}\nNot ready yet. In ${bundleFile}:\n`);
     for (const what of missing) stderr.write(`  ${what}\n`);
-    if (missing.length === 0) stderr.write('  what stands above\n');
-  } else stderr.write('\nIt fits. Whether its columns are those that the model was trained on, you must say.\n');
+    if (missing.length === 0) stderr.write('  correct the findings above\n');
+  } else stderr.write('\nIt fits. Make sure that its columns are those that the model was trained on.\n');
   for (const what of unreadable) stderr.write(`Left out of the predictions: ${what}\n`);
   stderr.write(`Next:\n${next.map((command) => `  $ ${command}\n`).join('')}`);
 }

@@ -126,7 +126,7 @@ export function rangesFrom(
     if (from > end) {
       const next = start === 0 ? 0 : end;
       stderr.write(
-        `${topic}/${partition} ends at offset ${end}, and was read up to ${from}: made anew, or cut; on from ${next}\n`,
+        `${topic}/${partition} ends at offset ${end}, and was read up to ${from}: recreated or truncated; continuing from ${next}\n`,
       );
       from = next;
     }

@@ -51,13 +51,13 @@ for (const [name, options] of [
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
-      new RegExp(`^going on behind ${next[0]} records that are done, by .*\\.bookmark\n500 predictions in `),
+      new RegExp(`^resuming after ${next[0]} records, according to .*\\.bookmark\n500 predictions in `),
     );
     assert.equal(readFileSync(output, 'utf8'), whole);
     const again = await run(output, '--resume');
     assert.match(
       again.stderr,
-      /^(.*\.jsonl) is whole, and nothing is left to do \(500 records are done, by (\1\.bookmark)\); to score again leave out --resume, or remove \2 and \1\n500 predictions in /,
+      /^(.*\.jsonl) is complete, and nothing is left to do \(500 records done, according to (\1\.bookmark)\); to score it again, leave out --resume, or remove \2 and \1\n500 predictions in /,
     );
     assert.deepEqual([again.code, readFileSync(output, 'utf8')], [0, whole]);
   });
@@ -70,7 +70,7 @@ test('a whole output of another input is begun anew by --resume, as by no word',
   const { code, stderr } = await run(output, '--resume');
   writeFileSync(INPUT, EVENTS);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^.*nightly\.jsonl is whole, and the input is another one; begun anew\n100 predictions in /);
+  assert.match(stderr, /^.*nightly\.jsonl is complete, and the input has changed; starting over\n100 predictions in /);
   assert.equal(readFileSync(output, 'utf8'), whole.split('\n').slice(0, 100).join('\n').concat('\n'));
 });
 
@@ -135,7 +135,7 @@ test('without --resume a batch that did not end is begun anew, which is said', a
   const { stderr } = await run(output);
   assert.match(
     stderr,
-    /^.*anew\.jsonl\.bookmark is of a run that did not end; begun anew \(--resume would have gone on\)\n500 /,
+    /^.*anew\.jsonl\.bookmark is from an unfinished run; starting over \(--resume would have continued it\)\n500 /,
   );
   assert.equal(readFileSync(output, 'utf8'), whole);
 });
@@ -144,7 +144,7 @@ const changes: readonly (readonly [string, (output: string) => void, RegExp])[] 
   [
     'another input',
     () => writeFileSync(INPUT, `${EVENTS}${EVENTS}`),
-    /cannot go on with .*: the input was \(.*in\.jsonl, \d+ bytes of .*\) when it was begun, and is \(.*\), by .*\.bookmark; bring the old one back, or leave out --resume to begin anew/,
+    /cannot resume .*: the input was \(.*in\.jsonl, \d+ bytes of .*\) when the batch began, and is now \(.*\), according to .*\.bookmark; restore the old one, or leave out --resume to start over/,
   ],
   ['an input that was touched', () => utimesSync(INPUT, 1, 1), /the input was /],
   [
@@ -155,18 +155,22 @@ const changes: readonly (readonly [string, (output: string) => void, RegExp])[] 
   [
     'a shorter output',
     (output) => writeFileSync(output, '{}\n'),
-    /\.jsonl has 3 bytes, and the batch had written \d+, by /,
+    /\.jsonl has 3 bytes, but the batch had written \d+ bytes, according to /,
   ],
-  ['no output', (output) => rmSync(output), /\.jsonl is not there any more, and the batch had written \d+, by /],
+  [
+    'no output',
+    (output) => rmSync(output),
+    /\.jsonl no longer exists, but the batch had written \d+ bytes, according to /,
+  ],
   [
     'no bookmark',
     (output) => rmSync(`${output}.bookmark`),
-    /--resume: .*\.jsonl has no .*\.bookmark beside it: it is whole, or no batch wrote it; leave out --resume/,
+    /--resume: .*\.jsonl has no .*\.bookmark beside it: it is complete, or no batch wrote it; leave out --resume/,
   ],
   [
     'a bookmark that is none',
     (output) => writeFileSync(`${output}.bookmark`, '{'),
-    /\.bookmark is no bookmark that this version of batch wrote; remove it, and leave out --resume to begin anew/,
+    /\.bookmark is not a bookmark of this version of batch; remove it, and leave out --resume to start over/,
   ],
 ];
 for (const [name, change, complaint] of changes) {
@@ -238,10 +242,10 @@ test('what is still to be read of a topic must be there', () => {
   for (const [extents, complaint] of [
     [
       [{ start: 6, end: 9 }],
-      /offsets 5 to 8 of t\/0 are still to be read, and it holds offsets 6 to 8; leave out --resume/,
+      /offsets 5 to 8 of t\/0 are still to be read, but it holds offsets 6 to 8; leave out --resume/,
     ],
     [[{ start: 0, end: 3 }], /of t\/0 .* it holds offsets 0 to 2/],
-    [[], /of t\/0 .* it is not there any more/],
+    [[], /of t\/0 .* it no longer exists/],
   ] as const) {
     assert.throws(() => checkRest(saved, 't', extents), { code: 'usage-invalid', message: complaint });
   }

@@ -28,7 +28,7 @@ test('each partition goes on where it was; a new one from its start, one that wa
   assert.deepEqual([...positions.values()], [4, 0, 5, 2]);
   assert.equal(
     stderr.text,
-    't/2 ends at offset 5, and was read up to 9: made anew, or cut; on from 0\n' +
-      't/3 ends at offset 5, and was read up to 9: made anew, or cut; on from 5\n',
+    't/2 ends at offset 5, and was read up to 9: recreated or truncated; continuing from 0\n' +
+      't/3 ends at offset 5, and was read up to 9: recreated or truncated; continuing from 5\n',
   );
 });
