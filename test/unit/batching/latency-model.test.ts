@@ -22,7 +22,7 @@ const line: Cost = (rows) => 2 + 0.05 * rows;
 /** Up to 32 rows cheap, beyond it each costs twice as much. */
 const step: Cost = (rows) => (rows <= 32 ? 1 + 0.01 * rows : 0.08 * rows);
 
-test('noise does not make a table of a line', () => {
+test('noise does not turn a line into a table', () => {
   for (let seed = 0; seed < 50; seed++) {
     const model = new LatencyModel({ initialFixedMs: 1 });
     observe(model, line, SIZES, 400, seeded(seed));
@@ -54,7 +54,7 @@ test('when run times follow a line again, the line counts instead of the table',
   assertNear(model.expectedMs(64), line(64), 0.1);
 });
 
-test('a long time of small runs does not forget what large ones cost', () => {
+test('a long period of small runs does not erase what large ones cost', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   observe(model, line, SIZES, 200);
   observe(model, line, [1, 2, 3], 2_000);
@@ -71,7 +71,7 @@ for (const factor of [2, 0.5, 10]) {
   });
 }
 
-test('interruptions are no change of the machine, and count as what a run may take longer', () => {
+test('interruptions do not count as a change of the machine, but raise the margin', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   const random = seeded(5);
   for (let n = 0; n < 2_000; n++) {
@@ -83,7 +83,7 @@ test('interruptions are no change of the machine, and count as what a run may ta
   assert.ok(model.worstResidualMs > 25 && model.worstResidualMs < 32, `${model.worstResidualMs}`);
 });
 
-test('sizes that nobody has run are approached by doubling', () => {
+test('untested sizes are approached by doubling', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   assert.equal(model.reachRows, 16);
   observe(model, line, [16], 1);
@@ -92,7 +92,7 @@ test('sizes that nobody has run are approached by doubling', () => {
   assert.equal(model.reachRows, 64);
 });
 
-test('what is not known is tried, at a small share of the time, and then left alone for long', () => {
+test('unknown sizes are tried, for a small share of the time, and then rarely', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   observe(model, line, [256], 200);
   const random = seeded(2);

@@ -64,7 +64,7 @@ test('greedy keeps the executor busy where the policy does not, which is what th
   }
 });
 
-test('near saturation it is no worse than greedy by far', () => {
+test('near saturation it is not much worse than greedy', () => {
   for (const executor of EXECUTORS.filter(({ name }) => !name.startsWith('step'))) {
     for (const pattern of ['poisson', 'chunked'] as const) {
       const ours = outcome(executor, pattern, 0.9, 'sluice');

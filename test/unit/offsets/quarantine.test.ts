@@ -83,7 +83,7 @@ test('several records that kill are condemned one after the other, and no other'
   assert.ok(deaths <= 4 * poison.length, `${deaths} deaths`);
 });
 
-test('a process that is killed at random again and again condemns nobody', () => {
+test('repeated random kills condemn no record', () => {
   let kills = 0;
   for (let seed = 1; seed <= 300; seed++) {
     const random = seeded(seed);
@@ -107,7 +107,7 @@ test('four kills at one record condemn it, three do not', () => {
   }
 });
 
-test('behind what is accused, and at rest, nothing is accused', () => {
+test('after the last accused offset, and at rest, nothing is accused', () => {
   assert.equal(suspicionAt(undefined, 7), NOBODY);
   assert.equal(suspicionAt({ deaths: 0, until: 9, atWork: false }, 7), NOBODY);
   assert.equal(suspicionAt({ deaths: 2, until: 7, atWork: false }, 7), NOBODY);

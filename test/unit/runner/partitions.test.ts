@@ -105,7 +105,7 @@ test('a slow partition is behind, however far, and does not stand still', async 
   await end();
 });
 
-test('an end that is not known hides no stand-still, and is told as no number', async () => {
+test('an unknown end does not hide a standstill, and is reported as no number', async () => {
   const { after, behind, gauge, end } = await watched();
   behind.records = Number.NaN;
   behind.seconds = Number.NaN;
@@ -115,7 +115,7 @@ test('an end that is not known hides no stand-still, and is told as no number', 
   await end();
 });
 
-test('a record in a partition that was quiet for hours is no lag of hours', async () => {
+test('a record in a partition that was quiet for hours is not a lag of hours', async () => {
   const { after, behind, gauge, end } = await watched();
   await after(60, 'sluice_lag_seconds');
   behind.records = 1;

@@ -66,6 +66,6 @@ test('work longer than the window is busy all of it, never more', async () => {
   near(timers.ratio(0), 1);
 });
 
-test('a stage that is not in the list is a mistake', () => {
+test('an unknown stage throws', () => {
   assert.throws(() => make().timers.indexOf('encode'), /no stage encode among decode, infer/);
 });

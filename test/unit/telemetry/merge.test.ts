@@ -50,7 +50,7 @@ test('histograms add up, bucket by bucket', () => {
   assert.deepEqual(of(merge([sent(one), sent(two)])), of(whole.snapshot()));
 });
 
-test('amounts add up; of ages, shares and switches the highest is told', () => {
+test('amounts are summed; of ages, ratios and flags the highest is reported', () => {
   const [one, two] = [store(), store()];
   for (const [part, n] of [
     [one, 1],

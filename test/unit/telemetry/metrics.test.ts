@@ -216,7 +216,7 @@ test('what was held back is also told when metrics are read, and kinds beyond th
   );
 });
 
-test('every warning is a number too, also when its line is held back; what is only news is not', () => {
+test('every warning is also a metric, even if its line is suppressed; info events are not', () => {
   const { telemetry } = make();
   for (let n = 0; n < 5; n++) telemetry.event('outage', { what: 'store airport' });
   telemetry.event('started');

@@ -109,7 +109,7 @@ test('every key arrives in the units of the program', () => {
   assert.deepEqual(JSON.parse(JSON.stringify(topology)), JSON.parse(JSON.stringify(wanted)));
 });
 
-test('what is left out has the documented default', () => {
+test('omitted keys have the documented default', () => {
   const { topology } = load(SMALLEST);
   assert.deepEqual(topology.flow, {
     latencyBudgetMs: 50,
@@ -177,7 +177,7 @@ test('look-ups without a bigtable connection are a warning: batch can bring its 
   );
 });
 
-test('a file that is not there, is empty, or whose schema is cut off is a finding, not an exception', () => {
+test('a file that is missing, empty, or has a truncated schema is a finding, not an exception', () => {
   const { folder, remove } = folderWith({ 'empty.yaml': '', 'cut.yaml': SMALLEST });
   try {
     const first = (name: string) => {

@@ -45,7 +45,7 @@ test('without onOverload there is no ladder; with it, durations are milliseconds
   assert.equal(all.topology.onOverload?.skipToLatestMs, 600_000);
 });
 
-test('no step makes dead letters or drops of an outage', () => {
+test('no step turns an outage into dead letters or drops', () => {
   for (const policy of ['dead-letter', 'drop']) {
     const [said] = findings(withLadder('{ defaultFeatures: true }', 'onMissing: impute', `onMissing: ${policy}`));
     assert.match(said, /^enrich\[0\]\.onMissing: is .* an outage would .* the topic → write impute, or leave/);

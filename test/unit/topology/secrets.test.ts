@@ -27,7 +27,7 @@ const KAFKA = (rest: string): string =>
   `  kafka: { brokers: "b:1", ${rest} }\n  registry: { url: "http://localhost:1" }`;
 const SCRAM = 'sasl: { mechanism: scram-sha-512, username: "${DIGITS}", password: "${file:secret}" }';
 
-test('from its loading on nobody sees a secret, and a file is read again for each use', (t) => {
+test('secrets are hidden from loading on, and their files are read again for each use', (t) => {
   const { folder, loaded } = load(t, KAFKA(`ssl: { ca: ca.pem, cert: cert.pem, key: key.pem }, ${SCRAM}`));
   assert.ok(loaded.ok, formatFindings(loaded.findings));
   const { kafka } = loaded.topology.connections;
@@ -40,7 +40,7 @@ test('from its loading on nobody sees a secret, and a file is read again for eac
   assert.equal(sasl.password.reveal(), 'rolled');
 });
 
-test('digits that nobody quoted stay a text', (t) => {
+test('unquoted digits stay text', (t) => {
   const { loaded } = load(
     t,
     '  kafka:\n    brokers: "b:1"\n    sasl:\n      mechanism: scram-sha-256\n      username: ${DIGITS}\n      password: ${DIGITS}\n  registry: { url: "http://localhost:1" }',
@@ -99,7 +99,7 @@ test('a login in front of a broker, and a key that is misspelt, are hidden in wh
   }
 });
 
-test('an address of Redis that is none is a finding, never an exception', (t) => {
+test('an invalid Redis address is a finding, never an exception', (t) => {
   for (const url of [`redis://me:${CANARY}@h:port/0`, `redis://me:${CANARY}%zz@h:1`, `redis://me:${CANARY}#@h:1`]) {
     const { loaded } = load(t, `  kafka: { brokers: "b:1" }\n  redis: { url: "${url}" }`);
     assert.ok(!loaded.ok);

@@ -56,7 +56,7 @@ test('standard output holds the predictions and nothing else', () => {
   assert.match(whole.stderr, /^500 predictions in \d+\.\d s\n$/);
 });
 
-test('packed files are read and written as plain ones are', async () => {
+test('compressed files are read and written like plain ones', async () => {
   const input = file('in.jsonl.gz', gzipSync(readFileSync(EVENTS)));
   const { code, stdout } = await batch({ input, output: at('out.jsonl.gz') });
   assert.deepEqual([code, stdout], [0, '']);
@@ -93,7 +93,7 @@ test('the summary as JSON goes to standard output, unless the predictions do', a
   assert.equal(JSON.parse(together.stderr).published, 500);
 });
 
-test('a file of nothing but bad records comes to its end, whatever the limit on dead letters', {
+test('a file of bad records only is read to its end, whatever the limit on dead letters', {
   timeout: 30_000,
 }, async () => {
   const limited = readFileSync(HELLO, 'utf8').replace(
@@ -108,7 +108,7 @@ test('a file of nothing but bad records comes to its end, whatever the limit on 
   assert.match(stderr, /0 predictions, 1,?000 dead letters/);
 });
 
-test('records that cannot be scored are counted, and told with their reasons where a file is given', async () => {
+test('records that cannot be scored are counted, and written with their reasons if a file is given', async () => {
   const good = readFileSync(EVENTS, 'utf8').split('\n')[0];
   const input = file('bad.jsonl', Buffer.concat([Buffer.from(`${good}\n\n{"id": \n[1]\n`), Buffer.from([0xff, 10])]));
   const { code, stdout, stderr } = await batch({ input, 'dead-letters': at('dead.jsonl') });
@@ -149,14 +149,14 @@ test('a value larger than the credit is a dead letter by reference', async () =>
   assert.deepEqual([letter.reason, letter.offset, letter.value], ['too-large', '0', null]);
 });
 
-test('a credit of fewer records than a frame is kept', async () => {
+test('a credit smaller than a frame is respected', async () => {
   const topology = flightsWith('few.yaml', [/records: 20000/, 'records: 10'], [/maxBatch: 256/, 'maxBatch: 10']);
   const { code, stdout } = await batch({ features: `${EXAMPLE}/features` }, {}, topology);
   assert.equal(code, 0);
   assert.equal(linesOf(stdout).length, 500);
 });
 
-test('a topology that looks features up says what it needs', async () => {
+test('a topology with look-ups says what it needs', async () => {
   const { code, stderr } = await batch({}, {}, FLIGHTS);
   assert.equal(code, 2);
   assert.match(
@@ -180,7 +180,7 @@ for (const [title, options, complaint] of [
   });
 }
 
-test('a file is never written over that is still needed', async () => {
+test('a file that is still needed is never overwritten', async () => {
   const input = file('mine.jsonl', '{}\n');
   symlinkSync(input, at('alias.jsonl'));
   for (const [options, complaint] of [
@@ -197,7 +197,7 @@ test('a file is never written over that is still needed', async () => {
   assert.equal((await batch({ input: EVENTS, output: '/dev/null', 'dead-letters': '/dev/null' })).code, 0);
 });
 
-test('a damaged input fails the run, after what was good of it', async () => {
+test('a damaged input fails the run after its intact part', async () => {
   const packed = gzipSync(readFileSync(EVENTS));
   const input = file('cut.jsonl.gz', packed.subarray(0, packed.length >> 1));
   const { code, stdout, stderr } = await batch({ input });
@@ -208,7 +208,7 @@ test('a damaged input fails the run, after what was good of it', async () => {
   assert.deepEqual([summary.result, summary.error.code], ['failed', 'file-failed']);
 });
 
-test('a signal ends a batch after what is under way, and it says that it is not whole', async () => {
+test('a signal ends a batch once frames in flight have settled, and it says that it is incomplete', async () => {
   const input = file('much.jsonl', readFileSync(EVENTS, 'utf8').repeat(100));
   const setup: RunSetup = {
     onStdout: (_text, signal) => {
@@ -232,7 +232,7 @@ test('a signal ends a batch after what is under way, and it says that it is not 
   assert.equal(JSON.parse(summary).stoppedBy, 'SIGTERM');
 });
 
-test('a reader of standard output that leaves is no failure, and nobody is told', async () => {
+test('a reader of standard output that leaves is not a failure, and nothing is reported', async () => {
   const input = file('more.jsonl', readFileSync(EVENTS, 'utf8').repeat(20));
   const setup: RunSetup = { onStdout: () => Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }) };
   assert.deepEqual(await batch({ input }, setup), { code: 0, stdout: '', stderr: '' });

@@ -40,7 +40,7 @@ test('a bookmark is written before all else, whenever one is due, and removed at
   assert.deepEqual([existsSync(file), existsSync(`${file}.new`)], [false, false]);
 });
 
-test('while answers of the run before lie ahead the old bookmark stays: by it they are found again', async () => {
+test('the old bookmark stays while answers of the previous run lie ahead, so that they can be found again', async () => {
   const answered = new Answered(new Map([[0, new Set([12])]]));
   const { keeper, clock, file } = setUp('answered', answered);
   keeper.begin();
@@ -57,7 +57,7 @@ test('while answers of the run before lie ahead the old bookmark stays: by it th
   assert.deepEqual(readBookmark(file)?.next, { 0: 13 });
 });
 
-test('a bookmark that a broker which is away holds up is left for the next stop; another failure is one', async () => {
+test('a bookmark that an unavailable broker prevents waits for the next stop; any other failure is thrown', async () => {
   const clock = new FakeClock();
   const file = join(folder, 'away');
   let failure: Error | undefined = new SluiceError('broker-unavailable', 'away');

@@ -37,7 +37,7 @@ const rowOf = (flight: Flight): string =>
     ',',
   );
 
-test('CSV, quoted and with other columns in another order, is scored as JSON Lines are', async () => {
+test('CSV, with quotes and extra columns in any order, is scored like JSON Lines', async () => {
   for (const [name, end] of [
     ['lf', '\n'],
     ['crlf', '\r\n'],
@@ -48,7 +48,7 @@ test('CSV, quoted and with other columns in another order, is scored as JSON Lin
   }
 });
 
-test('rows of CSV that are none are dead letters with the number of their line', async () => {
+test('malformed CSV rows are dead letters with their line number', async () => {
   const good = '991356180000,ANC,PDX,1542';
   const lines = [
     'id,departed_at,origin,destination,distance',
@@ -114,14 +114,14 @@ function parquet(rowGroupSize: number): Buffer {
   );
 }
 
-test('Parquet of many row groups, times as times, is scored as JSON Lines are', async () => {
+test('Parquet with many row groups and timestamps is scored like JSON Lines', async () => {
   const { code, stdout, stderr } = await batch(file('in.parquet', parquet(130)), '-');
   assert.deepEqual([code, stdout === predictions], [0, true], stderr);
   const few = await batch(at('in.parquet'), '-', ['--limit', '131']);
   assert.equal(few.stdout, `${predictions.split('\n').slice(0, 131).join('\n')}\n`);
 });
 
-test('Parquet that is none, packed or on standard input says so', async () => {
+test('invalid Parquet, compressed Parquet, or Parquet on standard input is refused with the reason', async () => {
   assert.match(
     (await batch(file('text.parquet', 'id,origin\n1,2\n'), '-')).stderr,
     /cannot read .*text\.parquet as Parquet/,

@@ -75,7 +75,7 @@ test('predictions as a container are what avsc reads', async () => {
   assert.ok(read.every((value, i) => Math.abs(value.probability - lines[i].probability) < 1e-6));
 });
 
-test('no record, no prediction: a container all the same', async () => {
+test('a container is valid even without records', async () => {
   assert.equal((await batch(file('none.avro', container(SCHEMA, [], 'null')), at('none-scored.avro'))).code, 0);
   assert.deepEqual(await readContainer(at('none-scored.avro')), []);
 });
@@ -116,7 +116,7 @@ for (const [name, content, message] of bad) {
   });
 }
 
-test('a codec that nobody reads is named with those that are read', async () => {
+test('an unknown codec is named along with the known ones', async () => {
   const named = Buffer.from(
     container(SCHEMA, [], 'deflate').toString('latin1').replace('deflate', 'rot-13x'),
     'latin1',

@@ -58,7 +58,7 @@ test('a terminal gets the line in place, every second, and it is gone at the end
   assert.equal(clock.timers, 0);
 });
 
-test('of a pipe nobody knows how long it is', async () => {
+test('the length of a pipe is unknown', async () => {
   const { clock, stderr, progress } = setUp({ total: 0 });
   progress.read(2_000_000);
   await clock.advance(10_000);

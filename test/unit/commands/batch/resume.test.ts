@@ -63,7 +63,7 @@ for (const [name, options] of [
   });
 }
 
-test('a whole output of another input is begun anew by --resume, as by no word', async () => {
+test('--resume starts over after a complete output of another input', async () => {
   const output = at('nightly.jsonl');
   await run(output, '--resume');
   writeFileSync(INPUT, EVENTS.split('\n').slice(0, 100).join('\n'));
@@ -74,7 +74,7 @@ test('a whole output of another input is begun anew by --resume, as by no word',
   assert.equal(readFileSync(output, 'utf8'), whole.split('\n').slice(0, 100).join('\n').concat('\n'));
 });
 
-test('a batch that came to its end leaves no bookmark behind, unless --resume asks whether there is one', async () => {
+test('a complete batch leaves no bookmark, unless --resume was given', async () => {
   const output = at('tidy.jsonl');
   await run(output, '--resume');
   assert.equal(readBookmark(`${output}.bookmark`)?.whole, true);
@@ -102,7 +102,7 @@ test('a limit counts from the beginning of the input, over all runs', async () =
   assert.equal(readFileSync(output, 'utf8'), whole);
 });
 
-test('a bookmark of what was whole says so no longer while more is made of it', async () => {
+test('a bookmark no longer says complete while a larger limit is being worked on', async () => {
   const [input, output] = [at('more.jsonl.gz'), at('more.jsonl')];
   const packed = gzipSync(EVENTS);
   writeFileSync(input, packed);
@@ -129,7 +129,7 @@ test('where nothing was begun --resume begins, and says how many there were befo
   assert.ok(second.before.published > 0 && second.before.published < 500);
 });
 
-test('without --resume a batch that did not end is begun anew, which is said', async () => {
+test('without --resume an unfinished batch starts over, and says so', async () => {
   const output = at('anew.jsonl');
   await stopped(output, 15);
   const { stderr } = await run(output);
@@ -191,7 +191,7 @@ for (const [name, change, complaint] of changes) {
   });
 }
 
-test('faster settings are no other topology', async () => {
+test('settings that affect only speed do not change the identity', async () => {
   const output = at('faster.jsonl');
   await stopped(output, 15);
   writeFileSync(TOPOLOGY, hello.replace('KAFKA_BROKERS:-localhost:9092', 'KAFKA_BROKERS:-elsewhere:9092'));
@@ -226,7 +226,7 @@ for (const [options, complaint] of [
   });
 }
 
-test('a bookmark that is kept for nothing is told; one in the place of another file too', async () => {
+test('a useless bookmark is reported, and so is one in place of another file', async () => {
   const nothing = await run('-', '--bookmark', at('b'));
   assert.match(nothing.stderr, /--bookmark .*: standard output cannot be gone on with/);
   const same = await run(at('s.jsonl'), '--bookmark', INPUT);
@@ -236,7 +236,7 @@ test('a bookmark that is kept for nothing is told; one in the place of another f
   assert.match(nowhere.stderr, /cannot write .*none\/b: ENOENT.*; make its folder/);
 });
 
-test('what is still to be read of a topic must be there', () => {
+test('the unread part of a topic must still exist', () => {
   const saved = { next: { 0: 5, 1: 9 }, ranges: { 0: { from: 0, to: 9 }, 1: { from: 0, to: 9 } } } as never;
   checkRest(saved, 't', [{ start: 5, end: 9 }]);
   for (const [extents, complaint] of [

@@ -36,7 +36,7 @@ test('a rate breaks only when it does so twice', () => {
   assert.equal(knee.next(), Math.sqrt(100 * 160));
 });
 
-test('no rate that keeps is 0; a bench that is too slow is named as what stopped it', () => {
+test('if no rate keeps the budget the result is 0; a bench that is too slow is named as the bound', () => {
   const none = search(64, 0);
   assert.equal(none.knee.highest, 0);
   assert.deepEqual(none.tried, [64, 64, 16, 16, 4, 4, 1, 1]);

@@ -22,7 +22,7 @@ function ledgerOf(records: number) {
   return ledger;
 }
 
-test('answers belong to records by the place that they name; latencies count from the intended time', () => {
+test('answers are matched to records by place; latencies count from the intended time', () => {
   const ledger = ledgerOf(4);
   ledger.answer('in/0/10', 7);
   ledger.answer('in/1/5', 150);
@@ -49,7 +49,7 @@ test('answers may come before it is known which places are ours', () => {
   assert.deepEqual([...ledger.outcome(99).latencies], [10]);
 });
 
-test('records of others, earlier ones, other topics and nonsense count nowhere', () => {
+test("other people's records, earlier ones, other topics and nonsense are not counted", () => {
   const ledger = ledgerOf(1);
   for (const place of ['in/0/9', 'in/0/77', 'in/2/5', 'out/0/10', 'in/0/x', '', 'in/0/99999999999'])
     ledger.answer(place, 1);

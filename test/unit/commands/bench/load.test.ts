@@ -89,7 +89,7 @@ test('a broker that stalls makes records late, and stops none: nothing is left o
   assert.ok(Math.max(...lateMs) >= 40, `the latest was ${Math.max(...lateMs)} ms late`);
 });
 
-test('records that fall due while this process stands still count from when they were due', async () => {
+test('records that fall due while this process is blocked count from their due time', async () => {
   const still = new FakeClock();
   let stoodMs = 0;
   const clock: Clock = {
@@ -117,7 +117,7 @@ test('records that fall due while this process stands still count from when they
   assert.deepEqual([...ledger.outcome(0).latencies], [960, 970, 980, 990, 1_000]);
 });
 
-test('what may be retried is, until the broker has it; what may not ends the run', async () => {
+test('retryable failures are retried until the broker has the records; others end the run', async () => {
   const clock = new FakeClock();
   const { sink, log, partitions } = brokerOf(clock, { failing: 2 });
   const signal = new AbortController().signal;

@@ -51,14 +51,14 @@ test('outputs that fall behind break the budget, misses or not', () => {
   assert.ok(verdictOf(counted(flat(1000, 10), {}, { underWay: 50 })).keeps);
 });
 
-test('dead letters are answers and no misses; without a prediction there is no verdict to be had', () => {
+test('dead letters are answers, not misses; without a prediction there is no verdict', () => {
   const { keeps, misses, why, latencyMs } = verdictOf(
     counted([], { seconds: 1 }, { sent: 5, deadLetters: 5, unanswered: 0 }),
   );
   assert.deepEqual([keeps, misses, why, latencyMs], [false, 0, 'no prediction came out', null]);
 });
 
-test('a bench that is itself too slow says so, where it could be why the budget is not kept', () => {
+test('a bench that is itself too slow says so if that could be why the budget is missed', () => {
   const late = { lateMs: Float64Array.from(flat(1000, 20)) };
   assert.match(verdictOf(counted(flat(1000, 60), late)).invalid, /generator was 20\.0 ms late/);
   assert.equal(verdictOf(counted(flat(1000, 40), late)).invalid, '');

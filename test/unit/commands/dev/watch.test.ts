@@ -75,7 +75,7 @@ describe('changes of files', () => {
   });
 });
 
-test('folders that are taken away and made anew are followed still, and what is to come as soon as it is there', async (t) => {
+test('folders that are deleted and recreated are still watched, and missing ones as soon as they appear', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const bundle = join(folder, 'models/mine/1');

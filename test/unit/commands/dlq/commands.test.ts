@@ -60,7 +60,7 @@ const letters = (count: number): Message[] => Array.from({ length: count }, (_, 
 const inputs = async (broker: EmbeddedBroker): Promise<string[]> =>
   (await readTopic(broker.brokers.join(','), INPUT)).map(({ value }) => String(value));
 
-test('a replay that ends early says from where on it goes on, and then nothing is left out or sent twice', async () => {
+test('a replay that ends early says where to continue, and then nothing is skipped or sent twice', async () => {
   await withLetters(letters(10), async (dlq, broker) => {
     const some = await dlq('replay', ['--all', '--limit', '7']);
     assert.equal(some.code, 0, some.stderr);
@@ -78,7 +78,7 @@ test('a replay that ends early says from where on it goes on, and then nothing i
   });
 });
 
-test('a letter that came from elsewhere ends a replay before it, in a dry run too, and what was taken is told', async () => {
+test('a letter from elsewhere ends a replay before it, in a dry run too, and what was sent is reported', async () => {
   const foreign = letter(4, { topic: 'elsewhere' });
   await withLetters([letter(0), letter(2), foreign], async (dlq, broker) => {
     for (const args of [['--all', '--dry'], ['--all']]) {
@@ -107,7 +107,7 @@ test('records that are large together go one after the other', async () => {
   });
 });
 
-test('what others wrote into headers and keys cannot move the cursor of whoever looks', async () => {
+test("untrusted headers and keys cannot move the reader's cursor", async () => {
   const evil = '\u001b[2J\u009b2J\n\u202ex';
   const spoofed = letter(0, { reason: evil, stage: evil, model: evil, instance: evil, 'schema-id': evil }, evil);
   await withLetters([{ ...spoofed, key: evil, headers: { ...spoofed.headers, [evil]: evil } }], async (dlq) => {

@@ -54,7 +54,7 @@ test('filters hold together, and each by itself', () => {
   }
 });
 
-test('a filter that can mean nothing is wrong usage, and says what would be right', () => {
+test('a meaningless filter is a usage error that says what would be valid', () => {
   for (const [options, message] of [
     [{ reason: 'decode-faild' }, /"decode-faild" is no reason; one of decode-failed, /],
     [{ source: 'in/x' }, /"in\/x" is not TOPIC, TOPIC\/PARTITION/],
@@ -65,7 +65,7 @@ test('a filter that can mean nothing is wrong usage, and says what would be righ
   }
 });
 
-test('what another system wrote is no letter', () => {
+test("another system's record is not a dead letter", () => {
   const wrong: readonly Readonly<Record<string, string>>[] = [
     { topic: '' },
     { reason: '' },
