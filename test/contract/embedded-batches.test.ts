@@ -64,7 +64,7 @@ describe('record batches', () => {
     assert.equal(arena.toString('utf8', valueStart[0], valueEnd[0]), 'v0');
   });
 
-  test('row 17: a batch that nobody can read comes by reference, and the partition goes on', LIMIT, async () => {
+  test('row 17: an unreadable batch comes by reference, and the partition goes on', LIMIT, async () => {
     const { fresh, topic, member } = await bench();
     const name = await topic(1);
     await sendIn(CompressionTypes.Snappy, (bytes) => bytes, name, 3);

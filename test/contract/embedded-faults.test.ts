@@ -7,7 +7,7 @@ import { until } from '../fixtures/until.ts';
 import { lazyBench, numbered } from './bench-broker.ts';
 import { slabOf } from './sink-conformance.ts';
 
-/** What only a broker with fault hooks can show: answers that are lost, refused or late, coordinators that move. */
+/** What can only be tested on a broker with fault hooks: lost, refused or late answers, coordinators that move. */
 const LIMIT = { timeout: 30_000 };
 const PRODUCE = 0;
 const FETCH = 1;
@@ -87,7 +87,7 @@ describe('faults', () => {
       },
     );
 
-    test('a refusal wrote nothing: it is retried, and counts no duplicates', LIMIT, async () => {
+    test('a refused write is retried, and counts no duplicates', LIMIT, async () => {
       const { topic, sink: makeSink } = await bench();
       const name = await topic(2);
       const { sink, telemetry } = makeSink({ sendWithinMs: 0 });
@@ -99,7 +99,7 @@ describe('faults', () => {
       assert.equal(telemetry.count('sluice_duplicates_possible_total'), 0);
     });
 
-    test('calls under way end on the producer they began with', LIMIT, async () => {
+    test('calls in flight end on the producer they began with', LIMIT, async () => {
       const { topic, sink: makeSink } = await bench();
       const name = await topic(3);
       const { sink } = makeSink({ sendWithinMs: 0 });
@@ -119,7 +119,7 @@ describe('faults', () => {
   });
 
   describe('source', () => {
-    test('a coordinator that moves is found again: commits go on in the same epoch', LIMIT, async () => {
+    test('when a coordinator moves, it is found again and commits go on in the same epoch', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(2);
       const groupId = fresh('group');
@@ -139,7 +139,7 @@ describe('faults', () => {
       assert.ok(reader.telemetry.eventsNamed('coordinator-moved').length >= 2);
     });
 
-    test('a leader that moves: nothing lost, nothing twice', LIMIT, async () => {
+    test('when a leader moves, nothing is lost or duplicated', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(3);
       await produce(name, numbered(300, 3));
@@ -153,7 +153,7 @@ describe('faults', () => {
       assert.deepEqual(reader.failures, []);
     });
 
-    test('a fenced member gives its epochs up undrained and starts anew at the committed offsets', LIMIT, async () => {
+    test('a fenced member gives up its epochs undrained and restarts at the committed offsets', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(1);
       await produce(name, numbered(10, 1));
@@ -176,7 +176,7 @@ describe('faults', () => {
       assert.equal(reader.telemetry.count('sluice_commits_left_out_total'), 1);
     });
 
-    test('a commit that the coordinator fences is not taken for stored', LIMIT, async () => {
+    test('a commit that the coordinator fences does not count as stored', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(1);
       const groupId = fresh('group');
@@ -191,7 +191,7 @@ describe('faults', () => {
       assert.deepEqual(broker.groupOffsets(groupId)[name], { 0: 10 });
     });
 
-    test('a re-join that fails half way is begun again', LIMIT, async () => {
+    test('a re-join that fails half-way is started again', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(2);
       await produce(name, numbered(10, 2));
@@ -263,7 +263,7 @@ describe('faults', () => {
       },
     );
 
-    test('what arrives while the intake stands still for want of credit shows as lag', LIMIT, async () => {
+    test('records that arrive while the intake waits for credit show as lag', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(2);
       await produce(name, numbered(40, 2));

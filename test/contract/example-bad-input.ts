@@ -18,7 +18,7 @@ const FIRST_TIMESTAMP_MS = 1_700_000_000_000;
 /** A record that cannot be scored goes to the dead-letter topic as it came, with the reason; its neighbours are published. */
 export function exampleBadInput(name: string, bench: () => Promise<ExampleBench>): void {
   describe(`${name}: bad input`, () => {
-    test('each ends as a dead letter with its bytes and the reason; a tombstone is dropped; all others are published', async () => {
+    test('each bad record becomes a dead letter with its bytes and the reason; a tombstone is dropped; all others are published', async () => {
       const { variant, createTopics, upstream, run, answered, read, ends, dir, stack } = await bench();
       const topology = variant('bad');
       await createTopics(topology, PARTITIONS);
@@ -109,7 +109,7 @@ export function exampleBadInput(name: string, bench: () => Promise<ExampleBench>
       }
     });
 
-    test('a bundle without ?? that meets a missing value: that record is feature-not-finite, the others are published', async () => {
+    test('with a bundle without ??, a record with a missing value is feature-not-finite; the others are published', async () => {
       const { variant, createTopics, upstream, run, answered, read, ends, dir } = await bench();
       // Not in `models`: paths are looked up beside the topology file first, and other tests have theirs there too.
       const bundle = join(dir, 'gullible/flight-delay/1');

@@ -126,7 +126,7 @@ export function exampleRefusals(name: string, bench: () => Promise<ExampleBench>
       assert.match(stderr, new RegExp(`127.0.0.1:${port}`));
     });
 
-    test('a signal while the brokers do not answer: exit 0, nothing was begun', async () => {
+    test('a signal while the brokers do not answer: exit 0, nothing was started', async () => {
       const { variant, run } = await bench();
       const child = run(variant('impatient').file, { KAFKA_BROKERS: NOWHERE });
       const waiting = await child.until('/ready answers', () => child.health());

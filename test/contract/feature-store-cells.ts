@@ -35,7 +35,7 @@ export function cellTests(world: () => FeatureStoreWorld, traits: Traits): void 
     });
   }
 
-  test('a cell that holds another encoding than is said is missing, and never a number', {
+  test('a cell in another encoding than declared is missing, never a wrong number', {
     skip: !traits.cells,
   }, async () => {
     const [as, is] = [CELL_VIEWS('text').slice(0, 1), CELL_VIEWS('int64-be').slice(0, 1)];

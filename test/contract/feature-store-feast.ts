@@ -42,7 +42,7 @@ export function feastTests(world: () => FeatureStoreWorld): void {
     assert.deepEqual([...into.writtenAtMs], [at, at, at, NaN, NaN, NaN, NaN, at]);
   });
 
-  test('Feast: a key that is no entity’s has no row, and cannot be written', async () => {
+  test('Feast: a key that belongs to no entity has no row, and cannot be written', async () => {
     const keys = sortedKeys(['ATL#1#2', 'ATL', 'ATL#x', 'ATL#01', 'ATL#99999999999999999999']);
     const into = blank(5, BOTH_WIDTH, 2);
     await world().store.read({ ...common, feast: ROUTE, keys, into, timeoutMs: 20_000 });
@@ -51,7 +51,7 @@ export function feastTests(world: () => FeatureStoreWorld): void {
     await assert.rejects(world().writer.write({ ...write, timestampMs: 1 }), isSluice('file-invalid'));
   });
 
-  test('Feast: thousands of entities, every third there, and another key version is another row', async () => {
+  test('Feast: of thousands of entities every third exists, and another key version is another row', async () => {
     const one: FeastEntity = { joinKeys: [{ name: 'id', type: 'int32' }], separator: '', keyVersion: 2 };
     const views: ViewSpec[] = [BOTH[0]];
     const [table, rowWidth] = ['project.id', 2];

@@ -5,7 +5,7 @@ import type { SluiceError } from '../../src/kernel/errors.ts';
 import { BOTH, BOTH_WIDTH, blank, type FeatureStoreWorld, sortedKeys } from './feature-store-parts.ts';
 
 export function outageTests(start: () => Promise<FeatureStoreWorld>): void {
-  test('a read that is not answered in time is rejected for another try, and leaves nothing behind', async (t) => {
+  test('a read that is not answered in time is rejected as retryable, and leaves nothing behind', async (t) => {
     const { store, stall, stop } = await start();
     t.after(stop);
     if (stall === undefined) return t.skip('reads of this store cannot be held up');
@@ -21,7 +21,7 @@ export function outageTests(start: () => Promise<FeatureStoreWorld>): void {
     assert.ok(into.values.every(Number.isNaN) && into.writtenAtMs.every(Number.isNaN));
   });
 
-  test('a store that is gone is an outage, and one that is back answers again', async (t) => {
+  test('a store that is gone is an outage, and answers again when it is back', async (t) => {
     const { store, crash, restart, stop } = await start();
     t.after(stop);
     if (crash === undefined || restart === undefined) return t.skip('this store cannot be ended');

@@ -54,7 +54,7 @@ export function featureStoreConformance(
       return into;
     }
 
-    test('rows that are there come with the numbers they were written with, as float32; others stay missing', async () => {
+    test('existing rows come back with their numbers, as float32; others are missing', async () => {
       const none = new Array<number>(97).fill(Number.NaN);
       await write('rows', BOTH, BOTH_WIDTH, [
         ['b', [0.1, -2.5, ...pattern(1, 97)]],
@@ -76,7 +76,7 @@ export function featureStoreConformance(
       if (traits.cells) assert.ok([...writtenAtMs].every((at) => Number.isNaN(at) || at === 1_000_000));
     });
 
-    test('a read may ask for some of the columns, in another place and in several views of one family', async () => {
+    test('a read may ask for some of the columns, at other positions and in several views of one family', async () => {
       const views: ViewSpec[] = [
         { name: 'x', family: 'slots', columns: [{ name: 'one', kind: 'vector', width: 1, offset: 1 }] },
         { name: 'y', family: 'agg', columns: [{ name: 'mean_delay', kind: 'number', width: 1, offset: 2 }] },
@@ -94,7 +94,7 @@ export function featureStoreConformance(
       assert.deepEqual(values, Float64Array.from(rows.flatMap(([, row]) => row)));
     });
 
-    test('keys are bytes: not only ASCII, long ones, prefixes of each other', async () => {
+    test('keys are bytes: non-ASCII keys, long keys and prefixes of each other work', async () => {
       const names: (string | Buffer)[] = ['Zürich#東京', '🛫', 'a', 'aa', 'a a', 'a\nb', '"', 'x'.repeat(4_000)];
       if (traits.cells) names.push(Buffer.of(0), Buffer.of(0, 0), Buffer.of(0xff, 0xfe), Buffer.of(0xc3, 0x28));
       const keys = sortedKeys(names);
@@ -109,7 +109,7 @@ export function featureStoreConformance(
       assert.deepEqual(values, Float64Array.from(keys.flatMap((_, i) => pattern(i, BOTH_WIDTH))));
     });
 
-    test('one key, none, and a thousand of which every third is there', async () => {
+    test('reads of one key, of none, and of a thousand keys of which every third exists', async () => {
       const all = Array.from({ length: 1_000 }, (_, i) => `key${10_000 + i}`);
       const there = all.filter((_, i) => i % 3 === 0);
       await write(
@@ -130,7 +130,7 @@ export function featureStoreConformance(
       await read('many', [], BOTH, BOTH_WIDTH);
     });
 
-    test('what was written last counts', async () => {
+    test('the last write counts', async () => {
       await write('again', [AGG], 2, [['k', [1, 2]]], 1_000);
       await write(
         'again',
@@ -149,7 +149,7 @@ export function featureStoreConformance(
       if (traits.cells) assert.deepEqual([...writtenAtMs], [3_000]);
     });
 
-    test('a column in cells of different content comes from the newest one that has it', {
+    test('a column in several cells comes from the newest cell that has it', {
       skip: !traits.cells,
     }, async () => {
       const part = [{ ...AGG, columns: [AGG.columns[0]] }];
@@ -168,7 +168,7 @@ export function featureStoreConformance(
     cellTests(() => world, traits);
     if (traits.feast) feastTests(() => world);
 
-    test('a table that is not there is refused when the store is opened', {
+    test('a missing table is refused when the store is opened', {
       skip: !traits.tables && NO_TABLES,
     }, async () => {
       await assert.rejects(world.store.open(['no-such-table']), isSluice('table-missing', 'file-missing'));
@@ -183,7 +183,7 @@ export function featureStoreConformance(
 
     outageTests(start);
 
-    test('ten thousand keys, some there, arrive whole', async () => {
+    test('ten thousand keys, of which some exist, arrive whole', async () => {
       const all = Array.from({ length: 10_000 }, (_, i) => `key${100_000 + i}`);
       const there = all.filter((_, i) => i % 5 === 0);
       for (let at = 0; at < there.length; at += 500) {
@@ -207,7 +207,7 @@ export function featureStoreConformance(
       });
     });
 
-    test('after it is closed a store refuses at once', async () => {
+    test('a closed store refuses at once', async () => {
       await write('closing', [AGG], 2, [['k', [1, 2]]]);
       await world.store.open(['closing']);
       await world.store.close();

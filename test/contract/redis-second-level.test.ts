@@ -169,7 +169,7 @@ test('Redis is killed, comes back empty, hangs and wakes up: every read is answe
   );
 });
 
-test('what one process marks no other believes, whoever writes an older row after it', { skip }, async (t) => {
+test('a key marked by one process is believed by no other, whoever writes an older row afterwards', { skip }, async (t) => {
   const server = await startRedis();
   servers.push(server);
   const world = await start(server);
@@ -195,7 +195,7 @@ test('what one process marks no other believes, whoever writes an older row afte
   assert.equal(writes(world.telemetry, 'kept'), 200);
 });
 
-test('a user who may only read keeps nothing, one who may not read is left alone with a remedy', {
+test('read-only users store nothing; without read rights Redis is bypassed, with a remedy', {
   skip,
 }, async (t) => {
   const users =

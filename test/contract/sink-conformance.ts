@@ -71,7 +71,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       assert.equal(telemetry.count('sluice_duplicates_possible_total'), 0);
     });
 
-    test('too many bytes for the topic are refused as such, and the producer stays usable', LIMIT, async () => {
+    test('rows too large for the topic are refused as such, and the producer stays usable', LIMIT, async () => {
       const { topic, sink: makeSink } = await bench();
       const name = await topic(1, { 'max.message.bytes': '10000' });
       const { sink, telemetry } = makeSink({ stock });

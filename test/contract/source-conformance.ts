@@ -96,7 +96,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       },
     );
 
-    test('what is not settled is not read again by the same member, and nothing comes after halt', LIMIT, async () => {
+    test('unsettled records are not read again by the same member, and nothing comes after halt', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(1);
       await produce(name, numbered(100, 1));
@@ -112,7 +112,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       assert.equal(new Set(reader.rows()).size, 100);
     });
 
-    test('without credit nothing is handed over; with it everything, once', LIMIT, async () => {
+    test('without credit nothing is handed over; with credit everything is, once', LIMIT, async () => {
       const { fresh, topic, produce, member } = await bench();
       const name = await topic(2);
       await produce(name, numbered(500, 2));
@@ -156,7 +156,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       assert.equal(frame.valueStart[1], -1);
     });
 
-    test('offsets that are gone: earliest starts a new epoch at the first there is, fail says so', LIMIT, async () => {
+    test('offsets that are gone: earliest starts a new epoch at the first left, fail reports it', LIMIT, async () => {
       const { fresh, topic, produce, member, admin } = await bench();
       const name = await topic(1);
       const groupId = fresh('group');
@@ -190,7 +190,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       assert.deepEqual(reader.revoked, [reader.assigned[0]]);
     });
 
-    test('with nothing committed: latest pins the end, fail refuses to start', LIMIT, async () => {
+    test('with nothing committed, latest pins the end and fail refuses to start', LIMIT, async () => {
       const { fresh, topic, produce, member, committed } = await bench();
       const name = await topic(1);
       await produce(name, numbered(5, 1));
@@ -225,7 +225,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       assert.equal(arena.toString('utf8', valueStart[0], valueEnd[0]), 'v0');
     });
 
-    test('a batch that inflates without bounds comes by reference, and what follows is read', LIMIT, async () => {
+    test('a batch that inflates without bounds comes by reference, and the records after it are read', LIMIT, async () => {
       const { fresh, topic, kafka, member } = await bench();
       const name = await topic(1);
       const producer = kafka.producer({ createPartitioner: () => () => 0 });

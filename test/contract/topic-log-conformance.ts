@@ -33,7 +33,7 @@ export function topicLogConformance(name: string, start: () => Promise<BrokerUnd
       return found;
     }
 
-    test('records come whole, in order, one after the other, until the visitor has enough', LIMIT, async () => {
+    test('records come whole, in order, until the visitor stops', LIMIT, async () => {
       const { brokers, topic, produce } = await bench();
       const at = await topic(1);
       const headers = { second: 'b', first: ['a', Buffer.from([0xff])] };
@@ -73,7 +73,7 @@ export function topicLogConformance(name: string, start: () => Promise<BrokerUnd
       });
     });
 
-    test('what is deleted while it is read is left out, and what follows is read', LIMIT, async () => {
+    test('records deleted during reading are left out, and those after them are read', LIMIT, async () => {
       const { brokers, topic, produce } = await bench();
       const at = await topic(1);
       for (const message of numbered(40, 1)) await produce(at, [message]);
@@ -91,7 +91,7 @@ export function topicLogConformance(name: string, start: () => Promise<BrokerUnd
       });
     });
 
-    test('records of aborted transactions are none, where transactions overlap too', LIMIT, async () => {
+    test('records of aborted transactions are left out, even where transactions overlap', LIMIT, async () => {
       const { brokers, topic, kafka, fresh } = await bench();
       const at = await topic(1);
       const producers = [0, 1].map((k) =>
@@ -119,7 +119,7 @@ export function topicLogConformance(name: string, start: () => Promise<BrokerUnd
       });
     });
 
-    test('a time is an offset in each partition, and topics have names', LIMIT, async () => {
+    test('a time maps to an offset in each partition, and topics can be listed', LIMIT, async () => {
       const { brokers, topic, produce } = await bench();
       const at = await topic(2);
       const startMs = 1_700_000_000_000;
@@ -137,7 +137,7 @@ export function topicLogConformance(name: string, start: () => Promise<BrokerUnd
       });
     });
 
-    test('a topic that is not there is an error that says what to do', LIMIT, async () => {
+    test('a missing topic is an error that says what to do', LIMIT, async () => {
       const { brokers } = await bench();
       await withLog(brokers, (log) => assert.rejects(log.extents('not-there'), { code: 'topic-missing' }));
     });

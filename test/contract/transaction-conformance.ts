@@ -59,7 +59,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       },
     );
 
-    test('a new epoch shuts out the one before, and aborts what that left open', LIMIT, async () => {
+    test('a new epoch fences the previous one, and aborts its open transaction', LIMIT, async () => {
       const { client, id, group, topic, at } = await transactional();
       const old = await client.begin(id);
       await client.addPartitions(old, topic, [0]);
@@ -91,7 +91,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       assert.equal(await client.committed(group, topic), -1);
     });
 
-    test('a transaction that is open for longer than it may is aborted, and its epoch is over', LIMIT, async () => {
+    test('a transaction that exceeds its time-out is aborted, and its epoch ends', LIMIT, async () => {
       const { client, id, topic, at } = await transactional();
       const epoch = await client.begin(id, 300);
       await client.addPartitions(epoch, topic, [0]);
@@ -106,7 +106,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       await until('it is committed', async () => (await client.values(topic)).join() === 'in time');
     });
 
-    test('what a transaction was not told of, or nobody began, is refused', LIMIT, async () => {
+    test('requests without a transaction, or for partitions not added, are refused', LIMIT, async () => {
       const { client, id, group, topic, at } = await transactional(2);
       const epoch = await client.begin(id);
       const answer = (request: Promise<unknown>) => client.answer(request);
@@ -129,7 +129,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       });
     });
 
-    test('sequences go on from one transaction to the next, and what comes again is written once', LIMIT, async () => {
+    test('sequences continue from one transaction to the next, and repeated rows are written once', LIMIT, async () => {
       const { client, id, topic, at } = await transactional();
       const epoch = await client.begin(id);
       await client.addPartitions(epoch, topic, [0]);
@@ -165,7 +165,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
       },
     );
 
-    test('of two offsets the one that was written last counts, in a transaction or not', LIMIT, async () => {
+    test('of two offsets the last written one counts, in a transaction or not', LIMIT, async () => {
       const { client, id, group, topic, at } = await transactional();
       const epoch = await client.begin(id);
       await client.addOffsets(epoch, group);

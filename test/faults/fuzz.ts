@@ -39,14 +39,14 @@ export interface Fuzzed {
 interface Subject {
   readonly name: string;
   readonly seeds: readonly Buffer[];
-  /** True: it was taken for a value. */
+  /** Whether the payload was accepted as a value. */
   readonly read: (payload: Buffer) => boolean | Promise<boolean>;
 }
 
 const FLIGHT = JSON.parse(readFileSync(new URL('../../schemas/flight-departed.avsc', import.meta.url), 'utf8'));
 const NODE = { type: 'record', name: 'Node', fields: [{ name: 'children', type: { type: 'array', items: 'Node' } }] };
 const CELL = { type: 'record', name: 'Cell', fields: [{ name: 'next', type: ['null', 'Cell'] }] };
-/** What nests, repeats, and repeats nothing. */
+/** Nested values, repeated values, and repeated empty ones. */
 const TANGLE = {
   type: 'record',
   name: 'Tangle',
@@ -70,7 +70,7 @@ const TANGLED = {
   id: 12_345n,
 };
 
-/** Throws what a payload brought to light, with the payload. */
+/** Throws the failure that a payload caused, together with the payload. */
 export async function fuzz(options: {
   readonly seed: number;
   readonly goOn: (payloads: number) => boolean;
@@ -106,7 +106,7 @@ async function attempt({ name, read }: Subject, payload: Buffer): Promise<boolea
   }
 }
 
-/** The least of three, of processor time: what else the machine did meanwhile, and the collector's turn, is not the payload's. */
+/** Processor time, the least of three: other work on the machine and garbage collection do not count against the payload. */
 async function alone(subject: Subject, payload: Buffer): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < 3; n++) {
@@ -175,7 +175,7 @@ function jsonSubject(avro: RandomAvro): Subject {
   return { name: 'json', seeds, read };
 }
 
-/** Half of them with a checksum that fits what became of them: as somebody who means it would send them. */
+/** Half of them with a valid checksum over the mutated bytes, as an attacker would send them. */
 async function batchSubject(avro: RandomAvro): Promise<Subject> {
   const header = { h: Buffer.from('v'), __proto: [Buffer.from('a'), Buffer.from('b')] };
   const records = [

@@ -45,7 +45,7 @@ function only({ violations }: Account): string {
 }
 
 describe('the judge', () => {
-  test('has nothing to say when all is well, and counts', () => {
+  test('reports no violation when all is well, and counts', () => {
     const account = judged({ answers: [...without(4), letter(4)] });
     assert.deepEqual(account.violations, []);
     assert.deepEqual(
@@ -57,23 +57,23 @@ describe('the judge', () => {
     assert.deepEqual(account.checked, ['I1', 'I2', 'I3', 'I4', 'I6', 'I5', 'I8']);
   });
 
-  test('I1: an input below the position that nobody answered', () => {
+  test('I1: an input below the committed position without an answer is lost', () => {
     assert.equal(only(judged({ answers: without(2) })), 'I1 committed without an answer: lost [in/0/2]');
   });
 
-  test('I1: an acknowledged input that the topic does not show any more is still to be answered', () => {
+  test('I1: an acknowledged input that has vanished from the topic still needs an answer', () => {
     const terms = { acknowledged: new Set(['in/0/2', 'in/0/3']) };
     const lost = judged({ partitions: partition({ offsets: [0, 1, 3, 4] }), answers: without(2) }, terms);
     assert.equal(only(lost), 'I1 committed without an answer: lost [in/0/2]');
   });
 
-  test('a declared drop is no loss; it is counted', () => {
+  test('a declared drop is counted, not a loss', () => {
     const account = judged({ answers: without(2) }, { dropped: ({ offset }) => offset === 2 });
     assert.deepEqual(account.violations, []);
     assert.equal(account.dropped, 1);
   });
 
-  test('a topic that was cut off in front: what went unanswered is counted, not held against anybody', () => {
+  test('inputs deleted from the front of a topic before their answer are counted, not violations', () => {
     const acknowledged = new Set(['in/0/0', 'in/0/1']);
     const account = judged(
       { partitions: partition({ offsets: [2, 3, 4], low: 2 }), answers: without(0) },
@@ -83,12 +83,12 @@ describe('the judge', () => {
     assert.equal(account.truncated, 1);
   });
 
-  test('a compacted topic: gaps are no records', () => {
+  test('gaps in a compacted topic are not records', () => {
     const account = judged({ partitions: partition({ offsets: [0, 3, 4] }), answers: without(1, 2) });
     assert.deepEqual(account.violations, []);
   });
 
-  test('I2: an input above the position without an answer, at rest; with the lag it is (I8)', () => {
+  test('I2: at rest, an input above the position needs an answer too; the lag breaks I8', () => {
     const account = judged({ partitions: partition({ committed: 4 }), answers: without(4), samples: [] });
     assert.deepEqual(
       account.violations.map(({ invariant, what }) => `${invariant} ${what}`),
@@ -101,7 +101,7 @@ describe('the judge', () => {
     );
   });
 
-  test('I2: an answer to what was never asked', () => {
+  test('I2: an answer without an input is a violation', () => {
     const stranger = answer(5, { source: 'in/0/9' });
     assert.equal(
       only(judged({ answers: [...SOUND.answers, stranger] })),
@@ -109,13 +109,13 @@ describe('the judge', () => {
     );
   });
 
-  test('I2: published and dead-lettered, unless that was declared', () => {
+  test('I2: an input both published and dead-lettered is a violation, unless declared', () => {
     const answers = [...SOUND.answers, letter(3)];
     assert.equal(only(judged({ answers })), 'I2 published and dead-lettered [in/0/3 in out/0@3]');
     assert.deepEqual(judged({ answers }, { mayChangeFate: true }).violations, []);
   });
 
-  test('a record may be quarantined that did no harm, where members die of something else', () => {
+  test('a harmless record may be quarantined where members die of something else', () => {
     const answers = [...SOUND.answers, letter(3, { reason: 'quarantined' })];
     assert.equal(judged({ answers }).violations.length, 1);
     const terms: Terms = { mayQuarantine: true, expected: () => 'published' };
@@ -126,17 +126,17 @@ describe('the judge', () => {
     assert.equal(judged({ answers: other }, terms).violations.length, 1);
   });
 
-  test('I2: another fate than the one it must have', () => {
+  test('I2: an input with another fate than the expected one is a violation', () => {
     const terms: Terms = { expected: ({ offset }) => (offset === 1 ? 'dead-lettered' : 'published') };
     assert.equal(only(judged({}, terms)), 'I2 to be dead-lettered, was published [in/0/1 in out/0@1]');
   });
 
-  test('I2: an answer that is wrong in itself', () => {
+  test('I2: an answer that is wrong in itself is a violation', () => {
     const answers = [...without(3), answer(3, { flaw: 'probability is not a number' })];
     assert.equal(only(judged({ answers })), 'I2 published although probability is not a number [in/0/3 in out/0@3]');
   });
 
-  test('I3: a duplicate with another key, with other content; equal ones are counted', () => {
+  test('I3: duplicates with another key or content are violations; equal ones are counted', () => {
     const equal = judged({ answers: [...SOUND.answers, answer(5, { source: 'in/0/1', key: 'k1', content: 'c1' })] });
     assert.deepEqual(equal.violations, []);
     assert.deepEqual(equal.duplicates, { count: 1, sources: ['in/0/1'] });
@@ -149,17 +149,17 @@ describe('the judge', () => {
     assert.deepEqual(judged({ answers: [...SOUND.answers, newer] }).violations, []);
   });
 
-  test('I3: more duplicates than there may be', () => {
+  test('I3: more duplicates than allowed are a violation', () => {
     const answers = [...SOUND.answers, answer(5, { source: 'in/0/1', key: 'k1', content: 'c1' })];
     assert.match(only(judged({ answers }, { maxDuplicates: 0 })), /^I3 more duplicates than 0/);
   });
 
-  test('I4: a look at which the group stood past what had no answer', () => {
+  test('I4: a position observed past an unanswered input is a violation', () => {
     const samples = [{ topic: 'in', partition: 0, committed: 5, unanswered: ['in/0/4'] }];
     assert.equal(only(judged({ samples })), 'I4 committed before it was answered [in/0/4]');
   });
 
-  test('I4 and I6: a position that goes back, unless a reset was declared', () => {
+  test('I4 and I6: a position that goes back is a violation, unless a reset was declared', () => {
     const samples = [5, 3, 5].map((committed) => ({ topic: 'in', partition: 0, committed, unanswered: [] }));
     assert.deepEqual(
       judged({ samples }).violations.map(({ invariant, examples }) => `${invariant} ${examples[0]}`),
@@ -168,11 +168,11 @@ describe('the judge', () => {
     assert.deepEqual(judged({ samples }, { mayRewind: true }).violations, []);
   });
 
-  test('I4: a position past the end', () => {
+  test('I4: a position past the end is a violation', () => {
     assert.match(only(judged({ partitions: partition({ committed: 6 }) })), /^I4 committed past the end/);
   });
 
-  test('I5: first occurrences in another order than the input, but not repeats, and not what a broker refused', () => {
+  test('I5: first occurrences out of input order are violations; repeats and refused records are not', () => {
     const swapped = [answer(0), answer(1, { source: 'in/0/2' }), answer(2, { source: 'in/0/1' }), answer(3), answer(4)];
     assert.equal(
       only(judged({ answers: swapped })),
@@ -185,15 +185,15 @@ describe('the judge', () => {
     assert.deepEqual(judged({ answers: [...without(1, 3), ...letters] }).violations, []);
   });
 
-  test('I5 goes by the offsets of the answers, in whatever order they were read', () => {
+  test('I5 goes by the offsets of the answers, not by the order in which they were read', () => {
     assert.deepEqual(judged({ answers: [...SOUND.answers].reverse() }).violations, []);
   });
 
-  test('I8: a transaction that stays open', () => {
+  test('I8: a transaction that stays open is a violation', () => {
     assert.match(only(judged({ hanging: ['out/0'] })), /^I8 a transaction stays open/);
   });
 
-  test('I11: a secret that got out', () => {
+  test('I11: a secret in an output is a violation', () => {
     assert.match(only(judged({ leaks: ['dead/0@1'] })), /^I11 a secret got out/);
   });
 });

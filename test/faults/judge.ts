@@ -28,11 +28,11 @@ export interface Answer {
   readonly model: string;
   /** Of a dead letter. */
   readonly reason: string;
-  /** What is wrong with it by itself, if anything: a number that is none, say. */
+  /** What is wrong with the answer by itself, if anything, such as a NaN. */
   readonly flaw?: string;
 }
 
-/** Where the group stood at one look, and which inputs below it had no answer in what was read after that look. */
+/** The group's position at one look, and the inputs below it that had no answer in the outputs read afterwards. */
 export interface Sample {
   readonly topic: string;
   readonly partition: number;
@@ -43,7 +43,7 @@ export interface Sample {
 export interface PartitionFacts {
   readonly topic: string;
   readonly partition: number;
-  /** Records that are there now, or were seen there. */
+  /** Records that are in the topic, or were seen there. */
   readonly offsets: readonly number[];
   /** Below it records may have been deleted. */
   readonly low: number;
@@ -63,20 +63,20 @@ export interface Facts {
   readonly leaks?: readonly string[];
 }
 
-/** What the scenario declares: without it everything is to be published or dead-lettered, once its faults are over. */
+/** What the scenario declares; by default everything must be published or dead-lettered once its faults are over. */
 export interface Terms {
-  /** Nothing is under way any more: everything must have its answer and be committed. Default true. */
+  /** Nothing is in flight any more: everything must be answered and committed. Default true. */
   readonly atRest?: boolean;
   /** `topic/partition/offset` of records whose producer was told that they are written. */
   readonly acknowledged?: ReadonlySet<string>;
-  /** A drop that was declared: tombstones, an overload ladder that skips. It may have an answer from before all the same. */
+  /** Declared drops: tombstones, an overload ladder that skips. They may still have an earlier answer. */
   readonly dropped?: (input: Input) => boolean;
   /** Which fate an input must have; undefined: either. */
   readonly expected?: (input: Input) => Answer['kind'] | undefined;
-  /** More duplicates than these are too many. */
+  /** The most duplicates allowed. */
   readonly maxDuplicates?: number;
   /**
-   * Whether two answers of one model to one input say the same, where their bytes differ. A runtime may round the last bit of a
+   * Whether two answers of one model to one input are equivalent although their bytes differ. A runtime may round the last bit of a
    * row otherwise when it runs among other rows. Default: they do not.
    */
   readonly alike?: (first: Answer, again: Answer) => boolean;
@@ -87,7 +87,7 @@ export interface Terms {
    * must have, or beside it.
    */
   readonly mayQuarantine?: boolean;
-  /** Off where a zombie's late outputs are part of the scenario, and for `order: none`. Default true. */
+  /** Whether order is checked: off if a zombie's late outputs are part of the scenario, and for `order: none`. Default true. */
   readonly order?: boolean;
   /** A reset of the group's positions is part of the scenario. */
   readonly mayRewind?: boolean;
@@ -242,13 +242,13 @@ export function judge(facts: Facts, terms: Terms = {}): Account {
     const before = last.get(name) ?? -1;
     if (committed < before && terms.mayRewind !== true) {
       accuse('I4', 'the position went back', `${name} from ${before} to ${committed}`);
-      // Who owns a partition begins at its position and goes up: only an owner of the past can bring it back.
+      // An owner begins at the committed position and goes up: only a former owner can move it back.
       accuse('I6', 'a commit of somebody whose ownership was over', `${name} from ${before} to ${committed}`);
     }
     last.set(name, committed);
     const { low = 0 } = byPartition.get(name) ?? {};
     for (const source of unanswered) {
-      // What was deleted meanwhile may have been passed over.
+      // Inputs deleted meanwhile may have been passed over.
       if (parse(source).offset >= low) accuse('I4', 'committed before it was answered', source);
     }
   }

@@ -47,12 +47,12 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
   let producer: Producer;
   let run = 0;
   let failing = 0;
-  /** The node that answers no fetch, as one that died and whose partitions have no new leader yet. */
+  /** The node that answers no fetch, like one that died and whose partitions have no new leader yet. */
   let silent = -1;
 
   before(async () => {
     const hooks = {
-      // The auditor's own requests fail now and then, too: it goes on.
+      // The auditor's own requests fail now and then, too; it must go on.
       onRequest({ apiKey, nodeId, clientId }: RequestInfo) {
         if (clientId !== AUDITOR) return undefined;
         const fails = (apiKey === 1 && nodeId === silent) || ([1, 2, 9].includes(apiKey) && failing++ % 23 === 1);
@@ -110,7 +110,7 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     headers: { 'sluice-source': source, 'sluice-model': 'm@1#a' },
   });
 
-  test('a read that one partition fails loses nothing of the others: it is all read the next time', async () => {
+  test('when a read fails in one partition, the others lose nothing: the next read returns it all', async () => {
     const { send, output, brokers } = await scene();
     await send(output, 0, published('a'));
     await send(output, 1, published('b'));
@@ -161,7 +161,7 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     assert.match(describeViolations(flawed), /published although v came of a/);
   });
 
-  test('names what is lost, twice and strange', async () => {
+  test('names lost records, duplicates and answers without an input', async () => {
     const { send, commit, ...watched } = await scene();
     const [input] = watched.inputs;
     await send(input, 0, ...Array.from({ length: 5 }, (_, n) => ({ value: String(n) })));
@@ -188,7 +188,7 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     );
   });
 
-  test('the observer sees a commit that came before its answer, and one that goes back', async () => {
+  test('the observer sees a commit ahead of its answer, and one that goes back', async () => {
     const { send, commit, ...watched } = await scene();
     const [input] = watched.inputs;
     const observer = observe(watched, { everyMs: 5 });
@@ -214,7 +214,7 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     );
   });
 
-  test('a dated answer counts from its append, however late the observer gets to see it', async () => {
+  test('a dated answer counts from its append, however late the observer sees it', async () => {
     const { send, commit, ...watched } = await scene();
     const [input] = watched.inputs;
     const observer = observe(watched, { everyMs: 5, dated: true });
@@ -233,13 +233,13 @@ describe('the auditor, over topics of a broker', { timeout: 60_000 }, () => {
     );
   });
 
-  test('the partition of a group in the log of positions is the one that Kafka takes', () => {
+  test('the partition of a group in the log of positions is the one that Kafka chooses', () => {
     // Java: Math.abs("hello".hashCode()) % 50, and of a name whose hash is below zero.
     assert.equal(partitionOf('hello', 50), 99_162_322 % 50);
     assert.equal(partitionOf('polygenelubricants', 50), 0);
   });
 
-  test('reads on over a log that is cut off in front', async () => {
+  test('reading goes on when the front of the log is deleted', async () => {
     const { send, commit, ...watched } = await scene();
     const [input] = watched.inputs;
     await send(input, 0, ...Array.from({ length: 4 }, (_, n) => ({ value: String(n) })));

@@ -2,10 +2,10 @@
  * The auditor: reads inputs, outputs, dead letters and the group's positions from outside, and says which invariant does not hold.
  *
  * Promise: shares no code with src/ (a test holds it to that); works against anything that speaks Kafka; bounded in time.
- * `audit` looks at the end, `observe` while it runs. Positions are read first and the outputs after them, so that the observer
- * can accuse nobody wrongly: what was committed at the first look has its answer at the second, or was committed too early.
- * A leader that hung knows nothing of its successor when it wakes, and for a moment answers with the end of long ago: where brokers
- * hang, outputs are `dated`, and an answer that is found later counts from its append; positions are `logged`.
+ * `audit` looks at the end, `observe` during the run. Positions are read first and outputs after them, so that the observer
+ * makes no false accusation: what was committed at the first read is answered at the second, or was committed too early.
+ * A leader that hung does not know its successor when it wakes, and for a moment answers with an outdated end: where brokers
+ * hang, outputs are `dated`, so that an answer found later counts from its append, and positions are `logged`.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -50,12 +50,12 @@ export interface AuditOptions extends Terms {
 
 export interface Observation {
   readonly samples: readonly Sample[];
-  /** Looks that failed, the cluster being away: nothing was seen, nobody is accused. */
+  /** Looks that failed because the cluster was away: they show nothing and accuse nobody. */
   readonly missed: number;
 }
 
 export interface Observer {
-  /** Resolves after one more look, with all that was seen. */
+  /** Resolves after one last look, with everything observed. */
   stop(): Promise<Observation>;
 }
 
@@ -98,7 +98,7 @@ export async function audit(watched: Watched, options: AuditOptions = {}): Promi
   }
 }
 
-/** Looks again and again until it is stopped. `everyMs` is the pause between looks. */
+/** Looks repeatedly until it is stopped. `everyMs` is the pause between looks. */
 export function observe(
   watched: Watched,
   options: {
@@ -121,7 +121,7 @@ export function observe(
   /** By source, the time of the first append where outputs are dated, and 0 where any time will do. */
   const answered = new Map<string, number>();
   const open = new Map<string, Input[]>();
-  /** Positions that wait for a look that gets to its end. */
+  /** Positions that wait for a complete look. */
   const seen: Position[] = [];
   let missed = 0;
   let stopped = false;
@@ -258,7 +258,7 @@ export function headerText(headers: IHeaders, name: string): string {
   return String(headers[name] ?? '');
 }
 
-/** In a dead letter key, value and foreign headers are the sender's own: only what we added is looked at. */
+/** In a dead letter, key, value and foreign headers are the sender's own: only what we added is checked. */
 function leakOf(seen: Seen, secret: string): string[] {
   const ours = Object.entries(seen.headers).filter(([name]) => /^(__dlq\.errors|sluice)/.test(name));
   const isLetter = letterSource(seen) !== '//';

@@ -1,5 +1,5 @@
 /**
- * An upstream that stays upright while brokers come and go, and knows what was acknowledged.
+ * An upstream producer that keeps running while brokers come and go, and knows what was acknowledged.
  *
  * Promise: records of one partition are acknowledged in the order of their numbers; a batch is sent again, through a new
  * producer, until the brokers acknowledge it (so an event may be on the input topic twice: two inputs, of two offsets).
@@ -102,7 +102,7 @@ export function startLoad(options: LoadOptions): Load {
   }
 
   const running = Promise.all([make(), ...queues.map((_, partition) => drive(partition))]);
-  // Whoever stops the load is told; until then a failure must not end the process.
+  // The failure is reported when the load is stopped; until then it must not end the process.
   running.catch(() => undefined);
   return {
     acknowledged,

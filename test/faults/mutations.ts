@@ -1,14 +1,14 @@
-/** What is done to bytes that were well-formed. */
+/** Mutations of well-formed bytes. */
 type Mutation = (bytes: Buffer, below: (limit: number) => number, seeds: readonly Buffer[]) => Buffer;
 
-/** Zigzag varints of 2⁶⁰, −2⁶⁰, 2³¹ and −2³¹: counts and lengths that nobody has memory for. */
+/** Zigzag varints of 2⁶⁰, −2⁶⁰, 2³¹ and −2³¹: counts and lengths that no machine has memory for. */
 const BOMBS = [
   [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20],
   [0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20],
   [0x80, 0x80, 0x80, 0x80, 0x10],
   [0xff, 0xff, 0xff, 0xff, 0x0f],
 ].map((bytes) => Buffer.from(bytes));
-/** What opens without closing, in Avro (a branch, a block of one) and in JSON. */
+/** Openings without an end, in Avro (a branch, a block of one) and in JSON. */
 const OPENERS = ['\u0002', '[', '{"a":', '{"id":[', '"\\u', '1e'].map((text) => Buffer.from(text));
 const LARGEST = 1 << 20;
 
@@ -27,7 +27,7 @@ const MUTATIONS: readonly Mutation[] = [
   flip,
 ];
 
-/** One of the seeds with one to three things done to it; now and then a part of it so often that it is a megabyte. */
+/** One of the seeds with one to three mutations; now and then a part of it is repeated up to a megabyte. */
 export function mutate(seeds: readonly Buffer[], random: () => number): Buffer {
   const below = (limit: number): number => Math.floor(random() * limit);
   let bytes = seeds[below(seeds.length)];

@@ -1,9 +1,9 @@
 /**
  * The positions of a group, for the observer: asked of its coordinator, or read from the log that coordinators keep them in.
  *
- * A coordinator that hung knows nothing of its successor when it wakes (cause) → for a moment it answers with the positions of
- * long ago, as one does that still loads its log (effect) → where brokers hang, positions come from the log: what can be read
- * of it is final, in order, and every commit is seen, also one that the next one followed at once (guard).
+ * A coordinator that hung does not know its successor when it wakes (cause) → for a moment it answers with outdated positions,
+ * as does one that still loads its log (effect) → where brokers hang, positions come from the log: what can be read
+ * of it is final and in order, and shows every commit, even one that was followed by the next at once (guard).
  */
 import type { Seen, TopicReader } from './read.ts';
 

@@ -1,23 +1,23 @@
 /**
- * A TCP proxy that makes a network bad, as it is told. One for each service that is to be reached over it; Kafka brokers must
- * advertise its address. What a toxic does is decided when bytes pass, so that it can be put on and taken off at any time.
+ * A TCP proxy that simulates a bad network. Each service behind it needs one of its own; Kafka brokers must
+ * advertise its address. A toxic takes effect when bytes pass, so it can be added and removed at any time.
  *
- * What was dropped stays dropped: a connection that was black-holed is deaf for good on heal, as after a failover of the
- * network; one that was stalled goes on, as after a pause of it. Jitter comes from the seed.
+ * Dropped bytes stay dropped: after heal, a black-holed connection stays deaf, as after a failover of the
+ * network; a stalled one goes on, as after a pause. Jitter comes from the seed.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export type Toxic =
-  /** Bytes come later, by this much and up to as much again as the jitter; the order stays. */
+  /** Delays bytes by this much plus up to the jitter; the order stays. */
   | { readonly kind: 'latency'; readonly ms: number; readonly jitterMs?: number }
   | { readonly kind: 'bandwidth'; readonly bytesPerSecond: number }
   /** Small pieces, a moment apart. */
   | { readonly kind: 'slicer'; readonly bytes: number; readonly ms: number }
   /** Connections are reset, and new ones too. */
   | { readonly kind: 'reset' }
-  /** Connections stay and are made; nothing comes through, and nobody is told. */
+  /** Connections stay open and new ones are accepted; nothing comes through, and no error is reported. */
   | { readonly kind: 'blackhole' }
   /** As above, but what was sent comes through on heal. */
   | { readonly kind: 'stall' }
@@ -106,7 +106,7 @@ export async function createProxy(
       socket.on('error', () => cut(pair, false));
       socket.on('close', () => near.destroyed && far.destroyed && pairs.delete(pair));
     }
-    // What fails with a socket that was cut has been dealt with by whoever cut it.
+    // Errors of a socket that was cut are handled where it was cut.
     flow(near, far, 'up', pair).catch(() => cut(pair, false));
     flow(far, near, 'down', pair).catch(() => cut(pair, false));
   });

@@ -1,8 +1,8 @@
 /**
- * Reads topics, their bounds and a group's positions with the stock client's own fetch, without joining any group: what a
- * stranger sees. Nothing of Sluice is in here, so that no mistake can be made twice.
+ * Reads topics, their bounds and a group's positions with the stock client's own fetch, without joining any group, as any
+ * outsider would. It uses no code of Sluice, so it cannot repeat a mistake of Sluice.
  *
- * Promise: every call goes on through brokers that bounce, leaders and coordinators that move, until `withinMs` is over, and
+ * Promise: every call keeps trying while brokers restart and leaders and coordinators move, until `withinMs` is over, and
  * then says what it waited for. Limits: a topic of the auditor's own size fits into memory; codecs beyond gzip are not read.
  */
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const require = createRequire(import.meta.url);
 const Cluster = require('kafkajs/src/cluster');
 const { createLogger } = require('kafkajs/src/loggers');
 
-/** Fault hooks leave requests of this client alone: the judge sees the world as it is. */
+/** Fault hooks leave this client's requests alone: the judge sees the real state. */
 export const AUDITOR = 'auditor';
 
 export interface Seen {
@@ -29,7 +29,7 @@ export interface Seen {
 }
 
 export interface Bounds {
-  /** First offset that is still there, and the one that the next record gets. */
+  /** The first offset that still exists, and the one that the next record gets. */
   readonly low: number;
   readonly end: number;
 }
@@ -102,7 +102,7 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
     const old = cluster;
     cluster = undefined;
     known.clear();
-    // A client that cannot say good-bye to brokers that are gone is of no interest.
+    // A failed disconnect from brokers that are gone does not matter.
     if (old !== undefined) await ended('disconnect', GOODBYE_MS, old.disconnect()).then(undefined, () => undefined);
   }
 
@@ -232,7 +232,7 @@ export function openReader(brokers: string, options: ReaderOptions = {}): TopicR
       );
       const failed = readings.find((reading) => reading.status === 'rejected');
       if (failed === undefined) return found;
-      // What the other partitions brought goes with the failure → records would never be seen → all are read again.
+      // A failure discards what the other partitions returned → those records would never be seen → all are read again.
       positions.set(topic, before);
       throw failed.reason;
     },

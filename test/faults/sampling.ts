@@ -1,4 +1,4 @@
-/** What a running process takes, seen from outside. Linux. */
+/** Resource use of a running process, measured from outside. Linux only. */
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Sluice } from '../fixtures/sluice.ts';
@@ -13,7 +13,7 @@ export interface Samples {
   looks: number;
 }
 
-/** Looks at a running process every 100 ms until it is told to stop. Each look is of one moment: gauges are not added up. */
+/** Samples a running process every 100 ms until it is told to stop. Each sample is of one moment; gauges are not added up. */
 export function sample(sluice: Sluice): { readonly samples: Samples; stop(): Promise<void> } {
   const samples: Samples = { rssMiB: 0, heapMiB: 0, externalMiB: 0, inFlightRecords: 0, inFlightBytes: 0, looks: 0 };
   let stopped = false;

@@ -11,7 +11,7 @@ const ROWS: readonly Row[] = [
 ];
 const RAN = { seconds: 61, seeds: 2, restarts: 1, failures: [] };
 
-test('adds up what was reported, and says which rows nobody spoke of', () => {
+test('adds up what was reported, and names the rows that no report covers', () => {
   const summary = summarize(
     [
       { rows: [1], test: 'x', faults: { kill: 2 }, invariants: ['I2', 'I1'], duplicates: 3, recoveryMs: [10, 30] },
@@ -30,7 +30,7 @@ test('adds up what was reported, and says which rows nobody spoke of', () => {
   assert.match(printed(summary), /failed +nothing/);
 });
 
-test('a report with violations is a failure, beside those of the run itself', () => {
+test('a report with violations is a failure, like those of the run itself', () => {
   const failures = [{ what: 'seed 7', why: 'I1 lost', again: 'node x' }];
   const summary = summarize([{ rows: [1], test: 'x', violations: ['I4 seed 3'] }], ROWS, { ...RAN, failures });
   assert.deepEqual(

@@ -24,8 +24,8 @@ export interface Fetched {
 }
 
 /**
- * Records from an offset on, without markers and without those of aborted transactions. The client's own filter takes the aborted
- * ones to come in the order of their beginnings, which they do not, and lets some through.
+ * Records from an offset on, without markers and without those of aborted transactions. The client's own filter wrongly assumes
+ * that brokers list aborted transactions in the order in which they began, and lets some of their records through.
  */
 export function visible({ messages, abortedTransactions }: Fetched, from: number): Message[] {
   const spans = (abortedTransactions ?? []).map(({ producerId, firstOffset }) => {

@@ -40,7 +40,7 @@ test('L2 no gap: a commit never passes an unsettled record of its partition', as
   assert.equal(offsets.at(-1), 57);
 });
 
-test('L2 no gap: a frame without records moves the watermark, behind what came before it, and asks nobody for anything', async () => {
+test('L2 no gap: a frame without records moves the watermark after the frames before it, and causes no calls', async () => {
   const world = startWorld({ enriched: true });
   const from = origin();
   world.source.assign(from);

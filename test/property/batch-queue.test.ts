@@ -14,7 +14,7 @@ const step = fc.oneof(
   fc.record({ cut: fc.integer({ min: 1, max: 40 }) }),
 );
 
-test('rows leave in order of arrival, each once; the oldest is the oldest of all that wait, wherever it stands', () => {
+test('rows leave in order of arrival, each once; the oldest is found anywhere in the queue', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 900, size: 'max' }), (steps) => {
       const queue = new BatchQueue();

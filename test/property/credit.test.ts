@@ -84,7 +84,7 @@ test('never more than the limits; first come, first served; an abort takes nothi
   );
 });
 
-test('a signal that lives on keeps nothing of the requests that waited with it', async () => {
+test('a long-lived signal keeps no reference to requests that waited with it', async () => {
   const credit = new Credit(MAX);
   const signal = new AbortController().signal;
   let listeners = 0;

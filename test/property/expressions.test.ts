@@ -78,7 +78,7 @@ const transforms = new Map([['./transforms.ts', new Map(Object.entries(own))]]);
 /** Made by labels, which are no inputs: test/unit/features/predictions.test.ts has them. */
 const LABELS = ['band', 'label'];
 
-test('compiled expressions give what the interpreter gives', () => {
+test('compiled expressions give the same results as the interpreter', () => {
   const called = new Set<string>();
   fc.assert(
     fc.property(program, ({ lets, used, direct, records }) => {
@@ -138,7 +138,7 @@ test('compiled expressions give what the interpreter gives', () => {
   assert.deepEqual(never, [], 'functions that no random expression calls: add them to expression-arbitraries.ts');
 });
 
-test('whatever the text, compiling ends in a program or in findings', () => {
+test('compiling any text ends in a program or in findings', () => {
   const pieces = fc.constantFrom(
     'event',
     '.',

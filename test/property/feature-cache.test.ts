@@ -74,7 +74,7 @@ const LONG = [INLINE_BYTES, INLINE_BYTES + 1, 254, 255, 256, 4096].flatMap((leng
   Buffer.alloc(length, 'b'),
 ]);
 
-test('finds what was stored last, fresh, absent rows too; never holds more than it may; forgets only when full', () => {
+test('finds the last stored value while fresh, absent rows included; never exceeds its size; forgets only when full', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(60), fc.integer(), (entries, further, seed) => {
       const random = seeded(seed);
@@ -160,7 +160,7 @@ test('grows to its size, and stays consistent through thousands of evictions', (
   assert.equal(found, entries);
 });
 
-test('what is asked for again stays; what is asked for once makes room', () => {
+test('entries that are asked for again stay; those asked for once make room', () => {
   const cache = new FeatureCache({ entries: 100, rowWidth: ROW_WIDTH, views: VIEWS });
   const hot = Array.from({ length: 20 }, (_, n) => Buffer.from(`hot-${n}`));
   const entry: Stored = { value: 1, writtenAtMs: 1, present: true, expiresAtMs: 10 };
@@ -171,7 +171,7 @@ test('what is asked for again stays; what is asked for once makes room', () => {
   }
 });
 
-test('what expired is there until its place is needed: found up to a limit of its own, by what it said', () => {
+test('an expired row stays until its place is needed, and is found up to a limit of its own', () => {
   const cache = new FeatureCache({ entries: 2, rowWidth: ROW_WIDTH, views: VIEWS });
   const [row, absent] = [Buffer.from('row'), Buffer.from('absent')];
   put(cache, row, { value: 1, writtenAtMs: 5, present: true, expiresAtMs: 100 });
@@ -187,7 +187,7 @@ test('what expired is there until its place is needed: found up to a limit of it
   assert.ok(findStale(absent, 1_000, 99) >= 0);
 });
 
-test('an entry is due from its time on, once: put off while it is read anew, and again when that brought nothing', () => {
+test('an entry becomes due once: it is put off during a re-read, and again when that brought nothing', () => {
   const cache = new FeatureCache({ entries: 2, rowWidth: ROW_WIDTH, views: VIEWS });
   const key = Buffer.from('row');
   put(cache, key, { value: 1, writtenAtMs: 5, present: true, expiresAtMs: 100 });

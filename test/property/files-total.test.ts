@@ -42,7 +42,7 @@ const PIECES = [
 
 const names = Object.keys(FILES).filter((name) => !name.endsWith('.onnx')) as FileName[];
 
-test('whatever a person writes into the files, check answers with findings that stand in a file, or with a plan', async () => {
+test('whatever the files contain, check answers with a plan or with findings that point into a file', async () => {
   const { folder, remove } = writeSample();
   const runtime = { inspect: async () => SIGNATURE };
   const edit = fc.record({

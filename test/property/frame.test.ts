@@ -59,7 +59,7 @@ test('a frame holds what was put in, and retains exactly the bytes that it says'
   );
 });
 
-test('a frame that was sized too small is refused, not silently wrong', () => {
+test('a frame sized too small is refused, not silently wrong', () => {
   const short = new FrameBuilder(ORIGIN, 2, 3);
   short.append(0, 0, null, Buffer.from('four'), null);
   assert.throws(() => short.build(1, 0, 0), /arena was sized too small/);
@@ -69,7 +69,7 @@ test('a frame that was sized too small is refused, not silently wrong', () => {
   assert.throws(() => few.build(2, 0, 0), /sized too small/);
 });
 
-test('the first fate stays', () => {
+test('a record keeps its first fate', () => {
   const frame = emptyRecords(ORIGIN, 0, 2);
   decide(frame, 0, DEAD_LETTERED, reasonCode('decode-failed'));
   decide(frame, 0, DROPPED, reasonCode('tombstone'));

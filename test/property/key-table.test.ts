@@ -30,7 +30,7 @@ function keyOf(a: string | null, b: string | null): Buffer | undefined {
   return key.length > MAX_KEY_BYTES ? undefined : key;
 }
 
-test('each record points to its own key, each distinct key stands there once, missing ones not at all', () => {
+test('each record points to its own key; each distinct key is stored once, missing ones not at all', () => {
   // One table for all frames, as a stage has it: nothing of an earlier frame may show.
   const table = new KeyTable(TEMPLATE);
   fc.assert(
@@ -74,7 +74,7 @@ test('a frame larger than the table was made for fits too', () => {
   for (const [i, name] of names.entries()) assert.equal(table.copyKey(index[i] - 1).toString(), `${name}#${name}`);
 });
 
-test('a key that is kept has memory of its own, not a slice of a pool that it would keep whole', () => {
+test('a kept key has memory of its own, and does not keep a whole pool alive', () => {
   const table = new KeyTable(TEMPLATE);
   const frame = emptyRecords(ORIGIN, 0, 1);
   frame.columns = [textColumn(['x']), textColumn(['y'])];
@@ -84,7 +84,7 @@ test('a key that is kept has memory of its own, not a slice of a pool that it wo
   assert.equal(key.buffer.byteLength, key.length);
 });
 
-test('a key that is one field of text lies in the frame, and is counted as any other', () => {
+test('a key of one text field stays in the frame, and is counted like any other', () => {
   const table = new KeyTable(parseKeyTemplate('{a}', () => 0));
   const frame = emptyRecords(ORIGIN, 0, 8);
   const column = textColumn(['x', 'yy', null, '', 'x', 'z'.repeat(MAX_KEY_BYTES), 'z'.repeat(MAX_KEY_BYTES + 1), 'yy']);

@@ -32,7 +32,7 @@ function assertLearned(model: LatencyModel, { fixedMs, perRowMs }: Cost): void {
   }
 }
 
-test('the fit finds a + c·b again through noise and interruptions, and follows when the machine changes', () => {
+test('the fit recovers a + c·b despite noise and interruptions, and follows a change of the machine', () => {
   fc.assert(
     fc.property(cost, cost, fc.integer(), (before, after, seed) => {
       const random = seeded(seed);
@@ -49,7 +49,7 @@ test('the fit finds a + c·b again through noise and interruptions, and follows 
   );
 });
 
-test('without noise the fit is exact and allows for nothing more', () => {
+test('without noise the fit is exact and leaves no margin', () => {
   fc.assert(
     fc.property(cost, (of) => {
       const model = new LatencyModel({ initialFixedMs: 1 });
@@ -62,7 +62,7 @@ test('without noise the fit is exact and allows for nothing more', () => {
   );
 });
 
-test('whatever it is told, costs are finite and not negative', () => {
+test('for any samples, costs are finite and not negative', () => {
   const rows = fc.oneof(fc.integer({ min: -2, max: 500 }), fc.constantFrom(0, 1, 64, Number.NaN));
   const took = fc.oneof(fc.double(), fc.integer({ min: -5, max: 500 }), fc.constantFrom(0, 1, 64));
   fc.assert(

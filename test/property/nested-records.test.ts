@@ -146,7 +146,7 @@ function jsonOf(type: AvroType, known: Set<AvroType>): unknown {
   }
 }
 
-test('what lies inside of records is read as a slow decoder reads it, whatever schema wrote it', () => {
+test('fields inside records are read as a slow decoder reads them, whatever schema wrote them', () => {
   let read = 0;
   let refused = 0;
   let deep = 0;
@@ -198,7 +198,7 @@ test('what lies inside of records is read as a slow decoder reads it, whatever s
   assert.ok(read > 250 && refused > 8 && deep > 60, `${read} read, ${deep} deep, ${refused} refused`);
 });
 
-test('damaged values never throw, and are refused where the decoder refuses them that reads nothing', () => {
+test('damaged values never throw, and are refused wherever a decoder of no fields refuses them', () => {
   let taken = 0;
   let refused = 0;
   fc.assert(

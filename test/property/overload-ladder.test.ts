@@ -68,7 +68,7 @@ test('only declared steps, one at a time, held for a while; never up when calm, 
   );
 });
 
-test('a lag that stays takes every declared step, the last one above its own limit only; a lag that is gone takes all back', () => {
+test('a lag that stays takes every declared step, the last only above its own limit; when the lag is gone, all are taken back', () => {
   fc.assert(
     fc.property(settingsOf, fc.boolean(), (settings, far) => {
       const lagMs = far ? settings.skipLagMs : settings.lagMs;
@@ -92,7 +92,7 @@ test('a short burst takes no step; a lag between half and whole changes nothing'
   assert.equal(settle(settings, up, 700, HOLD_MS + 500, 1_000).level, 1);
 });
 
-test('time in which something else holds the pipeline does not count, what was before it does', () => {
+test('time in which something else holds the pipeline does not count; time before it does', () => {
   const settings: LadderSettings = { steps: STEPS, lagMs: 1_000, skipLagMs: 10_000 };
   let state = BOTTOM;
   let looks = 0;

@@ -8,7 +8,7 @@ import { event, origin, startWorld, type TestWorld } from '../fixtures/world.ts'
 
 /**
  * The whole path with every choice of steps, under lags and outages that come and go: each record has one fate, in order,
- * and its output says truly how it was come by. The value of a key changes with time, so an old row is told from a new one.
+ * and its output is stamped correctly. The value of a key changes with time, so an old row is told from a new one.
  */
 const KEYS = 6;
 const FRAMES = 150;
@@ -107,7 +107,7 @@ function audit(
   return seen;
 }
 
-test('under lags and outages that come and go, each record has one fate, and says truly how it was come by', async () => {
+test('under changing lags and outages, each record has one fate, and is stamped with what it lacked', async () => {
   const seen = new Set<string>();
   for (let seed = 1; seed <= 24; seed++) for (const each of await play(seed)) seen.add(each);
   assert.deepEqual([...seen].sort(), ['default-features', 'skip', 'smaller-model', 'stale-cache']);

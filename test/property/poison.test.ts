@@ -207,7 +207,7 @@ function sourceOf(headers: Sent['headers']): string {
 }
 
 let poisoned = 0;
-test('poison of any stage dead-letters alone, with the stage named; all others fare as if there were none', async () => {
+test('poison in any stage is dead-lettered alone, with the stage named; all others fare as if there were none', async () => {
   await fc.assert(
     fc.asyncProperty(scene, async (played) => {
       const [whole, broken] = [await play(played, false), await play(played, true)];

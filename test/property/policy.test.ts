@@ -59,7 +59,7 @@ const state: fc.Arbitrary<QueueState> = fc.record({
   flushing: fc.boolean(),
 });
 
-test('a decision is a number of rows that are there and allowed, or a time at which it is one', () => {
+test('a decision is an allowed number of waiting rows, or a time at which it becomes one', () => {
   let waited = 0;
   fc.assert(
     fc.property(learned, limits, state, (model, bounds, drawn) => {
@@ -85,7 +85,7 @@ test('a decision is a number of rows that are there and allowed, or a time at wh
   assert.ok(waited > 20, `the property would say little if nothing ever waited: ${waited}`);
 });
 
-test('who is late or flushed never waits', () => {
+test('late or flushed rows never wait', () => {
   fc.assert(
     fc.property(learned, limits, state, (model, bounds, asked) => {
       const late = { ...asked, oldestMs: asked.nowMs - bounds.budgetMs };
@@ -96,13 +96,13 @@ test('who is late or flushed never waits', () => {
   );
 });
 
-test('no row waits, no batch leaves', () => {
+test('when no row waits, no batch leaves', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   const asked = { nowMs: 0, rows: 0, oldestMs: Number.POSITIVE_INFINITY, arrivalsPerMs: 0, flushing: true };
   assert.deepEqual(nextBatch(asked, model, { maxBatch: 8, budgetMs: 10 }), { waitUntilMs: Number.POSITIVE_INFINITY });
 });
 
-test('a larger budget or limit never aims for fewer rows, where a run costs a + c·b', () => {
+test('where a run costs a + c·b, a larger budget or limit never lowers the target size', () => {
   fc.assert(
     fc.property(between(0.01, 20), between(0.0005, 5), limits, between(1, 10), (fixedMs, perRowMs, bounds, more) => {
       const model = new LatencyModel({ initialFixedMs: 1 });
@@ -116,7 +116,7 @@ test('a larger budget or limit never aims for fewer rows, where a run costs a + 
   );
 });
 
-test('a backlog of rows that cost next to nothing goes in large batches, though no fixed cost is seen', () => {
+test('a backlog of very cheap rows goes in large batches, even when no fixed cost is visible', () => {
   const model = new LatencyModel({ initialFixedMs: 1 });
   for (let n = 0; n < 200; n++) model.observe(1 + ((n * 37) % 1_024), 0.0002 * (1 + ((n * 37) % 1_024)));
   const asked = { nowMs: NOW_MS, rows: 5_000, oldestMs: Number.NEGATIVE_INFINITY, arrivalsPerMs: 500, flushing: false };

@@ -83,7 +83,7 @@ test('a row copied from another slab, or from the same one while it grows, is th
   );
 });
 
-test('room that is reserved is behind what is used, and what is used survives', () => {
+test('reserved room lies behind the used part, and the used part survives', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(3_000), { minLength: 1, maxLength: 20 }), (sizes) => {
       const slab = new RecordSlab(1, 16);
@@ -171,7 +171,7 @@ test('a row with a body is copied as it is, long or short, wherever both begin a
   );
 });
 
-test('bytes are copied, and no others, whatever their number', () => {
+test('exactly the given bytes are copied, whatever their number', () => {
   const source = new DataView(Uint8Array.from({ length: 700 }, (_, i) => i * 7).buffer);
   for (let bytes = 0; bytes <= 600; bytes++) {
     const into = new DataView(new ArrayBuffer(bytes + 20));

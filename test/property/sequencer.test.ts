@@ -51,7 +51,7 @@ test('frames leave in the order in which they were admitted, each once, as soon 
   );
 });
 
-test('without order a frame leaves as it finishes, and nothing is kept', () => {
+test('without order a frame leaves as soon as it finishes, and nothing is kept', () => {
   const sequencer = new Sequencer({ ordered: false });
   const [first, second] = [emptyRecords(ORIGINS[0], 0, 1), emptyRecords(ORIGINS[0], 1, 1)];
   const left: Frame[] = [];

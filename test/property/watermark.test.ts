@@ -121,7 +121,7 @@ function settledCount(frames: readonly Frame[]): number {
   return first < 0 ? frames.length : first;
 }
 
-test('a position that went back is refused, one of a closed period is ignored', () => {
+test('a position that goes back is refused, and one of a closed period is ignored', () => {
   const watermarks = new Watermarks();
   const origin = { topic: 'in', partition: 0, epoch: 1 };
   watermarks.open(origin);

@@ -80,7 +80,7 @@ export async function play(schedule: Schedule): Promise<Played> {
     else if (act.kind === 'move-coordinator') stage.broker.moveCoordinator(act.of, act.node);
     else if (act.kind === 'join') gone.push(supervise());
     else if (act.kind === 'stop' && member) {
-      // It may take its time: whoever is to go on is somebody else.
+      // It may take its time: another member takes over.
       live.delete(member);
       member.runner.stop();
     } else if (act.kind === 'freeze' && member) nemesis.frozenUntilMs.set(member.clientId, nowMs() + act.forMs);
