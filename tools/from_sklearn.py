@@ -1,4 +1,4 @@
-"""Turns a fitted scikit-learn pipeline into a bundle that Sluice runs: nobody types a constant.
+"""Turns a fitted scikit-learn pipeline into a bundle that Sluice runs, without copying constants by hand.
 
     python tools/from_sklearn.py pipeline.joblib records.csv --name churn --out .
 
@@ -91,7 +91,7 @@ class Field:
         self.column, self.name, self.kind, self.is_id, self.is_feature = column, name, kind, is_id, is_feature
         self.nullable = len(gone) > 0
         self.text = kind == "string"
-        # Transformers of texts tell None from NaN, and an event has one null for both.
+        # Text transformers distinguish None from NaN; an event has one null for both.
         self.holes = "none" if any(value is None for value in gone) else "nan" if gone else ""
         if self.text and self.holes == "none" and not all(value is None for value in gone):
             raise Refused(f"the column {column} has None here and NaN there, which scikit-learn takes for different values", "make it one of both before fitting")
@@ -154,7 +154,7 @@ def described(pipeline):
 
 
 def named(blocks):
-    """Lines have names of their own."""
+    """Every line gets a name of its own."""
     seen = {}
     for block in blocks:
         seen[block.name] = seen.get(block.name, 0) + 1

@@ -7,7 +7,7 @@ import numpy as np
 from from_sklearn_text import Refused, number, text
 
 OPSET = {"": 17, "ai.onnx.ml": 3}
-# Probabilities nearer to each other than this are equal: of a tie, scikit-learn takes the first class, and float32 would take any.
+# Probabilities closer to each other than this are equal: in a tie scikit-learn takes the first class, float32 might take any.
 TIE = 1e-6
 # How many float32 steps must lie between thresholds that were chosen in float64.
 STEPS_APART = 50
@@ -75,7 +75,7 @@ def classes_of(model, scores):
 
 
 def given_to_model(pipeline, X, width):
-    """What reaches the model of records that scikit-learn takes, as an array."""
+    """The model's input for records that scikit-learn accepts, as an array."""
     def transformed(part):
         made = pipeline[:-1].transform(part) if len(getattr(pipeline, "steps", [])) > 1 else part
         return np.asarray(made.todense() if hasattr(made, "todense") else made, dtype=float)
@@ -94,7 +94,7 @@ def given_to_model(pipeline, X, width):
 
 
 def refuse_gaps(kind, features, rows):
-    """Models that take missing values exist; Sluice never gives a model one."""
+    """Some models accept missing values; Sluice never passes one to a model."""
     gaps = ~np.isfinite(rows)
     if not gaps.any():
         return
@@ -106,7 +106,7 @@ def refuse_gaps(kind, features, rows):
 
 
 def refuse_otherwise(onnx, model, rows, sample=20):
-    """Whether the converted model predicts what the fitted one does; converters have been wrong without saying so."""
+    """Whether the converted model predicts what the fitted one does; converters have been silently wrong."""
     from onnx.reference import ReferenceEvaluator
 
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, sample).astype(int))] if len(rows) else rows
@@ -123,7 +123,7 @@ def refuse_otherwise(onnx, model, rows, sample=20):
 
 
 def refuse_contradiction(model, pipeline, X):
-    """SVC and models with a threshold of their own predict other classes than their probabilities say."""
+    """SVC and models with a threshold of their own predict classes that differ from their probabilities."""
     try:
         probabilities, said = np.asarray(pipeline.predict_proba(X)), np.asarray(pipeline.predict(X))
     except Exception:

@@ -1,7 +1,7 @@
 """Fitted transformers of scikit-learn as expressions of Sluice, for from_sklearn.py.
 
 A Block is a number, a vector or a text of the record, as an expression. Each transformer turns blocks into blocks, with the constants
-that it was fitted to. What a transformer does to what it has not seen, or to what is missing, is done here too; where it would raise,
+that it was fitted to. Unseen and missing values are treated as the transformer treats them; where it would raise,
 the value is missing, and Sluice dead-letters the record."""
 
 import re
@@ -29,7 +29,7 @@ class Writer(Categories):
         return replace(block, expression=name)
 
     def scalars(self, blocks):
-        """A block a column."""
+        """One block per column."""
         for block in blocks:
             if block.width == 1:
                 yield block
@@ -39,7 +39,7 @@ class Writer(Categories):
                 yield Block(f"{stored.expression}[{k}]", 1, f"{block.name}_{k}")
 
     def joined(self, blocks, name="all"):
-        """One vector of all."""
+        """One vector of all blocks."""
         numeric(blocks, "a transformer of whole rows")
         if len(blocks) == 1 and blocks[0].width > 1:
             return blocks[0]
@@ -73,7 +73,7 @@ class Writer(Categories):
         known = ", ".join(sorted(name[1:] for name in dir(self) if re.match(r"_[A-Z]", name)))
         raise Refused(f"the transformer {kind} has no expression", f"use one of {known}, or do it before the event is sent")
 
-    # What holds other transformers
+    # Transformers that hold others
 
     def _Pipeline(self, step, blocks):
         for _, inner in step.steps:
@@ -196,7 +196,7 @@ class Writer(Categories):
                 made.append(Block(f"oneHot({place}, {len(edges) - 1})", len(edges) - 1, block.name))
         return made
 
-    # What is missing
+    # Missing values
 
     def _SimpleImputer(self, step, blocks):
         columns = list(self.scalars(blocks))

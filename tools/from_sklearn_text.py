@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Refused(Exception):
-    """What cannot be exported, and what to do."""
+    """Something cannot be exported: the reason, and what to do."""
 
     def __init__(self, what, remedy):
         super().__init__(f"{what}; {remedy}")
@@ -19,7 +19,7 @@ class Block:
     width: int
     name: str
     text: bool = False
-    # What stands in a text that is missing: "none", "nan", or "" where training has seen neither.
+    # The text that stands for a missing one: "none", "nan", or "" where training has seen neither.
     holes: str = ""
 
 
@@ -43,7 +43,7 @@ def text(value):
 
 
 def is_gone(value):
-    """None, NaN, and what pandas has for them."""
+    """None, NaN, and the missing values of pandas."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
 
 

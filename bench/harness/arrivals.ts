@@ -1,4 +1,4 @@
-/** When records are meant to be sent, whatever became of those before them: an open loop. Times are ms since the start. */
+/** Intended sending times, independent of earlier records: an open loop. Times are ms since the start. */
 export interface Arrivals {
   /** Of record i, counted from 0. */
   intendedMs(i: number): number;

@@ -1,6 +1,6 @@
 /**
  * Record batches (magic 2, uncompressed) for the load generator and its reader.
- * Limit: no headers are written; a reader sees what is uncompressed, which all that the bench reads is.
+ * Limit: no headers are written; only uncompressed batches are read, and the bench reads no others.
  */
 import { crc32c } from '@node-rs/crc32';
 
@@ -46,12 +46,12 @@ export function encodeBatch(records: readonly KeyValue[], timestampMs: number): 
 
 export interface ReadRecord extends KeyValue {
   readonly offset: number;
-  /** When the broker appended it, or what the producer said, by the topic's setting. */
+  /** The broker's append time or the producer's timestamp, depending on the topic's setting. */
   readonly timestampMs: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Records of whole batches, and where to go on. */
+/** Records of whole batches, and the offset to go on from. */
 export function readBatches(bytes: Buffer, each: (record: ReadRecord) => void): number {
   let from = 0;
   let next = -1;

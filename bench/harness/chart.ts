@@ -1,4 +1,4 @@
-/** Bars of CPU a record on a logarithmic scale, as an SVG that reads on light and dark pages. */
+/** Bars of CPU per record on a logarithmic scale, as an SVG that reads on light and dark pages. */
 import { bestDrain, digits, type Result } from './report.ts';
 
 const WIDTH = 760;

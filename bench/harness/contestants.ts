@@ -1,5 +1,5 @@
 /**
- * Who runs: Sluice and its peers, all told the same by the environment. A peer whose language or client is not installed is
+ * The contestants: Sluice and its peers, all configured by the same environment. A peer whose language or client is not installed is
  * left out, with a line that says what is missing.
  */
 import type { Workload } from '../workloads/workloads.ts';

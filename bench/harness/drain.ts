@@ -1,9 +1,9 @@
 /**
- * How fast: a contestant drains a backlog. Progress is what the broker has appended to its output, cost is what the system has
- * accounted to its process, both read from outside at the same moments, so that nobody measures himself.
+ * Throughput: a contestant drains a backlog. Progress is what the broker has appended to its output, cost is the CPU time that the system
+ * charges to its process, both read from outside at the same moments, so that no contestant measures itself.
  *
- * The window opens when half the backlog is out, or WARM_MS after the first output where half would take longer, and ends
- * at 95 %, or after WINDOW_MS: compilers are warm, and nothing waits for more records.
+ * The window opens when half the backlog is done, or WARM_MS after the first output if half would take longer, and ends
+ * at 95 %, or after WINDOW_MS: compilers are warm, and nothing waits for records.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Contestant, Job } from './contestants.ts';
@@ -76,7 +76,7 @@ async function close(look: () => Promise<Look>, from: Look, backlog: number): Pr
   for (;;) {
     await pause(LOOK_EVERY_MS);
     const now = await look();
-    // What comes after 95 % is not in the window, so that waiting for the last records is not either.
+    // The window ends at 95 %, so that waiting for the last records is not in it.
     if (now.records > backlog * 0.95) {
       if (last.records === from.records) throw new Error('too few records to measure: give more');
       return last;

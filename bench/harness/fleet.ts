@@ -1,6 +1,6 @@
 /**
  * A backlog drained by several instances of one contestant: processes, or pipelines in one process. Progress is what the broker has appended,
- * cost what the system has accounted to all processes together, both from a third of the records on: compilers are warm, the group has formed.
+ * cost is the CPU time that the system charges to all processes together, both after a third of the records: compilers are warm, the group has formed.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Contestant, Job } from './contestants.ts';
@@ -22,7 +22,7 @@ export interface Fleet {
 export interface FleetDrained {
   readonly cpuUsPerRecord: number;
   readonly recordsPerSecond: number;
-  /** Of all together, at each fifth of the way. */
+  /** Sum over all processes, after each fifth of the records. */
   readonly rssBytes: readonly number[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * A regression guard by a ratio within one run: the CPU a record of Sluice against that of the kafkajs batch loop. What slows a
- * machine slows both; the best of the rounds is compared, and a regression is one only at FACTOR times the ratio on file.
+ * A regression guard by a ratio within one run: Sluice's CPU per record against that of the kafkajs batch loop. A slow
+ * machine slows both; the best rounds are compared, and only FACTOR times the ratio on file counts as a regression.
  */
 import { readFileSync } from 'node:fs';
 import { bestDrain, digits, type Result } from './report.ts';

@@ -1,6 +1,6 @@
 /**
  * Contestants that this Node runs. What all of them need comes with the root's packages; a client that only a peer uses has a
- * package.json beside the peer, so that nobody installs it who does not run that peer.
+ * package.json beside the peer, so that it is installed only to run that peer.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export function nodeCommand(args: readonly string[], env: Readonly<Record<string
   };
 }
 
-/** Of a peer with a package of its own; throws with the command that installs it where it is not there. */
+/** For a peer with a package of its own; if it is not installed, throws with the command that installs it. */
 export function peerCommand(
   needs: string,
   script: string,

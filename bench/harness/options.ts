@@ -1,5 +1,5 @@
 /**
- * The words behind a bench: `--help` prints its usage, and a word that it does not know is one line and exit code 2, before
+ * Command-line options of a bench: `--help` prints its usage; an unknown word is answered with one line and exit code 2, before
  * anything is started.
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
@@ -14,7 +14,7 @@ export interface Asked<Config extends ParseArgsOptionsConfig> {
   readonly words: readonly string[];
 }
 
-/** What the words ask for; `help` where that is the usage, `wrong` where it is nothing that there is. */
+/** The parsed options; `help` if the usage is asked for, `wrong` if a word is unknown. */
 export function judgeOptions<const Config extends ParseArgsOptionsConfig>(
   config: Config,
   argv: readonly string[],
@@ -40,7 +40,7 @@ export function judgeOptions<const Config extends ParseArgsOptionsConfig>(
   }
 }
 
-/** For the script at hand: ends the process where there is nothing to run. */
+/** For the running script: ends the process if there is nothing to run. */
 export function readOptions<const Config extends ParseArgsOptionsConfig>(
   usage: string,
   config: Config,

@@ -1,6 +1,6 @@
 /**
- * How late: records are sent at their intended times whether or not the contestant keeps up, and each counts from its
- * intended time to the append of its prediction by the broker (LogAppendTime: milliseconds). A prediction that is not there GRACE_MS
+ * Latency: records are sent at their intended times whether or not the contestant keeps up, and latency is from the
+ * intended time to the append of the prediction by the broker (LogAppendTime: milliseconds). A prediction still missing GRACE_MS
  * after the last send is a miss. The intended time travels in the record and comes back in the prediction.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,7 +17,7 @@ import type { Wire } from './wire.ts';
 
 /** Upstream's linger. */
 const TICK_MS = 2;
-/** One request brings no partition more: brokers take a megabyte, and a generator that was late has that much to send. */
+/** The most bytes per partition in one request: brokers take a megabyte, and a late generator may have more to send. */
 const MAX_REQUEST_BYTES = 512 * 1024;
 const GRACE_MS = 5_000;
 const START_MS = 60_000;
@@ -40,7 +40,7 @@ export interface Paced {
   readonly cpuUsPerRecord: number;
   readonly peakRssBytes: number;
   readonly loopDelay?: LoopDelay;
-  /** How late the generator itself was at worst: above a few ms the machine, not the contestant, is measured. */
+  /** The generator's own worst delay: above a few ms, the machine is measured and not the contestant. */
   readonly generatorLateMs: number;
 }
 

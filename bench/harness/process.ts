@@ -19,7 +19,7 @@ export interface Command {
 
 export interface Contender {
   readonly pid: number;
-  /** What it has said so far. */
+  /** Its output so far. */
   said(): string;
   ended(): boolean;
   /** User and system time of all its threads. */
@@ -37,7 +37,7 @@ process.on('exit', () => {
 });
 process.once('SIGINT', () => process.exit(130));
 
-/** This process, and what it starts that is not a contestant: the broker, the store. */
+/** This process, and what it starts besides contestants: the broker, the store. */
 export function pinHarness(cores = '1'): void {
   if (pinned) execFileSync('taskset', ['-acp', cores, String(process.pid)], { stdio: 'ignore' });
 }

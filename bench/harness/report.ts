@@ -1,4 +1,4 @@
-/** What a run found, as a table of ratios and as a chart; ratios carry over to other machines, the rest does not. */
+/** The results of a run as tables; ratios carry over to other machines, the rest does not. */
 import type { Workload } from '../workloads/workloads.ts';
 import type { Contestant } from './contestants.ts';
 import type { Drained } from './drain.ts';
@@ -6,7 +6,7 @@ import type { Paced } from './paced.ts';
 
 export interface Row {
   readonly contestant: Contestant;
-  /** Of each round; the first figure of the table is the round of the least CPU, because whatever else a machine does only adds. */
+  /** One per round; the table shows the round with the least CPU, because other work on the machine can only add. */
   readonly drained: readonly Drained[];
   readonly paced: readonly Paced[];
 }
@@ -20,7 +20,7 @@ export function bestDrain(row: Row | undefined): Drained | undefined {
   return row?.drained.reduce((best, each) => (each.cpuUsPerRecord < best.cpuUsPerRecord ? each : best), row.drained[0]);
 }
 
-/** Of each rate the round of the lowest p99, in the order of the rates' first turns. */
+/** For each rate the round with the lowest p99, in the order in which the rates were first run. */
 export function bestPaced(row: Row): Paced[] {
   const best = new Map<number, Paced>();
   for (const each of row.paced) {
@@ -84,7 +84,7 @@ function pacedTable(rows: readonly Row[]): string[] {
   return lines;
 }
 
-/** Two or three digits that count. */
+/** Two or three significant digits. */
 export function digits(value: number): string {
   return value >= 100
     ? value.toFixed(0)
@@ -95,7 +95,7 @@ export function digits(value: number): string {
         : value.toPrecision(2);
 }
 
-/** Only what a later run could be compared with. */
+/** Only the figures that a later run can be compared with. */
 export function asJson(results: readonly Result[], machine: string, command: string): string {
   const rows = results.flatMap(({ workload, rows: each }) =>
     each.map(({ contestant, drained, paced }) => ({

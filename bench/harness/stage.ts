@@ -1,6 +1,6 @@
 /**
- * Where contestants meet: one Kafka, one topic of input that all of them read, a topic of output for each.
- * The same records, in the same batches, lie there for everybody; keys are partitioned as Kafka's own clients do.
+ * The common setup: one Kafka, one input topic that all contestants read, an output topic for each.
+ * All see the same records in the same batches; keys are partitioned as Kafka's own clients do.
  */
 import { Kafka, logLevel } from 'kafkajs';
 import { partitionOfKey } from '../../src/kernel/bytes/murmur2.ts';
@@ -42,7 +42,7 @@ export async function openStage(): Promise<Stage> {
         waitForLeaders: false,
         topics: [{ topic, numPartitions: PARTITIONS, configEntries }],
       });
-      // Metadata name a leader before it has taken the partition over, and it refuses until then.
+      // Metadata name a leader before it has taken over the partition; until then it refuses.
       await until(`the leaders of ${topic} answer`, () =>
         wire.ends(topic, PARTITIONS).then(
           () => true,

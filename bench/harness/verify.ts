@@ -1,6 +1,6 @@
 /**
- * Whether a contestant did the job: outputs are what ONNX Runtime says of the same rows, their keys and headers are there.
- * A sample, from each partition's beginning; duplicates are possible by contract and not a fault here.
+ * Whether a contestant did the job: outputs equal ONNX Runtime's for the same rows, with keys and headers.
+ * A sample from the beginning of each partition; duplicates are allowed by contract and not a fault here.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Workload } from '../workloads/workloads.ts';
@@ -32,11 +32,11 @@ export async function expectedOf(workload: Workload, pool: Pool): Promise<Expect
   return expected;
 }
 
-/** Throws at the first output that is wrong; says how many were compared. */
+/** Throws at the first wrong output; returns how many were compared. */
 export async function verify(wire: Wire, topic: string, workload: Workload, expected: Expected): Promise<number> {
   let compared = 0;
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    // The other partitions are asked for at their ends, where there is nothing.
+    // The other partitions are fetched at their ends, where there is nothing.
     const ends = await wire.ends(topic, PARTITIONS);
     if (ends[partition] === 0) continue;
     const fetched = await wire.fetch(

@@ -1,5 +1,5 @@
 /**
- * One connection to one Kafka broker, spoken by hand: what a load generator needs, cheaper than any client.
+ * One connection to one Kafka broker, with hand-written requests: what a load generator needs, cheaper than any client.
  * Promise: a call resolves only when the broker has answered without an error for every partition.
  * Limits: a cluster of one node; no retries, no idempotence (topics are fresh and the connection is one, so nothing is sent twice).
  */
@@ -13,7 +13,7 @@ const MAX_FETCH_BYTES = 16 << 20;
 
 export interface Fetched {
   readonly partition: number;
-  /** Record batches as they lie in the log, the last one perhaps cut off. */
+  /** Record batches as stored in the log; the last one may be cut off. */
   readonly records: Buffer;
 }
 

@@ -9,7 +9,7 @@ import { fill, poolOf, type Stage } from './stage.ts';
 import { expectedOf, verify } from './verify.ts';
 
 const BUDGET_MS = 50;
-/** At a fiftieth of what a contestant can take, compilers on its one core are at work for longer than in a drain. */
+/** At a fiftieth of a contestant's capacity, compilers on its one core need longer than in a drain. */
 const WARM_SECONDS = 20;
 
 export interface Wanted {
@@ -17,7 +17,7 @@ export interface Wanted {
   readonly rounds: number;
   readonly records?: number;
   readonly rate?: number;
-  /** Shares of the rate at which a contestant itself drained in this run; the rate where there are none. */
+  /** Shares of the rate at which each contestant drained in this run; if empty, the fixed rate is used. */
   readonly loads?: readonly number[];
   readonly seconds: number;
   readonly quick: boolean;
@@ -86,7 +86,7 @@ function ratesOf(workload: Workload, { loads = [], rate }: Wanted, drained: read
   return loads.map((load) => Math.round(load * (drained[0]?.recordsPerSecond ?? 0)));
 }
 
-/** A peer that fails is left out with its reason; Sluice may not. */
+/** A peer that fails is left out with its reason; a failure of Sluice ends the run. */
 async function attempt(
   contestant: Contestant,
   say: (line: string) => void,

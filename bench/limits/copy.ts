@@ -1,6 +1,6 @@
 /**
  * The bare columnar loop: Sluice's own source and sink with nothing between them, as a contestant of bench/run.ts. A frame
- * goes out as it came, its arena lent to the sink; positions are committed once a second, behind their acknowledgements.
+ * goes out unchanged, its arena lent to the sink; positions are committed once a second, after their acknowledgements.
  */
 import { createKafkaSink } from '../../src/adapters/kafka/sink.ts';
 import { createKafkaSource } from '../../src/adapters/kafka/source.ts';

@@ -1,6 +1,6 @@
 /**
  * Parts of a workload alone, as a child of bench/limits.ts on the contestants' core: `node bench/limits/parts.ts WORKLOAD`.
- * Prints as JSON the µs of CPU a record of the model at each batch size, and of Sluice's own decode stage on frames in memory.
+ * Prints as JSON the µs of CPU per record: of the model at each batch size, and of Sluice's own decode stage on frames in memory.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { createFileSchemas } from '../../src/adapters/files/file-schemas.ts';
@@ -87,7 +87,7 @@ function framesOf(of: Workload): Frame[] {
   return frames;
 }
 
-/** Of several rounds, after one that warms up. `turn` says how many records it did. */
+/** Over several rounds, after one to warm up. `turn` returns how many records it processed. */
 async function leastCpuUs(turn: () => Promise<number>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round <= ROUNDS; round++) {

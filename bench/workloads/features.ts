@@ -1,4 +1,4 @@
-/** What the store holds for the enriched workload: seeded numbers, twelve a key, in the order of its model's inputs. */
+/** The store's contents for the enriched workload: seeded numbers, twelve a key, in the order of its model's inputs. */
 import { seeded } from '../../test/fixtures/random.ts';
 
 const SEED = 11;

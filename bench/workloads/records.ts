@@ -1,6 +1,6 @@
 /**
  * Records of the workloads, as an upstream producer writes them: seeded, so that every run and every peer sees the same.
- * `row` is what the model is given for a record; the peers and Sluice's bundle must come to the same.
+ * `row` is the model's input for a record; the peers and Sluice's bundle must produce the same.
  */
 import { seeded } from '../../test/fixtures/random.ts';
 import { type KeyValue, writeVarint } from '../harness/batches.ts';
@@ -93,7 +93,7 @@ function jsonOf({ id, atMs, numbers }: Body): Buffer {
   return Buffer.from(JSON.stringify({ id, at: atMs, values: numbers }));
 }
 
-/** Writes another time into a value: always as many bytes as the one before. */
+/** Replaces the time in a value; the number of bytes stays the same. */
 export function stamp(value: Buffer, codec: Workload['codec'], atMs: number): void {
   if (codec === 'json') value.write(String(atMs), value.indexOf('"at":') + 5, 'latin1');
   else writeVarint(value, 6 + value[5] / 2, atMs);

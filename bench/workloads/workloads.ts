@@ -1,4 +1,4 @@
-/** What the bench can run, by name. Sizes are such that the fastest contestant takes some seconds. */
+/** The workloads by name. Sizes are such that the fastest contestant takes some seconds. */
 export type Codec = 'light' | 'avro' | 'json' | 'enriched';
 
 export interface Workload {

@@ -169,7 +169,7 @@ test('Redis is killed, comes back empty, hangs and wakes up: every read is answe
   );
 });
 
-test('a key marked by one process is believed by no other, whoever writes an older row afterwards', { skip }, async (t) => {
+test('a key marked by one process is believed by no other, even if an older row follows', { skip }, async (t) => {
   const server = await startRedis();
   servers.push(server);
   const world = await start(server);

@@ -225,7 +225,7 @@ function conformance(name: string, start: () => Promise<BrokerUnderTest>, stock:
       assert.equal(arena.toString('utf8', valueStart[0], valueEnd[0]), 'v0');
     });
 
-    test('a batch that inflates without bounds comes by reference, and the records after it are read', LIMIT, async () => {
+    test('a batch that inflates without bounds comes by reference, and later records are read', LIMIT, async () => {
       const { fresh, topic, kafka, member } = await bench();
       const name = await topic(1);
       const producer = kafka.producer({ createPartitioner: () => () => 0 });

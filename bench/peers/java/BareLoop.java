@@ -5,7 +5,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
-/** Copies the topic, keys and values, with the settings of BatchLoop: what the two Java clients alone cost. */
+/** Copies the topic, keys and values, with the settings of BatchLoop: the cost of the two Java clients alone. */
 public final class BareLoop {
     public static void main(String[] args) {
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Job.consumer());

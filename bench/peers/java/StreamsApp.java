@@ -19,7 +19,7 @@ import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 
-/** Kafka Streams with a model run a record: the way its processors offer. The clients are tuned as BatchLoop's are. */
+/** Kafka Streams with one model run per record, as its processors offer. The clients are tuned like those of BatchLoop. */
 public final class StreamsApp {
     public static void main(String[] args) throws Exception {
         Properties p = new Properties();

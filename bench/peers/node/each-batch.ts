@@ -1,4 +1,4 @@
-/** A kafkajs `eachBatch` loop: a model run and a send a chunk, the offset resolved when the send is acknowledged. */
+/** A kafkajs `eachBatch` loop: one model run and one send per chunk, the offset resolved when the send is acknowledged. */
 import type { KafkaMessage, Message } from 'kafkajs';
 import { answer, clients, decode, fill, job, loadModel, rowsFor } from './job.ts';
 

@@ -1,4 +1,4 @@
-/** A kafkajs `eachMessage` handler with one model run and one send a record: what most services begin with. */
+/** A kafkajs `eachMessage` handler with one model run and one send per record: what most services begin with. */
 import { answer, clients, decode, fill, job, loadModel, rowsFor } from './job.ts';
 
 const model = await loadModel();

@@ -1,6 +1,6 @@
 /**
  * What both kafkajs peers share: the job from the environment, decoding and encoding with avsc, rows for the model.
- * Written as a careful user of the shelf's libraries would: types compiled once, one tensor a run, one thread.
+ * Written as a careful user of off-the-shelf libraries would: types compiled once, one tensor a run, one thread.
  */
 import { readFileSync } from 'node:fs';
 import avsc from 'avsc';

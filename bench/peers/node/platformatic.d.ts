@@ -1,6 +1,6 @@
 /**
- * As much of the client's types as the peer uses: the types of this repository are checked where the client is not installed,
- * too. Where it is, these still stand for its own; they were compared with those of the version in package.json.
+ * The client's types as far as the peer uses them, because this repository's types are also checked where the client is not installed.
+ * Where it is installed, these still replace its own; they were compared with those of the version in package.json.
  */
 declare module '@platformatic/kafka' {
   interface Base {
