@@ -26,6 +26,8 @@ export interface Interpolated {
   readonly files: ReadonlyMap<string, () => string>;
   /** Texts that came from files, which must never be shown. */
   readonly secrets: readonly string[];
+  /** Values under `connections` that have variables in them, by their dotted path: as they became, and as they are written. */
+  readonly written: ReadonlyMap<string, { readonly value: string; readonly text: string }>;
 }
 
 /**
@@ -42,6 +44,7 @@ export function interpolate(
   const findings: CheckFinding[] = [];
   const files = new Map<string, () => string>();
   const secrets: string[] = [];
+  const written = new Map<string, { readonly value: string; readonly text: string }>();
   visit(yaml.document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string' || !node.value.includes(`\${`)) return;
@@ -55,11 +58,19 @@ export function interpolate(
         findings.push(yaml.at(path(), `${whole} ${value.problem}`, remedyFor(body)));
         return '';
       });
+      if (path()[0] === 'connections' && readsVariable(text)) written.set(dotted(path()), { value: replaced, text });
       const alone = node.type === Scalar.PLAIN && /^\$\{(?!file:)[^}]*\}$/.test(text);
       node.value = alone && !TEXT_KEYS.has(path().at(-1)) ? typed(replaced) : replaced;
     },
   });
-  return { findings, files, secrets };
+  return { findings, files, secrets, written };
+
+  function readsVariable(text: string): boolean {
+    return [...text.matchAll(REFERENCE)].some(([, body = '']) => {
+      const [, name, fallback] = BODY.exec(body) ?? [];
+      return name !== undefined && resolve(body, env) !== fallback;
+    });
+  }
 
   function fromFile(file: string, whole: string, path: Path, text: string): string {
     if (path[0] !== 'connections') {

@@ -10,13 +10,14 @@ import type { Connections, Topology, ValueFormat } from '../plan/topology.ts';
 import { buildTopology } from './build.ts';
 import { buildConnections } from './connection-build.ts';
 import { checkConnections } from './connection-rules.ts';
-import { type Environment, interpolate } from './interpolate.ts';
+import { type Environment, type Interpolated, interpolate } from './interpolate.ts';
 import { loadModule, MODULE } from './load-module.ts';
 import { checkRules } from './rules.ts';
 import { type TopologyFile, topologySchema } from './schema.ts';
 
 const EMPTY =
   'write topology, source, model, flow, output and deadLetter; `sluice init` makes one of a schema and a model';
+const SHORT_CHARS = 4;
 
 /** Places of everything in the files, for the findings of later checks. */
 export interface TopologySource {
@@ -57,14 +58,15 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
   const parsed = topologySchema.safeParse(yaml.toValue());
   const other = parsed.success ? undefined : otherKind(yaml.toValue());
   if (other !== undefined) return failed([yaml.at([], ...other)]);
-  if (!parsed.success) return failed(withoutSecrets(zodFindings(parsed.error, yaml), given.secrets));
+  if (!parsed.success) return failed(withoutSecrets(zodFindings(parsed.error, yaml), given));
 
   const connections = buildConnections(parsed.data.connections, given.files, (path) => resolvePath(file, path));
   const findings = [...checkRules(parsed.data, yaml), ...checkConnections(parsed.data.connections, connections, yaml)];
   findings.push(...missingFolder(connections.files, yaml));
   const sourceValue = readFormat(parsed.data.source.value, ['source', 'value'], yaml, findings);
   const outputValue = readFormat(parsed.data.output.value, ['output', 'value'], yaml, findings);
-  if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined) return failed(findings);
+  if (hasErrors(findings) || sourceValue === undefined || outputValue === undefined)
+    return failed(withoutSecrets(findings, given));
 
   const bundle = resolvePath(file, parsed.data.model.bundle);
   const smaller = parsed.data.onOverload?.smallerModel;
@@ -74,7 +76,7 @@ export function loadTopology(file: string, env: Environment): LoadedTopology {
     ok: true,
     topology: buildTopology(file, parsed.data, connections, files),
     source: { yaml, sourceSchema: sourceValue.document, outputSchema: outputValue.document },
-    findings: inFileOrder(findings),
+    findings: inFileOrder(withoutSecrets(findings, given)),
   };
 }
 
@@ -164,8 +166,20 @@ function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown
   );
 }
 
-function withoutSecrets(findings: readonly CheckFinding[], secrets: readonly string[]): CheckFinding[] {
-  return findings.map((finding) => ({ ...finding, message: hideLogins(hideSecrets(finding.message, secrets)) }));
+/**
+ * A variable may hold a password and stand at the wrong key: a finding about a value under `connections` quotes what is written
+ * there, not what it became.
+ */
+function withoutSecrets(findings: readonly CheckFinding[], { secrets, written }: Interpolated): CheckFinding[] {
+  return findings.map((finding) => {
+    const { value, text } = written.get(finding.path) ?? { value: '', text: '' };
+    // A short one would be found within words.
+    const message =
+      value.length < SHORT_CHARS
+        ? finding.message.replaceAll(`"${value}"`, `"${text}"`)
+        : finding.message.replaceAll(value, text);
+    return { ...finding, message: hideLogins(hideSecrets(message, secrets)) };
+  });
 }
 
 function failed(findings: readonly CheckFinding[]): LoadedTopology {

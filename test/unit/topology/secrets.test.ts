@@ -108,3 +108,18 @@ test('an invalid Redis address is a finding, never an exception', (t) => {
     assert.ok(!said.includes(CANARY), said);
   }
 });
+
+test('a password in a variable at the wrong key is not shown: the finding quotes the variable', (t) => {
+  for (const [connections, quoted] of [
+    [KAFKA('sasl: { mechanism: "${PASSWORD}", username: me, password: x }'), '"${PASSWORD}" is not one of'],
+    [KAFKA('sessionTimeout: "${PASSWORD}"'), '"${PASSWORD}" is not a duration'],
+    [KAFKA('ssl: { ca: "${PASSWORD}" }'), '${PASSWORD}'],
+    ['  kafka: { brokers: "${PASSWORD}" }\n  registry: { url: "${PASSWORD}" }', '${PASSWORD}'],
+  ]) {
+    const { loaded } = load(t, connections);
+    assert.ok(!loaded.ok);
+    const text = formatFindings(loaded.findings);
+    assert.ok(text.includes(quoted), text);
+    assert.ok(!text.includes(CANARY), text);
+  }
+});
