@@ -6,8 +6,11 @@ import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
 import { program } from '../../src/commands/program.ts';
 import { createSystemClock } from '../../src/kernel/system-clock.ts';
+import { ended } from '../fixtures/until.ts';
 import { fencesOf, pages, ROOT, read, tableOf } from './pages.ts';
 
+/** One that ends later hangs: then it is told where it was. */
+const WITHIN_MS = 180_000;
 const PREFIX = /^npm run (?:--silent )?sluice -- /;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-docs-'));
 const home = process.cwd();
@@ -25,7 +28,7 @@ async function sluice(command: string): Promise<{ code: number; stdout: string; 
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const argv = ['node', 'sluice', ...command.replaceAll('\\\n', ' ').replace(PREFIX, '').trim().split(/\s+/)];
-  const code = await program(argv, {
+  const running = program(argv, {
     env: {},
     clock: createSystemClock(),
     random: () => 0.5,
@@ -36,6 +39,9 @@ async function sluice(command: string): Promise<{ code: number; stdout: string; 
     onSignal: () => () => undefined,
   });
   const textOf = (stream: PassThrough): string => String(stream.read() ?? '');
+  const code = await ended(command, WITHIN_MS, running).catch((error: Error) => {
+    throw new Error(`${error.message}; it said: ${textOf(stdout)}${textOf(stderr)}`);
+  });
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
 }
 
