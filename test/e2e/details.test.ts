@@ -82,7 +82,7 @@ ${rows}
   ]);
   assert.match(
     explained.stdout,
-    /details-missing in details: view item is missing \(table item, row a#table\); load it, or let onMissing be null/,
+    /details-missing in details: view item is missing \(table item, row a#table\); load it, or set onMissing to null/,
     explained.stdout + explained.stderr,
   );
   const fine = await runHere([

@@ -41,7 +41,7 @@ test('why a value is not finite: the line of the bundle, and what of it is missi
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
-    /^outcome {4}dead-letters to flights\.dead-letter, feature-not-finite in preprocess: column log_distance \(log1p\(atLeast\(event\.distance, 0\)\)\) is missing, or not a number; event\.distance is missing; \S+bundle\.yaml:\d+; write what to put there/m,
+    /^outcome {4}dead-letters to flights\.dead-letter, feature-not-finite in preprocess: column log_distance \(log1p\(atLeast\(event\.distance, 0\)\)\) is missing, or not a number; event\.distance is missing; \S+bundle\.yaml:\d+; give a default/m,
   );
 });
 
@@ -71,7 +71,7 @@ test('why it is not decoded, or not encoded: the field', async () => {
   );
   assert.match(
     String(await outcome('5')),
-    /decode-failed in decode: field departed_at holds a whole number beyond ±\(2\^53−1\), .*; name it in keys and outputs/,
+    /decode-failed in decode: field departed_at holds an integer beyond ±\(2\^53−1\), .*; use it only in keys and outputs/,
   );
   assert.match(
     String(await outcome('4')),

@@ -130,7 +130,7 @@ test('what is stale by the topology of today says how old it is; what was publis
   assert.deepEqual([story.reason, story.lookUps[2].views[1].stale], ['feature-stale', true]);
   assert.match(
     story.why,
-    /^view slots is .* old, and maxAge is 1 ms \(table route, row JFK#IAH\); load it anew, or let onStale be/,
+    /^view slots is .* old, and maxAge is 1 ms \(table route, row JFK#IAH\); load it again, or set onStale to/,
   );
   assert.equal(story.searched[0].found.length, 1);
   const banded = editedExample(

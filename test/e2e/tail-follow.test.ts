@@ -30,7 +30,10 @@ test('it asks for metadata, offsets and records: of groups and positions it says
   const ran = await runHere(['tail', 'quiet', '--brokers', broker.brokers.join(','), '--from', '-1h', '--exit']);
   await broker.close();
   assert.deepEqual([ran.code, [...asked].sort((a, b) => a - b)], [0, [LIST_OFFSETS, METADATA, API_VERSIONS]]);
-  assert.match(ran.stderr, /^nothing to show from there on: quiet\/0 is empty, its next offset is 0; --from earliest/);
+  assert.match(
+    ran.stderr,
+    /^nothing to show from that place on: quiet\/0 is empty, its next offset is 0; --from earliest/,
+  );
 });
 
 test('it follows through an outage, and a topic that was made anew', { timeout: 60_000 }, async () => {

@@ -225,7 +225,7 @@ for (const [name, args, code, said] of [
     0,
     /no record has a header "source"; there are sluice-source\n$/,
   ],
-  ['nothing that matches', ['mixed', '--where', 'origin=XXX', '--exit'], 0, /^of 7 records none matches/],
+  ['nothing that matches', ['mixed', '--where', 'origin=XXX', '--exit'], 0, /^none of 7 records matches/],
   [
     'a topology that is not there',
     ['mixed', '--topology', 'no.yaml'],

@@ -203,7 +203,7 @@ test('doctor tells a cluster whose slots are served from one that lost a master'
   try {
     const whole = await doctor(nodes[0], { cluster: true });
     assert.match(whole, /ok +redis +the cluster answers for all 16384 slots/);
-    assert.match(whole, /warning +redis +no replica would stand in for 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+, 127/);
+    assert.match(whole, /warning +redis +no replica could replace 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+, 127/);
     await nodes[1].kill();
     await until('the others notice', async () =>
       /the cluster is down: \d+ of its/.test(await doctor(nodes[0], { cluster: true })),

@@ -162,7 +162,7 @@ function findingAt(plan: Plan, record: GoldenRecord, path: string, message: stri
     column: 1,
     path,
     message,
-    remedy: 'mend the expression or the model, or make the golden records anew from the pipeline that trained it',
+    remedy: 'correct the expression or the model, or regenerate the golden records with the training pipeline',
     excerpt: '',
   };
 }

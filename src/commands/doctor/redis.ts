@@ -23,7 +23,7 @@ const START = 'start it, or correct connections.redis';
 export async function checkRedis(asked: RedisQuestions, { probe, wallMs }: RedisWorld): Promise<Diagnosis[]> {
   const { nodes } = asked;
   if (!asked.asStore && !asked.asSecondLevel) {
-    return [note('redis', 'connections.redis is named, and nothing reads from it or keeps rows in it')];
+    return [note('redis', 'connections.redis is set, but nothing reads from it or caches rows in it')];
   }
   const needs = [...(asked.asStore ? ['hgetall'] : []), ...(asked.asSecondLevel ? ['get', 'mget', 'set', 'eval'] : [])];
   const answers = await Promise.allSettled(nodes.map((node) => probe(node, needs)));
@@ -64,15 +64,14 @@ function checkUser({ refused }: ProbedRedis, where: string, { asStore }: RedisQu
 
 function checkRole({ role }: ProbedRedis, where: string, { cluster, asSecondLevel }: RedisQuestions): Diagnosis[] {
   if (role !== 'slave' || cluster) return [];
-  if (!asSecondLevel)
-    return [note('redis', `${where} is a replica: what it says may be older than what its master has`)];
-  const what = `${where} is a replica, which takes no writes: nothing is kept for others`;
+  if (!asSecondLevel) return [note('redis', `${where} is a replica: its rows may be older than its master's`)];
+  const what = `${where} is a replica, which accepts no writes: no rows are shared with other instances`;
   return [warning('redis', what, 'name its master in connections.redis')];
 }
 
 /** A store must not evict rows; a cache must, and before the machine runs out of memory. */
 function checkMemory({ memory }: ProbedRedis, where: string, { asStore, asSecondLevel }: RedisQuestions): Diagnosis[] {
-  if (memory === undefined) return [note('redis', `${where} does not tell its maxmemory-policy`)];
+  if (memory === undefined) return [note('redis', `${where} does not disclose its maxmemory-policy`)];
   const { maxBytes, policy } = memory;
   const limit = maxBytes === 0 ? 'no maxmemory' : `maxmemory ${Math.round(maxBytes / 2 ** 20)} MiB`;
   const what = `${where} has ${limit} and maxmemory-policy ${policy}`;
@@ -86,8 +85,8 @@ function checkMemory({ memory }: ProbedRedis, where: string, { asStore, asSecond
   }
   if (!asSecondLevel) return [ok('redis', what)];
   const remedy = `CONFIG SET maxmemory-policy ${asStore ? 'volatile-ttl' : 'allkeys-lfu'}, and maxmemory below that of the machine`;
-  if (maxBytes === 0) return [warning('redis', `${what}: it grows until the machine has no more`, remedy)];
-  if (policy === 'noeviction') return [warning('redis', `${what}: when it is full, nothing more is kept`, remedy)];
+  if (maxBytes === 0) return [warning('redis', `${what}: it grows until the machine runs out of memory`, remedy)];
+  if (policy === 'noeviction') return [warning('redis', `${what}: when it is full, it caches nothing more`, remedy)];
   return [ok('redis', what)];
 }
 
@@ -96,7 +95,7 @@ function checkCluster(cluster: ProbedRedisCluster | undefined): Diagnosis[] {
     return [
       note(
         'redis',
-        'the cluster does not tell this user of its slots (CLUSTER INFO)',
+        'this user may not read the slots of the cluster (CLUSTER INFO)',
         'allow +cluster|info +cluster|nodes',
       ),
     ];
@@ -110,11 +109,11 @@ function checkCluster(cluster: ProbedRedisCluster | undefined): Diagnosis[] {
     ),
   );
   if (assigned < ALL_SLOTS) {
-    const what = `${ALL_SLOTS - assigned} of the cluster's ${ALL_SLOTS} slots are nobody's: rows of these cannot be read`;
+    const what = `${ALL_SLOTS - assigned} of the cluster's ${ALL_SLOTS} slots are unassigned: rows in them cannot be read`;
     return [...found, problem('redis', what, 'redis-cli --cluster fix HOST:PORT')];
   }
   if (!works || served < ALL_SLOTS) {
-    const what = `the cluster is down: ${ALL_SLOTS - served} of its ${ALL_SLOTS} slots are not answered for`;
+    const what = `the cluster is down: ${ALL_SLOTS - served} of its ${ALL_SLOTS} slots have no reachable node`;
     return [
       ...found,
       problem('redis', what, 'start the masters that have them, or let a replica take over: CLUSTER FAILOVER TAKEOVER'),
@@ -122,6 +121,6 @@ function checkCluster(cluster: ProbedRedisCluster | undefined): Diagnosis[] {
   }
   found.push(ok('redis', `the cluster answers for all ${ALL_SLOTS} slots`));
   if (alone.length === 0) return found;
-  const what = `no replica would stand in for ${alone.join(', ')}: while one of them is away, so are its rows`;
+  const what = `no replica could replace ${alone.join(', ')}: while one of them is down, its rows are unavailable`;
   return [...found, warning('redis', what, 'add replicas: redis-cli --cluster add-node NEW OLD --cluster-slave')];
 }

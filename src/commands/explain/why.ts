@@ -26,7 +26,7 @@ export interface WhyDeps {
 export async function whyOf(reason: Reason, scored: Scored, deps: WhyDeps): Promise<string> {
   switch (reason) {
     case 'tombstone':
-      return 'it has no value; source.onTombstone says what becomes of such records';
+      return 'it has no value; source.onTombstone decides what happens to such records';
     case 'schema-unknown':
     case 'decode-failed':
       return whyUndecoded(scored, deps);
@@ -48,7 +48,7 @@ export async function whyOf(reason: Reason, scored: Scored, deps: WhyDeps): Prom
     case 'too-large':
       return 'it is larger than flow.maxInFlight.bytes allows';
     case 'batch-unreadable':
-      return 'the record batch that it lies in cannot be unpacked';
+      return 'its record batch cannot be decompressed';
     default:
       return '';
   }
@@ -80,8 +80,8 @@ async function whyUndecoded({ frame, plan, said }: Scored, { schemas }: WhyDeps)
   const misfits = [...new Set(found)];
   const large = names.filter((name) => isBeyondDouble(name, plan.wants, decodes));
   if (large.length > 0 && large.length === names.length) {
-    const what = 'holds a whole number beyond ±(2^53−1), which no expression can have exactly';
-    return `field ${large.join(', ')} ${what}; name it in keys and outputs alone, where all of its digits stay`;
+    const what = 'holds an integer beyond ±(2^53−1), which expressions cannot represent exactly';
+    return `field ${large.join(', ')} ${what}; use it only in keys and outputs, which keep all of its digits`;
   }
   const which =
     misfits.length > 0 ? misfits.join('; ') : 'another type, null where it allows none, out of range, or not there';
@@ -134,8 +134,8 @@ function whyFeatures(reason: Reason, { plan, heard }: Scored, { views }: WhyDeps
     }),
   );
   const remedy = !ofStale
-    ? `load it, or let onMissing be ${ofDetails ? 'null' : 'impute, and the bundle say with what'}`
-    : 'load it anew, or let onStale be use or missing';
+    ? `load it, or set onMissing to ${ofDetails ? 'null' : 'impute, with the default in the bundle'}`
+    : 'load it again, or set onStale to use or missing';
   return `${found.join('; ')}; ${remedy}`;
 }
 
@@ -148,7 +148,7 @@ async function whyNotFinite(scored: Scored, { probe, views }: WhyDeps): Promise<
     const because = absent.length === 0 ? '' : `; ${absent.join(', ')} ${absent.length === 1 ? 'is' : 'are'} missing`;
     return `column ${line.name} (${line.expression}) is ${value}${because}; ${file}:${line.line}`;
   });
-  return `${said.join(' | ')}; write what to put there, as in: X ?? 0`;
+  return `${said.join(' | ')}; give a default, as in: X ?? 0`;
 }
 
 /** Names in an expression, and in the `let` values it uses, that have no value. */
@@ -201,7 +201,7 @@ function whyOutput({ frame, plan }: Scored): string {
     const at = values.findIndex((value) => !Number.isFinite(value));
     return at < 0 ? [] : [`output "${name}" of the model is ${values[at]} at [${at}]`];
   });
-  return `${bad.join('; ')}; look at the row above: values far from those that it was trained on?`;
+  return `${bad.join('; ')}; check the row above for values far from the training data`;
 }
 
 function whyEncode({ frame, plan }: Scored): string {

@@ -38,10 +38,10 @@ export function createMisses(topic: string, where: readonly Where[]): Misses {
       if (shown > 0) return undefined;
       if (records === 0) {
         const there = [...extents].map(([partition, extent]) => `${topic}/${partition} ${extentText(extent)}`);
-        return `nothing to show from there on: ${there.join(', ')}; --from earliest shows all that there is`;
+        return `nothing to show from that place on: ${there.join(', ')}; --from earliest shows everything`;
       }
       if (absent.size > 0) return [...absent].map(named).join('\n');
-      return `of ${records} records none matches; --from earliest looks at all that there is`;
+      return `none of ${records} records matches; --from earliest searches everything`;
     },
   };
 }

@@ -111,7 +111,7 @@ function short(why: string): string {
 }
 
 function advice({ advice: found, highest: at }: TuneReport): string[] {
-  if (found.length === 0) return [line('change', 'nothing that was measured would bring a twentieth more')];
+  if (found.length === 0) return [line('change', 'nothing that was measured would gain 5 % or more')];
   return found.map(({ to, perSecond, gain, because }, i) => {
     const times = Number.isFinite(gain) && at.perSecond > 0 ? ` (×${gain.toFixed(gain < 10 ? 2 : 0)})` : '';
     return line(i === 0 ? 'change' : '', `${to} → ${whole(perSecond)} records/s${times}: ${because}`);
