@@ -9,13 +9,13 @@ import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { Member, type MemberOptions } from './member.ts';
 import type { BrokerUnderTest } from './source-sink.ts';
 
-/** The stock client beside the adapters, to set up what they meet and to look at what they did. */
+/** The stock client beside the adapters, to set up their topics and to check their work. */
 export interface Bench {
   readonly broker: BrokerUnderTest;
   readonly brokers: readonly string[];
   readonly kafka: Kafka;
   readonly admin: Admin;
-  /** A topic, or group, that nobody used before. */
+  /** The name of a new topic or group. */
   fresh(what: string): string;
   topic(partitions: number, configs?: Record<string, string>): Promise<string>;
   produce(topic: string, messages: Message[]): Promise<void>;
@@ -27,7 +27,7 @@ export interface Bench {
 /** Over all suites of a process, which may share one broker. */
 let names = 0;
 
-/** The bench of one suite, made at its first use; members and sinks live as long as their test. */
+/** The bench of one suite, made on first use; members and sinks live as long as their test. */
 export function lazyBench(start: () => Promise<BrokerUnderTest>): () => Promise<Bench> {
   let made: Promise<Bench> | undefined;
   const closers: (() => Promise<void>)[] = [];

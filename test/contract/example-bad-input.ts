@@ -12,10 +12,10 @@ import { type ExampleBench, flights, predictedByBatch } from './example-bench.ts
 const EVENTS = 'examples/flight-delay/events-500.jsonl';
 const PARTITIONS = 2;
 const NOTHING = { lost: [], duplicates: [], strangers: [] };
-/** Every record has a time of its own, to be found again on its dead letter. */
+/** Every record has a time of its own, by which its dead letter is recognised. */
 const FIRST_TIMESTAMP_MS = 1_700_000_000_000;
 
-/** A record that cannot be scored goes to the dead-letter topic as it came, with the reason; its neighbours are published. */
+/** A record that cannot be scored goes to the dead-letter topic unchanged, with the reason; its neighbours are published. */
 export function exampleBadInput(name: string, bench: () => Promise<ExampleBench>): void {
   describe(`${name}: bad input`, () => {
     test('each bad record becomes a dead letter with its bytes and the reason; a tombstone is dropped; all others are published', async () => {

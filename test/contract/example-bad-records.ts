@@ -19,7 +19,7 @@ export interface SchemaIds {
   readonly flight: number;
   /** An older or newer one, with an array in it that the topology does not know. */
   readonly tagged: number;
-  /** An id that the registry never gave out. */
+  /** An id that the registry never issued. */
   readonly unknown: number;
 }
 

@@ -6,7 +6,7 @@ import { committedOffsets, endOffsets, type ReadRecord, readTopic } from '../fix
 import { type Env, ROOT, Sluice, sluice } from '../fixtures/sluice.ts';
 import { createUpstream, type Flight, readJsonLines, type Upstream } from '../fixtures/upstream.ts';
 
-/** Kafka, a registry and Bigtable, embedded or real: all that a topology can see of them. */
+/** Kafka, a registry and Bigtable, embedded or real: the addresses and settings that a topology sees. */
 export interface Stack {
   /** The settings by which the example finds its services; there are no others. */
   readonly env: {

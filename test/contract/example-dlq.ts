@@ -23,7 +23,7 @@ interface Listed {
   readonly firstAttempt: string;
 }
 
-/** An operator finds dead letters, reads one, mends the cause, sends them again, and deletes what is left. */
+/** An operator finds dead letters, reads one, fixes the cause, replays them, and deletes the rest. */
 export function exampleDlq(name: string, bench: () => Promise<ExampleBench>): void {
   describe(`${name}: dead letters as an operator sees them`, () => {
     test('list, show, replay with a link to the first attempt, purge', async () => {

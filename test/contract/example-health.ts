@@ -48,7 +48,7 @@ const WITH_VALUES: readonly (readonly [name: string, labels: Readonly<Record<str
   ['sluice_event_loop_delay_seconds_count', {}],
 ];
 
-/** Health tells what can be waited for; metrics tell what was done. */
+/** Health shows what the pipeline waits for; metrics show what it did. */
 export function exampleHealth(name: string, bench: () => Promise<ExampleBench>): void {
   describe(`${name}: health and metrics`, () => {
     test('not ready while joining, ready when joined, not ready while the store is out and while draining', async () => {
@@ -139,7 +139,7 @@ export function exampleHealth(name: string, bench: () => Promise<ExampleBench>):
   });
 }
 
-/** For how long the partition has waited that waits longest. */
+/** How long the longest waiting partition has waited. */
 async function stillest(child: ReturnType<ExampleBench['run']>): Promise<number> {
   const of = (partition: string): Promise<number> => child.metric('sluice_partition_still_seconds', { partition });
   return Math.max(await of('0'), await of('1'));

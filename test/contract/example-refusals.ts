@@ -9,7 +9,7 @@ interface Refusal {
   /** Also the name of topics and group. */
   readonly name: string;
   readonly code: 1 | 2;
-  /** All of it must be said. */
+  /** The message must contain all of these. */
   readonly says: readonly RegExp[];
   readonly edit?: (yaml: string) => string;
   readonly env?: Env;
@@ -77,7 +77,7 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-/** What cannot run says so before it touches a record: the thing by name, and what to do. */
+/** A run that cannot start says so before it touches a record: what is wrong, by name, and what to do. */
 export function exampleRefusals(name: string, bench: () => Promise<ExampleBench>): void {
   describe(`${name}: what cannot run`, { concurrency: 2 }, () => {
     for (const refusal of [...REFUSALS].sort(

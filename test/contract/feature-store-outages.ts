@@ -1,4 +1,4 @@
-/** A store that hangs, is gone and is back: part of the suite of feature stores. */
+/** A store that hangs, goes away and comes back: part of the suite of feature stores. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SluiceError } from '../../src/kernel/errors.ts';

@@ -9,13 +9,13 @@ export interface FeatureStoreWorld {
   readonly writer: FeatureWriter;
   /** From then on reads are neither answered nor refused; undefined where that cannot be had. */
   readonly stall?: () => void;
-  /** Ends the store, and starts it again with nothing in it or with what it had; where that cannot be had, undefined. */
+  /** Stops the store, and starts it again empty or with its contents; undefined where that is impossible. */
   readonly crash?: () => Promise<void>;
   readonly restart?: () => Promise<void>;
   stop(): Promise<void>;
 }
 
-/** What a store cannot do by its nature. */
+/** What this kind of store can do. */
 export interface Traits {
   /** Keeps cells with their times, and keys that are not text. */
   readonly cells: boolean;
@@ -54,7 +54,7 @@ export const BOTH_WIDTH = 99;
 
 export const NO_TABLES = 'this store knows no tables and no families';
 const TABLES = ['rows', 'wide', 'keys', 'many', 'numerous', 'again', 'closing'] as const;
-/** All that the suite reads, for stores that want to know beforehand. */
+/** Everything that the suite reads, for stores that must know beforehand. */
 export const CONFORMANCE_READS = TABLES.map((table) => ({ table, views: table === 'wide' ? [WIDE] : BOTH }));
 
 export function blank(keys: number, rowWidth: number, views: number): FeatureReadResult {

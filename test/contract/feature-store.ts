@@ -1,4 +1,4 @@
-/** What every feature store must do, whatever it is made of. Run it on the embedded one, on files, on Redis, and on the real thing. */
+/** What every feature store must do, whatever it is made of. Run it on the embedded one, on files, on Redis, and on the real service. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ViewSpec } from '../../src/kernel/cells/views.ts';

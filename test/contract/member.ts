@@ -17,7 +17,7 @@ export interface MemberOptions extends Partial<KafkaSourceOptions> {
   readonly credit?: { readonly maxRecords: number; readonly maxBytes: number };
 }
 
-/** One group member with a listener that keeps what it is handed, and settles when told (or at once). */
+/** One group member whose listener keeps the frames it receives, and settles them when told (or at once). */
 export class Member implements SourceListener {
   readonly telemetry = new RecordingTelemetry();
   readonly credit: Credit;
@@ -26,7 +26,7 @@ export class Member implements SourceListener {
   readonly assigned: Origin[] = [];
   readonly revoked: Origin[] = [];
   readonly failures: SluiceError[] = [];
-  /** Of the frames, those that came by themselves after a death. */
+  /** The frames that were handed over alone after a death. */
   readonly alone: Frame[] = [];
   /** What `isHeld` answers. */
   isWaiting = false;

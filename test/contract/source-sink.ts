@@ -14,7 +14,7 @@ export interface BrokerUnderTest {
 }
 
 /**
- * What source, sink and topic log promise, and transactions beneath them, shown against any broker that the client can speak to.
+ * What source, sink, topic log and the transactions beneath them promise, tested against any broker that the client can speak to.
  * `start` is called once; topics and groups get names of their own.
  */
 export function sourceSinkConformance(name: string, start: () => Promise<BrokerUnderTest>): void {

@@ -7,7 +7,7 @@ import { openTransactionalClient, type TransactionalClient } from './transaction
 
 const LIMIT = { timeout: 60_000 };
 
-/** What a broker promises whoever writes in transactions, and whoever reads what was committed. */
+/** What a broker promises to transactional writers, and to readers of committed records. */
 export function transactionConformance(name: string, start: () => Promise<BrokerUnderTest>): void {
   describe(`${name}: transactions`, () => {
     const bench = lazyBench(start);
@@ -78,7 +78,7 @@ export function transactionConformance(name: string, start: () => Promise<Broker
         [() => client.end(old, 'commit'), 'INVALID_PRODUCER_EPOCH'],
       ] as const)
         assert.equal(await client.answer(request()), said);
-      // Another partition has the offsets, whose marker may be later: what comes in front of it is aborted by it.
+      // The offsets are in another partition, whose marker may be later: it aborts the records before it.
       await until('its offsets are shut out', async () => {
         const said = await client.answer(client.commitOffset(old, group, at, 8));
         return said === 'INVALID_PRODUCER_EPOCH';

@@ -96,7 +96,7 @@ async function tests(
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   say(`${what}: the tests in ${patterns.join(', ')}`);
-  // The real services are shared, and slow machines make false alarms; the embedded ones are everybody's own.
+  // The real services are shared, and slow machines cause false alarms; each process has embedded ones of its own.
   const concurrency = `--test-concurrency=${what === 'real' ? 1 : 2}`;
   const reporter = ['--test-reporter', 'dot', '--test-reporter-destination', 'stderr'];
   const code = await run(['--test', concurrency, ...reporter, ...patterns], env);
@@ -114,7 +114,7 @@ async function nemesis(from: number, minutes: number): Promise<void> {
       const first = next;
       next += SEEDS_A_PROCESS;
       const numbers = ['--from', String(first), '--count', String(SEEDS_A_PROCESS), '--at-once', String(SEEDS_AT_ONCE)];
-      // Turn and turn about.
+      // Taking turns.
       if (((first - from) / SEEDS_A_PROCESS) % 2 === 1) numbers.push('--once');
       try {
         await jsonLinesOf<Played & { readonly broken?: string }>({

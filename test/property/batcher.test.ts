@@ -13,8 +13,8 @@ import { seeded } from '../fixtures/random.ts';
 import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 
 /**
- * The micro-batcher as it is shipped, on a fake clock: a model that takes a + c·b, give or take a tenth, and frames that
- * arrive at random, of random sizes and ages.
+ * The micro-batcher as shipped, on a fake clock: a model that takes a + c·b, within a tenth, and frames that
+ * arrive at random times with random sizes and ages.
  */
 const MAX_BATCH = 32;
 const LATENCY_BUDGET_MS = 80;
@@ -40,7 +40,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   flushing: fc.integer({ min: 0, max: 4 }).map((dice) => dice === 0),
 });
 
-/** Runs it to the end; returns how many batches left later than at once. */
+/** Runs it to the end; returns how many batches waited before they left. */
 async function play({ seed, fixedMs, perRowMs, load, flushing }: Scenario): Promise<number> {
   const random = seeded(seed);
   const clock = new FakeClock();

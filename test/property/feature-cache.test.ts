@@ -6,7 +6,7 @@ import { FeatureCache, type Keys } from '../../src/stages/features/cache.ts';
 import { INLINE_BYTES } from '../../src/stages/features/cache-entries.ts';
 import { seeded } from '../fixtures/random.ts';
 
-/** The cache against a Map: it may forget, but what it says is what was last stored, and never more than `entries`. */
+/** The cache against a Map: it may forget, but returns only what was last stored, and never holds more than `entries`. */
 const ROW_WIDTH = 2;
 const VIEWS = 1;
 

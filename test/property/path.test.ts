@@ -21,7 +21,7 @@ test(`nothing is lost, repeated without need, out of order or committed too earl
     }
   }
   if (SEEDS < 100) return;
-  // That it went well says little unless things went wrong on the way.
+  // A good end says little unless faults happened on the way.
   const sum = (of: (one: Played) => number): number => played.reduce((total, one) => total + of(one), 0);
   const share = (of: (one: Played) => boolean): number => sum((one) => (of(one) ? 1 : 0)) / SEEDS;
   assert.ok(share(({ mayRepeat }) => mayRepeat) > 0.1, 'histories with a deadline missed');

@@ -22,8 +22,8 @@ import { RecordingTelemetry } from '../fixtures/telemetry.ts';
 import { origin } from '../fixtures/world.ts';
 
 /**
- * Records that a stage breaks on, anywhere in frames of any cut, together with others that are odd in known ways: exactly
- * they become dead letters, and all others fare as in a run in which nothing breaks.
+ * Records that a stage breaks on, anywhere in frames of any size, together with others that are odd in known ways: exactly
+ * these become dead letters, and all others fare as in a run in which nothing breaks.
  */
 const STAGES = ['decode', 'enrich', 'preprocess', 'postprocess', 'encode'] as const;
 type BreakingStage = (typeof STAGES)[number];

@@ -5,8 +5,8 @@ import { nextBatch } from '../../src/batching/policy.ts';
 import { seeded } from '../fixtures/random.ts';
 
 /**
- * A machine that others fight for: runs of a + c·b stand still for 10 to 100 ms, a share of them, in bursts. What was learned
- * meanwhile may be anything; a backlog that is late must not stay with small batches for it, or it is late for ever.
+ * A machine under contention: in bursts, a share of the runs of a + c·b stalls for 10 to 100 ms. Whatever was learned
+ * meanwhile, a late backlog must not stay with small batches because of it, or it is late for ever.
  */
 const SHAPES = [
   { fixedMs: 0.05, perRowMs: 0.001, budgetMs: 15 },

@@ -10,7 +10,7 @@ import { jsonOf, meaningOf, randomValue } from '../fixtures/type-matrix/values.t
 import { branchName } from '../unit/codecs/random-avro.ts';
 import { decodeOne, oracle, want } from '../unit/codecs/support.ts';
 
-/** One field wanted in several ways at once is what it is wanted in each alone, in any order, and so are those beside it. */
+/** A field wanted in several ways at once gives the same as wanted in each way alone, in any order; so do the fields beside it. */
 
 const KINDS = ['number', 'string', 'long', 'vector', 'raw'] as const;
 const VALUES = 6;

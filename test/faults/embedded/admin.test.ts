@@ -1,4 +1,4 @@
-/** Rows 33 and 34: whoever can reach the port of metrics and health. */
+/** Rows 33 and 34: clients that can reach the port of metrics and health. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -75,7 +75,7 @@ test('row 33: readers that take nothing are cut off, and let the probes in again
   for (const socket of slow) {
     socket.once('close', () => closed++);
     socket.pause();
-    // More answers than the kernel has room for: the rest waits in this process.
+    // More answers than the kernel can buffer: the rest waits in this process.
     socket.write('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(200));
   }
   await until('one more is turned away', async () => {

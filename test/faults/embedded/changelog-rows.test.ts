@@ -18,9 +18,9 @@ const SOON_MS = 45_000;
 const CHANGED = 'rows.changed';
 const FETCH = 1;
 const LIST_OFFSETS = 2;
-/** Rows are believed for longer than any test takes: only a change makes them new. */
+/** Rows are believed for longer than any test takes: only a change replaces them. */
 const BELIEVED = `{ entries: 100, ttl: 1h, negativeTtl: 1h, invalidateBy: ${CHANGED} }`;
-/** And for so short that they are read anew while the changelog topic is away. */
+/** So short that rows are re-read while the changelog topic is away. */
 const BRIEF = `{ entries: 100, ttl: 300ms, negativeTtl: 300ms, invalidateBy: ${CHANGED} }`;
 /** Leads the changelog topic, and nothing else. */
 const NODE = 3;
@@ -28,7 +28,7 @@ const X = 5;
 const OLD = 1;
 const NEW = 9;
 
-/** A pipeline with a feature cache that a changelog topic invalidates; that topic's broker can be away for it, and for nobody else. */
+/** A pipeline with a feature cache that a changelog topic invalidates; that topic's broker can be made unreachable for it alone. */
 async function begin(t: TestContext, seed: number, cache: string) {
   let isAway = false;
   const onKafka = ({ clientId, apiKey, nodeId }: RequestInfo): Fault | undefined =>
@@ -54,7 +54,7 @@ async function begin(t: TestContext, seed: number, cache: string) {
   const { telemetry } = member;
   const scores = new Map<number, number>();
   let next = 0;
-  /** Writes to the changelog topic as a stranger does. */
+  /** Writes to the changelog topic as another program would. */
   const tell = async (messages: Message[], compression?: CompressionTypes): Promise<void> => {
     const producer = quietKafka(watched.brokers, UPSTREAM).producer();
     await producer.connect();
@@ -70,7 +70,7 @@ async function begin(t: TestContext, seed: number, cache: string) {
     up,
     dropped: () => count('sluice_cache_invalidations_total', { view: 'side', result: 'dropped' }),
     nameless: (reason: string) => count('sluice_changelog_nameless_total', { topic: CHANGED, reason }),
-    /** The row in the store, of which nobody is told. */
+    /** Changes the row in the store without a record in the changelog. */
     store: (feature: number) => stage.features([['k1', [feature]]]),
 
     async away(): Promise<void> {
@@ -101,7 +101,7 @@ async function begin(t: TestContext, seed: number, cache: string) {
     async remove(): Promise<void> {
       const admin = quietKafka(watched.brokers, UPSTREAM).admin();
       await admin.connect();
-      // The client deletes nothing of a topic that it has not heard of.
+      // The client deletes nothing from a topic that it does not know.
       await admin.fetchTopicOffsets(CHANGED);
       const partitions = [{ partition: 0, offset: String(broker.endOffsets(CHANGED)[0]) }];
       await admin.deleteTopicRecords({ topic: CHANGED, partitions });
@@ -203,7 +203,7 @@ describe('rows of the fault matrix: topics that invalidate caches', () => {
   );
 });
 
-/** What is compressed meanwhile is not what it says that it is. */
+/** Batches written meanwhile declare another compression than they have. */
 async function unreadable(work: () => Promise<void>): Promise<void> {
   const codecs: Record<number, unknown> = kafkajs.CompressionCodecs;
   const before = codecs[CompressionTypes.Snappy];

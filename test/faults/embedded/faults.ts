@@ -1,6 +1,6 @@
 /**
- * What goes wrong, and when: a schedule out of a seed, and the hooks that play it into the embedded services. Pure but for the
- * hooks' counters: the same seed gives the same schedule; how requests fall into it is up to the machine.
+ * What goes wrong, and when: a schedule from a seed, and the hooks that play it into the embedded services. Pure except for the
+ * hooks' counters: the same seed gives the same schedule; which requests it strikes depends on the machine.
  */
 import type { ReadFault } from '../../../src/devstack/bigtable.ts';
 import type { Fault, RequestInfo } from '../../../src/devstack/kafka/server.ts';

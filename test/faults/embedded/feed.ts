@@ -1,4 +1,4 @@
-/** The producers upstream: numbered events, good ones and each kind of bad, and what must become of each by where it was written. */
+/** The producers upstream: numbered events, good ones and every bad kind, and the expected fate of each by its offset. */
 import type { Message, Producer } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
 import { quietKafka } from '../../fixtures/reader.ts';
@@ -45,7 +45,7 @@ export class Feed {
     await this.producer.connect();
   }
 
-  /** A batch for one partition: over several, the client can skip records when a leader moves. */
+  /** A batch for one partition: with several, the client can skip records when a leader moves. */
   async send(count: number, to: { readonly partition?: number; readonly good?: boolean } = {}): Promise<void> {
     const { partition = Math.floor(this.random() * PARTITIONS.input), good = false } = to;
     const made = Array.from({ length: count }, () => this.make(good));

@@ -13,7 +13,7 @@ import { openStage } from './stage.ts';
 
 const LIMIT = { timeout: 120_000 };
 const PRODUCE = 0;
-/** Where nobody dies: a machine that is busy must not make a member look dead. */
+/** For tests in which nobody dies: a busy machine must not make a member look dead. */
 const CALM = { sessionTimeout: '20s' };
 
 function start(context: TestContext, { file, env }: Hello): Sluice {

@@ -15,7 +15,7 @@ import type { Runner, RunOutcome } from '../../../src/runner.ts';
 import { RecordingTelemetry } from '../../fixtures/telemetry.ts';
 import { type Settings, writePipeline } from './pipeline.ts';
 
-/** Short, but longer than a busy machine makes an event loop wait: who is taken for dead by mistake shows nothing. */
+/** Short, but longer than a busy machine delays an event loop: a member declared dead by mistake proves nothing. */
 export const SESSION_MS = 1_500;
 
 export interface Member {
@@ -35,7 +35,7 @@ export interface MemberSettings extends Settings {
   readonly skewMs?: () => number;
 }
 
-/** Rejects when it cannot even start: the services being away, say. */
+/** Rejects when it cannot even start, for example while services are away. */
 export async function startMember(settings: MemberSettings): Promise<Member> {
   const { clientId, brokers, random, bigtable, skewMs = () => 0, sessionMs = SESSION_MS } = settings;
   const telemetry = new RecordingTelemetry();

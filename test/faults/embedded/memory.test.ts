@@ -1,4 +1,4 @@
-/** The bound on memory that Sluice prints (P4), at its limit: an output that takes nothing, in front of it more than fits. Row 20, I7. */
+/** The bound on memory that Sluice prints (P4), at its limit: an output that accepts nothing, and more input than fits. Row 20, I7. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';

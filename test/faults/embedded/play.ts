@@ -1,6 +1,6 @@
 /**
- * One seed: a group of members in this process, events that keep coming, a schedule of faults; then everything heals, the
- * lag must drain, members must end well, and the ledger must be exact.
+ * One seed: a group of members in this process, a steady flow of events, a schedule of faults; then everything heals, the
+ * lag must drain, members must end in order, and the ledger must be exact.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../../fixtures/until.ts';
@@ -11,7 +11,7 @@ import type { Member } from './member.ts';
 import { TOPICS } from './pipeline.ts';
 import { openStage, type Stage } from './stage.ts';
 
-/** A coordinator that swallowed a request is waited for ten seconds, as long as brokers may take: after healing too. */
+/** A coordinator that swallowed a request is waited for ten seconds, as long as brokers may take, even after healing. */
 const ONCE = { flow: '  delivery: exactly-once', drain: '15s' };
 /** From healing until the lag is gone. */
 const DRAINED_WITHIN_MS = 60_000;

@@ -1,4 +1,4 @@
-/** A lag that does not go away, as a topology may answer it: by a smaller model. */
+/** A topology may answer a lag that does not go away with a smaller model. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { flights, lazyExample } from '../../contract/example-bench.ts';

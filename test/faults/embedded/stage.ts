@@ -1,4 +1,4 @@
-/** What a seed is played on: embedded services with hooks, topics, features, a producer; members join when they are told to. */
+/** The setup for a seed: embedded services with hooks, topics, features, a producer; members join when told to. */
 import type { Message } from 'kafkajs';
 import { createBigtableWriter } from '../../../src/adapters/bigtable/writer.ts';
 import { createBigtable } from '../../../src/devstack/bigtable.ts';
@@ -105,7 +105,7 @@ export async function openStage(
     async truncate(partition, offset) {
       const admin = quietKafka(brokers, UPSTREAM).admin();
       await admin.connect();
-      // The client deletes nothing of a topic that it has not heard of.
+      // The client deletes nothing from a topic that it does not know.
       await admin.fetchTopicOffsets(TOPICS.input);
       await admin.deleteTopicRecords({ topic: TOPICS.input, partitions: [{ partition, offset: String(offset) }] });
       await admin.disconnect();

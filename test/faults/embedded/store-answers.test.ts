@@ -1,4 +1,4 @@
-/** Row 15 on the adapter: what a store may answer instead of rows, mixed, and what it costs to get the rows all the same. */
+/** Row 15 on the adapter: a mix of answers that are not rows, and how many calls it takes to get the rows all the same. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { status } from '@grpc/grpc-js';

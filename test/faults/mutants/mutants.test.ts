@@ -8,7 +8,7 @@ import { MUTANTS } from './mutants.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 const LIMIT = { timeout: 180_000 };
-/** Shipped code gets there, on a slow machine later; a mutant may never, and the ledger says so. */
+/** Shipped code finishes, later on a slow machine; a mutant may never finish, and the ledger says so. */
 const DRAINS_WITHIN_MS = { shipped: 60_000, mutated: 4_000 };
 
 /** The ledger's account of a scenario, played by the code in `cwd` in a process of its own. */

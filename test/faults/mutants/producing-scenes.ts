@@ -1,5 +1,5 @@
 /**
- * Small scenes of what lies between a chunk of rows and the log of a broker: the shipped accumulators, sink and producers over
+ * Small scenes of the way from a chunk of rows to the log of a broker: the shipped accumulators, sink and producers over
  * the wire, against the embedded broker, whose hooks strike requests by their number and not by time. The shipped code passes
  * every one of them; each is made so that a mistake of producing-mutants.ts shows.
  */
@@ -37,9 +37,9 @@ interface Scene {
   readonly broker: EmbeddedBroker;
   /** Rows for a partition, on their way; nothing waits for them. */
   give(partition: number, rows: number): void;
-  /** Everything that was given has its answer, or never will. */
+  /** Resolves when every given row is answered, or never will be. */
   told(): Promise<void>;
-  /** The next requests to produce meet these, one after the other; what follows is well. */
+  /** The next produce requests meet these faults, one each; later ones succeed. */
   strike(...faults: (Fault | undefined)[]): void;
 }
 
@@ -223,7 +223,7 @@ export async function playProducing(name: string): Promise<PlayedScene> {
         }
         accumulator.pump();
       },
-      // What nobody is told of is judged, not waited for.
+      // Rows that are never reported are judged, not waited for.
       told: () =>
         until(
           'an answer for every row',

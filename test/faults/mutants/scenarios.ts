@@ -1,6 +1,6 @@
 /**
- * Small scenes, each made so that one mistake shows: what goes wrong is held up or refused by a hook exactly as long as the
- * scene needs, and the ledger speaks at the end. The shipped code passes every one of them.
+ * Small scenes, each built to expose one mistake: a hook delays or refuses requests exactly as long as the
+ * scene needs, and the ledger judges at the end. The shipped code passes all of them.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault, RequestInfo } from '../../../src/devstack/kafka/server.ts';
@@ -177,7 +177,7 @@ export async function playScenario(name: string, drainedWithinMs: number): Promi
   try {
     await act(scene);
     struck = undefined;
-    // A mutant may never get there: the ledger says so.
+    // A mutant may never finish; the ledger says so.
     await untilDrained(stage.watched, drainedWithinMs).then(undefined, () => undefined);
     const observed = await observer.stop();
     const { acknowledged, dropped, expected, flaw, alike } = stage.feed;

@@ -1,4 +1,4 @@
-/** An exactly-once pipeline on whatever brokers there are: its topics, its topology file, and what a reader of committed records finds. */
+/** An exactly-once pipeline on embedded or real brokers: its topics, its topology file, and what a reader of committed records finds. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

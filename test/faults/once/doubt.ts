@@ -170,10 +170,10 @@ export function openDoubt(start: () => Promise<BrokersUnderFault>): Doubt {
       assert.deepEqual(await to.committed(), [4]);
       await until('what it left is aborted', async () => (await to.unstable()).length === 0);
       assert.equal(await next.publish(second, 4, 10), 'committed');
-      // It comes back and does not know: under its new epoch it sees that somebody went on.
+      // It comes back without knowing: under its new epoch it sees that another has gone on.
       assert.equal(await old.publish(first, 4, 8), 'lost');
       assert.equal(await old.publish(first, 4, 8), 'lost', 'and stays so');
-      // It has disturbed the owner with that, who begins anew from the committed offset.
+      // That has disturbed the owner, which starts again from the committed offset.
       assert.equal(await next.publish(second, 10, 12), 'lost');
       const third = originOf(to, 3);
       await next.sink.take([third]);

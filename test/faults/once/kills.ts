@@ -12,10 +12,10 @@ import { openOnceBench } from './bench.ts';
 const INSTANCES = 2;
 const PARTITIONS = 4;
 const PER_SECOND = 300;
-/** Every so many events one that no decoder takes. */
+/** One in this many events is one that no decoder accepts. */
 const BROKEN_EVERY = 50;
 
-/** Kills instances, makes one a zombie; then readers of committed records see every event once. */
+/** Kills instances and makes one a zombie; readers of committed records then see every event once. */
 export async function killAgainAndAgain(brokers: string, kills: number): Promise<void> {
   const bench = await openOnceBench(brokers, {
     name: 'once-kills',

@@ -1,5 +1,5 @@
 /**
- * One cluster of three brokers a file, and per scenario: topics of their own, the shipped hello topology over them, instances of
+ * One cluster of three brokers per file, and per scenario: topics of their own, the shipped hello topology over them, instances of
  * Sluice, an upstream, the observer of the ledger.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ export interface Scenario extends Watched {
   readonly cluster: KafkaCluster;
   readonly file: string;
   readonly partitions: number;
-  /** Those that were started, in that order; whoever still runs at the end of the file is stopped. */
+  /** Those that were started, in that order; any still running at the end of the file are stopped. */
   readonly instances: Sluice[];
   run(): Sluice;
   /** Over as many partitions as the topic had at first, unless told otherwise. */

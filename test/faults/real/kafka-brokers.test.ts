@@ -154,7 +154,7 @@ test('rows 5, 7: after a leader or the coordinator is killed, outputs go on with
   });
   assert.equal(rejoins, 0, 'nobody waits for a session: the membership is kept');
   assert.equal(account.duplicates.count, 0);
-  // What is promised is in the report; a busy machine makes all of it longer. Twice that is no machine's fault.
+  // The report has the promised times. A busy machine makes all of them longer, but not twice as long.
   for (const { kind, allMs, electedMs = 0 } of gaps)
     assert.ok(allMs <= 2 * Math.max(MAX_GAP_MS, electedMs + MAX_ADDED_MS), `${kind}: ${allMs} ms without an output`);
 });

@@ -16,7 +16,7 @@ const BACKLOG = 20_000;
 const CAP = { records: 5_000, bytes: 16 * 2 ** 20 };
 /** A call's time-out is 1.5 s; the promise is two seconds, the rest is for a machine that does other things. */
 const NOTICED_WITHIN_MS = 4_000;
-/** The promise is 1.2 times backlog ÷ spare rate; a shared machine is not equally fast all the time. */
+/** The promise is 1.2 times backlog ÷ spare rate; the rest allows for the varying speed of a shared machine. */
 const RECOVERY_FACTOR = 3;
 const RECONNECT_MS = 6_000;
 
@@ -25,7 +25,7 @@ const PROBES = 2 * (Math.ceil(Math.log2(2_000 / 100)) + OUTAGE_MS / 2_000);
 
 const published = (sluice: Sluice): Promise<number> => sluice.metric('sluice_records_total', { fate: 'published' });
 
-/** Offers flights at a steady pace, whatever becomes of them. */
+/** Sends flights at a steady pace, whatever happens to them. */
 function offer(road: Road): { stop(): Promise<void> } {
   let stopped = false;
   const offering = (async () => {
