@@ -18,6 +18,8 @@ const TEXT_KEYS: ReadonlySet<unknown> = new Set([
   'clientId',
   'clientSecret',
 ]);
+/** Variables of such names hold what is not to be shown; of others, the value says more than the name. */
+const SECRET_NAME = /pass|pwd?|secret|token|key|cred|auth/i;
 const NUMBER = /^-?\d+(?:\.\d+)?$/;
 
 export interface Interpolated {
@@ -26,7 +28,7 @@ export interface Interpolated {
   readonly files: ReadonlyMap<string, () => string>;
   /** Texts that came from files, which must never be shown. */
   readonly secrets: readonly string[];
-  /** Values under `connections` that have variables in them, by their dotted path: as they became, and as they are written. */
+  /** Values under `connections` made of variables that by their names hold secrets, by dotted path: the value, and the text written for it. */
   readonly written: ReadonlyMap<string, { readonly value: string; readonly text: string }>;
 }
 
@@ -58,17 +60,17 @@ export function interpolate(
         findings.push(yaml.at(path(), `${whole} ${value.problem}`, remedyFor(body)));
         return '';
       });
-      if (path()[0] === 'connections' && readsVariable(text)) written.set(dotted(path()), { value: replaced, text });
+      if (path()[0] === 'connections' && readsSecret(text)) written.set(dotted(path()), { value: replaced, text });
       const alone = node.type === Scalar.PLAIN && /^\$\{(?!file:)[^}]*\}$/.test(text);
       node.value = alone && !TEXT_KEYS.has(path().at(-1)) ? typed(replaced) : replaced;
     },
   });
   return { findings, files, secrets, written };
 
-  function readsVariable(text: string): boolean {
+  function readsSecret(text: string): boolean {
     return [...text.matchAll(REFERENCE)].some(([, body = '']) => {
       const [, name, fallback] = BODY.exec(body) ?? [];
-      return name !== undefined && resolve(body, env) !== fallback;
+      return name !== undefined && SECRET_NAME.test(name) && resolve(body, env) !== fallback;
     });
   }
 

@@ -166,10 +166,7 @@ function unreadable(file: string, yaml: YamlDocument, path: Path, error: unknown
   );
 }
 
-/**
- * A variable may hold a password and stand at the wrong key: a finding about a value under `connections` quotes what is written
- * there, not what it became.
- */
+/** A password in a variable may be used at the wrong key: then the finding quotes the variable, not its value. */
 function withoutSecrets(findings: readonly CheckFinding[], { secrets, written }: Interpolated): CheckFinding[] {
   return findings.map((finding) => {
     const { value, text } = written.get(finding.path) ?? { value: '', text: '' };

@@ -123,3 +123,9 @@ test('a password in a variable at the wrong key is not shown: the finding quotes
     assert.ok(!text.includes(CANARY), text);
   }
 });
+
+test('a variable whose name is that of no secret is shown with its value, which says more', (t) => {
+  const { loaded } = load(t, KAFKA('sessionTimeout: "${DIGITS}"'));
+  assert.ok(!loaded.ok);
+  assert.match(formatFindings(loaded.findings), /"004711" is not a duration/);
+});
