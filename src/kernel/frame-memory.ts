@@ -56,8 +56,8 @@ function bytesOf({ capacity, slab }: FrameMemory): number {
  * A backlog has more frames under way than usual, each of another size (cause) → nothing that is kept fits, the collections take
  * what would have worked it off, and it stays (effect) → sizes are few, and as much is kept as a backlog gives back (guard).
  *
- * Promise: a frame sees nothing of the one before it. Limits: `keepBytes` are kept unused; a frame holds up to a quarter more
- * than its bytes, which are what the credit counts.
+ * Promise: a frame sees nothing of the one before it. Limits: up to `keepBytes` are kept unused; a frame holds
+ * up to a quarter more than its bytes, which are what the credit counts, or LEAST_ARENA_BYTES more.
  */
 export class FramePool {
   private readonly keepBytes: number;
