@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { program } from './commands/program.ts';
 import { EXIT } from './kernel/errors.ts';
+import { createProcessorLoad } from './kernel/processor-load.ts';
 import { createSystemClock } from './kernel/system-clock.ts';
 
 // V8 lets a small heap grow by only a quarter (cause) → the heap was marked for every 7 MB that outlived a frame, which took a twentieth
@@ -33,11 +34,15 @@ process.on('worker', (worker) => {
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
+const clock = createSystemClock();
+const cores = availableParallelism();
+
 const code = await program(process.argv, {
   env: process.env,
-  clock: createSystemClock(),
+  clock,
   random: Math.random,
-  cores: availableParallelism(),
+  cores,
+  load: createProcessorLoad(clock, cores),
   get stdin() {
     return process.stdin; // to look at it is to open it
   },

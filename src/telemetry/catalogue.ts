@@ -89,6 +89,9 @@ export const METRICS = {
     8,
   ),
   sluice_stage_seconds: histogram('Work of a stage on one frame or batch.', WORK_SECONDS, { stage: 'any' }, 16),
+  sluice_fetch_hold_seconds: gauge(
+    'For how long a broker may hold a fetch so that more records come with it: longer when processor time is short.',
+  ),
   sluice_stage_busy_ratio: gauge('Share of the last seconds in which a stage worked; the highest is the bottleneck.', {
     stage: 'any',
   }),

@@ -16,8 +16,8 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly partitionMaxBytes?: number;
   /** How long a broker holds a fetch that finds nothing; also the polling interval while nothing may be fetched. */
   readonly maxWaitMs?: number;
-  /** How long a broker may hold a fetch for more records while records keep coming; default not at all. */
-  readonly fetchHoldMs?: number;
+  /** How long a broker may hold the next fetch for more records while records keep coming; default not at all. */
+  readonly fetchHoldMs?: () => number;
   /** How often the end offsets are requested while nothing is fetched. */
   readonly endsEveryMs?: number;
   readonly metadataMaxAgeMs?: number;

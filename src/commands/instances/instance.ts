@@ -10,6 +10,7 @@ import { createLog } from '../../adapters/pino/log.ts';
 import { createThreadMetrics } from '../../adapters/prometheus/process.ts';
 import type { Timer } from '../../kernel/clock.ts';
 import { classify, exitCodeOf } from '../../kernel/errors.ts';
+import { createProcessorLoad } from '../../kernel/processor-load.ts';
 import { createRandom } from '../../kernel/random.ts';
 import { createSystemClock } from '../../kernel/system-clock.ts';
 import type { Log } from '../../ports/telemetry.ts';
@@ -37,6 +38,7 @@ async function runInstance(data: InstanceData, port: NonNullable<typeof parentPo
     clock,
     random: createRandom(data.seed),
     cores: data.cores,
+    load: createProcessorLoad(clock, data.processCores),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -13,7 +13,8 @@ export interface InstanceData {
   readonly instance: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly seed: readonly [number, number, number];
-  /** Its share of the process's cores. */
+  /** Cores of the whole process, and its share of them. */
+  readonly processCores: number;
   readonly cores: number;
   readonly logLevel: LogLevel;
   readonly pretty: boolean;

@@ -33,6 +33,7 @@ export function startInstances(plan: Plan, options: InstancesOptions, telemetry:
       instance: `${instance}-${i + 1}`,
       env: { ...env },
       seed,
+      processCores: io.cores ?? 1,
       cores,
       logLevel,
       pretty,

@@ -6,6 +6,7 @@ import { createTopicLog } from '../../adapters/kafka/topic-log.ts';
 import { createKafkaTransactions } from '../../adapters/kafka/transactions.ts';
 import { createRegistrySchemas } from '../../adapters/registry/registry.ts';
 import type { World } from '../../assemble.ts';
+import { fetchHoldMs } from '../../batching/fetch-hold.ts';
 import type { ValueEncoder } from '../../codecs/types.ts';
 import { confluentPrefix } from '../../codecs/wire.ts';
 import { Credit } from '../../kernel/credit.ts';
@@ -91,6 +92,8 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
   const changing = plan.reads.flatMap(({ cache }) => cache?.invalidateBy ?? []);
   // The input topics too: a missing topic must be reported before the group is joined, and by --dry.
   await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic, ...changing]);
+  const holdMs = (): number => fetchHoldMs(topology.flow.latencyBudgetMs, io.load?.() ?? 0);
+  telemetry.gauge('sluice_fetch_hold_seconds', {}, () => holdMs() / 1_000);
   const source = createKafkaSource(
     { clock, telemetry, credit, random, ownership },
     {
@@ -100,7 +103,7 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
       from: topology.source.from,
       sessionTimeoutMs: kafka.sessionTimeoutMs,
       drainMs: topology.flow.drainMs,
-      fetchHoldMs: Math.min(MAX_FETCH_HOLD_MS, topology.flow.latencyBudgetMs / FETCH_HOLD_SHARE),
+      fetchHoldMs: holdMs,
     },
   );
   // Before the first row is read: a change in between would be missed. A dry run consumes nothing, so it cannot miss one.
@@ -131,10 +134,6 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
     instance,
   };
 }
-
-/** Brokers may hold a fetch for more records for the latency budget divided by this, up to the maximum. */
-const FETCH_HOLD_SHARE = 12;
-const MAX_FETCH_HOLD_MS = 10;
 
 /** The topology's registry, or its schema files. */
 export function createSchemas(plan: Plan, telemetry: Telemetry, io: Io): SchemaSource {

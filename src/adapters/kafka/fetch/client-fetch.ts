@@ -32,7 +32,7 @@ const HELD_FETCH_BYTES = 512 * 1024;
 
 /** State of a broker whose consumer keeps batches. */
 interface Keeper {
-  readonly fetchHoldMs: number;
+  readonly fetchHoldMs: () => number;
   /** Whether the last fetch brought anything. */
   found: boolean;
 }
@@ -48,13 +48,13 @@ const clusters = new WeakSet<Cluster>();
  * brought something, the broker holds the next one for `fetchHoldMs`, or until it has HELD_FETCH_BYTES (guard). A record that comes
  * after a pause is not held. With `fetchHoldMs` below 1, none is.
  */
-export function keepBatches(cluster: Cluster, fetchHoldMs = 0): void {
+export function keepBatches(cluster: Cluster, fetchHoldMs: () => number = () => 0): void {
   if (clusters.has(cluster)) return;
   clusters.add(cluster);
   const { findBroker } = cluster;
   cluster.findBroker = async (request) => {
     const broker = await findBroker.call(cluster, request);
-    if (!keepers.has(broker)) keepers.set(broker, { fetchHoldMs: Math.floor(fetchHoldMs), found: false });
+    if (!keepers.has(broker)) keepers.set(broker, { fetchHoldMs, found: false });
     return broker;
   };
 }
@@ -84,8 +84,9 @@ export function installFetch(): void {
 }
 
 function held(request: Record<string, unknown>, { fetchHoldMs, found }: Keeper): Record<string, unknown> {
-  if (!found || fetchHoldMs < 1) return request;
-  return { ...request, minBytes: HELD_FETCH_BYTES, maxWaitTime: Math.min(fetchHoldMs, Number(request.maxWaitTime)) };
+  const holdMs = found ? Math.floor(fetchHoldMs()) : 0;
+  if (holdMs < 1) return request;
+  return { ...request, minBytes: HELD_FETCH_BYTES, maxWaitTime: Math.min(holdMs, Number(request.maxWaitTime)) };
 }
 
 /** Response modules are reloaded on their next use, so that those already loaded get our decoder too. */

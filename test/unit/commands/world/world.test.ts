@@ -22,12 +22,13 @@ import { until } from '../../../fixtures/until.ts';
 
 const clock = createSystemClock();
 
-function ioWith(env: Record<string, string>) {
+function ioWith(env: Record<string, string>, load = 0) {
   const [stdout, stderr] = [new Text(), new Text()];
   return {
     env,
     clock,
     random: seeded(1),
+    load: () => load,
     stdin: process.stdin,
     stdout,
     stderr,
@@ -107,18 +108,19 @@ const NOBODY: SourceListener = {
   onFailed: (error) => assert.fail(error),
 };
 
-for (const [latencyBudgetMs, fetchHoldMs] of [
-  [50, 4],
-  [5_000, 10],
+for (const [latencyBudgetMs, load, fetchHoldMs] of [
+  [50, 0, 4],
+  [50, 0.9, 12],
+  [5_000, 0.2, 10],
 ]) {
-  test(`with a budget of ${latencyBudgetMs} ms the broker holds fetches for ${fetchHoldMs} ms`, async (context) => {
+  test(`with a budget of ${latencyBudgetMs} ms and a load of ${load} the broker holds fetches for ${fetchHoldMs} ms`, async (context) => {
     const held: number[] = [];
     const after: After = (delayMs, fire) => {
       held.push(delayMs);
       const timer = setTimeout(fire, delayMs).unref();
       return { cancel: () => clearTimeout(timer) };
     };
-    const { world, send } = await hello(context, after, latencyBudgetMs);
+    const { world, send } = await hello(context, { after, latencyBudgetMs, load });
     await world.source.start(NOBODY);
     context.after(() => world.source.close());
     await until(
@@ -132,11 +134,17 @@ for (const [latencyBudgetMs, fetchHoldMs] of [
   });
 }
 
-async function hello(context: TestContext, after: After, latencyBudgetMs: number) {
+interface Setting {
+  readonly after: After;
+  readonly latencyBudgetMs: number;
+  readonly load: number;
+}
+
+async function hello(context: TestContext, { after, latencyBudgetMs, load }: Setting) {
   const broker = await createBroker({ log: () => undefined, after });
   context.after(() => broker.close());
   const telemetry = new RecordingTelemetry();
-  const io = ioWith({ KAFKA_BROKERS: broker.brokers.join(',') });
+  const io = ioWith({ KAFKA_BROKERS: broker.brokers.join(',') }, load);
   const runtime = createOnnxRuntime({ telemetry });
   const prepared = inline(await preparePlan('topologies/hello.yaml', runtime, io));
   const { topology } = prepared;

@@ -107,7 +107,7 @@ test('while records come the broker holds a fetch for more of them; after a fetc
           hookJoins(
             PartitionAssigners.roundRobin,
             (_, join) => join(),
-            (cluster) => keepBatches(cluster, fetchHoldMs),
+            (cluster) => keepBatches(cluster, () => fetchHoldMs),
           ),
         ],
       });
