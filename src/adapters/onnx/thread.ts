@@ -13,6 +13,7 @@ import { TENSOR_ARRAYS } from '../../kernel/tensor-arrays.ts';
 import type { ModelLoad, ModelOutput, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { FirstWord, Moved, Said, ThreadData } from './model-thread.ts';
+import { inParts } from './parts.ts';
 import { createOnnxRuntime } from './runtime.ts';
 import {
   ANSWERED,
@@ -38,7 +39,7 @@ async function serve(shared: Shared): Promise<void> {
   const say = (word: FirstWord): void => parentPort?.postMessage(word);
   let session: ModelSession;
   try {
-    session = await createOnnxRuntime({ telemetry }).load(load);
+    session = inParts(await createOnnxRuntime({ telemetry }).load(load), load);
   } catch (thrown) {
     const { code, message: why } = classify(thrown);
     return say({ failed: { code, why }, events });

@@ -6,7 +6,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { ModelLoad, ModelRuntime, ModelSession } from '../../ports/model.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
-import { place } from './placement.ts';
+import { cheapestRows } from './part-rows.ts';
+import { fullBatch, place } from './placement.ts';
 
 export interface LoadModelDeps {
   readonly clock: Clock;
@@ -56,13 +57,14 @@ async function loadHere(
   try {
     const { placement, sessions, because, maxRows } = await place(plan, inline, load, { clock, cores });
     telemetry.gauge('sluice_model_placement', { placement }, () => 1);
-    telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions, maxRows });
+    const partRows = placement === 'thread' ? await cheapestRows(inline, load, clock, fullBatch(plan)) : undefined;
+    telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions, maxRows, partRows });
     if (placement === 'inline') return maxRows === undefined ? inline : { ...inline, maxRows };
     // Closed before the others are made: it may occupy GPU memory that they need.
     await inline.close();
     const found = onDevice(load, inline.device);
     const { deviceIds = found.deviceIds } = load;
-    return await createThreadedRuntime({ telemetry }, { sessions }).load({ ...found, deviceIds });
+    return await createThreadedRuntime({ telemetry }, { sessions }).load({ ...found, deviceIds, partRows });
   } catch (thrown) {
     await inline.close();
     throw thrown;

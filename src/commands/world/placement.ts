@@ -38,7 +38,7 @@ const NO_CHEAPER = 1.1;
 /** Best of this many tries: other load only adds time. */
 const TRIES = 3;
 /** Size limit for the tensors of a trial; the time of larger batches is extrapolated from the largest trial. */
-const MAX_TRIAL_BYTES = 16 * 1024 * 1024;
+export const MAX_TRIAL_BYTES = 16 * 1024 * 1024;
 
 /** The largest batch that a plan may run. */
 export function fullBatch({ topology }: Plan): number {
@@ -75,7 +75,8 @@ export async function tryRuns(
   }
 }
 
-async function bestOf(
+/** The time of a run, ms: the best of a few. */
+export async function bestOf(
   session: ModelSession,
   slabs: ReturnType<typeof zeros>,
   rows: number,

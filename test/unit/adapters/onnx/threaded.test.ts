@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { createThreadedRuntime, type ThreadedDeps } from '../../../../src/adapters/onnx/threaded.ts';
 import type { ModelSession } from '../../../../src/ports/model.ts';
-import { POISON, THROWS } from '../../../fixtures/models.ts';
+import { COUNTS, POISON, THROWS } from '../../../fixtures/models.ts';
 import { type TestModel, writeOnnx } from '../../../fixtures/onnx.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
 import { sessions } from './sessions.ts';
@@ -35,19 +35,31 @@ interface Asked extends Partial<ThreadedDeps> {
   readonly model?: TestModel;
   readonly sessions?: number;
   readonly fetches?: readonly string[];
+  readonly partRows?: number;
 }
 
 async function load(t: { after(end: () => Promise<void>): void }, asked: Asked): Promise<ModelSession> {
-  const { model = THROWS, sessions: count = 1, entry, telemetry = new RecordingTelemetry() } = asked;
+  const { model = THROWS, sessions: count = 1, entry, telemetry = new RecordingTelemetry(), partRows } = asked;
   const session = await createThreadedRuntime({ telemetry, entry }, { sessions: count }).load({
     file: writeOnnx(model, folder),
     device: 'cpu',
     feeds: model.inputs.map(({ name, dtype, shape }) => ({ name, dtype, rowShape: shape.slice(1) as number[] })),
     fetches: asked.fetches ?? model.outputs.map(({ name }) => name),
+    partRows,
   });
   t.after(() => session.close());
   return session;
 }
+
+test('a run of more rows than a part goes through the model in parts of as many', async (t) => {
+  const session = await load(t, { model: COUNTS, partRows: 4 });
+  const counts = async (rows: number): Promise<number[]> => {
+    const [{ values }] = await session.run([new Float32Array(rows).fill(1)], rows);
+    return Array.from(values, Number);
+  };
+  assert.deepEqual(await counts(4), [4, 4, 4, 4]);
+  assert.deepEqual(await counts(7), [3, 3, 3, 4, 4, 4, 4]);
+});
 
 const numbered = (rows: number, width: number): Float32Array =>
   Float32Array.from({ length: rows * width }, (_, i) => Math.floor(i / width) + 1);

@@ -6,7 +6,7 @@ import { createSystemClock } from '../../../../src/kernel/system-clock.ts';
 import type { Plan } from '../../../../src/plan/plan.ts';
 import type { ModelLoad, ModelRuntime } from '../../../../src/ports/model.ts';
 import { FakeClock } from '../../../fixtures/clock.ts';
-import { THROWS } from '../../../fixtures/models.ts';
+import { COUNTS, THROWS } from '../../../fixtures/models.ts';
 import { writeOnnx } from '../../../fixtures/onnx.ts';
 import { testPlan } from '../../../fixtures/plan.ts';
 import { RecordingTelemetry } from '../../../fixtures/telemetry.ts';
@@ -72,6 +72,37 @@ test('threads are made once the session that tried the device is closed: a GPU m
     ),
     [2, 4, 6],
   );
+});
+
+test('a model that costs more a row in large batches is run in parts in its thread, and the log says of how many rows', async (t) => {
+  const telemetry = new RecordingTelemetry();
+  const clock = new FakeClock();
+  const real = createOnnxRuntime({ telemetry });
+  const runtime: ModelRuntime = {
+    ...real,
+    async load(load) {
+      const session = await real.load(load);
+      return {
+        ...session,
+        async run(slabs, rows) {
+          await clock.advance(rows * (rows <= 128 ? 0.125 : 0.14));
+          return session.run(slabs, rows);
+        },
+      };
+    },
+  };
+  const plan = planWith({ device: 'cpu', placement: 'thread' });
+  const { topology, bundle } = plan;
+  const counting = {
+    ...plan,
+    bundle: { ...bundle, modelFile: writeOnnx(COUNTS) },
+    topology: { ...topology, flow: { ...topology.flow, maxBatch: 1_024 } },
+  };
+  const session = await loadModel(counting, { clock, telemetry, runtime });
+  t.after(() => session.close());
+  const [{ values }] = await session.run([new Float32Array(512).fill(1)], 512);
+  assert.deepEqual(new Set<unknown>(values as Float32Array), new Set([128]));
+  assert.equal(telemetry.eventsNamed('model-placed')[0].partRows, 128);
 });
 
 test('a model with one row a run in its graph is found out at the start, and gets no batches that it fails on', async (t) => {
