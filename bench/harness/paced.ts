@@ -11,6 +11,7 @@ import { encodeBatch, readBatches } from './batches.ts';
 import type { Contestant, Job } from './contestants.ts';
 import { eventLoopDelay, type LoopDelay } from './metrics.ts';
 import { contend } from './process.ts';
+import { Sendings } from './sendings.ts';
 import { PARTITIONS, type Pool, type Stage } from './stage.ts';
 import { readPrediction } from './verify.ts';
 import type { Wire } from './wire.ts';
@@ -37,6 +38,8 @@ export interface Paced {
   readonly maxMs: number;
   /** Share of the records whose prediction came after the budget, or not at all. */
   readonly misses: number;
+  /** Share of the records that missed it only because the generator sent them late; part of `misses`. */
+  readonly sentLate: number;
   readonly cpuUsPerRecord: number;
   readonly peakRssBytes: number;
   readonly loopDelay?: LoopDelay;
@@ -60,15 +63,18 @@ export async function pace(
     await firstOutput(stage.wire, job.output, () => process.ended());
     await sender.restart(options.warmSeconds * 1_000);
     const cpuUs = process.cpuUs();
-    const { fromMs, sent, lateMs } = await sender.restart(options.seconds * 1_000);
+    const { fromMs, sent, lateMs, sendings } = await sender.restart(options.seconds * 1_000);
     const cpuUsPerRecord = (process.cpuUs() - cpuUs) / sent;
     await pause(GRACE_MS);
     if (process.ended()) throw new Error('ended under load');
     const loopDelay = contestant.metrics === true ? await eventLoopDelay(process.said()) : undefined;
-    const latencies = await readLatencies(stage.wire, job.output, job.workload.codec, fromMs);
+    const answered = await readLatencies(stage.wire, job.output, job.workload.codec, fromMs);
+    const { budgetMs } = options;
+    const sentLate = answered.filter(({ atMs, ms }) => ms > budgetMs && ms - sendings.lateMs(atMs) <= budgetMs).length;
+    const latencies = answered.map(({ ms }) => ms).sort((one, other) => one - other);
     const quantile = (share: number): number =>
       latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))];
-    const inTime = latencies.findLastIndex((ms) => ms <= options.budgetMs) + 1;
+    const inTime = latencies.findLastIndex((ms) => ms <= budgetMs) + 1;
     return {
       perSecond: options.perSecond,
       p50Ms: quantile(0.5),
@@ -76,6 +82,7 @@ export async function pace(
       p999Ms: quantile(0.999),
       maxMs: latencies[latencies.length - 1],
       misses: Math.max(0, 1 - inTime / sent),
+      sentLate: sentLate / sent,
       cpuUsPerRecord,
       peakRssBytes: process.peakRssBytes(),
       loopDelay,
@@ -105,6 +112,7 @@ interface Sent {
   readonly fromMs: number;
   readonly sent: number;
   readonly lateMs: number;
+  readonly sendings: Sendings;
 }
 
 function createSender(wire: Wire, { input, workload }: Job, pool: Pool, perSecond: number) {
@@ -115,6 +123,7 @@ function createSender(wire: Wire, { input, workload }: Job, pool: Pool, perSecon
     const fromMs = Date.now();
     let sent = 0;
     let lateMs = 0;
+    const sendings = new Sendings();
     let failure: unknown;
     const total = arrivals.dueBefore(endMs - fromMs);
     while (sent < total) {
@@ -123,6 +132,7 @@ function createSender(wire: Wire, { input, workload }: Job, pool: Pool, perSecon
       const isBehind = due === sent + most;
       if (due > sent) {
         lateMs = Math.max(lateMs, now - fromMs - arrivals.intendedMs(sent));
+        sendings.add(Math.floor(fromMs + arrivals.intendedMs(due - 1)), now);
         wire.produce(input, batchesOf(next, workload, arrivals, { fromMs, sent, due, now })).catch((error) => {
           failure = error;
         });
@@ -131,7 +141,7 @@ function createSender(wire: Wire, { input, workload }: Job, pool: Pool, perSecon
       if (failure !== undefined) throw failure;
       await pause(isBehind ? 0 : TICK_MS);
     }
-    return { fromMs, sent, lateMs };
+    return { fromMs, sent, lateMs, sendings };
   };
   return { until, restart: (ms: number) => until(Date.now() + ms) };
 }
@@ -163,20 +173,27 @@ function batchesOf(
   return parts.map((part) => (part.length === 0 ? undefined : encodeBatch(part, now)));
 }
 
-/** Of records meant to be sent from then on; sorted. */
-async function readLatencies(wire: Wire, topic: string, codec: Workload['codec'], fromMs: number): Promise<number[]> {
+interface Answered {
+  /** When the record was meant to be sent. */
+  readonly atMs: number;
+  /** From then until its prediction was appended. */
+  readonly ms: number;
+}
+
+/** Of records meant to be sent from then on. */
+async function readLatencies(wire: Wire, topic: string, codec: Workload['codec'], fromMs: number): Promise<Answered[]> {
   const ends = await wire.ends(topic, PARTITIONS);
   const at = Array<number>(PARTITIONS).fill(0);
-  const latencies: number[] = [];
+  const answered: Answered[] = [];
   while (at.some((offset, partition) => offset < ends[partition])) {
     for (const { partition, records } of await wire.fetch(topic, at)) {
       const next = readBatches(records, ({ offset, value, timestampMs }) => {
         if (offset < at[partition]) return;
         const { atMs } = readPrediction(value, codec);
-        if (atMs >= fromMs) latencies.push(timestampMs - atMs);
+        if (atMs >= fromMs) answered.push({ atMs, ms: timestampMs - atMs });
       });
       if (next > 0) at[partition] = next;
     }
   }
-  return latencies.sort((one, other) => one - other);
+  return answered;
 }

@@ -68,14 +68,14 @@ function drainTable(rows: readonly Row[]): string[] {
 
 function pacedTable(rows: readonly Row[]): string[] {
   const lines = [
-    '| paced | records/s | p50, ms | p99, ms | p99.9, ms | misses | CPU, µs a record | peak RSS, MiB | loop delay p99, ms | generator late at worst, ms |',
-    '|---|---|---|---|---|---|---|---|---|---|',
+    '| paced | records/s | p50, ms | p99, ms | p99.9, ms | misses | of them sent late | CPU, µs a record | peak RSS, MiB | loop delay p99, ms | generator late at worst, ms |',
+    '|---|---|---|---|---|---|---|---|---|---|---|',
   ];
   for (const row of rows) {
     for (const best of bestPaced(row)) {
-      const { p50Ms, p99Ms, p999Ms, misses, cpuUsPerRecord, loopDelay, perSecond } = best;
+      const { p50Ms, p99Ms, p999Ms, misses, sentLate, cpuUsPerRecord, loopDelay, perSecond } = best;
       lines.push(
-        `| ${row.contestant.name} | ${perSecond} | ${p50Ms} | ${p99Ms} | ${p999Ms} | ${(misses * 100).toFixed(2)} % | ` +
+        `| ${row.contestant.name} | ${perSecond} | ${p50Ms} | ${p99Ms} | ${p999Ms} | ${(misses * 100).toFixed(2)} % | ${(sentLate * 100).toFixed(2)} % | ` +
           `${digits(cpuUsPerRecord)} | ${Math.round(best.peakRssBytes / MIB)} | ${loopDelay === undefined ? dash : `≤ ${loopDelay.p99Ms}`} | ` +
           `${Math.round(best.generatorLateMs)} |`,
       );
