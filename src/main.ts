@@ -42,7 +42,7 @@ const code = await program(process.argv, {
   clock,
   random: Math.random,
   cores,
-  load: createProcessorLoad(clock, cores),
+  processorLoad: createProcessorLoad({ clock }, cores),
   get stdin() {
     return process.stdin; // to look at it is to open it
   },

@@ -8,15 +8,14 @@ const SPARE_LOAD = 0.4;
 const FULL_LOAD = 0.8;
 
 /**
- * For how long a broker may hold a fetch so that more records come with it, ms; `load` is the share of the processor time in use.
+ * For how long a broker may hold a fetch so that more records come with it, whole ms; `load` is how busy the processor is, 0 to 1.
  *
- * Every fetch has costs of its own: frames, a batch, requests (cause) → where a core has little to spare, short fetches take what would
- * have kept the queue short, and a queue once there stays, because fetches of few records go on beside it (effect) → the less
- * is to spare the longer a fetch is held, up to a quarter of the budget: records wait for fuller fetches instead of in the queue (guard).
- * Pure.
+ * Every fetch has a fixed cost: frames, a batch, requests (cause) → when the processor is nearly busy all the time, many small fetches
+ * use up the time that would have emptied the queue, and it never empties (effect) → the busier the processor is, the longer each fetch
+ * is held, up to a quarter of the budget, so that there are fewer and larger ones (guard). Pure.
  */
 export function fetchHoldMs(latencyBudgetMs: number, load: number): number {
   const shortMs = Math.min(MOST_MS, latencyBudgetMs / SHARE);
   const scarce = Math.min(1, Math.max(0, (load - SPARE_LOAD) / (FULL_LOAD - SPARE_LOAD)));
-  return shortMs * (1 + (STRETCH - 1) * scarce);
+  return Math.floor(shortMs * (1 + (STRETCH - 1) * scarce));
 }

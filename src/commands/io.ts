@@ -8,8 +8,8 @@ export interface Io {
   readonly random: () => number;
   /** Cores that this process may use; default one. */
   readonly cores?: number;
-  /** Share of the processor time it may use that it has lately used, 0 to 1; default: it has all to spare. */
-  readonly load?: () => number;
+  /** How busy the processor is with this process and thread, 0 to 1: kernel/processor-load.ts. */
+  readonly processorLoad: () => number;
   /** Input data. */
   readonly stdin: NodeJS.ReadableStream;
   /** Output data. */

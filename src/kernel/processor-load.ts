@@ -20,20 +20,23 @@ const SAMPLE_MS = 50;
 const MEMORY_MS = 300;
 
 /**
- * Share of the processor time to be had that was used lately, 0 to 1: of the process's `cores`, or of one core by the thread that
- * calls, whichever is higher. A thread that has its core to itself cannot use the others, and threads that share a core wait for it.
+ * How busy the processor has been lately, 0 to 1: the share of the process's `cores` that all its threads used, or the share of one core
+ * that the calling thread used, whichever is higher. A thread cannot use more than one core, whatever the others do.
+ *
+ * Limits: other processes do not count, nor does a model in a process of its own; a quota below one core counts as one, so such a
+ * process looks less busy than it is.
  */
 export function createProcessorLoad(
-  { monotonicMs }: Pick<Clock, 'monotonicMs'>,
+  { clock, times = PROCESSOR_TIMES }: { readonly clock: Pick<Clock, 'monotonicMs'>; readonly times?: ProcessorTimes },
   cores: number,
-  { processMs, threadMs }: ProcessorTimes = PROCESSOR_TIMES,
 ): () => number {
-  let atMs = monotonicMs();
+  const { processMs, threadMs } = times;
+  let atMs = clock.monotonicMs();
   let ofProcessMs = processMs();
   let ofThreadMs = threadMs();
   let load = 0;
   return () => {
-    const elapsedMs = monotonicMs() - atMs;
+    const elapsedMs = clock.monotonicMs() - atMs;
     if (elapsedMs < SAMPLE_MS) return load;
     const wholeMs = processMs() - ofProcessMs;
     const ownMs = threadMs() - ofThreadMs;

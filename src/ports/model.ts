@@ -59,7 +59,7 @@ export interface ModelLoad {
   readonly libraries?: LibraryHints;
   /** Outputs to fetch, by name; nothing else is computed into JS. */
   readonly fetches: readonly string[];
-  /** A run of more rows is made in parts of about as many, where the session can do that; default: whole. */
+  /** A run of more rows is made in parts of at most as many, where the session can do that; default: whole. */
   readonly partRows?: number;
   /** Threads that compute one run on the CPU; default one. */
   readonly threads?: number;

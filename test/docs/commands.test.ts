@@ -36,6 +36,7 @@ async function sluice(command: string): Promise<{ code: number; stdout: string; 
     stdout,
     stderr,
     instance: 'docs',
+    processorLoad: () => 0,
     onSignal: () => () => undefined,
   });
   const textOf = (stream: PassThrough): string => String(stream.read() ?? '');

@@ -43,6 +43,7 @@ function start(line: string, env: Readonly<Record<string, string>> = {}): Starte
     stdout,
     stderr,
     instance: 'guide',
+    processorLoad: () => 0,
     onSignal(stop) {
       handlers.add(stop);
       return () => void handlers.delete(stop);

@@ -1,12 +1,14 @@
+import { SluiceError } from '../../kernel/errors.ts';
 import type { ModelLoad, ModelOutput, ModelSession } from '../../ports/model.ts';
 
 /**
- * A session that gives the model at most `partRows` rows at a time: a larger run goes through it in parts of equal size, one after
- * the other, and comes out as one.
+ * A session that gives the model at most `partRows` rows at a time: a larger run goes through it in parts of nearly equal size, one
+ * after the other, and comes out as one.
  *
  * What lies between the layers of a large batch does not fit the processor's cache (cause) → a row of it costs some hundredths more,
  * and memory is needed for all of it at once (effect) → a run larger than what was found to be cheapest is made in parts (guard).
- * Promise: the outputs are those of one run; if a part fails, the run does. Without `partRows` it is `session` itself.
+ * Promise: as micro-batching itself does, it takes for granted that rows do not affect each other; then the outputs are those of one run,
+ * up to rounding. If a part fails, the run does. Without `partRows` it is `session` itself.
  */
 export function inParts(
   session: ModelSession,
@@ -33,9 +35,16 @@ export function inParts(
 
 type Values = ModelOutput['values'];
 
-/** Parts of an output, one below the other. A part of another width would be rows that are cut at the wrong places. */
+/** Parts of an output, one below the other. */
 function joined(parts: readonly ModelOutput[]): ModelOutput {
   const [{ values: first, width }] = parts;
+  const odd = parts.find((part) => part.width !== width);
+  if (odd !== undefined) {
+    throw new SluiceError(
+      'model-failed',
+      `the model answered ${width} values a row in one part of a batch, and ${odd.width} in another`,
+    );
+  }
   const of = first.constructor as new (length: number) => Values;
   const values = new of(parts.reduce((sum, part) => sum + part.values.length, 0));
   let at = 0;
@@ -43,5 +52,5 @@ function joined(parts: readonly ModelOutput[]): ModelOutput {
     (values as Float32Array).set(part.values as Float32Array, at);
     at += part.values.length;
   }
-  return { values, width: parts.every((part) => part.width === width) ? width : Number.NaN };
+  return { values, width };
 }

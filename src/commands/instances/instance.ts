@@ -38,7 +38,7 @@ async function runInstance(data: InstanceData, port: NonNullable<typeof parentPo
     clock,
     random: createRandom(data.seed),
     cores: data.cores,
-    load: createProcessorLoad(clock, data.processCores),
+    processorLoad: createProcessorLoad({ clock }, data.processCores),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -55,9 +55,10 @@ async function loadHere(
 ): Promise<ModelSession> {
   const inline = await runtime.load(load);
   try {
-    const { placement, sessions, because, maxRows } = await place(plan, inline, load, { clock, cores });
+    const { placement, sessions, because, maxRows, tried } = await place(plan, inline, load, { clock, cores });
     telemetry.gauge('sluice_model_placement', { placement }, () => 1);
-    const partRows = placement === 'thread' ? await cheapestRows(inline, load, clock, fullBatch(plan)) : undefined;
+    const full = fullBatch(plan);
+    const partRows = placement === 'thread' ? await cheapestRows(inline, load, clock, { full, tried }) : undefined;
     telemetry.event('model-placed', { model: plan.bundle.label, placement, because, sessions, maxRows, partRows });
     if (placement === 'inline') return maxRows === undefined ? inline : { ...inline, maxRows };
     // Closed before the others are made: it may occupy GPU memory that they need.

@@ -1,7 +1,8 @@
 import { zeros } from '../../adapters/onnx/zero-inputs.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { classify } from '../../kernel/errors.ts';
 import type { ModelLoad, ModelSession } from '../../ports/model.ts';
-import { bestOf, MAX_TRIAL_BYTES } from './placement.ts';
+import { bestOf, MAX_TRIAL_BYTES, type Tried } from './placement.ts';
 
 /** Shorter runs are not worth the call. */
 const SHORTEST_MS = 4;
@@ -13,17 +14,20 @@ const DEARER = 1.03;
 const AS_GOOD = 1.015;
 
 /**
- * The number of rows from which on a row costs more on the CPU because the batch does not fit its cache; undefined if none was found.
+ * The size of the parts in which a large run on the CPU is cheapest: the largest one tried whose rows cost as little as the cheapest.
+ * Undefined if rows of the largest size cost no more, which is so unless batches grow out of the processor's cache.
+ *
  * Runs zeros in batches of 1, 2, 4 … rows. Promise: no run takes longer than about twice LONGEST_MS, or one row. A size that the
- * model rejects ends the search.
+ * model rejects, or has no memory for, ends the search. Limit: if a model's time depends on its input, zeros may be quicker.
  */
 export async function cheapestRows(
   session: ModelSession,
   load: Pick<ModelLoad, 'feeds'>,
   clock: Clock,
-  full: number,
+  { full, tried: before }: { readonly full: number; readonly tried?: Tried },
 ): Promise<number | undefined> {
   if (session.device !== 'cpu') return undefined;
+  if (before !== undefined && before.runMs / before.rows > LONGEST_MS) return undefined;
   const rowBytes = zeros(load, 1).reduce((sum, { byteLength }) => sum + byteLength, 0);
   const most = Math.min(full, Math.floor(MAX_TRIAL_BYTES / Math.max(1, rowBytes)));
   const tried: { readonly rows: number; readonly rowMs: number }[] = [];
@@ -31,9 +35,10 @@ export async function cheapestRows(
     let runMs: number;
     try {
       runMs = await bestOf(session, zeros(load, rows), rows, clock);
-    } catch {
-      // The placement has told it, if it matters: the batcher finds the size out by itself.
-      break;
+    } catch (thrown) {
+      // Such sizes are never run, or in halves: the batcher sees to that, and tells.
+      if (['model-failed', 'device-memory'].includes(classify(thrown).code)) break;
+      throw thrown;
     }
     if (runMs >= SHORTEST_MS) tried.push({ rows, rowMs: runMs / rows });
     if (runMs > LONGEST_MS) break;

@@ -92,7 +92,8 @@ async function openWorld(plan: Plan, { runtime, telemetry, io, register, opened 
   const changing = plan.reads.flatMap(({ cache }) => cache?.invalidateBy ?? []);
   // The input topics too: a missing topic must be reported before the group is joined, and by --dry.
   await sink.open([...topology.source.topics, topology.output.topic, topology.deadLetter.topic, ...changing]);
-  const holdMs = (): number => fetchHoldMs(topology.flow.latencyBudgetMs, io.load?.() ?? 0);
+  // The stock client's fetches are never held.
+  const holdMs = (): number => (connection.stock ? 0 : fetchHoldMs(topology.flow.latencyBudgetMs, io.processorLoad()));
   telemetry.gauge('sluice_fetch_hold_seconds', {}, () => holdMs() / 1_000);
   const source = createKafkaSource(
     { clock, telemetry, credit, random, ownership },

@@ -53,6 +53,7 @@ export async function startMember(settings: MemberSettings): Promise<Member> {
     stdout: process.stdout,
     stderr: process.stderr,
     instance: clientId,
+    processorLoad: () => 0,
     onSignal: () => () => undefined,
   };
   const runtime = createOnnxRuntime({ telemetry });

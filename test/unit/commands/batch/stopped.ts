@@ -38,6 +38,7 @@ export async function stoppedBatch(options: Asked, readings: number): Promise<st
       },
       random: seeded(1),
       ...{ stdin: process.stdin, stdout: new Text(), stderr, instance: 'test' },
+      processorLoad: () => 0,
       onSignal(stop) {
         signal = stop;
         return () => undefined;

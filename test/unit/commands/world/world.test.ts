@@ -28,7 +28,7 @@ function ioWith(env: Record<string, string>, load = 0) {
     env,
     clock,
     random: seeded(1),
-    load: () => load,
+    processorLoad: () => load,
     stdin: process.stdin,
     stdout,
     stderr,
@@ -120,7 +120,8 @@ for (const [latencyBudgetMs, load, fetchHoldMs] of [
       const timer = setTimeout(fire, delayMs).unref();
       return { cancel: () => clearTimeout(timer) };
     };
-    const { world, send } = await hello(context, { after, latencyBudgetMs, load });
+    const { world, send, telemetry } = await hello(context, { after, latencyBudgetMs, load });
+    assert.equal(telemetry.gauges.get('sluice_fetch_hold_seconds')?.(), fetchHoldMs / 1_000);
     await world.source.start(NOBODY);
     context.after(() => world.source.close());
     await until(
@@ -157,7 +158,7 @@ async function hello(context: TestContext, { after, latencyBudgetMs, load }: Set
   await producer.connect();
   context.after(() => producer.disconnect());
   const send = () => producer.send({ topic: input, messages: [{ value: '{}' }] });
-  return { world, send };
+  return { world, send, telemetry };
 }
 
 /** The model on this thread, wherever it would be placed. */
