@@ -36,8 +36,10 @@ export class Sequencer {
       throw new RangeError(`frame of ${origin.topic}/${origin.partition} finished without being admitted`);
     }
     this.finished.add(frame);
-    while (queue.head < queue.frames.length && this.finished.delete(queue.frames[queue.head])) {
-      release(queue.frames[queue.head++]);
+    for (let next = queue.frames[queue.head]; next !== undefined; next = queue.frames[queue.head]) {
+      if (!this.finished.delete(next)) break;
+      queue.frames[queue.head++] = undefined;
+      release(next);
     }
     if (queue.head === queue.frames.length) this.queues.delete(origin);
     else if (queue.head > 64 && queue.head * 2 > queue.frames.length) {
@@ -55,6 +57,7 @@ export class Sequencer {
 }
 
 interface Queue {
-  readonly frames: Frame[];
+  /** Emptied before `head`: see Watermarks. */
+  readonly frames: (Frame | undefined)[];
   head: number;
 }

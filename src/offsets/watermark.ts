@@ -5,6 +5,10 @@ import type { Frame, Origin } from '../kernel/frame.ts';
  *
  * The prefix is contiguous in order of fetch, not in offsets: offsets have gaps (compaction, control records), and a frame
  * carries the position after its gap as `nextOffset`. Pure: no clock, no I/O. Cost: O(1) per frame, amortised.
+ *
+ * A queue lets go of a frame as it passes, not only when it is cut: a frame kept for dozens of others outlives two collections of young
+ * objects (cause) → V8 takes it and its columns for long-lived, and marks the whole heap every few seconds, tens of ms each (effect) →
+ * its place is emptied (guard). The sequencer's queues do the same.
  */
 export class Watermarks {
   private readonly queues = new Map<Origin, Queue>();
@@ -23,7 +27,7 @@ export class Watermarks {
     this.queues.delete(origin);
     if (queue === undefined) return 0;
     let records = 0;
-    for (let i = queue.head; i < queue.frames.length; i++) records += queue.frames[i].count;
+    for (let i = queue.head; i < queue.frames.length; i++) records += queue.frames[i]?.count ?? 0;
     for (const passed of queue.passed) records += passed.records;
     return records;
   }
@@ -48,8 +52,9 @@ export class Watermarks {
   advance(origin: Origin): boolean {
     const queue = this.queues.get(origin);
     if (queue === undefined) return false;
-    while (queue.head < queue.frames.length && queue.frames[queue.head].unsettled === 0) {
-      const { nextOffset, count } = queue.frames[queue.head++];
+    for (let frame = queue.frames[queue.head]; frame?.unsettled === 0; frame = queue.frames[queue.head]) {
+      const { nextOffset, count } = frame;
+      queue.frames[queue.head++] = undefined;
       queue.watermark = nextOffset;
       queue.passed.push({ nextOffset, records: count });
     }
@@ -93,7 +98,8 @@ export class Watermarks {
 }
 
 interface Queue {
-  readonly frames: Frame[];
+  /** Emptied before `head`. */
+  readonly frames: (Frame | undefined)[];
   head: number;
   /** NaN until the first frame is passed. */
   watermark: number;
