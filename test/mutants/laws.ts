@@ -19,8 +19,8 @@ export const LAW_MUTANTS: readonly Mutant[] = [
     law: 'L2',
     what: 'the watermark passes a frame that is not settled',
     file: 'src/offsets/watermark.ts',
-    find: 'queue.head < queue.frames.length && queue.frames[queue.head].unsettled === 0',
-    replace: 'queue.head < queue.frames.length && queue.frames.some((frame) => frame.unsettled === 0)',
+    find: 'frame?.unsettled === 0',
+    replace: 'frame !== undefined && queue.frames.some((each) => each?.unsettled === 0)',
   },
   {
     law: 'L3',
